@@ -1,0 +1,18 @@
+"""Pictures of faces as batches of dicts; `DATASETS` is the whole list."""
+
+from collections.abc import Callable
+
+from .digits import digits
+from .folder import folder
+from .procedural import procedural_faces
+from .source import Source
+from .tfds import celeb_a, lfw, mnist
+
+DATASETS: dict[str, Callable[..., Source]] = {
+    "procedural_faces": procedural_faces,
+    "folder": folder,
+    "celeb_a": celeb_a,
+    "lfw": lfw,
+    "mnist": mnist,
+    "digits": digits,
+}

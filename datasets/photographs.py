@@ -1,0 +1,161 @@
+"""One photograph: from a JPEG, PNG or WebP file to an upright RGB picture, and from there to the model's square."""
+
+import os
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from PIL import Image, ImageFile, ImageOps, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+
+from .source import DatasetError
+
+MAX_PIXELS = 100_000_000
+PREFIX_BYTES = 12
+
+Crop = tuple[int, int, int, int]
+
+
+class DamagedPictureError(DatasetError):
+    """A file that does not give a picture; the message is the reason in a few words, without the file's name."""
+
+
+class UnreadableFileError(DamagedPictureError):
+    """The system does not hand the file over: not there, not allowed, a failing disk. Another time it may."""
+
+
+def read(file: str | os.PathLike[str] | IO[bytes]) -> Image.Image:
+    """Reads a picture in full: RGB, upright by its EXIF orientation.
+
+    Transparent parts become white, 16-bit gray becomes 8-bit, an animation gives its first frame. What the file is
+    called does not matter, only what it holds.
+
+    Args:
+      file: a path, or a binary file that can seek.
+
+    Raises:
+      UnreadableFileError: a DamagedPictureError; no such file, or no permission.
+      DamagedPictureError: not a JPEG, PNG or WebP, cut off, or more than `MAX_PIXELS` pixels (found in
+        the header, before anything is decoded).
+    """
+    try:
+        if isinstance(file, str | os.PathLike):
+            with Path(file).open("rb") as opened:
+                return _decoded(opened)
+        return _decoded(file)
+    except DamagedPictureError:
+        raise
+    except Exception as error:  # Pillow's decoders meet damaged bytes with a dozen different exceptions.
+        if isinstance(error, OSError) and error.strerror:
+            raise UnreadableFileError(error.strerror.lower()) from error
+        raise DamagedPictureError(" ".join(str(error).split())[:100] or type(error).__name__) from error
+
+
+def _decoded(file: IO[bytes]) -> Image.Image:
+    image = _plugin(file)(file)
+    if image.width * image.height > MAX_PIXELS:
+        raise DamagedPictureError(f"{image.width}x{image.height} is more than {MAX_PIXELS // 10**6} megapixels")
+    image.load()
+    return _rgb(_upright(image))
+
+
+def _plugin(file: IO[bytes]) -> type[ImageFile.ImageFile]:
+    # Not Image.open: above 89 megapixels that warns, and a warning can't be silenced for one thread alone.
+    prefix = file.read(PREFIX_BYTES)
+    file.seek(0)
+    if prefix.startswith(b"\xff\xd8\xff"):
+        return JpegImagePlugin.JpegImageFile
+    if prefix.startswith(b"\x89PNG\r\n\x1a\n"):
+        return PngImagePlugin.PngImageFile
+    if prefix[:4] == b"RIFF" and prefix[8:] == b"WEBP":
+        return WebPImagePlugin.WebPImageFile
+    raise DamagedPictureError("not a JPEG, PNG or WebP picture" if prefix else "empty file")
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # Damaged EXIF data is no reason to lose a sound picture.
+        return image
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):
+        return _eight_bit(image).convert("RGB")
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    white = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """16-bit gray, in any of Pillow's modes for it, by rounding; Pillow's own conversion clips at 255."""
+    values = np.asarray(image).astype(np.uint32).clip(0, 65535)
+    return Image.fromarray(((values + 128) // 257).astype(np.uint8))
+
+
+def check_crop(crop: Crop | None) -> None:
+    """Raises DatasetError for a crop that fits no picture at all: not square, empty, or beginning outside."""
+    if crop is None:
+        return
+    left, top, width, height = crop
+    if width != height:
+        raise DatasetError(f"crop={_listed(crop)} is {width}x{height} pixels, but it must be square")
+    if left < 0 or top < 0 or width < 1:
+        raise DatasetError(f"crop={_listed(crop)} must be left,top,width,height with left, top >= 0 and a width >= 1")
+
+
+def crop_box(size: tuple[int, int], crop: Crop | None = None) -> tuple[int, int, int, int]:
+    """The square to cut out of a picture of `size` (width, height), as (left, top, right, bottom) in pixels.
+
+    Args:
+      size: the picture's (width, height).
+      crop: (left, top, width, height); default the largest square in the centre.
+
+    Raises:
+      DatasetError: the crop isn't square or reaches outside the picture.
+    """
+    check_crop(crop)
+    width, height = size
+    side = min(width, height)
+    left, top, side = ((width - side) // 2, (height - side) // 2, side) if crop is None else crop[:3]
+    if crop is not None and (left + side > width or top + side > height):
+        raise DatasetError(f"crop={_listed(crop)} reaches outside a picture of {width}x{height} pixels")
+    return left, top, left + side, top + side
+
+
+def fit(image: Image.Image, image_size: int, crop: Crop | None = None, channels: int = 3) -> np.ndarray:
+    """Cuts out a square and resizes it.
+
+    The filter is Lanczos over the whole footprint of each pixel, so that shrinking does not alias: the filter the
+    aligned face sets (FFHQ, CelebA-HQ) were made with. Large photographs are first shrunk by averaging to no less
+    than three times the size (`reducing_gap`), which is several times faster and hardly differs.
+
+    Args:
+      image: any picture `read` gives.
+      image_size: side S of the result in pixels.
+      crop: (left, top, width, height) in pixels of `image`; default the largest square in the centre.
+      channels: C, 3 for RGB or 1 for gray (luma, ITU-R BT.601).
+
+    Returns:
+      uint8 [S, S, C].
+
+    Raises:
+      DatasetError: the crop isn't square or reaches outside the picture, or `channels` is neither 1 nor 3.
+    """
+    if channels not in (1, 3):
+        raise DatasetError(f"channels={channels}: a picture has 1 (gray) or 3 (RGB)")
+    square = _cut(image.convert("L" if channels == 1 else "RGB"), crop_box(image.size, crop))
+    resized = square.resize((image_size, image_size), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return np.asarray(resized).reshape(image_size, image_size, channels)  # [S, S, C]
+
+
+def _cut(image: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
+    # Not resize(box=...), whose filter reaches beyond the box; nor Image.crop, which warns above 89 megapixels.
+    left, top, right, bottom = box
+    if (right - left, bottom - top) == image.size:
+        return image
+    return Image.fromarray(np.asarray(image)[top:bottom, left:right])
+
+
+def _listed(crop: Crop) -> str:
+    return ",".join(str(number) for number in crop)

@@ -1,0 +1,56 @@
+"""What every data set gives: one split, read by position."""
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+SPLITS = ("train", "validation", "test")
+
+
+class DatasetError(ValueError):
+    """The data asked for is missing, damaged or unfit; the message says what to do."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """One split of a data set with random access.
+
+    Attributes:
+      name: data set and split as messages call it, "folder/test".
+      names: one name per example (a path below the data folder, or a number), in the order of positions.
+      load: positions [n] -> examples, a dict of arrays whose first axis is n:
+        `image` uint8 [n, H, W, C] and, as known, `attributes` float32 [n, A] in {0, 1}, `landmarks` float32
+        [n, L, 2] (x, y in [0, 1], from the picture's left top corner), `identity` int32 [n], `factors` float32
+        [n, F]. A pure function of the positions, safe to call from several threads at once.
+      image_shape: (H, W, C) of `image`.
+      attribute_names: the columns of `attributes`.
+      landmark_names: the rows of `landmarks`.
+      factor_names: the columns of `factors`.
+    """
+
+    name: str
+    names: Sequence[str]
+    load: Callable[[np.ndarray], dict[str, np.ndarray]]
+    image_shape: tuple[int, int, int]
+    attribute_names: tuple[str, ...] = ()
+    landmark_names: tuple[str, ...] = ()
+    factor_names: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+def split_of(name: str) -> str:
+    """The split a name falls into: 80 % train, 10 % validation, 10 % test, by the name alone.
+
+    The first 8 bytes of the name's SHA-256 (UTF-8; bytes a file system gave that are not UTF-8 stay as they are),
+    read as a big-endian integer and divided by 2**64, are a fraction in [0, 1): below 0.8 is train, below 0.9
+    validation, the rest test. So a picture stays in its split whatever is added to or taken from the others.
+    """
+    digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
+    fraction = int.from_bytes(digest[:8], "big") / 2**64
+    if fraction < 0.8:
+        return "train"
+    return "validation" if fraction < 0.9 else "test"

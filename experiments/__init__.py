@@ -1,0 +1,1 @@
+"""Command lines: flags, files, strategies. Imports everything, is imported by nothing."""

@@ -1,0 +1,46 @@
+"""Loads TensorFlow the way the command line wants it: the right backend, and no chatter on stderr."""
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+
+from .errors import UsageError
+
+CHATTER = (b"WARNING: All log messages before absl::InitializeLog", b"I0000", b"E0000")
+
+
+def check_keras_backend() -> None:
+    """Raises UsageError where the environment asks Keras for another backend than TensorFlow."""
+    backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    if backend != "tensorflow":
+        raise UsageError(f"KERAS_BACKEND={backend}: facezoo runs on TensorFlow; unset it or set it to tensorflow")
+
+
+def load_tensorflow():
+    """Imports TensorFlow and finds its devices; returns the module."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with _without_chatter():
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()
+        import keras  # noqa: F401  (it prints while it is imported, too)
+    return tf
+
+
+@contextlib.contextmanager
+def _without_chatter() -> Iterator[None]:
+    """Drops what TensorFlow's C++ side says before its log level holds; everything else written to stderr stays."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as written:
+        os.dup2(written.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(saved, 2)
+            os.close(saved)
+            written.seek(0)
+            os.write(2, b"".join(line for line in written if not line.startswith(CHATTER)))

@@ -1,0 +1,134 @@
+"""`facezoo <command> --flag=value`: finds the command, reads its flags, turns errors into exit codes."""
+
+import difflib
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+
+from absl import flags, logging
+
+from .. import __version__
+from ..datasets.source import DatasetError
+from . import datasets, encode, evaluate, models, morph, train
+from .backend import check_keras_backend
+from .errors import UsageError
+
+COMMANDS: dict[str, ModuleType] = {
+    "train": train,
+    "evaluate": evaluate,
+    "morph": morph,
+    "encode": encode,
+    "models": models,
+    "datasets": datasets,
+}
+RECIPES = Path(__file__).parent / "recipes"
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Runs one command; returns the exit code: 0 done, 2 the user's flags, files or data are at fault, 1 ours."""
+    try:
+        _run(arguments)
+        sys.stdout.flush()
+    except (UsageError, DatasetError, flags.Error, OSError) as error:
+        print(f"facezoo: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("facezoo: interrupted", file=sys.stderr)
+        return 130
+    except Exception:  # whatever it is, it is ours: say so, and show where
+        traceback.print_exc()
+        print("facezoo: this is a fault of facezoo's; please report it with the lines above", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _run(arguments: list[str]) -> None:
+    if not arguments or arguments[0] in ("--help", "-h", "help"):
+        print(commands_help())
+    elif arguments[0] == "--version":
+        print(f"facezoo {__version__}")
+    else:
+        _run_command(arguments[0], arguments[1:])
+
+
+def _run_command(name: str, arguments: list[str]) -> None:
+    if name not in COMMANDS:
+        raise UsageError(f"no command {name!r}{_did_you_mean(name)}; the commands are {', '.join(COMMANDS)}")
+    command = COMMANDS[name]
+    if {"--help", "-h"} & set(arguments):
+        print(command_help(name))
+        return
+    values = parse(command, arguments)
+    check_keras_backend()
+    _log_warnings_to_stderr()
+    command.run(values)
+
+
+def commands_help() -> str:
+    """One line for each command."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:{width}}  {_summary(command)}" for name, command in COMMANDS.items()]
+    head = "facezoo <command> --flag=value ...; facezoo <command> --help lists the flags."
+    return "\n".join([head, "", *lines])
+
+
+def command_help(name: str) -> str:
+    """The flags of one command."""
+    values = _defined(COMMANDS[name])
+    lines = [f"facezoo {name}: {_summary(COMMANDS[name])}", ""]
+    for flag in (values[flag_name] for flag_name in values):
+        default = "" if flag.default in (None, [], False) else f" (default {flag.default_as_str.strip(chr(39))})"
+        lines.append(f"  --{flag.name}\n      {flag.help}{default}")
+    lines.append("  --flagfile\n      A file of flags, one a line; later flags win.")
+    return "\n".join(lines)
+
+
+def parse(command: ModuleType, arguments: list[str]) -> flags.FlagValues:
+    """The command's flags as given.
+
+    Raises:
+      flags.Error: an unknown flag or a value out of range.
+      UsageError: a word that is no flag, or a recipe that does not exist.
+    """
+    values = _defined(command)
+    rest = values(["facezoo", *(_expand_recipe(argument) for argument in arguments)])[1:]
+    if rest:
+        raise UsageError(f"{rest[0]!r} is no flag: write --flag=value")
+    return values
+
+
+def _defined(command: ModuleType) -> flags.FlagValues:
+    values = flags.FlagValues()
+    command.define_flags(values)
+    return values
+
+
+def _expand_recipe(argument: str) -> str:
+    name, _, recipe = argument.lstrip("-").partition("=")
+    if name != "recipe" or not argument.startswith("-"):
+        return argument
+    known = sorted(path.stem for path in RECIPES.glob("*.flags"))
+    if recipe not in known:
+        raise UsageError(f"--recipe={recipe}: no such recipe; there are {', '.join(known)}")
+    return f"--flagfile={RECIPES / recipe}.flags"
+
+
+def _log_warnings_to_stderr() -> None:
+    logging.use_absl_handler()
+    logging.set_verbosity(logging.WARNING)
+    logging.set_stderrthreshold(logging.WARNING)
+
+
+def _summary(command: ModuleType) -> str:
+    return (command.__doc__ or "").splitlines()[0]
+
+
+def _did_you_mean(name: str) -> str:
+    close = difflib.get_close_matches(name, COMMANDS, n=1)
+    return f", did you mean {close[0]!r}" if close else ""

@@ -1,0 +1,45 @@
+"""From data flags to a source."""
+
+import inspect
+
+from absl import flags
+
+from ..datasets import DATASETS
+from ..datasets.source import Source
+from .errors import UsageError
+from .options import crop_of
+
+OPTIONAL_FLAGS = ("data_dir", "crop", "subfolders", "labels")
+
+
+def default_channels(dataset: str) -> int:
+    """1 for the gray data sets, 3 for the rest."""
+    return inspect.signature(_function(dataset)).parameters["channels"].default
+
+
+def open_source(values: flags.FlagValues, split: str, image_size: int, channels: int) -> Source:
+    """One split of the data set that the flags name, for a model's picture size.
+
+    Raises:
+      UsageError: an unknown data set, a flag that it does not have, or one missing that it needs.
+      DatasetError: the data is not there or damaged.
+    """
+    name = values["dataset"].value
+    function = _function(name)
+    parameters = inspect.signature(function).parameters
+    given = {flag: values[flag].value for flag in OPTIONAL_FLAGS if values[flag].value is not None}
+    if "crop" in given:
+        given["crop"] = crop_of(values)
+    for flag in given:
+        if flag not in parameters:
+            raise UsageError(f"--{flag} does not go with --dataset={name}")
+    for flag in OPTIONAL_FLAGS:
+        if flag in parameters and parameters[flag].default is inspect.Parameter.empty and flag not in given:
+            raise UsageError(f"--dataset={name} needs --{flag}")
+    return function(split, image_size=image_size, channels=channels, **given)
+
+
+def _function(dataset: str):
+    if dataset not in DATASETS:
+        raise UsageError(f"--dataset={dataset} must be one of {', '.join(DATASETS)}")
+    return DATASETS[dataset]

@@ -1,0 +1,55 @@
+"""List the data sets, or draw a labelled sheet of one."""
+
+from pathlib import Path
+
+import numpy as np
+from absl import flags
+
+from ..datasets import DATASETS
+from ..datasets.source import SPLITS, Source
+from ..latents import pictures
+from . import options
+from .data import default_channels, open_source
+from .errors import UsageError
+
+COLUMNS = 8
+MOST_LABELS = 6
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    flags.DEFINE_string("show", None, "Data set to draw a sheet of.", flag_values=values)
+    flags.DEFINE_string("out", "sheet.png", "File for the sheet.", flag_values=values)
+    flags.DEFINE_enum("split", "train", SPLITS, "Split to draw from.", flag_values=values)
+    flags.DEFINE_integer("count", 64, "Pictures on the sheet.", 1, 1024, flag_values=values)
+    options.define_image_size(values, 128)
+    options.define_data_flags(values, dataset=None)
+
+
+def run(values: flags.FlagValues) -> None:
+    if values["show"].value is None:
+        width = max(map(len, DATASETS))
+        for name, function in DATASETS.items():
+            print(f"{name:{width}}  {(function.__doc__ or '').splitlines()[0]}")
+        return
+    out = Path(values["out"].value)
+    if out.exists():
+        raise UsageError(f"--out={out} exists: choose another file")
+    values["dataset"].value = values["show"].value
+    channels = default_channels(values["show"].value)
+    source = open_source(values, values["split"].value, values["image_size"].value, channels)
+    examples = source.load(np.arange(min(values["count"].value, len(source))))
+    labels = [_label(source, examples, position) for position in range(len(examples["image"]))]
+    sheet = pictures.labelled_sheet(examples["image"], labels, COLUMNS, label_lines=MOST_LABELS + 1)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    pictures.save_png(out, sheet, f"the first {len(labels)} examples of {source.name}")
+    print(out)
+
+
+def _label(source: Source, examples: dict[str, np.ndarray], position: int) -> str:
+    """The example's name and identity, then the attributes that it has, one a line."""
+    head = source.names[position]
+    if "identity" in examples:
+        head += f" (person {examples['identity'][position]})"
+    has = examples["attributes"][position] > 0.5 if "attributes" in examples else ()
+    attributes = [name for name, is_there in zip(source.attribute_names, has, strict=True) if is_there]
+    return "\n".join([head, *attributes[:MOST_LABELS]])

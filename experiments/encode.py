@@ -1,0 +1,67 @@
+"""Encode a folder of pictures: codes and file names as one .npz."""
+
+from pathlib import Path
+
+import numpy as np
+from absl import flags
+
+from ..datasets.folder import folder
+from ..latents import pictures
+from . import options, runs
+from .errors import UsageError
+from .morph import new_folder
+
+BATCH_SIZE = 64
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    options.define_run_dir(values)
+    flags.DEFINE_string("in", None, "Folder of pictures.", required=True, flag_values=values)
+    flags.DEFINE_string("out", "codes.npz", "File for the codes.", flag_values=values)
+    flags.DEFINE_string("reconstructions", None, "Folder for the decoded codes.", flag_values=values)
+    options.define_crop(values)
+
+
+def run(values: flags.FlagValues) -> None:
+    opened = runs.open_run(values["run_dir"].value)
+    out, reconstructions = Path(values["out"].value), values["reconstructions"].value
+    if out.exists():
+        raise UsageError(f"--out={out} exists: choose another file")
+    reconstructions_folder = new_folder(reconstructions, out) if reconstructions else None
+    crop = options.crop_of(values if values["crop"].present else opened.settings)
+    image_size, _, channels = opened.image_shape
+    source = folder("all", data_dir=values["in"].value, image_size=image_size, channels=channels, crop=crop)
+
+    codes, decoded = _encode(opened.model(), source, keep_decoded=reconstructions_folder is not None)
+    _save_codes(out, codes, source.names)
+    print(f"{out}: {len(source)} codes of shape {codes.shape[1:]}")
+    if reconstructions_folder:
+        _save_pictures(reconstructions_folder, source.names, decoded, f"reconstruction by {opened.folder.name}")
+        print(f"{reconstructions_folder}: {len(source)} reconstructions")
+
+
+def _encode(model, source, keep_decoded: bool) -> tuple[np.ndarray, list[np.ndarray]]:
+    codes, decoded = [], []
+    for start in range(0, len(source), BATCH_SIZE):
+        positions = np.arange(start, min(start + BATCH_SIZE, len(source)))
+        codes.append(np.asarray(model.encode(source.load(positions)["image"].astype(np.float32) / 255.0)))
+        if keep_decoded:
+            decoded.extend(pictures.to_uint8(np.asarray(model.decode(codes[-1]))))
+    return np.concatenate(codes), decoded
+
+
+def _save_codes(path: Path, codes: np.ndarray, names) -> None:
+    """Arrays `codes` [N, ...] float32 and `names` [N], readable without pickle."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.partial")
+    with temporary.open("wb") as file:
+        np.savez(file, codes=codes, names=np.array(list(names)))
+    temporary.replace(path)
+
+
+def _save_pictures(target: Path, names, decoded, description: str) -> None:
+    """One PNG for each picture, under its own name with its ending kept, so that a.jpg and a.png do not collide."""
+    for name, picture in zip(names, decoded, strict=True):
+        path = target / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pictures.save_png(path, picture, f"{description} of {name}")

@@ -1,0 +1,49 @@
+"""Measure a trained run on a split: PSNR, SSIM, every loss term, active units."""
+
+import json
+
+from absl import flags
+
+from ..datasets.source import SPLITS
+from . import options, runs
+from .backend import load_tensorflow
+from .data import open_source
+
+BATCH_SIZE = 64
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    options.define_run_dir(values)
+    flags.DEFINE_enum("split", "test", SPLITS, "Split to measure.", flag_values=values)
+    flags.DEFINE_integer("count", None, "Only the first examples of the split.", 1, flag_values=values)
+    options.define_data_flags(values, dataset=None)
+
+
+def run(values: flags.FlagValues) -> None:
+    opened = runs.open_run(values["run_dir"].value)
+    settings = runs.with_data_flags(opened.settings, values)
+    source = open_source(settings, values["split"].value, opened.image_shape[0], opened.image_shape[2])
+
+    tf = load_tensorflow()
+
+    from .measuring import Measurer
+
+    measurement = Measurer(opened.model(), tf.distribute.get_strategy())(source, BATCH_SIZE, values["count"].value)
+    metrics = {
+        "dataset": settings["dataset"].value,
+        "split": values["split"].value,
+        "count": measurement.count,
+        **measurement.values,
+    }
+    runs.write_atomically(opened.folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+    print(table(metrics))
+
+
+def table(metrics: dict[str, object]) -> str:
+    """Two columns: what, and how much."""
+    width = max(map(len, metrics))
+    return "\n".join(f"{name:{width}}  {_shown(value)}" for name, value in metrics.items())
+
+
+def _shown(value: object) -> str:
+    return f"{value:.5g}" if isinstance(value, float) else str(value)

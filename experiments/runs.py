@@ -1,0 +1,199 @@
+"""The run folder: what training leaves, and what every other command reads."""
+
+import copy
+import dataclasses
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+import time
+from pathlib import Path
+
+from absl import flags
+
+from .. import __version__
+from .backend import load_tensorflow
+from .data import OPTIONAL_FLAGS, default_channels
+from .errors import UsageError
+
+FLAGS_FILE, MODEL_FILE = "flags.txt", "model.keras"
+# These say where or whether to run, not what: a run is the same run whatever they are.
+_NOT_SETTINGS = ("run_dir", "dry_run", "cache_gb")
+_PATHS = ("data_dir", "labels", "init_from")
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Attributes:
+      folder: where it is.
+      settings: its training flags.
+    """
+
+    folder: Path
+    settings: flags.FlagValues
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(H, W, C) of the pictures that the model takes."""
+        size, channels = self.settings["image_size"].value, self.settings["channels"].value
+        return size, size, channels or default_channels(self.settings["dataset"].value)
+
+    def model(self):
+        """The trained `Autoencoder`, loaded in Keras' safe mode."""
+        return load_model(self.folder / MODEL_FILE)
+
+
+def open_run(folder: str | Path) -> Run:
+    """A finished run by its folder.
+
+    Raises:
+      UsageError: the folder is not there, is no run, or its training has not finished.
+    """
+    from . import cli, train
+
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise UsageError(f"--run_dir={folder}: no such folder")
+    if not (folder / FLAGS_FILE).is_file():
+        raise UsageError(f"--run_dir={folder} is not a run: it has no {FLAGS_FILE}")
+    if not (folder / MODEL_FILE).is_file():
+        raise UsageError(f"--run_dir={folder}: its training has not finished, there is no {MODEL_FILE} yet")
+    return Run(folder, cli.parse(train, [f"--flagfile={folder / FLAGS_FILE}"]))
+
+
+def with_data_flags(settings: flags.FlagValues, values: flags.FlagValues) -> flags.FlagValues:
+    """A run's settings with the data flags that a command was given explicitly.
+
+    Another data set than the run's starts from nothing: the run's folder, crop and labels do not go with it.
+    """
+    merged = copy.deepcopy(settings)
+    if values["dataset"].present and values["dataset"].value != settings["dataset"].value:
+        for name in OPTIONAL_FLAGS:
+            merged[name].value = None
+    for name in ("dataset", *OPTIONAL_FLAGS):
+        if values[name].present:
+            merged[name].value = values[name].value
+    return merged
+
+
+def load_model(path: Path):
+    """A saved autoencoder, in Keras' safe mode: nothing in the file is executed.
+
+    Raises:
+      UsageError: the file is not there, is damaged, or holds another kind of model.
+    """
+    load_tensorflow()
+    import keras
+
+    from ..models import Autoencoder
+
+    if not path.is_file():
+        raise UsageError(f"{path}: no such model file")
+    try:
+        model = keras.saving.load_model(path, safe_mode=True)
+    except Exception as error:  # a damaged zip, HDF5 or config raises whatever its reader raises
+        raise UsageError(f"{path} cannot be read as a model: {str(error).splitlines()[0]}") from error
+    if not isinstance(model, Autoencoder):
+        raise UsageError(f"{path} holds a {type(model).__name__}, not one of facezoo's autoencoders")
+    return model
+
+
+def default_folder(model: str, dataset: str) -> Path:
+    """runs/<model>-<dataset>-<time>."""
+    return Path("runs") / f"{model}-{dataset}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
+
+
+def settings_text(values: flags.FlagValues) -> str:
+    """The flag file that reproduces a run."""
+    lines = [_serialized(values[name]) for name in sorted(values) if name not in _NOT_SETTINGS]
+    return "\n".join(line for line in lines if line) + "\n"
+
+
+def is_finished(folder: Path, values: flags.FlagValues) -> bool:
+    """Whether the run with these settings is already there, finished.
+
+    Raises:
+      UsageError: the folder holds something else: no run, a run with other settings, or an unfinished one.
+    """
+    if not folder.exists():
+        return False
+    if not folder.is_dir():
+        raise UsageError(f"--run_dir={folder} is a file")
+    if not any(folder.iterdir()):
+        return False
+    if not (folder / FLAGS_FILE).is_file():
+        raise UsageError(f"--run_dir={folder} is not empty and not a run: choose another")
+    _refuse_other_settings(folder, values)
+    if not (folder / MODEL_FILE).is_file():
+        raise UsageError(f"--run_dir={folder} holds an unfinished run: choose another, or remove it to start again")
+    return True
+
+
+def create(folder: Path, values: flags.FlagValues, environment: dict) -> None:
+    """Makes the folder with flags.txt and environment.json."""
+    for name in ("checkpoints", "tensorboard", "images"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / "environment.json", json.dumps(environment, indent=2) + "\n")
+    write_atomically(folder / FLAGS_FILE, settings_text(values))
+
+
+def environment(seed: int, precision: str, devices: list[str]) -> dict:
+    """What the run ran on."""
+    packages = ("tensorflow", "keras", "numpy", "tensorflow-datasets")
+    return {
+        "facezoo": __version__,
+        "python": platform.python_version(),
+        **{name: importlib.metadata.version(name) for name in packages},
+        "git_revision": _git_revision(),
+        "platform": platform.platform(),
+        "devices": devices,
+        "precision": precision,
+        "seed": seed,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Writes a text file so that a reader sees the old one or the new one, never half."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def save_model(model, path: Path) -> None:
+    """Saves a model so that the file is there whole or not at all."""
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.keras")
+    model.save(temporary)
+    temporary.replace(path)
+
+
+def _refuse_other_settings(folder: Path, values: flags.FlagValues) -> None:
+    there = set((folder / FLAGS_FILE).read_text(encoding="utf-8").splitlines())
+    now = set(settings_text(values).splitlines())
+    if there == now:
+        return
+    lines = [f"  {line}" for line in sorted(there ^ now)]
+    shown = [f"was {line.strip()}" if line.strip() in there else f"now {line.strip()}" for line in lines]
+    raise UsageError(f"--run_dir={folder} is a run with other flags: " + "; ".join(shown))
+
+
+def _serialized(flag: flags.Flag) -> str:
+    if flag.name in _PATHS and flag.value:
+        return f"--{flag.name}={Path(flag.value).absolute()}"
+    return flag.serialize() if flag.value is not None else ""
+
+
+def _git_revision() -> str | None:
+    """Of the checkout that facezoo runs from, or None where it is installed without one."""
+    root = Path(__file__).parents[1]
+    if not (root / ".git").exists():
+        return None
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

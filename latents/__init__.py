@@ -1,0 +1,1 @@
+"""What to do with codes: NumPy in, NumPy out; nothing here sees a model."""

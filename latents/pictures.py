@@ -1,0 +1,78 @@
+"""Pictures as files and as one sheet; each file says which facezoo made it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, PngImagePlugin
+
+from .. import __version__
+
+SOFTWARE = f"facezoo {__version__}"
+
+
+def to_uint8(pictures: np.ndarray) -> np.ndarray:
+    """[..., C] in [0, 1] -> uint8 of the same shape, rounded; uint8 stays as it is."""
+    if pictures.dtype == np.uint8:
+        return pictures
+    return np.rint(np.clip(pictures, 0.0, 1.0) * 255.0).astype(np.uint8)
+
+
+def grid(pictures: np.ndarray, columns: int) -> np.ndarray:
+    """Row after row of pictures, empty places white: [N, H, W, C] -> uint8 [rows * H, columns * W, C]."""
+    pictures = to_uint8(np.asarray(pictures))
+    count, height, width, channels = pictures.shape
+    rows = -(-count // columns)
+    blank = np.full((rows * columns - count, height, width, channels), 255, np.uint8)
+    sheet = np.concatenate([pictures, blank]).reshape(rows, columns, height, width, channels)
+    return sheet.swapaxes(1, 2).reshape(rows * height, columns * width, channels)
+
+
+def row(pictures: np.ndarray) -> np.ndarray:
+    """[N, H, W, C] -> uint8 [H, N * W, C]."""
+    return grid(pictures, len(pictures))
+
+
+def labelled_sheet(pictures: np.ndarray, labels: Sequence[str], columns: int, label_lines: int) -> np.ndarray:
+    """A grid with some lines of text under each picture: [N, H, W, C] -> uint8 [..., ..., 3]."""
+    line_height = 11
+    cells = [
+        _labelled(picture, label, label_lines * line_height + 4)
+        for picture, label in zip(pictures, labels, strict=True)
+    ]
+    return grid(np.stack(cells), columns)
+
+
+def save_png(path: Path, picture: np.ndarray, description: str) -> None:
+    """Writes [H, W, C] in [0, 1] or uint8; `Software` and `Description` are in the file's metadata."""
+    metadata = PngImagePlugin.PngInfo()
+    metadata.add_text("Software", SOFTWARE)
+    metadata.add_itxt("Description", description)
+    _image(picture).save(path, pnginfo=metadata)
+
+
+def save_gif(path: Path, frames: np.ndarray, description: str, frames_per_second: float = 10.0) -> None:
+    """Writes [N, H, W, C] as an endless animation there and back; the comment says what made it."""
+    there_and_back = [*frames, *frames[-2:0:-1]]
+    first, *rest = (_image(frame) for frame in there_and_back)
+    first.save(
+        path,
+        save_all=True,
+        append_images=rest,
+        duration=round(1000 / frames_per_second),
+        loop=0,
+        comment=f"{SOFTWARE}: {description}".encode(),
+    )
+
+
+def _image(picture: np.ndarray) -> Image.Image:
+    array = to_uint8(np.asarray(picture))
+    return Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array)
+
+
+def _labelled(picture: np.ndarray, label: str, text_height: int) -> np.ndarray:
+    image = _image(picture).convert("RGB")
+    cell = Image.new("RGB", (image.width, image.height + text_height), "white")
+    cell.paste(image)
+    ImageDraw.Draw(cell).multiline_text((2, image.height + 1), label, fill="black", font_size=9, spacing=2)
+    return np.asarray(cell)

@@ -1,0 +1,67 @@
+"""The objective: named weighted loss terms and the one place where they are reduced."""
+
+import math
+from collections.abc import Callable, Mapping
+
+import keras
+import tensorflow as tf
+
+Term = Callable[[Mapping[str, tf.Tensor], Mapping[str, tf.Tensor]], tf.Tensor]
+
+
+class Objective:
+    """Weighted sum of loss terms, averaged once over the global batch.
+
+    Args:
+      terms: name -> term, `(batch, outputs) -> [B]`, one value per example.
+      factors: name -> weight, finite and not negative; a term whose factor is 0 is neither computed nor reported.
+
+    Attributes:
+      trackers: name -> `keras.metrics.Mean` of the unweighted term, and `loss`, the weighted sum.
+
+    Raises:
+      ValueError: a factor without a term, a factor that is not a finite number >= 0, or nothing left to minimise.
+    """
+
+    def __init__(self, terms: Mapping[str, Term], factors: Mapping[str, float]):
+        self.factors = {name: _checked(name, factor, terms) for name, factor in factors.items()}
+        self.terms = {name: terms[name] for name, factor in self.factors.items() if factor > 0}
+        if not self.terms:
+            raise ValueError(f"every loss factor is 0 ({', '.join(factors) or 'none given'}): nothing to minimise")
+        self.trackers = {name: keras.metrics.Mean(name=name) for name in ("loss", *self.terms)}
+
+    def values(self, batch: Mapping[str, tf.Tensor], outputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """The unweighted terms, and `loss`, their weighted sum: each float32 [B]."""
+        values = {name: tf.cast(term(batch, outputs), tf.float32) for name, term in self.terms.items()}
+        loss = tf.add_n([self.factors[name] * value for name, value in values.items()])
+        return {"loss": loss, **values}
+
+    def reduce(self, values: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """This replica's share of the loss: the shares of all replicas add up to the global batch's mean."""
+        return tf.reduce_mean(values["loss"]) / tf.distribute.get_strategy().num_replicas_in_sync
+
+    def track(self, values: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Adds a batch to the trackers; returns their means since the last reset."""
+        for name, tracker in self.trackers.items():
+            tracker.update_state(values[name])
+        return {name: tracker.result() for name, tracker in self.trackers.items()}
+
+
+class MissingTerm:
+    """Stands in a loaded objective for a term that the model cannot make itself, such as one with a frozen network."""
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def __call__(self, batch, outputs):
+        raise ValueError(
+            f"the loaded objective needs the term {self.name!r}: compile the model with it before training"
+        )
+
+
+def _checked(name: str, factor: float, terms: Mapping[str, Term]) -> float:
+    if name not in terms:
+        raise ValueError(f"no loss term {name!r}; this model has {', '.join(sorted(terms))}")
+    if not (math.isfinite(factor) and factor >= 0):
+        raise ValueError(f"the factor of {name!r} is {factor}; it must be a finite number >= 0")
+    return float(factor)

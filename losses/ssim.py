@@ -1,0 +1,46 @@
+"""Structural similarity (Wang, Bovik, Sheikh, Simoncelli, "Image quality assessment", 2004, eq. 13)."""
+
+import numpy as np
+import tensorflow as tf
+
+WINDOW_SIZE = 11
+WINDOW_SIGMA = 1.5
+_C1, _C2 = 0.01**2, 0.03**2  # (K1 L)^2 and (K2 L)^2 with the data range L = 1
+
+
+def ssim(first, second):
+    """Mean structural similarity of pictures in [0, 1]: two [B, H, W, C] -> [B], float32.
+
+    Gaussian window of 11 pixels, sigma 1.5, biased covariance, valid positions only, averaged over channels.
+
+    Raises:
+      ValueError: the pictures are smaller than the window.
+    """
+    first, second = tf.cast(first, tf.float32), tf.cast(second, tf.float32)
+    if min(first.shape[1], first.shape[2]) < WINDOW_SIZE:
+        raise ValueError(f"SSIM needs pictures of at least {WINDOW_SIZE} pixels, got {first.shape[1]}x{first.shape[2]}")
+    mean_first, mean_second = _blur(first), _blur(second)
+    variances = _blur(first * first) + _blur(second * second) - mean_first**2 - mean_second**2
+    covariance = _blur(first * second) - mean_first * mean_second
+    luminance = (2 * mean_first * mean_second + _C1) / (mean_first**2 + mean_second**2 + _C1)
+    contrast_structure = (2 * covariance + _C2) / (variances + _C2)
+    return tf.reduce_mean(luminance * contrast_structure, axis=(1, 2, 3))
+
+
+class DSSIM:
+    """Structural dissimilarity (1 - SSIM) / 2 of picture and reconstruction, [B], in [0, 1]."""
+
+    def __call__(self, batch, outputs):
+        return (1.0 - ssim(batch["image"], outputs["reconstruction"])) / 2.0
+
+
+def _blur(images):
+    """Gaussian window as two passes of one dimension: [B, H, W, C] -> [B, H - 10, W - 10, C]."""
+    offsets = np.arange(WINDOW_SIZE) - WINDOW_SIZE // 2
+    window = np.exp(-0.5 * (offsets / WINDOW_SIGMA) ** 2)
+    window = (window / window.sum()).astype(np.float32)
+    channels = images.shape[-1]
+    for shape in ((WINDOW_SIZE, 1, 1, 1), (1, WINDOW_SIZE, 1, 1)):
+        kernel = np.tile(window.reshape(shape), (1, 1, channels, 1))
+        images = tf.nn.depthwise_conv2d(images, kernel, strides=(1, 1, 1, 1), padding="VALID")
+    return images

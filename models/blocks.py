@@ -1,0 +1,141 @@
+"""The layers and blocks that several architectures share."""
+
+import dataclasses
+
+import keras
+import tensorflow as tf
+
+from . import randomness
+
+UPSAMPLING = ("nearest", "transposed", "subpixel")
+
+
+@keras.saving.register_keras_serializable("facezoo")
+def leaky_relu(x, negative_slope: float = 0.1):
+    """`max(negative_slope * x, x)`, with facenet's slope by default."""
+    return tf.nn.leaky_relu(x, alpha=negative_slope)
+
+
+@keras.saving.register_keras_serializable("facezoo")
+def sampling(mean, log_var, epsilon):
+    """The reparameterisation trick, `mean + exp(log_var / 2) * epsilon`: three [B, D] -> [B, D]."""
+    return mean + tf.exp(log_var / 2.0) * epsilon
+
+
+@keras.saving.register_keras_serializable("facezoo")
+class DepthToSpace(keras.layers.Layer):
+    """Sub-pixel rearrangement, [B, H, W, 4 C] -> [B, 2 H, 2 W, C] (Shi et al. 2016)."""
+
+    def call(self, inputs):
+        return tf.nn.depth_to_space(inputs, block_size=2)
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, channels = input_shape
+        return batch, 2 * height, 2 * width, channels // 4
+
+
+@keras.saving.register_keras_serializable("facezoo")
+class Dropout(keras.layers.Layer):
+    """Dropout whose mask is a function of (seed, step, position in the global batch).
+
+    Args:
+      rate: share of values set to zero in training, in [0, 1); the rest is scaled by 1 / (1 - rate).
+      seed: the model's.
+      stream: the layer's place in the model; two layers of one model need two streams.
+    """
+
+    def __init__(self, rate: float, seed: int, stream: str, **kwargs):
+        super().__init__(**kwargs)
+        self.rate, self.seed, self.stream = rate, seed, stream
+
+    def call(self, inputs, training=False):
+        if not training or self.rate == 0:
+            return inputs
+        shape = tuple(inputs.shape[1:])
+        draws = randomness.uniform(tf.shape(inputs)[0], shape, seed=self.seed, stream=self.stream)
+        return tf.where(draws >= self.rate, inputs / (1.0 - self.rate), 0)
+
+    def get_config(self):
+        return super().get_config() | {"rate": self.rate, "seed": self.seed, "stream": self.stream}
+
+
+@dataclasses.dataclass(frozen=True)
+class ConvolutionStyle:
+    """What all convolutions and dense layers of one network share; calling it makes a layer.
+
+    Attributes:
+      kernel_size: of convolutions, in pixels.
+      kernel_initializer: a name that Keras knows: "glorot_uniform" (Xavier), "he_normal", "truncated_normal", ...
+      l2: factor of the L2 penalty on kernels; 0 is none.
+      use_bias: off where batch normalisation follows.
+    """
+
+    kernel_size: int = 3
+    kernel_initializer: str = "glorot_uniform"
+    l2: float = 0.0
+    use_bias: bool = True
+
+    def _kernel(self) -> dict:
+        regularizer = keras.regularizers.L2(self.l2) if self.l2 else None
+        return {"kernel_initializer": self.kernel_initializer, "kernel_regularizer": regularizer}
+
+    def conv(self, filters: int, strides: int = 1, transposed: bool = False) -> keras.layers.Layer:
+        layer = keras.layers.Conv2DTranspose if transposed else keras.layers.Conv2D
+        return layer(
+            filters, self.kernel_size, strides=strides, padding="same", use_bias=self.use_bias, **self._kernel()
+        )
+
+    def dense(self, units: int, **options) -> keras.layers.Layer:
+        return keras.layers.Dense(units, **self._kernel(), **options)
+
+
+def upsampling_block(x, style: ConvolutionStyle, filters: int, method: str, activate):
+    """Doubles height and width around one convolution: [B, H, W, C] -> [B, 2 H, 2 W, filters].
+
+    Args:
+      x: symbolic feature maps.
+      style: of the convolution.
+      filters: channels that come out.
+      method: "nearest" (convolve, then repeat pixels), "transposed" (transposed convolution of stride 2) or
+        "subpixel" (convolve to 4 times the filters, then depth to space).
+      activate: what follows the convolution: symbolic tensor -> symbolic tensor.
+    """
+    if method == "nearest":
+        return keras.layers.UpSampling2D()(activate(style.conv(filters)(x)))
+    if method == "subpixel":
+        return DepthToSpace()(activate(style.conv(4 * filters)(x)))
+    return activate(style.conv(filters, strides=2, transposed=True)(x))
+
+
+def images_out(x, style: ConvolutionStyle, channels: int):
+    """The last layer of a decoder: features [B, H, W, *] -> pictures float32 [B, H, W, channels] in (0, 1)."""
+    return keras.layers.Activation("sigmoid", dtype="float32")(style.conv(channels)(x))
+
+
+def code_size(image_size: int, reduction: int) -> int:
+    """Height of the code's feature maps; a ValueError where `image_size` is not a multiple of `reduction`."""
+    if image_size < reduction or image_size % reduction:
+        raise ValueError(f"image_size={image_size} must be a multiple of {reduction}, by which the encoder shrinks it")
+    return image_size // reduction
+
+
+def checked_choice(name: str, value: str, choices) -> str:
+    """`value`, or a ValueError that names the argument and what it may be."""
+    if value not in choices:
+        raise ValueError(f"{name}={value!r} must be one of {', '.join(choices)}")
+    return value
+
+
+def check_positive(**values: int | tuple[int, ...] | None) -> None:
+    """A ValueError that names the first argument that is not a positive whole number, or a tuple of such."""
+    for name, value in values.items():
+        numbers = value if isinstance(value, (tuple, list)) else (value,)
+        if not numbers or not all(isinstance(number, int) and number > 0 for number in numbers):
+            raise ValueError(f"{name}={value!r} must be made of positive whole numbers")
+
+
+def check_fraction(**values: float) -> None:
+    """A ValueError that names the first argument outside [0, 1)."""
+    for name, value in values.items():
+        if not 0 <= value < 1:
+            raise ValueError(f"{name}={value!r} must be at least 0 and below 1")

@@ -1,0 +1,52 @@
+"""Random numbers as a function of (seed, step, position in the global batch): no replica, no hidden state."""
+
+import contextlib
+import contextvars
+import zlib
+
+import tensorflow as tf
+
+_step: contextvars.ContextVar = contextvars.ContextVar("step", default=0)
+
+
+@contextlib.contextmanager
+def at_step(step):
+    """Draws inside belong to this training step (an integer or a scalar tensor); outside, to step 0."""
+    token = _step.set(step)
+    try:
+        yield
+    finally:
+        _step.reset(token)
+
+
+def current_step():
+    """The training step of `at_step`, int32 scalar."""
+    return tf.cast(_step.get(), tf.int32)
+
+
+def normal(batch_size, shape: tuple[int, ...], *, seed: int, stream: str):
+    """Standard normal numbers, float32 [batch_size, *shape].
+
+    Args:
+      batch_size: this replica's number of examples, an integer or a scalar tensor.
+      shape: what one example gets.
+      seed: the model's.
+      stream: names the place that draws, so that no two places get the same numbers.
+    """
+    return _rows_of_global_batch(tf.random.stateless_normal, batch_size, shape, seed, stream)
+
+
+def uniform(batch_size, shape: tuple[int, ...], *, seed: int, stream: str):
+    """Uniform numbers in [0, 1), otherwise as `normal`."""
+    return _rows_of_global_batch(tf.random.stateless_uniform, batch_size, shape, seed, stream)
+
+
+def _rows_of_global_batch(draw, batch_size, shape, seed, stream):
+    """Every replica draws the same numbers for the global batch and takes its own rows."""
+    replica_count, replica = 1, 0
+    context = tf.distribute.get_replica_context()
+    if context is not None:
+        replica_count, replica = context.num_replicas_in_sync, context.replica_id_in_sync_group
+    key = tf.stack([tf.constant((seed ^ zlib.crc32(stream.encode())) & 0x7FFFFFFF, tf.int32), current_step()])
+    numbers = draw((batch_size * replica_count, *shape), seed=key)
+    return numbers[replica * batch_size : (replica + 1) * batch_size]  # [B, ...]

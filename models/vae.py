@@ -1,0 +1,200 @@
+"""The variational autoencoder (Kingma and Welling 2014), in the face articles' convolutional form."""
+
+import math
+from typing import ClassVar
+
+import keras
+import tensorflow as tf
+
+from ..losses import KLDivergence
+from . import randomness
+from .autoencoder import Autoencoder
+from .blocks import (
+    UPSAMPLING,
+    ConvolutionStyle,
+    Dropout,
+    check_fraction,
+    check_positive,
+    checked_choice,
+    code_size,
+    images_out,
+    sampling,
+    upsampling_block,
+)
+
+
+@keras.saving.register_keras_serializable("facezoo")
+class VariationalEncoder(keras.Model):
+    """Pictures to the mean and log variance of their codes: [B, H, W, C] -> two float32 [B, D].
+
+    Args:
+      features: a built network, [B, H, W, C] -> [B, N].
+      latent_dim: D.
+      style: of the two dense heads `mu` and `log_var`.
+    """
+
+    def __init__(self, features: keras.Model, latent_dim: int, style: ConvolutionStyle, name: str = "encoder"):
+        super().__init__(name=name)
+        self.features = features
+        self.mu = style.dense(latent_dim, name="mu", dtype="float32")
+        self.log_var = style.dense(latent_dim, name="log_var", dtype="float32")
+        for head in (self.mu, self.log_var):
+            head.build(features.output_shape)
+        self.build()
+
+    def build(self, input_shape=None):
+        """Nothing is left to build."""
+        self.built = True
+
+    def call(self, images, training=False):
+        features = self.features(images, training=training)
+        return self.mu(features), self.log_var(features)
+
+
+@keras.saving.register_keras_serializable("facezoo")
+def _sample(mean_log_var_epsilon):
+    return sampling(*mean_log_var_epsilon)
+
+
+@keras.saving.register_keras_serializable("facezoo")
+class VAE(Autoencoder):
+    """Variational autoencoder; a KL factor above 1 makes it a beta-VAE, a capacity the form of Burgess et al.
+
+    Every convolution is followed by batch normalisation (optional), leaky ReLU and dropout. By default it is
+    64x64x3 with four stages. The face article's: `image_size=128, latent_dim=200, filters=(32, 64, 64, 64),
+    dropout=0.25`; the digit article's: `image_size=28, channels=1, latent_dim=2, filters=(32, 64, 64, 64),
+    strides=(1, 2, 2, 1), batch_norm=False`; facenet's plain one: `latent_dim=100, filters=(32, 64, 128, 256),
+    kernel_size=4, decoder_filters=(128, 64, 32, 3), decoder_kernel_size=3, upsampling="nearest",
+    negative_slope=0.1`.
+
+    Args:
+      latent_dim: dimensions of the code.
+      filters: channels of each encoder stage.
+      strides: 1 or 2 for each encoder stage; the decoder mirrors them. None means 2 everywhere.
+      kernel_size: of the encoder's convolutions.
+      decoder_filters: channels of each decoder stage; None mirrors the encoder and drops its last.
+      decoder_kernel_size: None is the encoder's.
+      upsampling: "nearest", "transposed" or "subpixel".
+      batch_norm: batch normalisation after every convolution.
+      dropout: rate after every convolution, in [0, 1).
+      negative_slope: of leaky ReLU.
+      capacity: None, or the KL target C in nats that rises linearly from 0 to `capacity` over `capacity_steps`; the
+        KL term is then |KL - C|.
+      capacity_steps: training steps of that rise.
+      free_bits: nats that each dimension keeps for free.
+      kernel_initializer: as Keras names them: "glorot_uniform" (Xavier), "he_normal", "truncated_normal", ...
+      l2: factor of the L2 penalty on every kernel.
+
+    Raises:
+      ValueError: `image_size` is not a multiple of the strides' product, or another argument is out of its range.
+    """
+
+    default_factors: ClassVar = {"reconstruction": 1000.0, "kl": 1.0}
+
+    def __init__(
+        self,
+        *,
+        image_size: int = 64,
+        channels: int = 3,
+        latent_dim: int = 64,
+        filters: tuple[int, ...] = (32, 64, 128, 256),
+        strides: tuple[int, ...] | None = None,
+        kernel_size: int = 3,
+        decoder_filters: tuple[int, ...] | None = None,
+        decoder_kernel_size: int | None = None,
+        upsampling: str = "transposed",
+        batch_norm: bool = True,
+        dropout: float = 0.0,
+        negative_slope: float = 0.3,
+        capacity: float | None = None,
+        capacity_steps: int = 10_000,
+        free_bits: float = 0.0,
+        kernel_initializer: str = "glorot_uniform",
+        l2: float = 0.0,
+        seed: int = 0,
+        name: str | None = None,
+    ):
+        super().__init__(image_size=image_size, channels=channels, seed=seed, name=name)
+        check_positive(latent_dim=latent_dim, filters=filters, kernel_size=kernel_size, capacity_steps=capacity_steps)
+        check_fraction(dropout=dropout)
+        self.latent_dim, self.filters, self.kernel_size = latent_dim, tuple(filters), kernel_size
+        self.strides = tuple(strides) if strides else (2,) * len(self.filters)
+        self.decoder_filters = tuple(decoder_filters) if decoder_filters else self._mirrored_filters()
+        self._check_stages()
+        self.decoder_kernel_size = decoder_kernel_size or kernel_size
+        self.upsampling = checked_choice("upsampling", upsampling, UPSAMPLING)
+        self.batch_norm, self.dropout, self.negative_slope = batch_norm, dropout, negative_slope
+        self.capacity, self.capacity_steps, self.free_bits = capacity, capacity_steps, free_bits
+        self.kernel_initializer, self.l2 = kernel_initializer, l2
+        size = code_size(image_size, math.prod(self.strides))
+        self.encoder = self._build_encoder()
+        self.decoder = self._build_decoder((size, size, self.filters[-1]))
+        self.sample = keras.layers.Lambda(_sample, dtype="float32", name="sampling")
+        self.build()
+
+    def _mirrored_filters(self) -> tuple[int, ...]:
+        return (*reversed(self.filters[:-1]), self.filters[0])
+
+    def _check_stages(self):
+        if len(self.strides) != len(self.filters) or set(self.strides) - {1, 2}:
+            raise ValueError(f"strides={self.strides} must be a 1 or a 2 for each of filters={self.filters}")
+        if len(self.decoder_filters) != len(self.filters):
+            raise ValueError(f"decoder_filters={self.decoder_filters} must be as many as filters={self.filters}")
+
+    def _style(self, kernel_size: int) -> ConvolutionStyle:
+        return ConvolutionStyle(kernel_size, self.kernel_initializer, self.l2, use_bias=not self.batch_norm)
+
+    def _activate(self, x, stream: str):
+        if self.batch_norm:
+            x = keras.layers.BatchNormalization(synchronized=True)(x)
+        x = keras.layers.LeakyReLU(self.negative_slope)(x)
+        return Dropout(self.dropout, self.seed, stream)(x) if self.dropout else x
+
+    def _build_encoder(self) -> VariationalEncoder:
+        style = self._style(self.kernel_size)
+        images = x = keras.Input((self.image_size, self.image_size, self.channels))
+        for stage, (filters, strides) in enumerate(zip(self.filters, self.strides, strict=True)):
+            x = self._activate(style.conv(filters, strides=strides)(x), f"encoder_{stage}")
+        features = keras.Model(images, keras.layers.Flatten()(x), name="features")
+        return VariationalEncoder(features, self.latent_dim, style)
+
+    def _build_decoder(self, code_maps: tuple[int, int, int]) -> keras.Model:
+        style = self._style(self.decoder_kernel_size)
+        codes = keras.Input((self.latent_dim,))
+        x = keras.layers.Reshape(code_maps)(style.dense(math.prod(code_maps))(codes))
+        for stage, (filters, strides) in enumerate(zip(self.decoder_filters, reversed(self.strides), strict=True)):
+            x = self._decoder_stage(x, style, filters, strides, f"decoder_{stage}")
+        return keras.Model(codes, images_out(x, ConvolutionStyle(3, self.kernel_initializer, self.l2), self.channels))
+
+    def _decoder_stage(self, x, style, filters, strides, stream):
+        if strides == 1:
+            return self._activate(style.conv(filters)(x), stream)
+        return upsampling_block(x, style, filters, self.upsampling, lambda maps: self._activate(maps, stream))
+
+    @property
+    def encoder_mu_log_var(self) -> VariationalEncoder:
+        """The encoder under the article's name: pictures -> (mu, log_var)."""
+        return self.encoder
+
+    def encode(self, images):
+        """The means of the codes: float32 [B, H, W, C] in [0, 1] -> [B, D]."""
+        return self.encoder(images, training=False)[0]
+
+    def call(self, batch, training=False):
+        """Outputs `reconstruction`, `z`, `mean`, `log_var`; `z` is a sample in training and the mean otherwise."""
+        mean, log_var = self.encoder(batch["image"], training=training)
+        z = self.sample([mean, log_var, self._epsilon(mean)]) if training else mean
+        outputs = {"reconstruction": self.decoder(z, training=training), "z": z, "mean": mean, "log_var": log_var}
+        return outputs if self.capacity is None else outputs | {"capacity": self._current_capacity(mean, training)}
+
+    def _epsilon(self, mean):
+        return randomness.normal(tf.shape(mean)[0], (self.latent_dim,), seed=self.seed, stream="epsilon")
+
+    def _current_capacity(self, mean, training):
+        """C of this training step in nats, or the final one in evaluation: [B]."""
+        risen = tf.cast(randomness.current_step(), tf.float32) / self.capacity_steps
+        share = tf.minimum(risen, 1.0) if training else 1.0
+        return tf.fill([tf.shape(mean)[0]], self.capacity * share)
+
+    def loss_terms(self):
+        return super().loss_terms() | {"kl": KLDivergence(self.free_bits)}

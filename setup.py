@@ -1,0 +1,58 @@
+"""facezoo: the repository root is the package, so its folders stand at the top and install as `facezoo.*`."""
+
+import re
+from pathlib import Path
+
+from setuptools import setup
+
+ROOT = Path(__file__).parent
+FOLDERS = ("losses", "models", "datasets", "metrics", "latents", "experiments", "experiments.recipes")
+VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "__init__.py").read_text())[1]
+
+EXTRAS = {
+    "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
+    "notebooks": ["ipykernel", "jupyterlab"],
+}
+DEVELOPMENT = [
+    "hypothesis",
+    "ipykernel",
+    "mtcnn",
+    "mypy",
+    "nbclient",
+    "nbformat",
+    "nbstripout",
+    "pre-commit",
+    "pytest",
+    "pytest-cov",
+    "ruff",
+    "scikit-image",
+]
+
+setup(
+    name="facezoo",
+    version=VERSION,
+    description="A Keras model zoo of face autoencoders: train, morph, edit, map, measure and ship them.",
+    long_description=(ROOT / "README.md").read_text(),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11,<3.14",
+    package_dir={"facezoo": "."},
+    packages=["facezoo", *(f"facezoo.{folder}" for folder in FOLDERS)],
+    package_data={"facezoo.experiments.recipes": ["*.flags"]},
+    install_requires=[
+        "tensorflow>=2.21,<2.22",
+        "keras>=3.15,<4",
+        "tensorflow-datasets>=4.9.10",
+        "importlib_resources",  # TFDS' celeb_a and lfw import it without asking for it
+        "matplotlib",
+        "numpy",
+        "absl-py",
+        "pillow>=11",
+        "platformdirs",
+        "scikit-learn",
+        "tensorboard",
+        "tqdm",
+    ],
+    extras_require={**EXTRAS, "dev": DEVELOPMENT},
+    entry_points={"console_scripts": ["facezoo=facezoo.experiments.cli:main"]},
+)

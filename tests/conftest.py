@@ -1,0 +1,34 @@
+"""Before TensorFlow starts: two logical CPU devices, so that one replica can be held against two."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
+
+
+@pytest.fixture(autouse=True)
+def fresh_state():
+    """Every test starts with the same seeds and in float32."""
+    keras.utils.set_random_seed(0)
+    keras.config.set_dtype_policy("float32")
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture(scope="session")
+def two_devices():
+    """One strategy for all tests: the collectives of two in one process get into each other's way."""
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+
+@pytest.fixture
+def pictures():
+    """Eight smooth pictures that differ, float32 [8, 32, 32, 3] in [0, 1]."""
+    numbers = np.random.default_rng(0)
+    y, x = np.mgrid[0:32, 0:32] / 31.0
+    waves = [np.sin(x * a + y * b + c) for a, b, c in numbers.uniform(0, 6, (24, 3))]
+    return (np.stack(waves).reshape(8, 3, 32, 32).transpose(0, 2, 3, 1) * 0.4 + 0.5).astype(np.float32)

@@ -1,0 +1,204 @@
+"""The contract of an autoencoder, held once over the whole zoo."""
+
+import inspect
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from facezoo.models import MODELS
+from facezoo.models.learning_rate import Schedule
+
+sys.path.insert(0, str(Path(__file__).parent))
+from zoo import SIZE, ZOO, batch  # noqa: E402
+
+over_zoo = pytest.mark.parametrize("specimen", ZOO, ids=str)
+
+
+def compiled(specimen, optimizer=None):
+    model = specimen.make()
+    model.compile(optimizer or keras.optimizers.Adam(Schedule(1e-3, 100)))
+    return model
+
+
+def take_steps(model, steps, data=None):
+    step = tf.function(model.train_step)
+    data = {name: tf.constant(values) for name, values in (data or batch()).items()}
+    return [{name: float(value) for name, value in step(data).items()} for _ in range(steps)]
+
+
+def assert_same(first, second, tolerance=0.0):
+    for one, other in zip(first, second, strict=True):
+        np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=0, atol=tolerance, err_msg=one.path)
+
+
+def test_zoo_has_every_model():
+    assert {specimen.key for specimen in ZOO} == set(MODELS)
+
+
+@pytest.mark.parametrize("key", MODELS)
+def test_every_default_constructs(key):
+    assert MODELS[key]().built
+
+
+@over_zoo
+def test_shapes_and_ranges(specimen):
+    model, images = specimen.make(), batch()["image"]
+    codes = model.encode(images)
+    decoded = model.decode(codes * 100.0)
+    assert codes.shape == (8, *specimen.code_shape)
+    assert decoded.shape == images.shape
+    assert decoded.dtype == tf.float32
+    assert tf.reduce_min(decoded) >= 0
+    assert tf.reduce_max(decoded) <= 1
+    outputs = model(batch(), training=True)
+    assert outputs["reconstruction"].shape == images.shape
+    assert outputs["z"].shape == codes.shape
+
+
+@over_zoo
+def test_encode_is_deterministic(specimen):
+    model, images = specimen.make(), batch()["image"]
+    np.testing.assert_array_equal(model.encode(images), model.encode(images))
+
+
+@over_zoo
+def test_gradient_reaches_every_weight(specimen):
+    model = compiled(specimen)
+    with tf.GradientTape() as tape:
+        loss = model.objective.reduce(model.objective.values(batch(), model(batch(), training=True)))
+    for weight, gradient in zip(
+        model.trainable_variables, tape.gradient(loss, model.trainable_variables), strict=True
+    ):
+        assert gradient is not None, weight.path
+        assert np.abs(gradient).max() > 0, weight.path
+
+
+@over_zoo
+def test_config_is_the_constructor(specimen):
+    model = specimen.make()
+    config = model.get_config()
+    assert set(config) == set(inspect.signature(type(model)).parameters)
+    assert type(model).from_config(config).get_config() == config
+
+
+@over_zoo
+def test_saves_and_loads_in_safe_mode(specimen, tmp_path):
+    model = compiled(specimen)
+    take_steps(model, 3)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    assert_same(model.variables, loaded.variables)
+    assert_same(model.optimizer.variables, loaded.optimizer.variables)
+    assert loaded.objective.factors == model.objective.factors
+    np.testing.assert_array_equal(model.encode(batch()["image"]), loaded.encode(batch()["image"]))
+    # What is trained on continues as if it had never been saved.
+    assert take_steps(model, 2)[-1]["loss"] != 0
+    take_steps(loaded, 2)
+    assert_same(model.variables, loaded.variables)
+
+
+@over_zoo
+def test_same_seed_gives_the_same_weights(specimen):
+    def trained():
+        keras.utils.set_random_seed(7)
+        model = compiled(specimen)
+        take_steps(model, 3)
+        return model.variables
+
+    assert_same(trained(), trained())
+
+
+@over_zoo
+def test_function_equals_eager(specimen):
+    keras.utils.set_random_seed(1)
+    eager = compiled(specimen, keras.optimizers.SGD(0.01))
+    keras.utils.set_random_seed(1)
+    graph = compiled(specimen, keras.optimizers.SGD(0.01))
+    for _ in range(2):
+        eager.train_step({name: tf.constant(values) for name, values in batch().items()})
+    take_steps(graph, 2)
+    assert_same(eager.trainable_variables, graph.trainable_variables, 1e-5)
+
+
+@over_zoo
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision_trains(specimen, policy):
+    keras.config.set_dtype_policy(policy)
+    model = compiled(specimen)
+    assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer) == (policy == "mixed_float16")
+    before = [weight.numpy() for weight in model.trainable_variables]
+    logs = take_steps(model, 20)  # float16 skips the first ones, until its loss scale has come down
+    assert np.isfinite(logs[-1]["loss"])
+    assert model(batch(), training=True)["reconstruction"].dtype == tf.float32
+    changed = [np.any(old != new.numpy()) for old, new in zip(before, model.trainable_variables, strict=True)]
+    assert all(changed)
+
+
+@over_zoo
+def test_one_replica_equals_two(specimen, two_devices):
+    data = batch()
+
+    def trained(strategy):
+        keras.utils.set_random_seed(3)
+        with strategy.scope():
+            model = compiled(specimen, keras.optimizers.SGD(0.01))
+        dataset = tf.data.Dataset.from_tensors(data).repeat(3)
+        step = tf.function(lambda rows: strategy.run(model.train_step, args=(rows,)))
+        for rows in strategy.experimental_distribute_dataset(dataset):
+            logs = step(rows)
+        return model.variables, strategy.reduce("MEAN", logs["loss"], axis=None)
+
+    one, loss_of_one = trained(tf.distribute.get_strategy())
+    two, loss_of_two = trained(two_devices)
+    assert_same(one, two, 1e-5)
+    np.testing.assert_allclose(loss_of_one, loss_of_two, rtol=1e-5)
+
+
+@over_zoo
+def test_learns_eight_pictures(specimen):
+    model = compiled(specimen, keras.optimizers.Adam(5e-3))
+    logs = take_steps(model, 60)
+    model.reset_metrics()
+    assert take_steps(model, 1)[0]["reconstruction"] < 0.5 * logs[0]["reconstruction"]
+
+
+@over_zoo
+def test_fit_and_evaluate_of_keras_work(specimen):
+    model = compiled(specimen)
+    dataset = tf.data.Dataset.from_tensors(batch()).repeat(2)
+    history = model.fit(x=dataset, epochs=2, verbose=0, shuffle=False)
+    assert history.history["loss"][1] != history.history["loss"][0]
+    assert model.evaluate(x=dataset, verbose=0, return_dict=True)["loss"] > 0
+
+
+@over_zoo
+def test_every_term_is_reported(specimen):
+    model = compiled(specimen)
+    assert set(take_steps(model, 1)[0]) == {"loss", *type(model).default_factors}
+
+
+@pytest.mark.parametrize("key", MODELS)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_gray_and_colour(key, channels):
+    model = MODELS[key](image_size=SIZE, channels=channels)
+    images = batch(2, channels)["image"]
+    assert model.decode(model.encode(images)).shape == images.shape
+
+
+@pytest.mark.parametrize("key", MODELS)
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"image_size": 7}, "image_size=7 must be a multiple of"),
+        ({"channels": 2}, "channels=2 must be 1"),
+        ({"latent_dim": 0}, "latent_dim=0"),
+        ({"filters": ()}, "filters="),
+        ({"upsampling": "magic"}, "upsampling='magic' must be one of"),
+    ],
+)
+def test_bad_arguments_are_named(key, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        MODELS[key](**arguments)

@@ -1,0 +1,220 @@
+"""Reading one picture: every kind of file a camera, a phone or a web page leaves."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from facezoo.datasets.photographs import DamagedPictureError, UnreadableFileError, crop_box, fit, read
+from facezoo.datasets.source import DatasetError
+from PIL import Image
+
+
+def noise(height=40, width=60, channels=3, seed=0):
+    shape = (height, width, channels) if channels > 1 else (height, width)
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+def encoded(image, kind="PNG", **options):
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def read_bytes(data):
+    return np.asarray(read(io.BytesIO(data)))
+
+
+def png_header(width, height):
+    """The beginning of a PNG file that claims to be of that size."""
+
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0" * 100))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_reads_rgb_whatever_the_file_is_called(kind, tmp_path):
+    path = tmp_path / "picture.txt"
+    options = {"lossless": True} if kind == "WEBP" else {}
+    smooth = np.asarray(Image.fromarray(noise(4, 6)).resize((60, 40), Image.Resampling.BICUBIC))
+    path.write_bytes(encoded(Image.fromarray(smooth), kind, **options))
+    picture = read(path)
+    assert (picture.mode, picture.size) == ("RGB", (60, 40))
+    assert np.abs(np.asarray(picture).astype(int) - smooth).mean() < (4 if kind == "JPEG" else 1e-9)
+
+
+def test_gray_is_the_same_in_all_channels():
+    gray = noise(channels=1)
+    assert (read_bytes(encoded(Image.fromarray(gray))) == gray[..., np.newaxis]).all()
+
+
+def test_one_bit_is_black_and_white():
+    bits = noise(channels=1) > 127
+    assert (read_bytes(encoded(Image.fromarray(bits)))[..., 1] == bits * 255).all()
+
+
+def test_sixteen_bit_gray_is_scaled_not_clipped():
+    values = np.array([[0, 257, 32896, 65535]], np.uint16)
+    assert read_bytes(encoded(Image.fromarray(values)))[0, :, 0].tolist() == [0, 1, 128, 255]
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_transparent_parts_become_white(mode):
+    red = Image.new("RGBA", (4, 2), (200, 0, 0, 255))
+    red.paste((0, 0, 200, 0), (0, 0, 2, 2))
+    picture = read_bytes(encoded(red.convert(mode) if mode != "P" else red.quantize(4)))
+    assert (picture[:, :2] == 255).all()
+    assert (picture[:, 2:] < 255).any(-1).all()
+
+
+def test_half_transparent_is_mixed_with_white():
+    assert read_bytes(encoded(Image.new("RGBA", (1, 1), (0, 0, 0, 127))))[0, 0].tolist() == [128, 128, 128]
+
+
+def test_a_transparent_colour_becomes_white():
+    picture = read_bytes(encoded(Image.new("RGB", (2, 2), (1, 2, 3)), transparency=(1, 2, 3)))
+    assert (picture == 255).all()
+
+
+def test_cmyk_is_converted():
+    picture = read_bytes(encoded(Image.new("CMYK", (8, 8), (0, 255, 255, 0)), "JPEG", quality=95))
+    assert (np.abs(picture.astype(int) - [255, 0, 0]) < 8).all()
+
+
+@pytest.mark.parametrize(
+    ("orientation", "upright"),
+    [
+        (1, lambda pixels: pixels),
+        (2, np.fliplr),
+        (3, lambda pixels: np.rot90(pixels, 2)),
+        (4, np.flipud),
+        (6, lambda pixels: np.rot90(pixels, -1)),
+        (8, np.rot90),
+    ],
+)
+def test_exif_orientation_is_applied(orientation, upright):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    pixels = noise()
+    assert np.array_equal(read_bytes(encoded(Image.fromarray(pixels), exif=exif)), upright(pixels))
+
+
+def test_damaged_exif_does_not_lose_the_picture():
+    pixels = noise()
+    assert np.array_equal(read_bytes(encoded(Image.fromarray(pixels), exif=b"Exif\0\0II*\0\xff\xff")), pixels)
+
+
+@pytest.mark.parametrize(("kind", "options"), [("PNG", {}), ("WEBP", {"lossless": True})])
+def test_an_animation_gives_its_first_frame(kind, options):
+    frames = [Image.fromarray(noise(seed=seed)) for seed in range(3)]
+    data = encoded(frames[0], kind, save_all=True, append_images=frames[1:], **options)
+    assert np.array_equal(read_bytes(data), np.asarray(frames[0]))
+
+
+def test_above_a_hundred_megapixels_is_refused_from_the_header():
+    with pytest.raises(DamagedPictureError, match="20000x20000 is more than 100 megapixels"):
+        read_bytes(png_header(20_000, 20_000))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_pillows_own_limit_does_not_warn(kind, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 2_000)
+    picture = read(io.BytesIO(encoded(Image.fromarray(noise(50, 50)), kind)))
+    assert fit(picture, 8, (0, 0, 49, 49)).shape == (8, 8, 3)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize("part", [0.02, 0.5, 0.9])
+def test_a_truncated_file_is_refused(kind, part):
+    data = encoded(Image.fromarray(noise()), kind)
+    with pytest.raises(DamagedPictureError) as caught:
+        read_bytes(data[: int(len(data) * part)])
+    assert 0 < len(str(caught.value)) <= 100
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"), [(b"dear diary", "not a JPEG, PNG or WebP"), (b"", "empty file"), (b"GIF89a", "not a JPEG")]
+)
+def test_what_is_no_picture_is_refused(data, reason):
+    with pytest.raises(DamagedPictureError, match=reason):
+        read_bytes(data)
+
+
+def test_a_missing_file_is_told_from_a_damaged_one(tmp_path):
+    with pytest.raises(UnreadableFileError, match="no such file"):
+        read(tmp_path / "nowhere.jpg")
+    with pytest.raises(UnreadableFileError, match="directory"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_any_damage_is_a_damaged_picture_and_nothing_else(kind):
+    data = np.frombuffer(encoded(Image.fromarray(noise()), kind), np.uint8)
+    random = np.random.default_rng(0)
+    refused = 0
+    for _ in range(100):
+        damaged = data.copy()
+        damaged[random.integers(12, len(data), 5)] = random.integers(0, 256, 5)
+        try:
+            read_bytes(damaged.tobytes())
+        except DamagedPictureError:
+            refused += 1
+    assert refused > 0 or kind == "JPEG"
+
+
+def test_the_centre_square_is_the_default():
+    assert crop_box((60, 40)) == (10, 0, 50, 40)
+    assert crop_box((40, 61)) == (0, 10, 40, 50)
+
+
+def test_a_crop_at_its_own_size_is_exact():
+    pixels = noise()
+    assert np.array_equal(fit(Image.fromarray(pixels), 16, (7, 9, 16, 16)), pixels[9:25, 7:23])
+
+
+def test_nothing_outside_the_crop_gets_in():
+    pixels = np.zeros((60, 60, 3), np.uint8)
+    pixels[10:50, 10:50] = 255
+    assert (fit(Image.fromarray(pixels), 13, (10, 10, 40, 40)) == 255).all()
+
+
+def test_shrinking_does_not_alias():
+    checkerboard = (np.indices((640, 640)).sum(0) % 2 * 255).astype(np.uint8)
+    assert np.abs(fit(Image.fromarray(checkerboard), 32).astype(int) - 127.5).max() < 3
+
+
+def test_gray_is_luma():
+    colours = Image.fromarray(np.eye(3, dtype=np.uint8)[:, np.newaxis].repeat(3, 1) * 255)
+    assert fit(colours, 3, channels=1)[:, 0, 0].tolist() == [76, 150, 29]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_one_pixel_is_enlarged(channels):
+    picture = fit(Image.new("RGB", (1, 1), (90, 90, 90)), 64, channels=channels)
+    assert picture.shape == (64, 64, channels)
+    assert picture.dtype == np.uint8
+    assert (picture == 90).all()
+
+
+@pytest.mark.parametrize(
+    ("crop", "message"),
+    [
+        ((0, 0, 10, 11), "must be square"),
+        ((-1, 0, 10, 10), "left, top >= 0"),
+        ((0, 0, 0, 0), "width >= 1"),
+        ((51, 0, 10, 10), "outside a picture of 60x40"),
+        ((0, 31, 10, 10), "outside a picture of 60x40"),
+    ],
+)
+def test_an_unfit_crop_is_refused(crop, message):
+    with pytest.raises(DatasetError, match=message):
+        fit(Image.fromarray(noise()), 8, crop)
+
+
+def test_two_channels_are_refused():
+    with pytest.raises(DatasetError, match="channels=2"):
+        fit(Image.fromarray(noise()), 8, channels=2)
