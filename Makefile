@@ -3,7 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# The demo's run folder, and the two faces of the test split that it morphs.
 DEMO ?= runs/demo
+START ?= 44
+END ?= 1205
 
 .PHONY: demo test test-long check format clean
 
@@ -14,7 +17,11 @@ $(INSTALLED): setup.py constraints.txt
 	touch $@
 
 demo: $(INSTALLED)
-	$(BIN)/python experiments/demo.sh.py
+	$(BIN)/facezoo train --recipe=demo --run_dir=$(DEMO)
+	$(BIN)/facezoo evaluate --run_dir=$(DEMO)
+	$(BIN)/facezoo morph --run_dir=$(DEMO) --start=test:$(START) --end=test:$(END)
+	@echo "pictures of training: $(DEMO)/images"
+	@echo "watch the run: $(BIN)/tensorboard --logdir $(DEMO)/tensorboard"
 
 test: $(INSTALLED)
 	$(BIN)/pytest -m 'not long'

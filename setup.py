@@ -6,7 +6,16 @@ from pathlib import Path
 from setuptools import setup
 
 ROOT = Path(__file__).parent
-FOLDERS = ("losses", "models", "datasets", "metrics", "latents", "experiments", "experiments.recipes")
+FOLDERS = (
+    "losses",
+    "models",
+    "datasets",
+    "datasets.drawing",
+    "metrics",
+    "latents",
+    "experiments",
+    "experiments.recipes",
+)
 VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "__init__.py").read_text())[1]
 
 EXTRAS = {

@@ -1,7 +1,11 @@
 """From a source to batches of tensors: order, cache, conversion to [0, 1], augmentation, prefetch."""
 
+import atexit
 import dataclasses
-from collections.abc import Callable, Iterator
+import functools
+import threading
+import time
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -9,6 +13,7 @@ import tensorflow as tf
 from .source import DatasetError, Source
 
 Batch = dict[str, tf.Tensor]
+LOADERS = 2  # threads; more of them only fight over Python's lock
 Augmentation = Callable[[Batch, tf.Tensor], Batch]
 
 
@@ -55,22 +60,20 @@ def training_batches(
       augmentation: `(batch, seed [2]) -> batch`, drawing only through `tf.random.stateless_*`.
     """
 
-    def positions() -> Iterator[tuple[int, np.ndarray]]:
-        step = first_step
-        while True:
-            epoch, first_batch = divmod(step, steps_per_epoch)
-            order = epoch_order(len(source), seed, epoch)
-            for batch in range(first_batch, steps_per_epoch):
-                yield step, order[batch * batch_size : (batch + 1) * batch_size]
-                step += 1
+    @functools.lru_cache(maxsize=2)  # two, since batches are loaded ahead
+    def order(epoch: int) -> np.ndarray:
+        return epoch_order(len(source), seed, epoch)
 
-    def load(step, indices) -> Batch:
-        batch = _load(source, indices, batch_size)
+    def indices_of(step: int) -> np.ndarray:
+        epoch, batch = divmod(int(step), steps_per_epoch)
+        return order(epoch)[batch * batch_size : (batch + 1) * batch_size]
+
+    def load(step: tf.Tensor) -> Batch:
+        batch = _load(source, step, indices_of, batch_size)
         return batch if augmentation is None else augmentation(batch, tf.stack([tf.cast(seed, tf.int64), step]))
 
-    signature = (tf.TensorSpec((), tf.int64), tf.TensorSpec((batch_size,), tf.int64))
-    dataset = tf.data.Dataset.from_generator(positions, output_signature=signature)
-    return dataset.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
+    steps = tf.data.Dataset.counter(first_step)
+    return steps.map(load, num_parallel_calls=LOADERS, deterministic=True).prefetch(tf.data.AUTOTUNE)
 
 
 def evaluation_batches(source: Source, batch_size: int, count: int | None = None) -> tf.data.Dataset:
@@ -82,10 +85,13 @@ def evaluation_batches(source: Source, batch_size: int, count: int | None = None
     count = len(source) if count is None else min(count, len(source))
     padded = -(-count // batch_size) * batch_size
     indices = np.minimum(np.arange(padded), count - 1)
-    dataset = tf.data.Dataset.from_tensor_slices((indices, np.arange(padded) >= count))
-    dataset = dataset.batch(batch_size, drop_remainder=True)
-    load = lambda rows, padding: {**_load(source, rows, batch_size), "padding": padding}  # noqa: E731
-    return dataset.map(load, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+
+    def load(start: tf.Tensor) -> Batch:
+        batch = _load(source, start, lambda first: indices[first : first + batch_size], batch_size)
+        return {**batch, "padding": start + tf.range(batch_size, dtype=tf.int64) >= count}
+
+    starts = tf.data.Dataset.range(0, padded, batch_size)
+    return starts.map(load, num_parallel_calls=LOADERS, deterministic=True).prefetch(tf.data.AUTOTUNE)
 
 
 def cached(source: Source, cache_gb: float) -> Source:
@@ -99,26 +105,69 @@ def cached(source: Source, cache_gb: float) -> Source:
     is_stored = np.zeros(kept, bool)
 
     def load(indices: np.ndarray) -> dict[str, np.ndarray]:
-        in_store = (indices < kept) & is_stored[np.minimum(indices, kept - 1)]
-        if in_store.all():
-            return {name: values[indices] for name, values in store.items()}
-        fresh = source.load(indices)
-        rows = np.flatnonzero(indices < kept)
-        for name, values in fresh.items():
-            store[name][indices[rows]] = values[rows]
-        is_stored[indices[rows]] = True  # last: another thread may be reading
-        return fresh
+        in_store = np.minimum(indices, kept - 1)
+        missing = np.flatnonzero((indices >= kept) | ~is_stored[in_store])
+        examples = {name: values[in_store] for name, values in store.items()}  # copies
+        if len(missing) == 0:
+            return examples
+        is_kept = indices[missing] < kept
+        for name, values in source.load(indices[missing]).items():
+            examples[name][missing] = values
+            store[name][indices[missing[is_kept]]] = values[is_kept]
+        is_stored[indices[missing[is_kept]]] = True  # last: another thread may be reading
+        return examples
 
     return dataclasses.replace(source, load=load)
 
 
-def _load(source: Source, indices: tf.Tensor, batch_size: int) -> Batch:
-    """Reads examples inside a tf.data graph; `image` becomes float32 in [0, 1]."""
+def _load(source: Source, key: tf.Tensor, indices_of: Callable[[int], np.ndarray], batch_size: int) -> Batch:
+    """Loads the examples `indices_of(key)` inside a tf.data graph; `image` becomes float32 in [0, 1]."""
     example = source.load(np.zeros(1, np.int64))
     types = [tf.as_dtype(values.dtype) for values in example.values()]
-    arrays = tf.numpy_function(lambda rows: list(source.load(rows).values()), [indices], types)
+    load = _calls.counted(lambda key: list(source.load(indices_of(key)).values()))
+    arrays = tf.numpy_function(load, [key], types)
     batch = {
         name: tf.ensure_shape(array, (batch_size, *values.shape[1:]))
         for (name, values), array in zip(example.items(), arrays, strict=True)
     }
     return {**batch, "image": tf.cast(batch["image"], tf.float32) / 255.0}
+
+
+class _Calls:
+    """The calls into Python that tf.data's threads are making.
+
+    A thread that is in such a call when the interpreter shuts down never returns, and the iterator's end waits for it
+    forever. So before the shutdown new calls fail, and those under way are waited for.
+    """
+
+    def __init__(self):
+        self._under_way = 0
+        self._is_closed = False
+        self._changed = threading.Condition()
+        atexit.register(self._close)
+
+    def counted(self, function: Callable) -> Callable:
+        def call(*arguments):
+            self._count(1)
+            try:
+                return function(*arguments)
+            finally:
+                self._count(-1)
+
+        return call
+
+    def _count(self, change: int) -> None:
+        with self._changed:
+            if self._is_closed and change > 0:
+                raise RuntimeError("the program is ending")
+            self._under_way += change
+            self._changed.notify_all()
+
+    def _close(self) -> None:
+        with self._changed:
+            self._is_closed = True
+            self._changed.wait_for(lambda: self._under_way == 0, timeout=60)
+        time.sleep(0.1)  # for the threads to get from Python back into TensorFlow
+
+
+_calls = _Calls()

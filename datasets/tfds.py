@@ -13,7 +13,7 @@ import numpy as np
 
 from . import photographs
 from .digits import DIGIT_NAMES, one_hot
-from .folder import snake_case
+from .labels import snake_case
 from .photographs import Crop
 from .source import SPLITS, DatasetError, Source, split_of
 

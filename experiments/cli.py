@@ -83,7 +83,7 @@ def command_help(name: str) -> str:
     values = _defined(COMMANDS[name])
     lines = [f"facezoo {name}: {_summary(COMMANDS[name])}", ""]
     for flag in (values[flag_name] for flag_name in values):
-        default = "" if flag.default in (None, [], False) else f" (default {flag.default_as_str.strip(chr(39))})"
+        default = "" if flag.default in (None, [], False) else f" (default {flag.default})"
         lines.append(f"  --{flag.name}\n      {flag.help}{default}")
     lines.append("  --flagfile\n      A file of flags, one a line; later flags win.")
     return "\n".join(lines)

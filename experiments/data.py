@@ -24,7 +24,7 @@ def open_source(values: flags.FlagValues, split: str, image_size: int, channels:
       UsageError: an unknown data set, a flag that it does not have, or one missing that it needs.
       DatasetError: the data is not there or damaged.
     """
-    name = values["dataset"].value
+    name = values.dataset
     function = _function(name)
     parameters = inspect.signature(function).parameters
     given = {flag: values[flag].value for flag in OPTIONAL_FLAGS if values[flag].value is not None}

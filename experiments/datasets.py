@@ -26,18 +26,18 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues) -> None:
-    if values["show"].value is None:
+    if values.show is None:
         width = max(map(len, DATASETS))
         for name, function in DATASETS.items():
             print(f"{name:{width}}  {(function.__doc__ or '').splitlines()[0]}")
         return
-    out = Path(values["out"].value)
+    out = Path(values.out)
     if out.exists():
         raise UsageError(f"--out={out} exists: choose another file")
-    values["dataset"].value = values["show"].value
-    channels = default_channels(values["show"].value)
-    source = open_source(values, values["split"].value, values["image_size"].value, channels)
-    examples = source.load(np.arange(min(values["count"].value, len(source))))
+    values["dataset"].value = values.show
+    channels = default_channels(values.show)
+    source = open_source(values, values.split, values.image_size, channels)
+    examples = source.load(np.arange(min(values.count, len(source))))
     labels = [_label(source, examples, position) for position in range(len(examples["image"]))]
     sheet = pictures.labelled_sheet(examples["image"], labels, COLUMNS, label_lines=MOST_LABELS + 1)
     out.parent.mkdir(parents=True, exist_ok=True)

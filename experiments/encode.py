@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from absl import flags
 
-from ..datasets.folder import folder
+from ..datasets.folder import ALL, folder
 from ..latents import pictures
 from . import options, runs
 from .errors import UsageError
@@ -23,14 +23,15 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues) -> None:
-    opened = runs.open_run(values["run_dir"].value)
-    out, reconstructions = Path(values["out"].value), values["reconstructions"].value
+    opened = runs.open_run(values.run_dir)
+    out, reconstructions = Path(values.out), values.reconstructions
+    in_folder = values.flag_values_dict()["in"]  # a keyword of Python
     if out.exists():
         raise UsageError(f"--out={out} exists: choose another file")
     reconstructions_folder = new_folder(reconstructions, out) if reconstructions else None
     crop = options.crop_of(values if values["crop"].present else opened.settings)
     image_size, _, channels = opened.image_shape
-    source = folder("all", data_dir=values["in"].value, image_size=image_size, channels=channels, crop=crop)
+    source = folder(ALL, data_dir=in_folder, image_size=image_size, channels=channels, crop=crop)
 
     codes, decoded = _encode(opened.model(), source, keep_decoded=reconstructions_folder is not None)
     _save_codes(out, codes, source.names)
@@ -41,7 +42,8 @@ def run(values: flags.FlagValues) -> None:
 
 
 def _encode(model, source, keep_decoded: bool) -> tuple[np.ndarray, list[np.ndarray]]:
-    codes, decoded = [], []
+    codes: list[np.ndarray] = []
+    decoded: list[np.ndarray] = []
     for start in range(0, len(source), BATCH_SIZE):
         positions = np.arange(start, min(start + BATCH_SIZE, len(source)))
         codes.append(np.asarray(model.encode(source.load(positions)["image"].astype(np.float32) / 255.0)))

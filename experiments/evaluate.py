@@ -20,18 +20,18 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues) -> None:
-    opened = runs.open_run(values["run_dir"].value)
+    opened = runs.open_run(values.run_dir)
     settings = runs.with_data_flags(opened.settings, values)
-    source = open_source(settings, values["split"].value, opened.image_shape[0], opened.image_shape[2])
+    source = open_source(settings, values.split, opened.image_shape[0], opened.image_shape[2])
 
     tf = load_tensorflow()
 
     from .measuring import Measurer
 
-    measurement = Measurer(opened.model(), tf.distribute.get_strategy())(source, BATCH_SIZE, values["count"].value)
+    measurement = Measurer(opened.model(), tf.distribute.get_strategy())(source, BATCH_SIZE, values.count)
     metrics = {
-        "dataset": settings["dataset"].value,
-        "split": values["split"].value,
+        "dataset": settings.dataset,
+        "split": values.split,
         "count": measurement.count,
         **measurement.values,
     }

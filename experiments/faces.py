@@ -13,6 +13,21 @@ from .options import crop_of
 from .runs import Run, with_data_flags
 
 
+def read_face(path: str | Path, model, crop: photographs.Crop | None = None) -> np.ndarray:
+    """A photograph in the shape that a model takes: float32 [H, W, C] in [0, 1].
+
+    Args:
+      path: a JPEG, PNG or WebP file.
+      model: an `Autoencoder`.
+      crop: (left, top, width, height) in its pixels; default the centre square.
+
+    Raises:
+      DatasetError: the file is damaged or the crop does not fit.
+    """
+    picture = photographs.fit(photographs.read(path), model.image_size, crop, model.channels)
+    return picture.astype(np.float32) / 255.0
+
+
 class FaceReader:
     """Reads faces in the shape that a run's model wants.
 

@@ -36,7 +36,7 @@ class Monitor:
     def record(self, epoch: Epoch, validation: Measurement, learning_rate: float) -> None:
         """One row of metrics.csv and TensorBoard's scalars of an epoch."""
         speed = {"images_per_second": epoch.images_per_second, "learning_rate": learning_rate}
-        row = {
+        row: dict[str, object] = {
             "epoch": epoch.number,
             "step": epoch.step,
             **epoch.terms,
@@ -56,7 +56,7 @@ class Monitor:
         sheets = {"reconstructions": pictures.grid(np.concatenate([self.examples, model.decode(codes)]), SHOWN)}
         if isinstance(model, VAE):
             sheets["samples"] = pictures.row(prior_samples(model))
-        sheets["morph"] = pictures.row(interpolate_pictures(model, *self.examples[:2], steps=SHOWN))
+        sheets["morph"] = pictures.row(interpolate_pictures(model, self.examples[0], self.examples[1], steps=SHOWN))
         with self.writer.as_default(step=epoch.step):
             tf.summary.histogram("codes", codes)
             for name, sheet in sheets.items():

@@ -28,13 +28,11 @@ def define_flags(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues) -> None:
     from .faces import FaceReader
 
-    opened = runs.open_run(values["run_dir"].value)
-    out = new_folder(values["out"].value, opened.folder / "morphs")
+    opened = runs.open_run(values.run_dir)
+    out = new_folder(values.out, opened.folder / "morphs")
     reader = FaceReader(opened, values)
-    start, end = reader.read(values["start"].value), reader.read(values["end"].value)
-    frames = visualize_interpolation(
-        opened.model(), start, end, values["steps"].value, values["path"].value, show=False
-    )
+    start, end = reader.read(values.start), reader.read(values.end)
+    frames = visualize_interpolation(opened.model(), start, end, values.steps, values.path, show=False)
     save_morph(out, frames, f"morph from {values['start'].value} to {values['end'].value} by {opened.folder.name}")
     print(f"{out / 'row.png'}\n{out / 'morph.gif'}")
 

@@ -1,5 +1,7 @@
 """The flags that several commands share."""
 
+from typing import Any
+
 from absl import flags
 
 MIN_IMAGE_SIZE, MAX_IMAGE_SIZE = 16, 1024
@@ -8,7 +10,7 @@ PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 
 def define_data_flags(values: flags.FlagValues, dataset: str | None) -> None:
     """Which pictures. Without a default data set, everything not given is as it was in training."""
-    where = {"flag_values": values}
+    where: dict[str, Any] = {"flag_values": values}
     flags.DEFINE_string("dataset", dataset, "Data set; `facezoo datasets` lists them.", **where)
     flags.DEFINE_string("data_dir", None, "Folder of pictures, or of prepared TensorFlow Datasets.", **where)
     define_crop(values)
@@ -20,7 +22,7 @@ def define_data_flags(values: flags.FlagValues, dataset: str | None) -> None:
 
 
 def define_crop(values: flags.FlagValues) -> None:
-    where = {"flag_values": values}
+    where: dict[str, Any] = {"flag_values": values}
     flags.DEFINE_list("crop", None, "left,top,width,height in source pixels; the centre square if absent.", **where)
     flags.register_validator(
         "crop", _is_crop, "must be left,top,width,height: four whole numbers, width and height above 0", **where
@@ -38,8 +40,10 @@ def define_run_dir(values: flags.FlagValues) -> None:
 
 def crop_of(values: flags.FlagValues) -> tuple[int, int, int, int] | None:
     """--crop as (left, top, width, height)."""
-    numbers = tuple(int(number) for number in values["crop"].value or ())
-    return numbers or None  # --crop= asks for the centre square
+    if not values.crop:  # --crop= asks for the centre square
+        return None
+    left, top, width, height = (int(number) for number in values.crop)
+    return left, top, width, height
 
 
 def _is_crop(crop) -> bool:

@@ -39,8 +39,8 @@ class Run:
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """(H, W, C) of the pictures that the model takes."""
-        size, channels = self.settings["image_size"].value, self.settings["channels"].value
-        return size, size, channels or default_channels(self.settings["dataset"].value)
+        size, channels = self.settings.image_size, self.settings.channels
+        return size, size, channels or default_channels(self.settings.dataset)
 
     def model(self):
         """The trained `Autoencoder`, loaded in Keras' safe mode."""
@@ -65,13 +65,22 @@ def open_run(folder: str | Path) -> Run:
     return Run(folder, cli.parse(train, [f"--flagfile={folder / FLAGS_FILE}"]))
 
 
+def load(path: str | Path):
+    """The model of a run folder or of a `.keras` file.
+
+    Raises:
+      UsageError: nothing is there, the run has not finished, or the file is not one of facezoo's models.
+    """
+    return open_run(path).model() if Path(path).is_dir() else load_model(Path(path))
+
+
 def with_data_flags(settings: flags.FlagValues, values: flags.FlagValues) -> flags.FlagValues:
     """A run's settings with the data flags that a command was given explicitly.
 
     Another data set than the run's starts from nothing: the run's folder, crop and labels do not go with it.
     """
     merged = copy.deepcopy(settings)
-    if values["dataset"].present and values["dataset"].value != settings["dataset"].value:
+    if values["dataset"].present and values.dataset != settings.dataset:
         for name in OPTIONAL_FLAGS:
             merged[name].value = None
     for name in ("dataset", *OPTIONAL_FLAGS):

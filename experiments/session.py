@@ -2,6 +2,7 @@
 
 import inspect
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -35,39 +36,38 @@ class Session:
       DatasetError: the training split does not fill one batch.
     """
 
-    def __init__(self, values: flags.FlagValues, sources: dict[str, Source], model_arguments: dict[str, object]):
-        self.flags = {name: values[name].value for name in values}
+    def __init__(self, values: flags.FlagValues, sources: dict[str, Source], model_arguments: dict[str, Any]):
         self.values = values
-        self.sources = {name: pipeline.cached(source, self.flags["cache_gb"]) for name, source in sources.items()}
-        self.batch_size = self.flags["batch_size"]
-        self.steps_per_epoch = pipeline.steps_in_epoch(sources["train"], self.batch_size, self.flags["steps_per_epoch"])
-        self.strategy = make_strategy(self.flags["strategy"], self.flags["devices"])
+        self.sources = {name: pipeline.cached(source, self.values.cache_gb) for name, source in sources.items()}
+        self.batch_size = self.values.batch_size
+        self.steps_per_epoch = pipeline.steps_in_epoch(sources["train"], self.batch_size, self.values.steps_per_epoch)
+        self.strategy = make_strategy(self.values.strategy, self.values.devices)
         if self.batch_size % self.strategy.num_replicas_in_sync:
             raise UsageError(
                 f"--batch_size={self.batch_size} must be a multiple of the {self.strategy.num_replicas_in_sync} devices"
             )
-        keras.utils.set_random_seed(self.flags["seed"])
-        keras.config.set_dtype_policy(self.flags["precision"])
+        keras.utils.set_random_seed(self.values.seed)
+        keras.config.set_dtype_policy(self.values.precision)
         with self.strategy.scope():
-            self.model = make_model(self.flags["model"], model_arguments)
-            if self.flags["init_from"]:
-                copy_weights(self.flags["init_from"], self.model)
-            self.model.compile(make_optimizer(self.flags, self.total_steps), make_objective(self.model, self.flags))
+            self.model = make_model(self.values.model, model_arguments)
+            if self.values.init_from:
+                copy_weights(self.values.init_from, self.model)
+            self.model.compile(make_optimizer(values, self.total_steps), make_objective(self.model, values))
         self._check_monitor()
 
     @property
     def total_steps(self) -> int:
-        return self.flags["epochs"] * self.steps_per_epoch
+        return self.values.epochs * self.steps_per_epoch
 
     def batches(self, first_step: int = 0) -> tf.data.Dataset:
         """The endless stream of training batches."""
         return pipeline.training_batches(
             self.sources["train"],
             self.batch_size,
-            seed=self.flags["seed"],
+            seed=self.values.seed,
             steps_per_epoch=self.steps_per_epoch,
             first_step=first_step,
-            augmentation=flip(self.sources["train"].landmark_names) if self.flags["flip"] else None,
+            augmentation=flip(self.sources["train"].landmark_names) if self.values.flip else None,
         )
 
     def summary(self) -> str:
@@ -83,7 +83,7 @@ class Session:
                 f"{type(self.model).__name__}, {trainable:,} trainable parameters",
                 *arguments,
                 f"loss factors: {self.model.objective.factors}",
-                f"{sizes} examples; {self.flags['epochs']} epochs of {self.steps_per_epoch} steps",
+                f"{sizes} examples; {self.values.epochs} epochs of {self.steps_per_epoch} steps",
                 "one batch:",
                 *shapes,
             ]
@@ -92,10 +92,10 @@ class Session:
     def train(self, folder: Path) -> None:
         """Trains into a new run folder."""
         devices = [device.name for device in tf.config.list_logical_devices()]
-        runs.create(folder, self.values, runs.environment(self.flags["seed"], self.flags["precision"], devices))
+        runs.create(folder, self.values, runs.environment(self.values.seed, self.values.precision, devices))
         examples = self.sources["validation"].load(np.arange(min(SHOWN, len(self.sources["validation"]))))["image"]
-        monitor = Monitor(folder, examples.astype(np.float32) / 255.0, self.flags)
-        stopping = EarlyStopping(self.flags["monitor"], self.flags["patience"])
+        monitor = Monitor(folder, examples.astype(np.float32) / 255.0, self.values.flag_values_dict())
+        stopping = EarlyStopping(self.values.monitor, self.values.patience)
         measurer = Measurer(self.model, self.strategy)
         checkpoints = folder / "checkpoints"
 
@@ -105,20 +105,20 @@ class Session:
             if stopping.is_new_best(validation.values):
                 (checkpoints / "best").mkdir(exist_ok=True)
                 runs.save_model(self.model, checkpoints / "best" / runs.MODEL_FILE)
-            goes_on = epoch.number < self.flags["epochs"] and not stopping.should_stop
-            if not goes_on or epoch.number % self.flags["draw_every"] == 0:
+            goes_on = epoch.number < self.values.epochs and not stopping.should_stop
+            if not goes_on or epoch.number % self.values.draw_every == 0:
                 monitor.draw(self.model, epoch)
             return goes_on
 
         def after_step(step: int) -> None:
-            if step % (self.flags["save_every"] or self.steps_per_epoch) == 0:
+            if step % (self.values.save_every or self.steps_per_epoch) == 0:
                 runs.save_model(self.model, checkpoints / "last.keras")
 
         train(
             self.model,
             self.batches(),
             self.strategy,
-            epochs=self.flags["epochs"],
+            epochs=self.values.epochs,
             steps_per_epoch=self.steps_per_epoch,
             batch_size=self.batch_size,
             end_of_epoch=end_of_epoch,
@@ -127,13 +127,13 @@ class Session:
         runs.save_model(self.model, folder / runs.MODEL_FILE)
 
     def _validation_count(self) -> int | None:
-        steps = self.flags["validation_steps"]
+        steps = self.values.validation_steps
         return steps * self.batch_size if steps else None
 
     def _check_monitor(self) -> None:
         known = [*self.model.objective.trackers, "psnr", "ssim"]
-        if self.flags["monitor"] not in known:
-            raise UsageError(f"--monitor={self.flags['monitor']} must be one of {', '.join(known)}")
+        if self.values.monitor not in known:
+            raise UsageError(f"--monitor={self.values.monitor} must be one of {', '.join(known)}")
 
 
 def make_strategy(name: str, devices: int | None) -> tf.distribute.Strategy:
@@ -165,7 +165,7 @@ def _split_cpu(devices: int) -> None:
         return
 
 
-def make_model(name: str, arguments: dict[str, object]) -> Autoencoder:
+def make_model(name: str, arguments: dict[str, Any]) -> Autoencoder:
     """An architecture by its key, with its constructor's arguments.
 
     Raises:
@@ -183,39 +183,38 @@ def make_model(name: str, arguments: dict[str, object]) -> Autoencoder:
         raise UsageError(f"--model={name}: {str(error).splitlines()[0]}") from error
 
 
-def make_optimizer(settings: dict, total_steps: int) -> keras.Optimizer:
+def make_optimizer(settings: flags.FlagValues, total_steps: int) -> keras.Optimizer:
     """The optimizer with its learning-rate schedule."""
     try:
         schedule = Schedule(
-            settings["learning_rate"],
+            settings.learning_rate,
             total_steps,
-            settings["schedule"],
-            settings["warmup_steps"],
-            settings["final_fraction"],
+            settings.schedule,
+            settings.warmup_steps,
+            settings.final_fraction,
         )
     except ValueError as error:
         raise UsageError(f"--warmup_steps={settings['warmup_steps']}: {error}") from error
-    if settings["optimizer"] == "sgd":
-        return keras.optimizers.SGD(schedule, momentum=settings["momentum"])
-    if settings["optimizer"] == "adamw":
-        return keras.optimizers.AdamW(schedule, weight_decay=settings["weight_decay"])
+    if settings.optimizer == "sgd":
+        return keras.optimizers.SGD(schedule, momentum=settings.momentum)
+    if settings.optimizer == "adamw":
+        return keras.optimizers.AdamW(schedule, weight_decay=settings.weight_decay)
     return keras.optimizers.Adam(schedule)
 
 
-def make_objective(model: Autoencoder, settings: dict) -> Objective:
+def make_objective(model: Autoencoder, settings: flags.FlagValues) -> Objective:
     """The model's own factors with those that the flags give.
 
     Raises:
       UsageError: a factor of a term that the model does not have, or no term left.
     """
     terms = model.loss_terms()
-    factors = dict(model.default_factors)
-    for flag, term in FACTOR_FLAGS.items():
-        if settings[flag] is None:
-            continue
+    factors: dict[str, Any] = dict(model.default_factors)
+    given = {flag: term for flag, term in FACTOR_FLAGS.items() if settings[flag].value is not None}
+    for flag, term in given.items():
         if term not in terms:
             raise UsageError(f"--{flag}: --model={settings['model']} has no term {term!r}, only {', '.join(terms)}")
-        factors[term] = settings[flag]
+        factors[term] = settings[flag].value
     try:
         return Objective(terms, factors)
     except ValueError as error:

@@ -2,6 +2,7 @@
 
 import ast
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 
@@ -18,7 +19,7 @@ FACTOR_FLAGS = {
 
 
 def define_flags(values: flags.FlagValues) -> None:
-    where = {"flag_values": values}
+    where: dict[str, Any] = {"flag_values": values}
     flags.DEFINE_string("model", "vae", "Architecture; `facezoo models` lists them.", **where)
     options.define_data_flags(values, dataset="procedural_faces")
     options.define_image_size(values, 64)
@@ -30,7 +31,7 @@ def define_flags(values: flags.FlagValues) -> None:
     _define_run_flags(where)
 
 
-def _define_training_flags(where: dict) -> None:
+def _define_training_flags(where: dict[str, Any]) -> None:
     flags.DEFINE_integer("batch_size", 64, "Of the global batch.", 1, **where)
     flags.DEFINE_integer("epochs", 10, "Passes over the training split.", 1, **where)
     flags.DEFINE_integer("steps_per_epoch", None, "Only the first batches of each epoch's shuffle.", 1, **where)
@@ -53,7 +54,7 @@ def _define_training_flags(where: dict) -> None:
     flags.DEFINE_integer("seed", 0, "Of weights, data order, noise.", 0, 2**31 - 1, **where)
 
 
-def _define_factor_flags(where: dict) -> None:
+def _define_factor_flags(where: dict[str, Any]) -> None:
     own = "the model's own if absent, 0 switches it off."
     flags.DEFINE_float("r_loss_factor", None, f"Factor of the mean squared error; {own}", 0.0, **where)
     flags.DEFINE_float("absolute_factor", None, f"Factor of the mean absolute error; {own}", 0.0, **where)
@@ -63,7 +64,7 @@ def _define_factor_flags(where: dict) -> None:
     )
 
 
-def _define_run_flags(where: dict) -> None:
+def _define_run_flags(where: dict[str, Any]) -> None:
     flags.DEFINE_integer("save_every", None, "Steps between checkpoints; each epoch if absent.", 1, **where)
     flags.DEFINE_integer("draw_every", 1, "Epochs between pictures.", 1, **where)
     flags.DEFINE_string("init_from", None, "Run or model file whose weights training starts from.", **where)
@@ -72,33 +73,33 @@ def _define_run_flags(where: dict) -> None:
 
 
 def run(values: flags.FlagValues) -> None:
-    folder = Path(values["run_dir"].value or runs.default_folder(values["model"].value, values["dataset"].value))
+    folder = Path(values.run_dir or runs.default_folder(values.model, values.dataset))
     if runs.is_finished(folder, values):
         print(f"{folder} is finished; nothing to do")
         return
-    if values["learning_rate"].value == 0:
+    if values.learning_rate == 0:
         raise UsageError("--learning_rate=0: it must be above 0")
-    image_size = values["image_size"].value
-    channels = int(values["channels"].value or data.default_channels(values["dataset"].value))
+    image_size = values.image_size
+    channels = int(values.channels or data.default_channels(values.dataset))
     sources = {split: data.open_source(values, split, image_size, channels) for split in ("train", "validation")}
 
     load_tensorflow()
     from .session import Session
 
     session = Session(values, sources, model_arguments(values, image_size, channels))
-    if values["dry_run"].value:
+    if values.dry_run:
         print(session.summary())
         return
     session.train(folder)
     print(f"{folder / runs.MODEL_FILE}\ntensorboard --logdir {folder / 'tensorboard'}")
 
 
-def model_arguments(values: flags.FlagValues, image_size: int, channels: int) -> dict[str, object]:
+def model_arguments(values: flags.FlagValues, image_size: int, channels: int) -> dict[str, Any]:
     """The constructor arguments that the flags name."""
-    arguments = {"image_size": image_size, "channels": channels, "seed": values["seed"].value}
-    if values["latent_dim"].value is not None:
-        arguments["latent_dim"] = values["latent_dim"].value
-    for setting in values["set"].value:
+    arguments: dict[str, Any] = {"image_size": image_size, "channels": channels, "seed": values.seed}
+    if values.latent_dim is not None:
+        arguments["latent_dim"] = values.latent_dim
+    for setting in values.set:
         name, equals, text = setting.partition("=")
         if not equals:
             raise UsageError(f"--set={setting} must be name=value")

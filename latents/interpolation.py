@@ -58,7 +58,9 @@ def alphas_of_equal_change(alphas: np.ndarray, pictures: np.ndarray, steps: int)
     change = np.concatenate([[0.0], np.cumsum(np.linalg.norm(differences, axis=1))])
     if change[-1] == 0:
         return even_alphas(steps)
-    return np.interp(even_alphas(steps) * change[-1], change, alphas)
+    placed = np.interp(even_alphas(steps) * change[-1], change, alphas)
+    placed[0] = alphas[0]  # where the picture stands still at first, interp takes the end of the pause
+    return placed
 
 
 def _unit(code: np.ndarray) -> tuple[np.ndarray, float]:

@@ -185,16 +185,18 @@ class VAE(Autoencoder):
         mean, log_var = self.encoder(batch["image"], training=training)
         z = self.sample([mean, log_var, self._epsilon(mean)]) if training else mean
         outputs = {"reconstruction": self.decoder(z, training=training), "z": z, "mean": mean, "log_var": log_var}
-        return outputs if self.capacity is None else outputs | {"capacity": self._current_capacity(mean, training)}
+        if self.capacity is None:
+            return outputs
+        return outputs | {"capacity": tf.fill([tf.shape(mean)[0]], self.capacity * self._capacity_share(training))}
 
     def _epsilon(self, mean):
         return randomness.normal(tf.shape(mean)[0], (self.latent_dim,), seed=self.seed, stream="epsilon")
 
-    def _current_capacity(self, mean, training):
-        """C of this training step in nats, or the final one in evaluation: [B]."""
-        risen = tf.cast(randomness.current_step(), tf.float32) / self.capacity_steps
-        share = tf.minimum(risen, 1.0) if training else 1.0
-        return tf.fill([tf.shape(mean)[0]], self.capacity * share)
+    def _capacity_share(self, training):
+        """How much of the capacity this training step allows, in [0, 1]; all of it in evaluation."""
+        if not training:
+            return 1.0
+        return tf.minimum(tf.cast(randomness.current_step(), tf.float32) / self.capacity_steps, 1.0)
 
     def loss_terms(self):
         return super().loss_terms() | {"kl": KLDivergence(self.free_bits)}

@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from facezoo.datasets import photographs
-from facezoo.datasets.folder import folder, snake_case
+from facezoo.datasets.folder import folder
+from facezoo.datasets.labels import snake_case
 from facezoo.datasets.source import SPLITS, DatasetError, split_of
 from PIL import Image
 

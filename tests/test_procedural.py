@@ -5,7 +5,10 @@ import warnings
 
 import numpy as np
 import pytest
-from facezoo.datasets import face_geometry, procedural
+from facezoo.datasets import procedural
+from facezoo.datasets.drawing.geometry import Face
+from facezoo.datasets.drawing.picture import new_canvas
+from facezoo.datasets.drawing.surface import solve_surface
 from facezoo.datasets.procedural import (
     ATTRIBUTE_NAMES,
     DISCRETE_FACTORS,
@@ -221,12 +224,12 @@ def test_brow_landmarks_are_darker_than_the_forehead():
 
 
 def test_the_jaw_lies_on_the_outline_of_the_head():
-    """Drawn in skin that is near black before a bright wall, the outline is where darkness ends."""
+    """At any pose the jaw's points are where the drawing's own outline, `rim` = 1, runs."""
     faces = plain_faces(
         hair_style=0, yaw=np.linspace(-45, 45, 7), pitch=np.linspace(-20, 20, 7), roll=np.linspace(-20, 20, 7)
     )
     points = face_landmarks(faces)[:, [1, 2, 4, 12, 14, 15], :]
-    canvas = procedural._new_canvas(faces, 256)
+    canvas = new_canvas(faces, 256)
     at = np.clip((points * 256).astype(int), 0, 255)
     rim = canvas.surface.rim[np.arange(len(faces))[:, None], at[..., 1], at[..., 0]]
     np.testing.assert_allclose(rim, 1.0, atol=0.02)
@@ -310,8 +313,8 @@ def test_landmark_depth_is_that_of_the_drawn_surface():
     """The middle of a mouth drawn at a strong turn: the surface solved from the pixel is the point projected."""
     faces = plain_faces(yaw=[-40, 0, 40], pitch=[15, -15, 0])
     point = landmarks_of(faces, "inner_mouth_2")
-    face = face_geometry.Face(faces, num_dims=3)
-    surface = procedural._solve_surface(face, *face.from_picture(point[:, :, :1], point[:, :, 1:]))
+    face = Face(faces, num_dims=3)
+    surface = solve_surface(face, *face.from_picture(point[:, :, :1], point[:, :, 1:]))
     np.testing.assert_allclose(surface.x, 0.0, atol=2e-3)
     expected = face.lips(np.zeros((1, 1, 1), np.float32))[1]
     np.testing.assert_allclose(surface.y, expected, atol=5e-3)

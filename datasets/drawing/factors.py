@@ -25,7 +25,7 @@ BACKGROUNDS = ("gradient", "two_tone_wall", "bokeh", "window", "panels")
 
 HAIR_STYLE_WEIGHTS = (5, 18, 15, 14, 8, 9, 10, 8, 8, 7)
 GLASSES_WEIGHTS = (75, 8, 8, 6, 3)
-BEARD_WEIGHTS = (48, 12, 10, 11, 19)
+BEARD_WEIGHTS = (56, 10, 9, 9, 16)
 BACKGROUND_WEIGHTS = (30, 18, 20, 14, 18)
 LONG_STYLES = (3, 5, 6, 8)
 OLD_ENOUGH_FOR_BEARDS = 22.0
@@ -171,7 +171,7 @@ def _sample_person(person: _Draws) -> dict[str, np.ndarray]:
     values["skin_tone"] = person.uniform("skin_tone")
     # Light eyes and hair are kept rarer on deep skin, the rest of the square of tones is filled.
     values["eye_colour"] = person.uniform("eye_colour") * (1.1 - 0.8 * values["skin_tone"]).clip(0.0, 1.0)
-    values["hair_colour"] = person.uniform("hair_colour") * (1.1 - 0.7 * values["skin_tone"]).clip(0.0, 1.0)
+    values["hair_colour"] = person.uniform("hair_colour") * (1.2 - 1.0 * values["skin_tone"]).clip(0.0, 1.0)
     values |= _sample_hair(person, values["age"])
     values["beard"] = _sample_beard(person, values["age"], values["hair_style"])
     return values

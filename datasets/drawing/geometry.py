@@ -7,7 +7,7 @@ the picture come last. Pictures are parallel projections: the view frame's z is 
 
 import numpy as np
 
-from .face_factors import columns
+from .factors import columns
 
 SCALE = 0.335  # head units -> share of the picture's side
 CENTRE_Y = 0.485
@@ -54,40 +54,43 @@ class Face:
         self.sin_yaw, self.cos_yaw = np.sin(yaw), np.cos(yaw)
         self.sin_pitch, self.cos_pitch = np.sin(pitch), np.cos(pitch)
         self.sin_roll, self.cos_roll = np.sin(roll), np.cos(roll)
+        self.zero = np.zeros_like(roll)
+        # Towards the viewer, in the head frame.
+        self.sight = self.to_head(self.zero, self.zero, self.zero + 1.0)
         self.centre_x = 0.5 + SCALE * (ROLL_PIVOT * self.sin_roll - 0.10 * self.sin_yaw)
         self.centre_y = CENTRE_Y + SCALE * (ROLL_PIVOT * (1.0 - self.cos_roll) + 0.10 * self.sin_pitch)
 
     def _set_head(self) -> None:
         self.age = np.clip((self["age"] - 18.0) / 62.0, 0.0, 1.2)
-        self.half_width = 0.735 + 0.055 * self["face_width"]
-        self.half_depth = np.float32(0.86)
-        self.lower = 1.0 + 0.07 * self["face_length"] + 0.07 * self["mouth_open"]
-        self.jaw = 0.02 + 0.10 * self["jaw_width"] + 0.04 * self.age
-        self.chin = 0.06 + 0.10 * self["chin_width"]
+        self.half_width = 0.735 + 0.065 * self["face_width"]
+        self.half_depth = self.zero + 0.86
+        self.lower = 1.0 + 0.10 * self["face_length"] + 0.07 * self["mouth_open"]
+        self.jaw = 0.02 + 0.16 * self["jaw_width"] + 0.04 * self.age
+        self.chin = 0.06 + 0.14 * self["chin_width"]
 
     def _set_eyes(self) -> None:
-        self.eye_x = 0.292 + 0.024 * self["eye_distance"] + 0.01 * self["face_width"]
-        self.eye_y = np.float32(0.06)
-        self.eye_half_width = 0.143 + 0.014 * self["eye_size"]
-        self.eye_tilt = 0.05 + 0.09 * self["eye_tilt"] - 0.05 * self.age
+        self.eye_x = 0.292 + 0.030 * self["eye_distance"] + 0.01 * self["face_width"]
+        self.eye_y = self.zero + 0.06
+        self.eye_half_width = 0.143 + 0.017 * self["eye_size"]
+        self.eye_tilt = 0.05 + 0.14 * self["eye_tilt"] - 0.05 * self.age
         squint = 0.16 * np.clip(self["smile"], 0.0, 1.0)
-        self.eye_opening = (0.089 + 0.018 * self["eye_size"] - 0.012 * self.age) * (1.0 - squint)
-        self.iris_radius = 0.069 + 0.004 * self["eye_size"]
+        self.eye_opening = (0.089 + 0.023 * self["eye_size"] - 0.012 * self.age) * (1.0 - squint)
+        self.iris_radius = 0.069 + 0.006 * self["eye_size"]
         self.gaze_x = 0.045 * self["gaze_x"]
         self.gaze_y = 0.022 * self["gaze_y"]
         self.brow_y = self.eye_y - 0.215 - 0.03 * self["brow_height"] - 0.035 * self["brow_raise"]
-        self.brow_slope = 0.06 + 0.10 * self["brow_tilt"] + 0.06 * self["brow_raise"]
-        self.brow_half_thickness = 0.032 + 0.013 * self["brow_thickness"]
+        self.brow_slope = 0.06 + 0.17 * self["brow_tilt"] + 0.06 * self["brow_raise"]
+        self.brow_half_thickness = 0.032 + 0.017 * self["brow_thickness"]
 
     def _set_nose_and_mouth(self) -> None:
-        self.nose_y = 0.40 + 0.05 * self["nose_length"]
-        self.nose_half_width = 0.125 + 0.028 * self["nose_width"] + 0.012 * np.clip(self["smile"], 0.0, 1.0)
+        self.nose_y = 0.40 + 0.06 * self["nose_length"]
+        self.nose_half_width = 0.125 + 0.033 * self["nose_width"] + 0.012 * np.clip(self["smile"], 0.0, 1.0)
         self.nose_height = 0.215 + 0.03 * self["nose_length"]
         smile = np.clip(self["smile"], -0.4, 1.0)
         self.mouth_y = 0.625 + 0.035 * self["nose_length"] + 0.02 * self["face_length"] - 0.01 * smile
-        self.mouth_half_width = 0.235 + 0.03 * self["mouth_width"] + 0.06 * smile - 0.025 * self["mouth_open"]
+        self.mouth_half_width = 0.235 + 0.04 * self["mouth_width"] + 0.06 * smile - 0.025 * self["mouth_open"]
         self.corner_lift = 0.075 * smile
-        fullness = (1.0 + 0.35 * self["lip_thickness"]) * (1.0 - 0.15 * self.age)
+        fullness = (1.0 + 0.50 * self["lip_thickness"]) * (1.0 - 0.15 * self.age)
         stretch = 1.0 - 0.22 * np.clip(smile, 0.0, 1.0)
         self.upper_lip = 0.061 * fullness * stretch
         self.lower_lip = 0.084 * fullness * stretch
@@ -184,8 +187,7 @@ class Face:
 
     def nose_points(self) -> tuple[Triple, Triple]:
         """Bridge and tip of the nose in the head frame."""
-        zero = 0.0 * self.nose_y
-        bridge_y, tip_y = self.eye_y + zero, self.nose_y - 0.075
+        zero, bridge_y, tip_y = self.zero, self.eye_y, self.nose_y - 0.075
         return (
             (zero, bridge_y, self.depth_at(zero, bridge_y) + 0.05),
             (zero, tip_y, self.depth_at(zero, tip_y) + self.nose_height),

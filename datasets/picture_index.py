@@ -1,0 +1,163 @@
+"""The index of a folder: every picture file, decoded once, kept in the user's cache folder between runs."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from multiprocessing.pool import ThreadPool
+from pathlib import Path
+from typing import NamedTuple
+
+import platformdirs
+from absl import logging
+from tqdm import tqdm
+
+from . import photographs
+from .photographs import DamagedPictureError, UnreadableFileError
+from .source import DatasetError
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+PROGRESS_AFTER_SECONDS = 2
+INDEX_VERSION = 1
+UNREADABLE = "cannot be read"
+
+
+class Picture(NamedTuple):
+    """One file of the index. What changes with the file comes first: name, bytes, time of change."""
+
+    name: str
+    num_bytes: int
+    modified_ns: int
+    width: int = 0
+    height: int = 0
+    damage: str = ""
+
+
+def index_pictures(root: Path) -> list[Picture]:
+    """Every picture below a folder, sorted by name; only new and changed files are decoded.
+
+    Raises:
+      DatasetError: no pictures, or a folder that cannot be read.
+    """
+    found = [_found(root, name) for name in sorted(_picture_names(root))]
+    if not found:
+        raise DatasetError(f"folder: no pictures in {root} (looked for {' '.join(SUFFIXES)}, in sub-folders too)")
+    path = _index_path(root)
+    known = {picture[:3]: picture for picture in _read_index(path)}
+    unknown = [picture for picture in found if picture[:3] not in known]
+    if unknown:
+        try:
+            known.update((picture[:3], picture) for picture in _inspected(root, unknown))
+        finally:  # Interrupted, it goes on from here the next time.
+            _write_index(path, [known[picture[:3]] for picture in found if picture[:3] in known])
+    return [known[picture[:3]] for picture in found]
+
+
+def _picture_names(root: Path) -> Iterator[str]:
+    above = frozenset(_identity_of(folder) for folder in root.parents)
+    for path in _walk(root, above):
+        yield path.relative_to(root).as_posix()
+
+
+def _walk(directory: Path, above: frozenset[tuple[int, int]]) -> Iterator[Path]:
+    """The pictures below a folder. A link to a folder that holds it (`above`) would go in circles: not followed."""
+    try:
+        here = _identity_of(directory)
+        children = [] if here in above else [child for child in os.scandir(directory) if child.name[0] != "."]
+    except OSError as error:
+        raise DatasetError(f"folder: cannot read {directory}: {error.strerror}") from error
+    for child in children:
+        if _is_directory(child):
+            yield from _walk(directory / child.name, above | {here})
+        elif child.name.lower().endswith(SUFFIXES):
+            yield directory / child.name
+
+
+def _is_directory(child: os.DirEntry[str]) -> bool:
+    try:
+        return child.is_dir()
+    except OSError:  # A link to itself.
+        return False
+
+
+def _identity_of(directory: Path) -> tuple[int, int]:
+    status = directory.stat()
+    return status.st_dev, status.st_ino
+
+
+def _found(root: Path, name: str) -> Picture:
+    try:
+        status = (root / name).stat()
+    except OSError:  # A dangling link: reading it will say so.
+        return Picture(name, -1, -1)
+    return Picture(name, status.st_size, status.st_mtime_ns)
+
+
+def _inspected(root: Path, pictures: Sequence[Picture]) -> Iterator[Picture]:
+    progress = tqdm(total=len(pictures), desc="reading pictures", unit="", delay=PROGRESS_AFTER_SECONDS, leave=False)
+    with progress, ThreadPool(os.cpu_count()) as pool:  # Pillow decodes outside Python's lock.
+        for picture in pool.imap(lambda picture: _inspect(root, picture), pictures, chunksize=8):
+            yield picture
+            progress.update()
+
+
+def _inspect(root: Path, picture: Picture) -> Picture:
+    path = root / picture.name
+    if not path.is_file():
+        return picture._replace(damage=f"{UNREADABLE}: no such file")
+    try:
+        width, height = photographs.read(path).size
+    except UnreadableFileError as error:
+        return picture._replace(damage=f"{UNREADABLE}: {error}")
+    except DamagedPictureError as error:
+        return picture._replace(damage=str(error))
+    return picture._replace(width=width, height=height)
+
+
+def _index_path(root: Path) -> Path:
+    cache = os.environ.get("FACEZOO_CACHE_DIR") or platformdirs.user_cache_dir("facezoo")
+    digest = hashlib.sha256(os.fsencode(root)).hexdigest()
+    return Path(cache).expanduser() / f"folder-{digest[:24]}.json"
+
+
+def _read_index(path: Path) -> list[Picture]:
+    """What an earlier run found; nothing if there is no index, or a damaged one."""
+    try:
+        index = json.loads(path.read_bytes())
+        if index["version"] != INDEX_VERSION:
+            return []
+        return [_picture(row) for row in index["pictures"]]
+    except (OSError, ValueError, TypeError, KeyError):
+        return []
+
+
+def _picture(row: list) -> Picture:
+    picture = Picture(*row)
+    if tuple(map(type, picture)) != (str, int, int, int, int, str):
+        raise ValueError("not a row of the index")
+    return picture
+
+
+def _write_index(path: Path, pictures: Sequence[Picture]) -> None:
+    # What cannot be read today may be readable tomorrow, without a change of its size or time.
+    lasting = [picture for picture in pictures if not picture.damage.startswith(UNREADABLE)]
+    text = json.dumps({"version": INDEX_VERSION, "pictures": lasting})
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, text)
+    except OSError as error:
+        logging.warning("cannot keep the index of pictures in %s, the next run decodes them again: %s", path, error)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Writes a file so that a reader finds the old one or the new one, never a half."""
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=path.stem, encoding="utf-8", delete=False) as file:
+        temporary = Path(file.name)
+        try:
+            file.write(text)
+            file.close()
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise

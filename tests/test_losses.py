@@ -1,0 +1,258 @@
+"""Loss terms against NumPy, closed forms and scikit-image; the objective that weighs them."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from facezoo.losses import (
+    DSSIM,
+    AbsoluteError,
+    KLDivergence,
+    MissingTerm,
+    Objective,
+    SquaredError,
+    ssim,
+    vae_kl_loss,
+    vae_r_loss,
+)
+from skimage.metrics import structural_similarity
+
+
+@pytest.fixture
+def pair(pictures):
+    """Pictures and noisy copies of them, each noisier than the one before."""
+    noise = np.random.default_rng(1).normal(0, 0.1, pictures.shape) * np.linspace(0.1, 2, 8)[:, None, None, None]
+    return pictures, np.clip(pictures + noise, 0, 1).astype(np.float32)
+
+
+def posterior(mean, log_var):
+    return {"mean": np.float32(mean), "log_var": np.float32(log_var)}
+
+
+# Pixels.
+
+
+def test_squared_error_is_the_mean_over_pixels(pair):
+    target, reconstruction = pair
+    values = SquaredError()({"image": target}, {"reconstruction": reconstruction})
+    np.testing.assert_allclose(values, ((target - reconstruction) ** 2).mean(axis=(1, 2, 3)), rtol=1e-5)
+
+
+def test_absolute_error_is_the_mean_over_pixels(pair):
+    target, reconstruction = pair
+    values = AbsoluteError()({"image": target}, {"reconstruction": reconstruction})
+    np.testing.assert_allclose(values, np.abs(target - reconstruction).mean(axis=(1, 2, 3)), rtol=1e-5)
+
+
+@pytest.mark.parametrize(("term", "power"), [(SquaredError(), 2), (AbsoluteError(), 1)])
+def test_a_region_weight_weighs_each_pixel(pair, term, power):
+    target, reconstruction = pair
+    weight = np.random.default_rng(2).uniform(0, 3, (8, 32, 32, 1)).astype(np.float32)
+    values = term({"image": target, "region_weight": weight}, {"reconstruction": reconstruction})
+    expected = (np.abs(target - reconstruction) ** power * weight).mean(axis=(1, 2, 3))
+    np.testing.assert_allclose(values, expected, rtol=1e-5)
+
+
+def test_pixels_outside_of_the_region_do_not_count(pair):
+    target, reconstruction = pair
+    weight = np.zeros((8, 32, 32, 1), np.float32)
+    weight[:, :16] = 1
+    spoiled = reconstruction.copy()
+    spoiled[:, 16:] = 0
+    batch = {"image": target, "region_weight": weight}
+    np.testing.assert_array_equal(
+        SquaredError()(batch, {"reconstruction": spoiled}), SquaredError()(batch, {"reconstruction": reconstruction})
+    )
+
+
+def test_half_precision_is_summed_in_float32(pair):
+    target, reconstruction = pair
+    half = tf.cast(reconstruction, tf.float16)
+    values = SquaredError()({"image": target}, {"reconstruction": half})
+    assert values.dtype == tf.float32
+    np.testing.assert_allclose(values, ((target - half.numpy().astype(np.float32)) ** 2).mean((1, 2, 3)), rtol=1e-5)
+
+
+def test_vae_r_loss_scales_by_its_factor(pair):
+    target, reconstruction = pair
+    expected = 1000 * ((target - reconstruction) ** 2).mean(axis=(1, 2, 3))
+    np.testing.assert_allclose(vae_r_loss(target, reconstruction, r_loss_factor=1000), expected, rtol=1e-5)
+
+
+# KL divergence.
+
+
+@pytest.mark.parametrize(
+    ("mean", "log_var", "nats"),
+    [
+        ([0.0, 0.0], [0.0, 0.0], 0.0),
+        ([2.0, 0.0], [0.0, 0.0], 2.0),  # mean^2 / 2
+        ([0.0, 0.0], [np.log(4.0), 0.0], (4 - 1 - np.log(4)) / 2),
+        ([1.0, -3.0], [np.log(0.25), np.log(9.0)], (1 + 0.25 - 1 - np.log(0.25)) / 2 + (9 + 9 - 1 - np.log(9)) / 2),
+    ],
+)
+def test_kl_by_hand(mean, log_var, nats):
+    np.testing.assert_allclose(vae_kl_loss([mean], [log_var]), [nats], rtol=1e-6, atol=1e-7)
+
+
+def test_kl_is_the_mean_of_the_log_ratio_of_densities():
+    mean, log_var = np.array([0.7, -1.1, 0.0]), np.array([-0.5, 0.3, 1.0])
+    samples = mean + np.exp(log_var / 2) * np.random.default_rng(0).standard_normal((400_000, 3))
+    log_posterior = -0.5 * (log_var + (samples - mean) ** 2 / np.exp(log_var))
+    log_ratio = (log_posterior + 0.5 * samples**2).sum(axis=1)
+    np.testing.assert_allclose(vae_kl_loss([mean], [log_var]), [log_ratio.mean()], atol=5 * log_ratio.std() / 400**1.5)
+
+
+def test_kl_in_half_precision_does_not_overflow():
+    assert np.isfinite(vae_kl_loss(tf.constant([[200.0]], tf.float16), tf.constant([[15.0]], tf.float16))).all()
+
+
+def test_the_kl_term_is_vae_kl_loss():
+    outputs = posterior([[1, -2], [0.5, 0]], [[0.1, 0.2], [-1, 1]])
+    np.testing.assert_array_equal(KLDivergence()({}, outputs), vae_kl_loss(outputs["mean"], outputs["log_var"]))
+
+
+def test_free_bits_floor_a_dimension_by_its_batch_mean():
+    # By dimension, over the batch: 0.5 and 0 nats (mean 0.25, below 0.3); 2 and 0 nats (mean 1, above).
+    outputs = posterior([[1, 2], [0, 0]], np.zeros((2, 2)))
+    np.testing.assert_allclose(KLDivergence(free_bits=0.3)({}, outputs), [0.3 + 2, 0.3 + 0], rtol=1e-6)
+
+
+def test_free_bits_leave_no_gradient_on_a_dimension_below_them():
+    mean = tf.Variable([[0.1, 2.0], [0.2, 1.0]])
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(KLDivergence(free_bits=0.3)({}, {"mean": mean, "log_var": tf.zeros((2, 2))}))
+    np.testing.assert_allclose(tape.gradient(loss, mean), [[0, 2], [0, 1]], atol=1e-6)
+
+
+def test_free_bits_average_over_the_global_batch(two_devices):
+    outputs = posterior([[1, 2], [0, 0]], np.zeros((2, 2)))
+
+    def term():
+        row = tf.distribute.get_replica_context().replica_id_in_sync_group
+        return KLDivergence(free_bits=0.3)({}, {name: values[row][None] for name, values in tensors.items()})
+
+    tensors = {name: tf.constant(values) for name, values in outputs.items()}
+    shares = two_devices.experimental_local_results(tf.function(lambda: two_devices.run(term))())
+    np.testing.assert_allclose(tf.concat(shares, 0), KLDivergence(free_bits=0.3)({}, outputs), rtol=1e-6)
+
+
+def test_capacity_is_the_distance_from_the_target():
+    outputs = posterior([[2, 0], [4, 0]], np.zeros((2, 2))) | {"capacity": np.float32([3, 3])}
+    np.testing.assert_allclose(KLDivergence()({}, outputs), [3 - 2, 8 - 3], rtol=1e-6)
+
+
+# Structural similarity.
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_ssim_is_scikit_images(pair, channels):
+    first, second = (pictures[..., :channels] for pictures in pair)
+    expected = [
+        structural_similarity(
+            one,
+            other,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+            data_range=1.0,
+            channel_axis=-1,
+        )
+        for one, other in zip(first, second, strict=True)
+    ]
+    assert min(expected) < 0.5 < max(expected)
+    np.testing.assert_allclose(ssim(first, second), expected, atol=1e-4)
+
+
+def test_ssim_is_one_for_equal_pictures_and_symmetric(pair):
+    np.testing.assert_allclose(ssim(pair[0], pair[0]), np.ones(8), atol=1e-5)
+    np.testing.assert_allclose(ssim(*pair), ssim(*reversed(pair)), atol=1e-6)
+
+
+def test_ssim_of_opposites_is_negative_and_dssim_stays_in_range():
+    stripes = np.tile(np.float32([[0], [1]]), (8, 16))[None, :, :, None]  # [1, 16, 16, 1]
+    assert -1 <= ssim(stripes, 1 - stripes) < -0.9
+    assert 0.95 < DSSIM()({"image": stripes}, {"reconstruction": 1 - stripes}) <= 1
+
+
+def test_dssim_is_half_of_what_is_missing(pair):
+    target, reconstruction = pair
+    values = DSSIM()({"image": target}, {"reconstruction": reconstruction})
+    np.testing.assert_allclose(values, (1 - ssim(target, reconstruction)) / 2, rtol=1e-6)
+
+
+def test_ssim_needs_pictures_as_large_as_its_window():
+    np.testing.assert_allclose(ssim(np.ones((1, 11, 11, 1)), np.ones((1, 11, 11, 1))), [1], rtol=1e-5)
+    with pytest.raises(ValueError, match="at least 11 pixels, got 10x12"):
+        ssim(np.ones((1, 10, 12, 1)), np.ones((1, 10, 12, 1)))
+
+
+# The objective.
+
+
+def constant(value, count=4):
+    return lambda batch, outputs: tf.fill([count], float(value))
+
+
+def test_the_loss_is_the_weighted_sum_and_terms_are_reported_unweighted():
+    objective = Objective({"one": constant(3), "other": constant(5)}, {"one": 2.0, "other": 0.5})
+    values = objective.values({}, {})
+    np.testing.assert_allclose(values["loss"], np.full(4, 2 * 3 + 0.5 * 5))
+    assert float(objective.reduce(values)) == 8.5
+    assert {name: float(value) for name, value in objective.track(values).items()} == {
+        "loss": 8.5,
+        "one": 3.0,
+        "other": 5.0,
+    }
+
+
+def test_trackers_average_over_batches_until_they_are_reset():
+    level = tf.Variable(1.0)
+    objective = Objective({"term": lambda batch, outputs: tf.fill([4], level)}, {"term": 10.0})
+    objective.track(objective.values({}, {}))
+    level.assign(3.0)
+    assert float(objective.track(objective.values({}, {}))["term"]) == 2.0
+    for tracker in objective.trackers.values():
+        tracker.reset_state()
+    assert float(objective.track(objective.values({}, {}))["loss"]) == 30.0
+
+
+def test_a_factor_of_zero_switches_its_term_off():
+    def never(batch, outputs):
+        raise AssertionError("a term that is off must not be computed")
+
+    objective = Objective({"on": constant(1), "off": never}, {"on": 1, "off": 0})
+    assert set(objective.values({}, {})) == set(objective.trackers) == {"loss", "on"}
+    assert objective.factors == {"on": 1.0, "off": 0.0}
+
+
+def test_a_term_without_a_factor_is_off():
+    assert set(Objective({"on": constant(1), "spare": constant(9)}, {"on": 1}).trackers) == {"loss", "on"}
+
+
+def test_shares_of_replicas_add_up_to_the_mean(two_devices):
+    objective = Objective({"term": constant(6)}, {"term": 1.0})
+    step = tf.function(lambda: two_devices.run(lambda: objective.reduce({"loss": tf.fill([4], 6.0)})))
+    shares = two_devices.experimental_local_results(step())
+    assert [float(share) for share in shares] == [3.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("factors", "message"),
+    [
+        ({"nope": 1.0}, "no loss term 'nope'; this model has one, other"),
+        ({"one": -1.0}, "the factor of 'one' is -1.0; it must be a finite number >= 0"),
+        ({"one": float("nan")}, "the factor of 'one' is nan"),
+        ({"one": float("inf")}, "the factor of 'one' is inf"),
+        ({"one": 0.0, "other": 0.0}, r"every loss factor is 0 \(one, other\)"),
+        ({}, "none given"),
+    ],
+)
+def test_bad_factors_are_named(factors, message):
+    with pytest.raises(ValueError, match=message):
+        Objective({"one": constant(1), "other": constant(2)}, factors)
+
+
+def test_a_missing_term_says_what_to_do_once_it_is_needed():
+    objective = Objective({"perceptual": MissingTerm("perceptual")}, {"perceptual": 1.0})
+    with pytest.raises(ValueError, match="needs the term 'perceptual': compile the model with it"):
+        objective.values({}, {})
