@@ -120,6 +120,7 @@ def _expand_recipe(argument: str) -> str:
 
 
 def _log_warnings_to_stderr() -> None:
+    flags.FLAGS.mark_as_parsed()  # absl's own; before, each log would begin with a warning about that
     logging.use_absl_handler()
     logging.set_verbosity(logging.WARNING)
     logging.set_stderrthreshold(logging.WARNING)

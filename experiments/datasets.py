@@ -20,7 +20,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string("show", None, "Data set to draw a sheet of.", flag_values=values)
     flags.DEFINE_string("out", "sheet.png", "File for the sheet.", flag_values=values)
     flags.DEFINE_enum("split", "train", SPLITS, "Split to draw from.", flag_values=values)
-    flags.DEFINE_integer("count", 64, "Pictures on the sheet.", 1, 1024, flag_values=values)
+    options.define_number(values, "count", 64, "Pictures on the sheet.", 1, 1024)
     options.define_image_size(values, 128)
     options.define_data_flags(values, dataset=None)
 

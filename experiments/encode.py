@@ -16,7 +16,7 @@ BATCH_SIZE = 64
 
 def define_flags(values: flags.FlagValues) -> None:
     options.define_run_dir(values)
-    flags.DEFINE_string("in", None, "Folder of pictures.", required=True, flag_values=values)
+    options.define_required(values, "in", "Folder of pictures.")
     flags.DEFINE_string("out", "codes.npz", "File for the codes.", flag_values=values)
     flags.DEFINE_string("reconstructions", None, "Folder for the decoded codes.", flag_values=values)
     options.define_crop(values)
@@ -28,7 +28,7 @@ def run(values: flags.FlagValues) -> None:
     in_folder = values.flag_values_dict()["in"]  # a keyword of Python
     if out.exists():
         raise UsageError(f"--out={out} exists: choose another file")
-    reconstructions_folder = new_folder(reconstructions, out) if reconstructions else None
+    reconstructions_folder = new_folder(reconstructions, out, "--reconstructions") if reconstructions else None
     crop = options.crop_of(values if values["crop"].present else opened.settings)
     image_size, _, channels = opened.image_shape
     source = folder(ALL, data_dir=in_folder, image_size=image_size, channels=channels, crop=crop)

@@ -15,7 +15,7 @@ BATCH_SIZE = 64
 def define_flags(values: flags.FlagValues) -> None:
     options.define_run_dir(values)
     flags.DEFINE_enum("split", "test", SPLITS, "Split to measure.", flag_values=values)
-    flags.DEFINE_integer("count", None, "Only the first examples of the split.", 1, flag_values=values)
+    options.define_number(values, "count", None, "Only the first examples of the split.", 1)
     options.define_data_flags(values, dataset=None)
 
 

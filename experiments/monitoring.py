@@ -53,10 +53,10 @@ class Monitor:
     def draw(self, model: Autoencoder, epoch: Epoch) -> None:
         """Reconstructions, samples of the prior, a morph, and the histogram of codes."""
         codes = model.encode(self.examples)
-        sheets = {"reconstructions": pictures.grid(np.concatenate([self.examples, model.decode(codes)]), SHOWN)}
+        sheets = {"reconstructions": pictures.grid(np.concatenate([self.examples, model.decode(codes)]), len(codes))}
         if isinstance(model, VAE):
             sheets["samples"] = pictures.row(prior_samples(model))
-        sheets["morph"] = pictures.row(interpolate_pictures(model, self.examples[0], self.examples[1], steps=SHOWN))
+        sheets["morph"] = pictures.row(interpolate_pictures(model, self.examples[0], self.examples[-1], steps=SHOWN))
         with self.writer.as_default(step=epoch.step):
             tf.summary.histogram("codes", codes)
             for name, sheet in sheets.items():

@@ -17,9 +17,9 @@ TRIALS_PER_STEP = 10
 def define_flags(values: flags.FlagValues) -> None:
     options.define_run_dir(values)
     face = "a picture file, or `test:17` for a face of a split (train, validation, test) of the run's data."
-    flags.DEFINE_string("start", None, f"First face: {face}", required=True, flag_values=values)
-    flags.DEFINE_string("end", None, f"Last face: {face}", required=True, flag_values=values)
-    flags.DEFINE_integer("steps", 10, "Pictures, both ends included.", 2, 1000, flag_values=values)
+    options.define_required(values, "start", f"First face: {face}")
+    options.define_required(values, "end", f"Last face: {face}")
+    options.define_number(values, "steps", 10, "Pictures, both ends included.", 2, 1000)
     flags.DEFINE_enum("path", "linear", PATHS, "Way through the codes.", flag_values=values)
     flags.DEFINE_string("out", None, "Folder for the pictures (RUN/morphs).", flag_values=values)
     options.define_data_flags(values, dataset=None)
@@ -93,7 +93,7 @@ def save_morph(folder: Path, frames: np.ndarray, description: str) -> None:
     pictures.save_gif(folder / "morph.gif", frames, description)
 
 
-def new_folder(asked: str | None, default: Path) -> Path:
+def new_folder(asked: str | None, default: Path, flag: str = "--out") -> Path:
     """A folder that holds nothing yet: the one asked for, or the default, numbered where it is taken.
 
     Raises:
@@ -101,7 +101,7 @@ def new_folder(asked: str | None, default: Path) -> Path:
     """
     if asked is not None:
         if Path(asked).exists() and not (Path(asked).is_dir() and not any(Path(asked).iterdir())):
-            raise UsageError(f"--out={asked} already holds something: choose a new folder")
+            raise UsageError(f"{flag}={asked} already holds something: choose a new folder")
         return Path(asked)
     folder, number = default, 1
     while folder.exists():

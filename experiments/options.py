@@ -1,5 +1,6 @@
 """The flags that several commands share."""
 
+import math
 from typing import Any
 
 from absl import flags
@@ -18,7 +19,7 @@ def define_data_flags(values: flags.FlagValues, dataset: str | None) -> None:
         "subfolders", None, ["identity", "attribute"], "What the sub-folders of --data_dir say of a picture.", **where
     )
     flags.DEFINE_string("labels", None, "CSV of attributes by file name, or CelebA's list_attr_celeba.txt.", **where)
-    flags.DEFINE_float("cache_gb", 4.0, "Gigabytes of decoded pictures kept in memory.", lower_bound=0, **where)
+    define_number(values, "cache_gb", 4.0, "Gigabytes of decoded pictures kept in memory.", 0, kind=float)
 
 
 def define_crop(values: flags.FlagValues) -> None:
@@ -30,12 +31,56 @@ def define_crop(values: flags.FlagValues) -> None:
 
 
 def define_image_size(values: flags.FlagValues, default: int) -> None:
-    help_text = "Height and width in pixels."
-    flags.DEFINE_integer("image_size", default, help_text, MIN_IMAGE_SIZE, MAX_IMAGE_SIZE, flag_values=values)
+    define_number(values, "image_size", default, "Height and width in pixels.", MIN_IMAGE_SIZE, MAX_IMAGE_SIZE)
 
 
 def define_run_dir(values: flags.FlagValues) -> None:
-    flags.DEFINE_string("run_dir", None, "The run folder that `facezoo train` made.", required=True, flag_values=values)
+    define_required(values, "run_dir", "The run folder that `facezoo train` made.")
+
+
+def define_required(values: flags.FlagValues, name: str, help_text: str) -> None:
+    """A string flag without which the command does not run."""
+    flags.DEFINE_string(name, None, help_text, flag_values=values)
+    flags.register_validator(name, bool, f"is required: {help_text}", flag_values=values)
+
+
+def define_number(
+    values: flags.FlagValues,
+    name: str,
+    default: float | None,
+    help_text: str,
+    lowest: float,
+    highest: float = math.inf,
+    kind: type = int,
+    above: bool = False,
+) -> None:
+    """A flag for a finite number of `kind` in [lowest, highest], or above `lowest` with `above`."""
+    parser = _NumberParser(kind, lowest, highest, above)
+    flags.DEFINE(parser, name, default, help_text, values, flags.ArgumentSerializer())
+
+
+class _NumberParser(flags.ArgumentParser):
+    """One message for whatever is not such a number: what it must be."""
+
+    def __init__(self, kind: type, lowest: float, highest: float, above: bool):
+        self.kind, self.lowest, self.highest, self.above = kind, lowest, highest, above
+        words = "a whole number" if kind is int else "a number"
+        from_words = f"above {lowest:g}" if above else f"of at least {lowest:g}"
+        to_words = "" if highest == math.inf else f" and at most {highest}"
+        self.syntactic_help = f"{words} {from_words}{to_words}"
+
+    def parse(self, argument):
+        try:
+            number = self.kind(argument)
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"must be {self.syntactic_help}") from error
+        is_low = number <= self.lowest if self.above else number < self.lowest
+        if not math.isfinite(number) or is_low or number > self.highest:
+            raise ValueError(f"must be {self.syntactic_help}")
+        return number
+
+    def flag_type(self) -> str:
+        return self.kind.__name__
 
 
 def crop_of(values: flags.FlagValues) -> tuple[int, int, int, int] | None:

@@ -39,12 +39,17 @@ class Run:
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """(H, W, C) of the pictures that the model takes."""
-        size, channels = self.settings.image_size, self.settings.channels
-        return size, size, channels or default_channels(self.settings.dataset)
+        return picture_shape(self.settings)
 
     def model(self):
         """The trained `Autoencoder`, loaded in Keras' safe mode."""
         return load_model(self.folder / MODEL_FILE)
+
+
+def picture_shape(settings: flags.FlagValues) -> tuple[int, int, int]:
+    """(H, W, C) that training flags ask for; without --channels, as the data set has them."""
+    channels = int(settings.channels or default_channels(settings.dataset))
+    return settings.image_size, settings.image_size, channels
 
 
 def open_run(folder: str | Path) -> Run:

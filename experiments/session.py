@@ -19,7 +19,7 @@ from . import runs
 from .errors import UsageError
 from .measuring import Measurer
 from .monitoring import SHOWN, Monitor
-from .train import FACTOR_FLAGS
+from .train import FACTOR_FLAGS, OWN_FLAGS
 from .training import EarlyStopping, Epoch, train
 
 
@@ -93,8 +93,7 @@ class Session:
         """Trains into a new run folder."""
         devices = [device.name for device in tf.config.list_logical_devices()]
         runs.create(folder, self.values, runs.environment(self.values.seed, self.values.precision, devices))
-        examples = self.sources["validation"].load(np.arange(min(SHOWN, len(self.sources["validation"]))))["image"]
-        monitor = Monitor(folder, examples.astype(np.float32) / 255.0, self.values.flag_values_dict())
+        monitor = Monitor(folder, self._examples(), self.values.flag_values_dict())
         stopping = EarlyStopping(self.values.monitor, self.values.patience)
         measurer = Measurer(self.model, self.strategy)
         checkpoints = folder / "checkpoints"
@@ -125,6 +124,12 @@ class Session:
             after_step=after_step,
         )
         runs.save_model(self.model, folder / runs.MODEL_FILE)
+
+    def _examples(self) -> np.ndarray:
+        """Some validation pictures, far apart, since neighbours may show one person: [N, H, W, C] in [0, 1]."""
+        source = self.sources["validation"]
+        positions = np.linspace(0, len(source) - 1, SHOWN).astype(int)
+        return source.load(np.unique(positions))["image"].astype(np.float32) / 255.0
 
     def _validation_count(self) -> int | None:
         steps = self.values.validation_steps
@@ -176,7 +181,8 @@ def make_model(name: str, arguments: dict[str, Any]) -> Autoencoder:
     known = [parameter for parameter in inspect.signature(MODELS[name]).parameters if parameter != "name"]
     for argument in arguments:
         if argument not in known:
-            raise UsageError(f"--model={name} has no argument {argument!r}; it has {', '.join(known)}")
+            flag = f"--{argument}" if argument in OWN_FLAGS else f"--set={argument}"
+            raise UsageError(f"{flag}: --model={name} has no argument {argument!r}; it has {', '.join(known)}")
     try:
         return MODELS[name](**arguments)
     except (ValueError, TypeError) as error:
@@ -194,7 +200,7 @@ def make_optimizer(settings: flags.FlagValues, total_steps: int) -> keras.Optimi
             settings.final_fraction,
         )
     except ValueError as error:
-        raise UsageError(f"--warmup_steps={settings['warmup_steps']}: {error}") from error
+        raise UsageError(f"--warmup_steps={settings.warmup_steps}: {error}") from error
     if settings.optimizer == "sgd":
         return keras.optimizers.SGD(schedule, momentum=settings.momentum)
     if settings.optimizer == "adamw":
@@ -213,7 +219,7 @@ def make_objective(model: Autoencoder, settings: flags.FlagValues) -> Objective:
     given = {flag: term for flag, term in FACTOR_FLAGS.items() if settings[flag].value is not None}
     for flag, term in given.items():
         if term not in terms:
-            raise UsageError(f"--{flag}: --model={settings['model']} has no term {term!r}, only {', '.join(terms)}")
+            raise UsageError(f"--{flag}: --model={settings.model} has no term {term!r}, only {', '.join(terms)}")
         factors[term] = settings[flag].value
     try:
         return Objective(terms, factors)

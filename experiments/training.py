@@ -9,6 +9,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from ..models import Autoencoder
+from .errors import UsageError
 
 REFRESH_SECONDS = 0.5
 
@@ -58,7 +59,7 @@ class EarlyStopping:
         return self.patience is not None and self.epochs_since_best >= self.patience
 
 
-class DivergedError(ArithmeticError):
+class DivergedError(UsageError):
     """The loss is no longer a finite number."""
 
 
@@ -100,8 +101,6 @@ def train(
                 after_step((number - 1) * steps_per_epoch + step + 1)
         terms = {name: float(value) for name, value in logs.items()}
         rate = steps_per_epoch * batch_size / (time.perf_counter() - start)
-        if not math.isfinite(terms["loss"]):
-            raise DivergedError(f"the loss became {terms['loss']} in epoch {number}: lower --learning_rate")
         if not end_of_epoch(Epoch(number, number * steps_per_epoch, terms, rate)):
             return
 
@@ -114,5 +113,7 @@ def _show(bar: tqdm, logs, images_per_second: float) -> None:
     """Advances the bar; the terms are fetched from the device only when the bar is drawn again."""
     if bar.n + 1 == bar.total or time.time() - bar.last_print_t >= REFRESH_SECONDS:
         terms = {name: f"{float(value):.4g}" for name, value in logs.items()}
+        if not math.isfinite(float(logs["loss"])):
+            raise DivergedError(f"the loss became {terms['loss']}: lower --learning_rate or a factor")
         bar.set_postfix({**terms, "images/s": f"{images_per_second:.0f}"}, refresh=False)
     bar.update()

@@ -126,16 +126,26 @@ def checked_choice(name: str, value: str, choices) -> str:
     return value
 
 
-def check_positive(**values: int | tuple[int, ...] | None) -> None:
-    """A ValueError that names the first argument that is not a positive whole number, or a tuple of such."""
+def check_positive(**values: int) -> None:
+    """A ValueError that names the first argument that is not a positive whole number."""
     for name, value in values.items():
-        numbers = value if isinstance(value, (tuple, list)) else (value,)
-        if not numbers or not all(isinstance(number, int) and number > 0 for number in numbers):
+        if not (isinstance(value, int) and value > 0):
+            raise ValueError(f"{name}={value!r} must be a positive whole number")
+
+
+def check_stages(**values: tuple[int, ...] | None) -> None:
+    """A ValueError that names the first argument that is neither None nor a positive whole number for each stage."""
+    for name, value in values.items():
+        if value is None:
+            continue
+        if not isinstance(value, (tuple, list)) or not value:
+            raise ValueError(f"{name}={value!r} must be numbers with commas between them, one for each stage")
+        if not all(isinstance(number, int) and number > 0 for number in value):
             raise ValueError(f"{name}={value!r} must be made of positive whole numbers")
 
 
 def check_fraction(**values: float) -> None:
     """A ValueError that names the first argument outside [0, 1)."""
     for name, value in values.items():
-        if not 0 <= value < 1:
+        if not (isinstance(value, (int, float)) and 0 <= value < 1):
             raise ValueError(f"{name}={value!r} must be at least 0 and below 1")

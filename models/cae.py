@@ -7,6 +7,7 @@ from .blocks import (
     UPSAMPLING,
     ConvolutionStyle,
     check_positive,
+    check_stages,
     checked_choice,
     code_size,
     images_out,
@@ -48,7 +49,8 @@ class ConvolutionalAutoencoder(Autoencoder):
         name: str | None = None,
     ):
         super().__init__(image_size=image_size, channels=channels, seed=seed, name=name)
-        check_positive(filters=filters, latent_dim=1 if latent_dim is None else latent_dim)
+        check_positive(latent_dim=1 if latent_dim is None else latent_dim)
+        check_stages(filters=filters)
         self.filters, self.latent_dim, self.skip = tuple(filters), latent_dim, skip
         self.upsampling = checked_choice("upsampling", upsampling, UPSAMPLING)
         self.kernel_initializer, self.l2 = kernel_initializer, l2

@@ -15,6 +15,7 @@ from .blocks import (
     Dropout,
     check_fraction,
     check_positive,
+    check_stages,
     checked_choice,
     code_size,
     images_out,
@@ -115,7 +116,8 @@ class VAE(Autoencoder):
         name: str | None = None,
     ):
         super().__init__(image_size=image_size, channels=channels, seed=seed, name=name)
-        check_positive(latent_dim=latent_dim, filters=filters, kernel_size=kernel_size, capacity_steps=capacity_steps)
+        check_positive(latent_dim=latent_dim, kernel_size=kernel_size, capacity_steps=capacity_steps)
+        check_stages(filters=filters, strides=strides, decoder_filters=decoder_filters)
         check_fraction(dropout=dropout)
         self.latent_dim, self.filters, self.kernel_size = latent_dim, tuple(filters), kernel_size
         self.strides = tuple(strides) if strides else (2,) * len(self.filters)

@@ -4,8 +4,16 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from facezoo.models import MODELS, VAE, ConvolutionalAutoencoder, Schedule, build_autoencoder, leaky_relu, sampling
-from facezoo.models import randomness
+from facezoo.models import (
+    MODELS,
+    VAE,
+    ConvolutionalAutoencoder,
+    Schedule,
+    build_autoencoder,
+    leaky_relu,
+    randomness,
+    sampling,
+)
 from facezoo.models.blocks import DepthToSpace, Dropout
 
 

@@ -1,0 +1,151 @@
+"""The house keeps its shape: who imports whom, what is called what, and what is installed."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import facezoo
+import pytest
+
+ROOT = Path(facezoo.__file__).parent
+# Which of our folders each folder may import besides itself.
+ARROWS = {
+    "losses": set(),
+    "models": {"losses"},
+    "datasets": set(),
+    "metrics": {"losses"},
+    "latents": set(),
+    "experiments": {"losses", "models", "datasets", "metrics", "latents"},
+}
+DOCUMENTED = ("losses", "models", "datasets", "metrics", "latents")
+VAGUE = {"utils", "util", "helpers", "helper", "common", "misc"}
+
+
+def sources(*folders):
+    """The modules of the package, or of some of its folders."""
+    return [path for folder in folders or ARROWS for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def imported(path):
+    """What a module imports, as absolute dotted names: `from ..losses import ssim` is facezoo.losses.ssim."""
+    package = ["facezoo", *path.relative_to(ROOT).parent.parts]
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*above, *filter(None, [node.module])])
+            names |= {f"{module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def ours(path):
+    """The first folder, or the root's name, of everything of facezoo's that a module imports."""
+    return {name.split(".")[1] for name in imported(path) if name.startswith("facezoo.")}
+
+
+def public_definitions(path):
+    kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    return [node for node in body if isinstance(node, kinds) and not node.name.startswith("_")]
+
+
+def run(code):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_the_reader_of_imports_reads_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
+    (tmp_path / "models").mkdir()
+    module = tmp_path / "models" / "new.py"
+    module.write_text(
+        "import a.b\ndef late():\n    from ..losses import ssim\nfrom . import vae\nfrom .. import datasets\n"
+    )
+    assert imported(module) == {"a.b", "facezoo.losses.ssim", "facezoo.models.vae", "facezoo.datasets"}
+    assert ours(module) == {"losses", "models", "datasets"}
+
+
+def test_there_is_something_to_look_at():
+    assert len(sources()) > 20
+    assert all(sources(folder) for folder in ARROWS)
+
+
+@pytest.mark.parametrize("folder", ARROWS)
+def test_arrows_point_one_way(folder):
+    allowed = ARROWS[folder] | {folder, "__version__"}
+    wrong = {str(path.relative_to(ROOT)): names for path in sources(folder) if (names := ours(path) - allowed)}
+    assert not wrong
+
+
+def test_the_root_imports_nothing_of_ours_at_once():
+    assert ours(ROOT / "__init__.py") == set()
+
+
+def test_experiments_are_reached_from_outside_by_the_root_s_lazy_names_only():
+    outside = [ROOT / "__init__.py", *sources(*DOCUMENTED)]
+    assert [path.name for path in outside if "experiments" in ours(path)] == []
+    homes = {home.split(".")[0] for home in facezoo._HOMES.values()}
+    assert "experiments" in homes
+    assert homes <= set(ARROWS)
+
+
+def test_our_own_folders_are_never_imported_without_a_prefix():
+    wrong = {
+        str(path.relative_to(ROOT)): names
+        for path in [ROOT / "__init__.py", *sources(), *sorted((ROOT / "tests").glob("*.py"))]
+        if (names := {name for name in imported(path) if name.split(".")[0] in {*ARROWS, "tests"}})
+    }
+    assert not wrong
+
+
+def test_inside_of_the_package_imports_are_relative():
+    for path in sources():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        absolute = [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and not node.level]
+        plain = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+        assert not [name for name in absolute + plain if name.split(".")[0] == "facezoo"], path
+
+
+def test_no_module_has_a_name_that_says_nothing():
+    paths = [path for path in ROOT.rglob("*.py") if ".venv" not in path.parts]
+    assert not [path for path in paths if VAGUE & {path.stem, *path.relative_to(ROOT).parts[:-1]}]
+
+
+def test_every_package_on_disk_is_installed():
+    on_disk = {
+        ".".join(path.parent.relative_to(ROOT).parts)
+        for folder in ARROWS
+        for path in (ROOT / folder).rglob("__init__.py")
+    }
+    setup = ast.parse((ROOT / "setup.py").read_text(encoding="utf-8"))
+    assigned = {node.targets[0].id: node.value for node in setup.body if isinstance(node, ast.Assign)}
+    assert set(ast.literal_eval(assigned["FOLDERS"])) == on_disk
+    modules_without_package = [path for path in sources() if not (path.parent / "__init__.py").exists()]
+    assert not modules_without_package
+
+
+@pytest.mark.parametrize("module", ["facezoo", "facezoo.experiments.cli", "facezoo.datasets.folder"])
+def test_importing_it_imports_neither_tensorflow_nor_keras(module):
+    done = run(
+        f"import sys, {module}; print(sorted({{'tensorflow', 'keras', 'matplotlib', 'sklearn'}} & set(sys.modules)))"
+    )
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_every_lazy_name_of_the_root_is_there():
+    assert {name for name in facezoo.__all__ if getattr(facezoo, name, None) is None} == set()
+    assert set(facezoo.__all__) == set(dir(facezoo))
+    with pytest.raises(AttributeError, match="no attribute 'no_such'"):
+        _ = facezoo.no_such
+
+
+def test_every_module_and_all_public_names_have_a_docstring():
+    missing = [
+        str(path.relative_to(ROOT)) for path in sources() if not ast.get_docstring(ast.parse(path.read_text("utf-8")))
+    ]
+    for path in sources(*DOCUMENTED):
+        names = [node.name for node in public_definitions(path) if not ast.get_docstring(node)]
+        missing += [f"{path.relative_to(ROOT)}: {name}" for name in names]
+    assert not missing
