@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # The demo's run folder, and the two faces of the test split that it morphs.
 DEMO ?= runs/demo
-START ?= 44
-END ?= 1205
+START ?= 55
+END ?= 19
 
 .PHONY: demo test test-long check format clean
 

@@ -15,7 +15,7 @@ _HOMES = {
     "read_face": "experiments.faces",
     "visualize_interpolation": "experiments.morph",
 }
-__all__ = [*_HOMES, "__version__"]  # noqa: PLE0604
+__all__ = [*_HOMES, "__version__"]
 
 
 def __getattr__(name: str):

@@ -1,6 +1,7 @@
 """The layers and blocks that several architectures share."""
 
 import dataclasses
+import math
 
 import keras
 import tensorflow as tf
@@ -142,6 +143,13 @@ def check_stages(**values: tuple[int, ...] | None) -> None:
             raise ValueError(f"{name}={value!r} must be numbers with commas between them, one for each stage")
         if not all(isinstance(number, int) and number > 0 for number in value):
             raise ValueError(f"{name}={value!r} must be made of positive whole numbers")
+
+
+def check_not_negative(**values: float | None) -> None:
+    """A ValueError that names the first argument that is neither None nor a number of at least 0."""
+    for name, value in values.items():
+        if value is not None and not (isinstance(value, (int, float)) and 0 <= value < math.inf):
+            raise ValueError(f"{name}={value!r} must be a number of at least 0")
 
 
 def check_fraction(**values: float) -> None:

@@ -14,6 +14,7 @@ from .blocks import (
     ConvolutionStyle,
     Dropout,
     check_fraction,
+    check_not_negative,
     check_positive,
     check_stages,
     checked_choice,
@@ -119,6 +120,7 @@ class VAE(Autoencoder):
         check_positive(latent_dim=latent_dim, kernel_size=kernel_size, capacity_steps=capacity_steps)
         check_stages(filters=filters, strides=strides, decoder_filters=decoder_filters)
         check_fraction(dropout=dropout)
+        check_not_negative(capacity=capacity, free_bits=free_bits, l2=l2, negative_slope=negative_slope)
         self.latent_dim, self.filters, self.kernel_size = latent_dim, tuple(filters), kernel_size
         self.strides = tuple(strides) if strides else (2,) * len(self.filters)
         self.decoder_filters = tuple(decoder_filters) if decoder_filters else self._mirrored_filters()

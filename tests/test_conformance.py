@@ -12,7 +12,7 @@ from facezoo.models import MODELS
 from facezoo.models.learning_rate import Schedule
 
 sys.path.insert(0, str(Path(__file__).parent))
-from zoo import SIZE, ZOO, batch  # noqa: E402
+from zoo import SIZE, ZOO, batch
 
 over_zoo = pytest.mark.parametrize("specimen", ZOO, ids=str)
 
@@ -69,9 +69,7 @@ def test_gradient_reaches_every_weight(specimen):
     model = compiled(specimen)
     with tf.GradientTape() as tape:
         loss = model.objective.reduce(model.objective.values(batch(), model(batch(), training=True)))
-    for weight, gradient in zip(
-        model.trainable_variables, tape.gradient(loss, model.trainable_variables), strict=True
-    ):
+    for weight, gradient in zip(model.trainable_variables, tape.gradient(loss, model.trainable_variables), strict=True):
         assert gradient is not None, weight.path
         assert np.abs(gradient).max() > 0, weight.path
 
@@ -197,6 +195,7 @@ def test_gray_and_colour(key, channels):
         ({"latent_dim": 0}, "latent_dim=0"),
         ({"filters": ()}, "filters="),
         ({"upsampling": "magic"}, "upsampling='magic' must be one of"),
+        ({"l2": -1.0}, "l2=-1.0 must be a number of at least 0"),
     ],
 )
 def test_bad_arguments_are_named(key, arguments, message):

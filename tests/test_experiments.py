@@ -410,8 +410,9 @@ def test_a_damaged_model_is_the_file_s_fault(copied, command):
 def test_a_progress_bar_shows_every_term_and_the_speed(command, tmp_path):
     done = command("train", *VAE_FLAGS, "--epochs=1", f"--run_dir={tmp_path / 'run'}")
     assert done.code == 0
-    last = done.err.strip().splitlines()[-1].split("\r")[-1]
-    assert all(word in last for word in ("epoch 1/1", "4/4", "loss=", "reconstruction=", "kl=", "images/s="))
+    last = [line for line in done.err.splitlines() if line.startswith("epoch 1/1")][-1]
+    for word in ("4/4", "loss=", "reconstruction=", "kl=", "images/s="):
+        assert word in last
 
 
 def test_a_dry_run_prints_and_writes_nothing(command, empty_folder, tmp_path, model):
@@ -436,12 +437,7 @@ def test_a_dry_run_prints_and_writes_nothing(command, empty_folder, tmp_path, mo
 
 @pytest.mark.parametrize(
     ("optimizer", "schedule", "last_rate"),
-    [
-        ("adam", "constant", 1e-3),
-        ("adamw", "cosine", 1e-5),
-        ("sgd", "exponential", 1e-5),
-        ("adam", "exponential", 1e-5),
-    ],
+    [("adam", "constant", 1e-3), ("adamw", "cosine", 1e-5), ("sgd", "exponential", 1e-5)],
 )
 def test_every_optimizer_and_schedule_trains(train, optimizer, schedule, last_rate):
     run = train(

@@ -14,6 +14,7 @@ FRAMES = ((0.0, 0.0, 0.0), (0.20, 0.12, 0.08), (0.08, 0.08, 0.10), (0.55, 0.42, 
 
 
 def draw_glasses(canvas: Canvas) -> None:
+    """Paints round, square or dark glasses on those who wear them: temples, lenses, frame."""
     with canvas.where(canvas.factors[:, FACTOR_NAMES.index("glasses")] > 0) as worn:
         if len(worn.factors):
             _draw_temples(worn)
@@ -70,6 +71,7 @@ def _draw_frame(canvas: Canvas) -> None:
 
 
 def draw_clothes(canvas: Canvas) -> None:
+    """Paints the shoulders and a round or V neck over the neck."""
     face = canvas.face
     x, y = canvas.body
     shoulder = 1.24 + 0.15 * x * x - y

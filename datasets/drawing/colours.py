@@ -21,6 +21,7 @@ GRAY_HAIR = (0.74, 0.74, 0.75)
 
 
 def rgb(*colour: float) -> np.ndarray:
+    """A colour in [0, 1] that broadcasts over pictures: [3, 1, 1, 1]."""
     return np.array(colour, np.float32).reshape(3, 1, 1, 1)
 
 
@@ -38,9 +39,11 @@ def hue_colour(hue: np.ndarray, saturation: np.ndarray, brightness: np.ndarray) 
 
 
 def skin_colour(face: Face) -> np.ndarray:
+    """The skin's colour under white light: [3, n, 1, 1]."""
     return palette(SKIN, face["skin_tone"])
 
 
 def hair_colour(face: Face) -> np.ndarray:
+    """The hair's colour, grayed with age: [3, n, 1, 1]."""
     colour = palette(HAIR, face["hair_colour"])
     return colour + face["hair_gray"] * (rgb(*GRAY_HAIR) - colour)

@@ -8,6 +8,7 @@ from .shapes import step
 
 
 def draw_eyes(canvas: Canvas) -> None:
+    """Paints both eyes and brows, each inside a window of its own."""
     for side in (-1, 1):
         face = canvas.face
         with canvas.window(face.on_face(side * face.eye_x, face.eye_y - 0.09), 0.17, 0.20) as part:

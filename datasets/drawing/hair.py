@@ -70,6 +70,7 @@ def _cut_of(face: Face, name: str) -> np.ndarray:
 
 
 def draw_hair(canvas: Canvas) -> None:
+    """Paints the hair that lies on the skull, down to the hair line."""
     below, line = _hair_line(canvas)
     inside = canvas.cover(_hair_outline(canvas, below), 0.02)
     shadow = np.exp(-((np.maximum(line, 0.0) / 0.10) ** 2)) * canvas.on_head
@@ -132,6 +133,7 @@ def _strands(canvas: Canvas) -> np.ndarray:
 
 
 def draw_hair_behind(canvas: Canvas) -> None:
+    """Paints long hair behind the neck; before the head is painted."""
     distance, strand = _hanging(canvas)
     fallen = _cut_of(canvas.face, "fall") > 0.0
     _paint_hanging(canvas, canvas.cover(distance, 0.02) * fallen, strand, 0.62)
@@ -172,6 +174,7 @@ def _paint_hanging(canvas: Canvas, alpha: np.ndarray, strand: np.ndarray, bright
 
 
 def draw_bun(canvas: Canvas) -> None:
+    """Paints the bun behind the top of the head."""
     face = canvas.face
     place = face.to_view(face.zero, face.zero - 1.08, face.zero - 0.25)
     x, y = canvas.view[0] - place[0], canvas.view[1] - place[1]
@@ -183,6 +186,7 @@ def draw_bun(canvas: Canvas) -> None:
 
 
 def draw_beard(canvas: Canvas) -> None:
+    """Paints stubble, moustache, full beard or goatee on those who have one."""
     kind = canvas.factors[:, FACTOR_NAMES.index("beard")]
     with canvas.where(kind > 0) as part:
         if len(part.factors):

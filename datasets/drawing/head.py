@@ -11,6 +11,7 @@ from .surface import Nose, normals
 
 
 def draw_head(canvas: Canvas) -> None:
+    """Paints the lit skin of the head."""
     face, surface = canvas.face, canvas.surface
     normal = normals(face, surface, canvas.view, relief=True)
     canvas.surface.light = matt_light(face, normal, light_on_head(face))
@@ -24,6 +25,7 @@ def draw_head(canvas: Canvas) -> None:
 
 
 def draw_ears(canvas: Canvas) -> None:
+    """Paints the ears that can be seen."""
     for side in (-1, 1):
         face = canvas.face
         place = face.to_view(side * 0.98 * face.half_width, face.zero + 0.16, face.zero - 0.04)
@@ -47,6 +49,7 @@ def _draw_ear(canvas: Canvas, side: int, place: tuple[np.ndarray, np.ndarray]) -
 
 
 def draw_nostrils(canvas: Canvas) -> None:
+    """Paints nostrils and the shade under the nose."""
     face = canvas.face
     base_y = face.nose_y
     with canvas.window(face.on_face(face.zero, base_y, 0.07), 0.19, 0.13) as part:
@@ -61,6 +64,7 @@ def draw_nostrils(canvas: Canvas) -> None:
 
 
 def draw_wrinkles(canvas: Canvas) -> None:
+    """Paints the folds and lines of age and smile."""
     face, x, y = canvas.face, np.abs(canvas.surface.x), canvas.surface.y
     smile = np.clip(face["smile"], 0.0, 1.0)
     start = (face.nose_half_width + 0.025, face.nose_y - 0.04)
@@ -77,6 +81,7 @@ def draw_wrinkles(canvas: Canvas) -> None:
 
 
 def draw_neck(canvas: Canvas) -> None:
+    """Paints the neck with the chin's shade on it."""
     face = canvas.face
     x, y = canvas.body
     top_x = (face.centre_x - 0.5) / SCALE - 0.10 * face.sin_yaw - 0.55 * face.sin_roll

@@ -20,6 +20,7 @@ def light_on_head(face: Face) -> Triple:
 
 
 def light_colour(face: Face) -> np.ndarray:
+    """The light's colour from cold to warm: [3, n, 1, 1]."""
     return 1.0 + rgb(0.07, 0.01, -0.09) * face["light_warmth"]
 
 

@@ -8,6 +8,7 @@ from .shapes import spot
 
 
 def draw_mouth(canvas: Canvas) -> None:
+    """Paints the mouth inside a window: its inside with teeth, then the lips."""
     face = canvas.face
     with canvas.window(face.on_face(face.zero, face.mouth_y + 0.02), 0.27, 0.22) as part:
         face, x, y = part.face, part.surface.x, part.surface.y

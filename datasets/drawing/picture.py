@@ -42,6 +42,7 @@ def draw_pictures(factors: np.ndarray, image_size: int) -> np.ndarray:
 
 
 def new_canvas(factors: np.ndarray, image_size: int) -> Canvas:
+    """An empty canvas for factors [n, F], with the head's surface solved."""
     places = (np.arange(image_size, dtype=np.float32) + 0.5) / np.float32(image_size)
     column, row = places.reshape(1, 1, -1), places.reshape(1, -1, 1)
     picture = np.zeros((3, len(factors), image_size, image_size), np.float32)

@@ -12,6 +12,7 @@ from .shapes import box, step
 
 
 def draw_background(canvas: Canvas) -> None:
+    """Paints the background: plain, two-tone, soft lights, stripes or a window."""
     face = canvas.face
     kind = canvas.factors[:, FACTOR_NAMES.index("background_pattern")]
     base = hue_colour(face["background_hue"], face["background_saturation"], face["background_brightness"])
