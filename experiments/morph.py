@@ -78,7 +78,7 @@ def visualize_interpolation(model, img1, img2, steps: int = 10, path: str = "lin
         import matplotlib.pyplot as plt
 
         _, axes = plt.subplots(figsize=(1.5 * steps, 1.5))
-        axes.imshow(pictures.row(frames), cmap="gray")
+        axes.imshow(pictures.row(frames), cmap="gray", vmin=0, vmax=255)
         axes.axis("off")
         plt.show()
     return frames

@@ -77,6 +77,8 @@ class Autoencoder(keras.Model):
 
     def get_compile_config(self):
         """What a saved model keeps of its training: the optimizer, and the objective's names and factors."""
+        if not self.compiled:
+            return {}
         return {
             "optimizer": keras.saving.serialize_keras_object(self.optimizer),
             "factors": self.objective.factors,

@@ -98,6 +98,13 @@ def test_saves_and_loads_in_safe_mode(specimen, tmp_path):
     assert_same(model.variables, loaded.variables)
 
 
+@pytest.mark.parametrize("key", MODELS)
+def test_a_model_that_was_never_compiled_saves_too(key, tmp_path):
+    model = MODELS[key](image_size=SIZE)
+    model.save(tmp_path / "model.keras")
+    assert_same(model.variables, keras.saving.load_model(tmp_path / "model.keras").variables)
+
+
 @over_zoo
 def test_same_seed_gives_the_same_weights(specimen):
     def trained():
