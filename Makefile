@@ -33,6 +33,7 @@ check: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/nbstripout --verify notebooks/*.ipynb
 	$(MAKE) test
 
 format: $(INSTALLED)

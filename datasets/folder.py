@@ -8,12 +8,10 @@ import numpy as np
 from absl import logging
 
 from . import photographs
-from .labels import attributes_of, group_of, identities_of, snake_case
+from .labels import attributes_of, group_of, identities_of
 from .photographs import Crop
 from .picture_index import Picture, index_pictures
 from .source import SPLITS, DatasetError, Source, split_of
-
-__all__ = ["ALL", "folder", "snake_case"]
 
 ALL = "all"
 MOST_DAMAGED = 0.1

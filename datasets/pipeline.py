@@ -49,7 +49,8 @@ def training_batches(
     first_step: int = 0,
     augmentation: Augmentation | None = None,
 ) -> tf.data.Dataset:
-    """An endless stream of shuffled batches; batch number n is a function of (seed, n) alone.
+    """An endless stream of shuffled batches; batch number n is a function of (seed, n) and of the arguments
+    below, of nothing that happened before.
 
     Args:
       source: the training split.

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from .errors import UsageError
 
-CHATTER = (b"WARNING: All log messages before absl::InitializeLog", b"I0000", b"E0000")
+CHATTER = (b"WARNING: All log messages before absl::InitializeLog", b"I0000")
 
 
 def check_keras_backend() -> None:

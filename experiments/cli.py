@@ -85,6 +85,8 @@ def command_help(name: str) -> str:
     for flag in (values[flag_name] for flag_name in values):
         default = "" if flag.default in (None, [], False) else f" (default {flag.default})"
         lines.append(f"  --{flag.name}\n      {flag.help}{default}")
+    if name == "train":
+        lines.append(f"  --recipe\n      A flag file that ships with facezoo: {', '.join(_recipes())}.")
     lines.append("  --flagfile\n      A file of flags, one a line; later flags win.")
     return "\n".join(lines)
 
@@ -97,7 +99,10 @@ def parse(command: ModuleType, arguments: list[str]) -> flags.FlagValues:
       UsageError: a word that is no flag, or a recipe that does not exist.
     """
     values = _defined(command)
-    rest = values(["facezoo", *(_expand_recipe(argument) for argument in arguments)])[1:]
+    try:
+        rest = values(["facezoo", *(_expand_recipe(argument) for argument in arguments)])[1:]
+    except UnicodeDecodeError as error:
+        raise UsageError("--flagfile: the file is not a text of flags") from error
     if rest:
         raise UsageError(f"{rest[0]!r} is no flag: write --flag=value")
     return values
@@ -113,10 +118,13 @@ def _expand_recipe(argument: str) -> str:
     name, _, recipe = argument.lstrip("-").partition("=")
     if name != "recipe" or not argument.startswith("-"):
         return argument
-    known = sorted(path.stem for path in RECIPES.glob("*.flags"))
-    if recipe not in known:
-        raise UsageError(f"--recipe={recipe}: no such recipe; there are {', '.join(known)}")
+    if recipe not in _recipes():
+        raise UsageError(f"--recipe={recipe}: no such recipe; there are {', '.join(_recipes())}")
     return f"--flagfile={RECIPES / recipe}.flags"
+
+
+def _recipes() -> list[str]:
+    return sorted(path.stem for path in RECIPES.glob("*.flags"))
 
 
 def _log_warnings_to_stderr() -> None:

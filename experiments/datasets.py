@@ -18,7 +18,7 @@ MOST_LABELS = 6
 
 def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string("show", None, "Data set to draw a sheet of.", flag_values=values)
-    flags.DEFINE_string("out", "sheet.png", "File for the sheet.", flag_values=values)
+    options.define_path(values, "out", "File for the sheet, a PNG.", default="sheet.png")
     flags.DEFINE_enum("split", "train", SPLITS, "Split to draw from.", flag_values=values)
     options.define_number(values, "count", 64, "Pictures on the sheet.", 1, 1024)
     options.define_image_size(values, 128)
@@ -32,6 +32,8 @@ def run(values: flags.FlagValues) -> None:
             print(f"{name:{width}}  {(function.__doc__ or '').splitlines()[0]}")
         return
     out = Path(values.out)
+    if out.suffix.lower() != ".png":
+        raise UsageError(f"--out={out} must end in .png")
     if out.exists():
         raise UsageError(f"--out={out} exists: choose another file")
     values["dataset"].value = values.show

@@ -17,13 +17,13 @@ BATCH_SIZE = 64
 def define_flags(values: flags.FlagValues) -> None:
     options.define_run_dir(values)
     options.define_required(values, "in", "Folder of pictures.")
-    flags.DEFINE_string("out", "codes.npz", "File for the codes.", flag_values=values)
-    flags.DEFINE_string("reconstructions", None, "Folder for the decoded codes.", flag_values=values)
+    options.define_path(values, "out", "File for the codes.", default="codes.npz")
+    options.define_path(values, "reconstructions", "Folder for the decoded codes.")
     options.define_crop(values)
 
 
 def run(values: flags.FlagValues) -> None:
-    opened = runs.open_run(values.run_dir)
+    opened = runs.open_run(values.run_dir, values.checkpoint)
     out, reconstructions = Path(values.out), values.reconstructions
     in_folder = values.flag_values_dict()["in"]  # a keyword of Python
     if out.exists():

@@ -20,7 +20,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues) -> None:
-    opened = runs.open_run(values.run_dir)
+    opened = runs.open_run(values.run_dir, values.checkpoint)
     settings = runs.with_data_flags(opened.settings, values)
     source = open_source(settings, values.split, opened.image_shape[0], opened.image_shape[2])
 
@@ -31,6 +31,7 @@ def run(values: flags.FlagValues) -> None:
     measurement = Measurer(opened.model(), tf.distribute.get_strategy())(source, BATCH_SIZE, values.count)
     metrics = {
         "dataset": settings.dataset,
+        **{name: settings[name].value for name in ("data_dir", "crop") if settings[name].value},
         "split": values.split,
         "count": measurement.count,
         **measurement.values,

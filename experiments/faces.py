@@ -24,8 +24,11 @@ def read_face(path: str | Path, model, crop: photographs.Crop | None = None) -> 
     Raises:
       DatasetError: the file is damaged or the crop does not fit.
     """
-    picture = photographs.fit(photographs.read(path), model.image_size, crop, model.channels)
-    return picture.astype(np.float32) / 255.0
+    return _read(Path(path), model.image_size, crop, model.channels)
+
+
+def _read(path: Path, image_size: int, crop: photographs.Crop | None, channels: int) -> np.ndarray:
+    return photographs.fit(photographs.read(path), image_size, crop, channels).astype(np.float32) / 255.0
 
 
 class FaceReader:
@@ -59,11 +62,10 @@ class FaceReader:
           UsageError: no such file, a damaged one, or one that the crop does not fit.
         """
         try:
-            picture = photographs.fit(photographs.read(path), self.image_size, self.crop, self.channels)
+            return _read(path, self.image_size, self.crop, self.channels)
         except DatasetError as error:
             hint = "; give another --crop, or --crop= for the centre square" if "crop" in str(error) else ""
             raise UsageError(f"{path}: {error}{hint}") from error
-        return picture.astype(np.float32) / 255.0
 
     def _from_split(self, split: str, place: str) -> np.ndarray:
         source = open_source(self.settings, split, self.image_size, self.channels)

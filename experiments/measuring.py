@@ -19,12 +19,10 @@ class Measurement:
     Attributes:
       values: `loss`, each loss term unweighted, `psnr` in dB, `ssim`, and `active_units` of a vector code.
       count: examples measured.
-      codes: [count, D] of a vector code, else None.
     """
 
     values: dict[str, float]
     count: int
-    codes: np.ndarray | None
 
 
 class Measurer:
@@ -43,9 +41,8 @@ class Measurer:
         codes = columns.pop("code", None)
         means = {name: float(column[is_example].mean(dtype=np.float64)) for name, column in columns.items()}
         if codes is not None:
-            codes = codes[is_example]
-            means["active_units"] = active_units(codes)
-        return Measurement(means, int(is_example.sum()), codes)
+            means["active_units"] = active_units(codes[is_example])
+        return Measurement(means, int(is_example.sum()))
 
     def _measure_batch(self, batch):
         per_replica = self.strategy.run(self._measure_examples, args=(batch,))
@@ -56,9 +53,8 @@ class Measurer:
 
     def _measure_examples(self, batch):
         outputs = self.model(batch, training=False)
-        outputs |= {"reconstruction": tf.clip_by_value(outputs["reconstruction"], 0.0, 1.0)}
         values = self.model.objective.values(batch, outputs) if self.model.compiled else {}
-        pictures = batch["image"], outputs["reconstruction"]
+        pictures = batch["image"], tf.clip_by_value(outputs["reconstruction"], 0.0, 1.0)
         values |= {"psnr": psnr(*pictures), "ssim": ssim(*pictures), "padding": batch["padding"]}
         if outputs["z"].shape.rank == 2:
             values["code"] = tf.cast(outputs["z"], tf.float32)

@@ -21,7 +21,7 @@ class Monitor:
 
     Args:
       folder: the run folder.
-      examples: pictures [N, H, W, C] in [0, 1] to reconstruct after each epoch; the first two are morphed.
+      examples: pictures [N, H, W, C] in [0, 1] to reconstruct after each epoch; the first is morphed into the last.
       settings: the run's flags by name, for HParams and the text page.
     """
 

@@ -21,14 +21,14 @@ def define_flags(values: flags.FlagValues) -> None:
     options.define_required(values, "end", f"Last face: {face}")
     options.define_number(values, "steps", 10, "Pictures, both ends included.", 2, 1000)
     flags.DEFINE_enum("path", "linear", PATHS, "Way through the codes.", flag_values=values)
-    flags.DEFINE_string("out", None, "Folder for the pictures (RUN/morphs).", flag_values=values)
+    options.define_path(values, "out", "Folder for the pictures (RUN/morphs).")
     options.define_data_flags(values, dataset=None)
 
 
 def run(values: flags.FlagValues) -> None:
     from .faces import FaceReader
 
-    opened = runs.open_run(values.run_dir)
+    opened = runs.open_run(values.run_dir, values.checkpoint)
     out = new_folder(values.out, opened.folder / "morphs")
     reader = FaceReader(opened, values)
     start, end = reader.read(values.start), reader.read(values.end)

@@ -1,11 +1,13 @@
 """The flags that several commands share."""
 
 import math
+import os
 from typing import Any
 
 from absl import flags
 
 MIN_IMAGE_SIZE, MAX_IMAGE_SIZE = 16, 1024
+CHECKPOINTS = ("last", "best")
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 
 
@@ -13,13 +15,12 @@ def define_data_flags(values: flags.FlagValues, dataset: str | None) -> None:
     """Which pictures. Without a default data set, everything not given is as it was in training."""
     where: dict[str, Any] = {"flag_values": values}
     flags.DEFINE_string("dataset", dataset, "Data set; `facezoo datasets` lists them.", **where)
-    flags.DEFINE_string("data_dir", None, "Folder of pictures, or of prepared TensorFlow Datasets.", **where)
+    define_path(values, "data_dir", "Folder of pictures, or of prepared TensorFlow Datasets.")
     define_crop(values)
     flags.DEFINE_enum(
         "subfolders", None, ["identity", "attribute"], "What the sub-folders of --data_dir say of a picture.", **where
     )
-    flags.DEFINE_string("labels", None, "CSV of attributes by file name, or CelebA's list_attr_celeba.txt.", **where)
-    define_number(values, "cache_gb", 4.0, "Gigabytes of decoded pictures kept in memory.", 0, kind=float)
+    define_path(values, "labels", "CSV of attributes by file name, or CelebA's list_attr_celeba.txt.")
 
 
 def define_crop(values: flags.FlagValues) -> None:
@@ -36,12 +37,19 @@ def define_image_size(values: flags.FlagValues, default: int) -> None:
 
 def define_run_dir(values: flags.FlagValues) -> None:
     define_required(values, "run_dir", "The run folder that `facezoo train` made.")
+    help_text = "The model after the last epoch, or the one that was best in validation."
+    flags.DEFINE_enum("checkpoint", "last", CHECKPOINTS, help_text, flag_values=values)
 
 
 def define_required(values: flags.FlagValues, name: str, help_text: str) -> None:
-    """A string flag without which the command does not run."""
-    flags.DEFINE_string(name, None, help_text, flag_values=values)
+    """A path or word without which the command does not run."""
+    define_path(values, name, help_text)
     flags.register_validator(name, bool, f"is required: {help_text}", flag_values=values)
+
+
+def define_path(values: flags.FlagValues, name: str, help_text: str, default: str | None = None) -> None:
+    """A flag for a file or folder; `~` is the user's home, as after a space in the shell."""
+    flags.DEFINE(_PathParser(), name, default, help_text, values, flags.ArgumentSerializer())
 
 
 def define_number(
@@ -57,6 +65,11 @@ def define_number(
     """A flag for a finite number of `kind` in [lowest, highest], or above `lowest` with `above`."""
     parser = _NumberParser(kind, lowest, highest, above)
     flags.DEFINE(parser, name, default, help_text, values, flags.ArgumentSerializer())
+
+
+class _PathParser(flags.ArgumentParser):
+    def parse(self, argument):
+        return os.path.expanduser(argument)  # noqa: PTH111  (a Path would lose the slashes of gs://)
 
 
 class _NumberParser(flags.ArgumentParser):
@@ -94,5 +107,5 @@ def crop_of(values: flags.FlagValues) -> tuple[int, int, int, int] | None:
 def _is_crop(crop) -> bool:
     if not crop:
         return True
-    numbers = [int(number) if number.strip().lstrip("-").isdecimal() else -1 for number in crop]
+    numbers = [int(number) if number.strip().isdecimal() else -1 for number in crop]
     return len(numbers) == 4 and min(numbers) >= 0 and min(numbers[2:]) > 0

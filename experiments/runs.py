@@ -31,10 +31,12 @@ class Run:
     Attributes:
       folder: where it is.
       settings: its training flags.
+      model_path: the model file that was asked for.
     """
 
     folder: Path
     settings: flags.FlagValues
+    model_path: Path
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -43,7 +45,7 @@ class Run:
 
     def model(self):
         """The trained `Autoencoder`, loaded in Keras' safe mode."""
-        return load_model(self.folder / MODEL_FILE)
+        return load_model(self.model_path)
 
 
 def picture_shape(settings: flags.FlagValues) -> tuple[int, int, int]:
@@ -52,8 +54,8 @@ def picture_shape(settings: flags.FlagValues) -> tuple[int, int, int]:
     return settings.image_size, settings.image_size, channels
 
 
-def open_run(folder: str | Path) -> Run:
-    """A finished run by its folder.
+def open_run(folder: str | Path, checkpoint: str = "last") -> Run:
+    """A finished run by its folder, with its "last" or "best" model.
 
     Raises:
       UsageError: the folder is not there, is no run, or its training has not finished.
@@ -67,7 +69,8 @@ def open_run(folder: str | Path) -> Run:
         raise UsageError(f"--run_dir={folder} is not a run: it has no {FLAGS_FILE}")
     if not (folder / MODEL_FILE).is_file():
         raise UsageError(f"--run_dir={folder}: its training has not finished, there is no {MODEL_FILE} yet")
-    return Run(folder, cli.parse(train, [f"--flagfile={folder / FLAGS_FILE}"]))
+    model_path = folder / MODEL_FILE if checkpoint == "last" else folder / "checkpoints" / "best" / MODEL_FILE
+    return Run(folder, cli.parse(train, [f"--flagfile={folder / FLAGS_FILE}"]), model_path)
 
 
 def load(path: str | Path):
@@ -95,7 +98,7 @@ def with_data_flags(settings: flags.FlagValues, values: flags.FlagValues) -> fla
 
 
 def load_model(path: Path):
-    """A saved autoencoder, in Keras' safe mode: nothing in the file is executed.
+    """A saved autoencoder, in float32 and in Keras' safe mode: nothing in the file is executed.
 
     Raises:
       UsageError: the file is not there, is damaged, or holds another kind of model.
@@ -107,10 +110,14 @@ def load_model(path: Path):
 
     if not path.is_file():
         raise UsageError(f"{path}: no such model file")
+    policy = keras.config.dtype_policy()
     try:
+        keras.config.set_dtype_policy("float32")
         model = keras.saving.load_model(path, safe_mode=True)
     except Exception as error:  # a damaged zip, HDF5 or config raises whatever its reader raises
         raise UsageError(f"{path} cannot be read as a model: {str(error).splitlines()[0]}") from error
+    finally:
+        keras.config.set_dtype_policy(policy)
     if not isinstance(model, Autoencoder):
         raise UsageError(f"{path} holds a {type(model).__name__}, not one of facezoo's autoencoders")
     return model
@@ -186,7 +193,9 @@ def save_model(model, path: Path) -> None:
 
 
 def _refuse_other_settings(folder: Path, values: flags.FlagValues) -> None:
-    there = set((folder / FLAGS_FILE).read_text(encoding="utf-8").splitlines())
+    from . import cli, train
+
+    there = set(settings_text(cli.parse(train, [f"--flagfile={folder / FLAGS_FILE}"])).splitlines())
     now = set(settings_text(values).splitlines())
     if there == now:
         return
@@ -196,7 +205,7 @@ def _refuse_other_settings(folder: Path, values: flags.FlagValues) -> None:
 
 
 def _serialized(flag: flags.Flag) -> str:
-    if flag.name in _PATHS and flag.value:
+    if flag.name in _PATHS and flag.value and "://" not in flag.value:
         return f"--{flag.name}={Path(flag.value).absolute()}"
     return flag.serialize() if flag.value is not None else ""
 

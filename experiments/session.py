@@ -22,6 +22,13 @@ from .monitoring import SHOWN, Monitor
 from .train import FACTOR_FLAGS, OWN_FLAGS
 from .training import EarlyStopping, Epoch, train
 
+# What a model may have otherwise than the one it takes its weights from: none of it changes what weights mean.
+FREE_ARGUMENTS = ("seed", "name", "dropout", "l2", "capacity", "capacity_steps", "free_bits", "kernel_initializer")
+
+
+# Of --cache_gb, about as the splits are cut.
+CACHE_SHARES = {"train": 0.85, "validation": 0.15}
+
 
 class Session:
     """Everything that one `facezoo train` needs.
@@ -38,7 +45,9 @@ class Session:
 
     def __init__(self, values: flags.FlagValues, sources: dict[str, Source], model_arguments: dict[str, Any]):
         self.values = values
-        self.sources = {name: pipeline.cached(source, self.values.cache_gb) for name, source in sources.items()}
+        self.sources = {
+            name: pipeline.cached(source, values.cache_gb * CACHE_SHARES[name]) for name, source in sources.items()
+        }
         self.batch_size = self.values.batch_size
         self.steps_per_epoch = pipeline.steps_in_epoch(sources["train"], self.batch_size, self.values.steps_per_epoch)
         self.strategy = make_strategy(self.values.strategy, self.values.devices)
@@ -91,7 +100,8 @@ class Session:
 
     def train(self, folder: Path) -> None:
         """Trains into a new run folder."""
-        devices = [device.name for device in tf.config.list_logical_devices()]
+        devices = self._devices()
+        print(f"training on {', '.join(devices)} in {self.values.precision}", flush=True)
         runs.create(folder, self.values, runs.environment(self.values.seed, self.values.precision, devices))
         monitor = Monitor(folder, self._examples(), self.values.flag_values_dict())
         stopping = EarlyStopping(self.values.monitor, self.values.patience)
@@ -124,6 +134,11 @@ class Session:
             after_step=after_step,
         )
         runs.save_model(self.model, folder / runs.MODEL_FILE)
+
+    def _devices(self) -> list[str]:
+        """The devices that compute, as "GPU:0"."""
+        kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+        return [f"{kind}:{number}" for number in range(self.strategy.num_replicas_in_sync)]
 
     def _examples(self) -> np.ndarray:
         """Some validation pictures, far apart, since neighbours may show one person: [N, H, W, C] in [0, 1]."""
@@ -238,8 +253,8 @@ def copy_weights(source: str, model: Autoencoder) -> None:
     if type(loaded) is not type(model):
         raise UsageError(f"--init_from={source} holds a {type(loaded).__name__}, not a {type(model).__name__}")
     there, here = loaded.get_config(), model.get_config()
-    differing = [f"{name} is {there[name]!r}, not {here[name]!r}" for name in here if there[name] != here[name]]
-    differing = [line for line in differing if not line.startswith(("seed ", "name "))]
-    if differing:
-        raise UsageError(f"--init_from={source} is another model: {'; '.join(differing)}")
+    names = [name for name in here if there[name] != here[name] and name not in FREE_ARGUMENTS]
+    if names:
+        differing = "; ".join(f"{name} is {there[name]!r}, not {here[name]!r}" for name in names)
+        raise UsageError(f"--init_from={source} is another model: {differing}")
     model.set_weights(loaded.get_weights())

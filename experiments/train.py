@@ -70,17 +70,18 @@ def _define_factor_flags(values: flags.FlagValues) -> None:
 
 
 def _define_run_flags(values: flags.FlagValues) -> None:
+    options.define_number(values, "cache_gb", 4.0, "Gigabytes of decoded pictures kept in memory.", 0, kind=float)
     options.define_number(values, "save_every", None, "Steps between checkpoints; each epoch if absent.", 1)
     options.define_number(values, "draw_every", 1, "Epochs between pictures.", 1)
     where: dict[str, Any] = {"flag_values": values}
-    flags.DEFINE_string("init_from", None, "Run or model file whose weights training starts from.", **where)
+    options.define_path(values, "init_from", "Run or model file whose weights training starts from.")
     flags.DEFINE_bool("dry_run", False, "Print settings, parameters and one batch's shapes; write nothing.", **where)
-    flags.DEFINE_string("run_dir", None, "Run folder (runs/<model>-<dataset>-<time>).", **where)
+    options.define_path(values, "run_dir", "Run folder (runs/<model>-<dataset>-<time>).")
 
 
 def run(values: flags.FlagValues) -> None:
     folder = Path(values.run_dir or runs.default_folder(values.model, values.dataset))
-    if runs.is_finished(folder, values):
+    if not values.dry_run and runs.is_finished(folder, values):
         print(f"{folder} is finished; nothing to do")
         return
     image_size, _, channels = runs.picture_shape(values)
@@ -116,5 +117,5 @@ def _literal(text: str) -> object:
     """Numbers, tuples, True, None; everything else is a string."""
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+    except (ValueError, TypeError, SyntaxError):
         return text

@@ -48,7 +48,7 @@ def save_png(path: Path, picture: np.ndarray, description: str) -> None:
     metadata = PngImagePlugin.PngInfo()
     metadata.add_text("Software", SOFTWARE)
     metadata.add_itxt("Description", description)
-    _image(picture).save(path, pnginfo=metadata)
+    _image(picture).save(path, format="PNG", pnginfo=metadata)
 
 
 def save_gif(path: Path, frames: np.ndarray, description: str, frames_per_second: float = 10.0) -> None:

@@ -145,6 +145,13 @@ def check_stages(**values: tuple[int, ...] | None) -> None:
             raise ValueError(f"{name}={value!r} must be made of positive whole numbers")
 
 
+def check_boolean(**values: bool) -> None:
+    """A ValueError that names the first argument that is neither True nor False."""
+    for name, value in values.items():
+        if not isinstance(value, bool):
+            raise ValueError(f"{name}={value!r} must be True or False")
+
+
 def check_not_negative(**values: float | None) -> None:
     """A ValueError that names the first argument that is neither None nor a number of at least 0."""
     for name, value in values.items():

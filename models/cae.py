@@ -6,6 +6,7 @@ from .autoencoder import Autoencoder
 from .blocks import (
     UPSAMPLING,
     ConvolutionStyle,
+    check_boolean,
     check_not_negative,
     check_positive,
     check_stages,
@@ -52,6 +53,7 @@ class ConvolutionalAutoencoder(Autoencoder):
         super().__init__(image_size=image_size, channels=channels, seed=seed, name=name)
         check_positive(latent_dim=1 if latent_dim is None else latent_dim)
         check_stages(filters=filters)
+        check_boolean(skip=skip)
         check_not_negative(l2=l2)
         self.filters, self.latent_dim, self.skip = tuple(filters), latent_dim, skip
         self.upsampling = checked_choice("upsampling", upsampling, UPSAMPLING)

@@ -13,6 +13,7 @@ from .blocks import (
     UPSAMPLING,
     ConvolutionStyle,
     Dropout,
+    check_boolean,
     check_fraction,
     check_not_negative,
     check_positive,
@@ -25,9 +26,10 @@ from .blocks import (
 )
 
 
-@keras.saving.register_keras_serializable("facezoo")
 class VariationalEncoder(keras.Model):
     """Pictures to the mean and log variance of their codes: [B, H, W, C] -> two float32 [B, D].
+
+    It is saved as a part of its VAE, not alone.
 
     Args:
       features: a built network, [B, H, W, C] -> [B, N].
@@ -118,6 +120,8 @@ class VAE(Autoencoder):
     ):
         super().__init__(image_size=image_size, channels=channels, seed=seed, name=name)
         check_positive(latent_dim=latent_dim, kernel_size=kernel_size, capacity_steps=capacity_steps)
+        check_positive(decoder_kernel_size=kernel_size if decoder_kernel_size is None else decoder_kernel_size)
+        check_boolean(batch_norm=batch_norm)
         check_stages(filters=filters, strides=strides, decoder_filters=decoder_filters)
         check_fraction(dropout=dropout)
         check_not_negative(capacity=capacity, free_bits=free_bits, l2=l2, negative_slope=negative_slope)
@@ -168,7 +172,8 @@ class VAE(Autoencoder):
         x = keras.layers.Reshape(code_maps)(style.dense(math.prod(code_maps))(codes))
         for stage, (filters, strides) in enumerate(zip(self.decoder_filters, reversed(self.strides), strict=True)):
             x = self._decoder_stage(x, style, filters, strides, f"decoder_{stage}")
-        return keras.Model(codes, images_out(x, ConvolutionStyle(3, self.kernel_initializer, self.l2), self.channels))
+        images = images_out(x, ConvolutionStyle(3, self.kernel_initializer, self.l2), self.channels)
+        return keras.Model(codes, images, name="decoder")
 
     def _decoder_stage(self, x, style, filters, strides, stream):
         if strides == 1:
