@@ -1,6 +1,7 @@
 """One training: puts sources, model, objective and strategy together, trains, and records."""
 
 import inspect
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from .errors import UsageError
 from .measuring import Measurer
 from .monitoring import SHOWN, Monitor
 from .train import FACTOR_FLAGS, OWN_FLAGS
-from .training import EarlyStopping, Epoch, train
+from .training import DivergedError, EarlyStopping, Epoch, train
 
 # What a model may have otherwise than the one it takes its weights from: none of it changes what weights mean.
 FREE_ARGUMENTS = ("seed", "name", "dropout", "l2", "capacity", "capacity_steps", "free_bits", "kernel_initializer")
@@ -123,16 +124,21 @@ class Session:
             if step % (self.values.save_every or self.steps_per_epoch) == 0:
                 runs.save_model(self.model, checkpoints / "last.keras")
 
-        train(
-            self.model,
-            self.batches(),
-            self.strategy,
-            epochs=self.values.epochs,
-            steps_per_epoch=self.steps_per_epoch,
-            batch_size=self.batch_size,
-            end_of_epoch=end_of_epoch,
-            after_step=after_step,
-        )
+        try:
+            train(
+                self.model,
+                self.batches(),
+                self.strategy,
+                epochs=self.values.epochs,
+                steps_per_epoch=self.steps_per_epoch,
+                batch_size=self.batch_size,
+                end_of_epoch=end_of_epoch,
+                after_step=after_step,
+            )
+        except DivergedError:
+            if not (folder / "metrics.csv").exists():
+                shutil.rmtree(folder)  # not one epoch was worth recording
+            raise
         runs.save_model(self.model, folder / runs.MODEL_FILE)
 
     def _devices(self) -> list[str]:

@@ -365,6 +365,25 @@ def test_other_flags_for_a_run_are_listed(finished, command):
     assert contents(finished) == before
 
 
+def test_a_dry_run_of_a_finished_run_shows_its_settings(finished, command):
+    done = command("train", *VAE_FLAGS, "--dry_run", f"--run_dir={finished}")
+    assert done.code == 0
+    assert "trainable parameters" in done.out
+
+
+def test_the_best_model_can_be_asked_for(copied, command):
+    best = copied / "checkpoints" / "best" / "model.keras"
+    assert runs.open_run(copied, "best").model_path == best
+    best.unlink()
+    assert command("evaluate", f"--run_dir={copied}", "--count=8").code == 0
+    assert_refused(command("evaluate", f"--run_dir={copied}", "--count=8", "--checkpoint=best"), str(best))
+
+
+def test_a_tilde_is_the_home_folder(copied, command, monkeypatch):
+    monkeypatch.setenv("HOME", str(copied.parent))
+    assert command("evaluate", f"--run_dir=~/{copied.name}", "--count=8").code == 0
+
+
 def test_an_unfinished_run_is_not_overwritten(copied, command):
     (copied / "model.keras").unlink()
     before = contents(copied)
@@ -535,7 +554,7 @@ def test_a_loss_that_is_no_number_ends_training_with_advice(command, tmp_path):
     assert done.code == 2
     assert "lower --learning_rate" in done.err
     assert "Traceback" not in done.err
-    assert not (tmp_path / "run" / "model.keras").exists()
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_mixed_precision_run_is_measured_as_in_training(train, command):
@@ -1037,6 +1056,20 @@ def test_a_bad_flag_is_named_with_what_it_may_be(command, flag, words):
     assert_refused(command("train", flag), *words)
 
 
+@pytest.mark.parametrize("flag", ["--set=batch_norm=off", "--set=batch_norm=1", "--set=decoder_kernel_size=0"])
+def test_what_only_looks_like_a_value_is_refused(command, flag):
+    assert_refused(command("train", *VAE_FLAGS, flag), flag.split("=")[1])
+
+
+def test_a_flag_file_that_is_no_text_is_refused(command, tmp_path):
+    (tmp_path / "photograph.jpg").write_bytes(bytes(range(128, 256)))
+    assert_refused(command("train", f"--flagfile={tmp_path / 'photograph.jpg'}"), "--flagfile")
+
+
+def test_a_sheet_is_a_png(command, tmp_path):
+    assert_refused(command("datasets", "--show=digits", f"--out={tmp_path / 'sheet.jpg'}"), "sheet.jpg", ".png")
+
+
 def test_terms_that_a_model_does_not_have_are_refused(command):
     done = command("train", "--model=cae", "--kl_factor=1")
     assert_refused(done, "--kl_factor", "cae", "reconstruction", "dssim")
@@ -1157,6 +1190,10 @@ def test_a_recipe_s_flags_can_be_overridden_after_it(command):
     done = command("train", "--recipe=vae", "--latent_dim=7", "--image_size=32", "--batch_size=8", "--dry_run")
     assert done.code == 0, done.err
     assert "latent_dim=7" in done.out
+
+
+def test_help_of_train_names_the_recipes(command):
+    assert "cae_folder, demo, vae" in command("train", "--help").out
 
 
 # From Python.
