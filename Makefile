@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # The demo's run folder, and the two faces of the test split that it morphs.
 DEMO ?= runs/demo
-START ?= 55
-END ?= 19
+START ?= 53
+END ?= 17
 
 .PHONY: demo test test-long check format clean
 
