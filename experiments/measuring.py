@@ -53,7 +53,7 @@ class Measurer:
 
     def _measure_examples(self, batch):
         outputs = self.model(batch, training=False)
-        values = self.model.objective.values(batch, outputs) if self.model.compiled else {}
+        values = self.model.objective.measured(batch, outputs) if self.model.compiled else {}
         pictures = batch["image"], tf.clip_by_value(outputs["reconstruction"], 0.0, 1.0)
         values |= {"psnr": psnr(*pictures), "ssim": ssim(*pictures), "padding": batch["padding"]}
         if outputs["z"].shape.rank == 2:

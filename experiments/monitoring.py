@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorboard.plugins.hparams import api as hparams
 
 from ..latents import pictures
-from ..models import VAE, Autoencoder
+from ..models import Autoencoder
 from .measuring import Measurement
 from .morph import interpolate_pictures
 from .training import Epoch
@@ -54,7 +54,7 @@ class Monitor:
         """Reconstructions, samples of the prior, a morph, and the histogram of codes."""
         codes = model.encode(self.examples)
         sheets = {"reconstructions": pictures.grid(np.concatenate([self.examples, model.decode(codes)]), len(codes))}
-        if isinstance(model, VAE):
+        if model.has_prior:
             sheets["samples"] = pictures.row(prior_samples(model))
         sheets["morph"] = pictures.row(interpolate_pictures(model, self.examples[0], self.examples[-1], steps=SHOWN))
         with self.writer.as_default(step=epoch.step):
@@ -70,7 +70,7 @@ class Monitor:
             tf.summary.scalar(f"{group}/{name}", value)
 
 
-def prior_samples(model: VAE, count: int = SHOWN, seed: int = 0) -> np.ndarray:
+def prior_samples(model: Autoencoder, count: int = SHOWN, seed: int = 0) -> np.ndarray:
     """Pictures of codes drawn from N(0, 1), always the same codes: [count, H, W, C]."""
     codes = np.random.default_rng(seed).standard_normal((count, model.latent_dim), np.float32)
     return np.asarray(model.decode(codes))

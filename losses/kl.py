@@ -20,20 +20,18 @@ def kl_per_dimension(mean, log_var):
 class KLDivergence:
     """The KL term, [B].
 
-    Free bits: a dimension counts at least `free_bits` nats, averaged over the batch, so that the objective gains
-    nothing by emptying it (Kingma et al., "Improved variational inference with inverse autoregressive flow", eq. 15).
+    Free bits: where the outputs hold `free_bits` (nats, a scalar), a dimension counts at least that much, averaged
+    over the batch, so that the objective gains nothing by emptying it (Kingma et al., "Improved variational inference
+    with inverse autoregressive flow", eq. 15). It is for training only: an evaluated KL has no floor.
 
-    Capacity: where the outputs hold `capacity` [B], in nats, the term is |KL - C| (Burgess et al., "Understanding
+    Capacity: where the outputs hold `capacity`, in nats, the term is |KL - C| (Burgess et al., "Understanding
     disentangling in beta-VAE", eq. 8); its factor is the paper's gamma.
     """
 
-    def __init__(self, free_bits: float = 0.0):
-        self.free_bits = free_bits
-
     def __call__(self, batch, outputs):
         divergence = kl_per_dimension(outputs["mean"], outputs["log_var"])
-        if self.free_bits:
-            divergence = _floor_by_batch_mean(divergence, self.free_bits)
+        if "free_bits" in outputs:
+            divergence = _floor_by_batch_mean(divergence, outputs["free_bits"])
         divergence = tf.reduce_sum(divergence, axis=-1)
         return tf.abs(divergence - outputs["capacity"]) if "capacity" in outputs else divergence
 

@@ -33,12 +33,23 @@ class Objective:
     def values(self, batch: Mapping[str, tf.Tensor], outputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """The unweighted terms, and `loss`, their weighted sum: each float32 [B]."""
         values = {name: tf.cast(term(batch, outputs), tf.float32) for name, term in self.terms.items()}
-        loss = tf.add_n([self.factors[name] * value for name, value in values.items()])
-        return {"loss": loss, **values}
+        return {"loss": self.weighted_sum(values), **values}
 
-    def reduce(self, values: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """This replica's share of the loss: the shares of all replicas add up to the global batch's mean."""
-        return tf.reduce_mean(values["loss"]) / tf.distribute.get_strategy().num_replicas_in_sync
+    def weighted_sum(self, values: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """The sum of those terms among `values`, each times its factor: [B]."""
+        return tf.add_n([self.factors[name] * values[name] for name in self.terms if name in values])
+
+    @staticmethod
+    def reduce(losses: tf.Tensor) -> tf.Tensor:
+        """This replica's share of losses [B]: the shares of all replicas add up to the global batch's mean."""
+        return tf.reduce_mean(losses) / tf.distribute.get_strategy().num_replicas_in_sync
+
+    def measured(self, batch: Mapping[str, tf.Tensor], outputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """What of `values` can be computed with no `MissingTerm`: some terms, and `loss` only where none is missing."""
+        if not any(isinstance(term, MissingTerm) for term in self.terms.values()):
+            return self.values(batch, outputs)
+        present = {name: term for name, term in self.terms.items() if not isinstance(term, MissingTerm)}
+        return {name: tf.cast(term(batch, outputs), tf.float32) for name, term in present.items()}
 
     def track(self, values: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Adds a batch to the trackers; returns their means since the last reset."""

@@ -120,6 +120,14 @@ def code_size(image_size: int, reduction: int) -> int:
     return image_size // reduction
 
 
+def check_pictures(image_size: int, channels: int) -> None:
+    """A ValueError where pictures cannot have this size or these channels."""
+    if channels not in (1, 3):
+        raise ValueError(f"channels={channels} must be 1 (gray) or 3 (RGB)")
+    if image_size < 1:
+        raise ValueError(f"image_size={image_size} must be at least 1")
+
+
 def checked_choice(name: str, value: str, choices) -> str:
     """`value`, or a ValueError that names the argument and what it may be."""
     if value not in choices:

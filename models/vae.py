@@ -94,6 +94,7 @@ class VAE(Autoencoder):
     """
 
     default_factors: ClassVar = {"reconstruction": 1000.0, "kl": 1.0}
+    has_prior: ClassVar = True
 
     def __init__(
         self,
@@ -194,12 +195,19 @@ class VAE(Autoencoder):
         mean, log_var = self.encoder(batch["image"], training=training)
         z = self.sample([mean, log_var, self._epsilon(mean)]) if training else mean
         outputs = {"reconstruction": self.decoder(z, training=training), "z": z, "mean": mean, "log_var": log_var}
-        if self.capacity is None:
-            return outputs
-        return outputs | {"capacity": tf.fill([tf.shape(mean)[0]], self.capacity * self._capacity_share(training))}
+        return outputs | self._kl_settings(training)
 
     def _epsilon(self, mean):
         return randomness.normal(tf.shape(mean)[0], (self.latent_dim,), seed=self.seed, stream="epsilon")
+
+    def _kl_settings(self, training) -> dict:
+        """What the KL term needs to know besides the distribution, see `KLDivergence`."""
+        settings = {}
+        if self.capacity is not None:
+            settings["capacity"] = self.capacity * self._capacity_share(training)
+        if self.free_bits and training:
+            settings["free_bits"] = self.free_bits
+        return settings
 
     def _capacity_share(self, training):
         """How much of the capacity this training step allows, in [0, 1]; all of it in evaluation."""
@@ -208,4 +216,4 @@ class VAE(Autoencoder):
         return tf.minimum(tf.cast(randomness.current_step(), tf.float32) / self.capacity_steps, 1.0)
 
     def loss_terms(self):
-        return super().loss_terms() | {"kl": KLDivergence(self.free_bits)}
+        return super().loss_terms() | {"kl": KLDivergence()}

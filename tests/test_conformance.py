@@ -68,7 +68,7 @@ def test_encode_is_deterministic(specimen):
 def test_gradient_reaches_every_weight(specimen):
     model = compiled(specimen)
     with tf.GradientTape() as tape:
-        loss = model.objective.reduce(model.objective.values(batch(), model(batch(), training=True)))
+        loss = model.objective.reduce(model.objective.values(batch(), model(batch(), training=True))["loss"])
     for weight, gradient in zip(model.trainable_variables, tape.gradient(loss, model.trainable_variables), strict=True):
         assert gradient is not None, weight.path
         assert np.abs(gradient).max() > 0, weight.path

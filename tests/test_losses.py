@@ -114,13 +114,13 @@ def test_the_kl_term_is_vae_kl_loss():
 def test_free_bits_floor_a_dimension_by_its_batch_mean():
     # By dimension, over the batch: 0.5 and 0 nats (mean 0.25, below 0.3); 2 and 0 nats (mean 1, above).
     outputs = posterior([[1, 2], [0, 0]], np.zeros((2, 2)))
-    np.testing.assert_allclose(KLDivergence(free_bits=0.3)({}, outputs), [0.3 + 2, 0.3 + 0], rtol=1e-6)
+    np.testing.assert_allclose(KLDivergence()({}, outputs | {"free_bits": 0.3}), [0.3 + 2, 0.3 + 0], rtol=1e-6)
 
 
 def test_free_bits_leave_no_gradient_on_a_dimension_below_them():
     mean = tf.Variable([[0.1, 2.0], [0.2, 1.0]])
     with tf.GradientTape() as tape:
-        loss = tf.reduce_sum(KLDivergence(free_bits=0.3)({}, {"mean": mean, "log_var": tf.zeros((2, 2))}))
+        loss = tf.reduce_sum(KLDivergence()({}, {"mean": mean, "log_var": tf.zeros((2, 2)), "free_bits": 0.3}))
     np.testing.assert_allclose(tape.gradient(loss, mean), [[0, 2], [0, 1]], atol=1e-6)
 
 
@@ -129,11 +129,12 @@ def test_free_bits_average_over_the_global_batch(two_devices):
 
     def term():
         row = tf.distribute.get_replica_context().replica_id_in_sync_group
-        return KLDivergence(free_bits=0.3)({}, {name: values[row][None] for name, values in tensors.items()})
+        rows = {name: values[row][None] for name, values in tensors.items()}
+        return KLDivergence()({}, rows | {"free_bits": 0.3})
 
     tensors = {name: tf.constant(values) for name, values in outputs.items()}
     shares = two_devices.experimental_local_results(tf.function(lambda: two_devices.run(term))())
-    np.testing.assert_allclose(tf.concat(shares, 0), KLDivergence(free_bits=0.3)({}, outputs), rtol=1e-6)
+    np.testing.assert_allclose(tf.concat(shares, 0), KLDivergence()({}, outputs | {"free_bits": 0.3}), rtol=1e-6)
 
 
 def test_capacity_is_the_distance_from_the_target():
@@ -197,7 +198,7 @@ def test_the_loss_is_the_weighted_sum_and_terms_are_reported_unweighted():
     objective = Objective({"one": constant(3), "other": constant(5)}, {"one": 2.0, "other": 0.5})
     values = objective.values({}, {})
     np.testing.assert_allclose(values["loss"], np.full(4, 2 * 3 + 0.5 * 5))
-    assert float(objective.reduce(values)) == 8.5
+    assert float(objective.reduce(values["loss"])) == 8.5
     assert {name: float(value) for name, value in objective.track(values).items()} == {
         "loss": 8.5,
         "one": 3.0,
@@ -231,7 +232,7 @@ def test_a_term_without_a_factor_is_off():
 
 def test_shares_of_replicas_add_up_to_the_mean(two_devices):
     objective = Objective({"term": constant(6)}, {"term": 1.0})
-    step = tf.function(lambda: two_devices.run(lambda: objective.reduce({"loss": tf.fill([4], 6.0)})))
+    step = tf.function(lambda: two_devices.run(lambda: objective.reduce(tf.fill([4], 6.0))))
     shares = two_devices.experimental_local_results(step())
     assert [float(share) for share in shares] == [3.0, 3.0]
 

@@ -194,8 +194,11 @@ def test_capacity_draws_the_divergence_to_its_target():
     assert step(batch)["kl"] < 1.5  # the term is the distance from 6 nats
 
 
-def test_free_bits_reach_the_kl_term():
-    assert VAE(image_size=16, filters=(8,), free_bits=0.25).loss_terms()["kl"].free_bits == 0.25
+def test_free_bits_are_for_training_only():
+    model = VAE(image_size=16, filters=(8,), free_bits=0.25)
+    batch = {"image": images_of(model)}
+    assert model(batch, training=True)["free_bits"] == 0.25
+    assert "free_bits" not in model(batch, training=False)
 
 
 # Sampling and noise.
