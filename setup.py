@@ -34,7 +34,6 @@ DEVELOPMENT = [
     "pytest",
     "pytest-cov",
     "ruff",
-    "scikit-image",
 ]
 
 setup(
@@ -47,7 +46,7 @@ setup(
     python_requires=">=3.11,<3.14",
     package_dir={"facezoo": "."},
     packages=["facezoo", *(f"facezoo.{folder}" for folder in FOLDERS)],
-    package_data={"facezoo.experiments.recipes": ["*.flags"]},
+    package_data={"facezoo.experiments.recipes": ["*.flags"], "facezoo.models": ["weights/*"]},
     install_requires=[
         "tensorflow>=2.21,<2.22",
         "keras>=3.15,<4",
@@ -58,6 +57,7 @@ setup(
         "absl-py",
         "pillow>=11",
         "platformdirs",
+        "scikit-image",
         "scikit-learn",
         "tensorboard",
         "tqdm",

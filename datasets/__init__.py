@@ -4,12 +4,13 @@ from collections.abc import Callable
 
 from .digits import digits
 from .folder import folder
-from .procedural import procedural_faces
+from .procedural import procedural_faces, procedural_people
 from .source import Source
 from .tfds import celeb_a, lfw, mnist
 
 DATASETS: dict[str, Callable[..., Source]] = {
     "procedural_faces": procedural_faces,
+    "procedural_people": procedural_people,
     "folder": folder,
     "celeb_a": celeb_a,
     "lfw": lfw,

@@ -44,8 +44,8 @@ def folder(
       channels: C, 3 for RGB or 1 for gray.
       crop: (left, top, width, height), a square in pixels of the photographs; default the largest in the centre.
       subfolders: what the first level of sub-folders means. "identity": one person each, `identity` counts them from
-        0 in the order of their names. "attribute": an attribute each, 1 for the pictures in it, if there are at least
-        two and no `labels`.
+        0 in the order of their names, `identity_names`. "attribute": an attribute each, 1 for the pictures in it, if
+        there are at least two and no `labels`.
       labels: a CSV file with a header, file names (path below `data_dir`, or base name) in the first column and 0/1
         or -1/1 in the others, or CelebA's `list_attr_celeba.txt`: the `attributes`.
 
@@ -79,6 +79,7 @@ def folder(
         load=load,
         image_shape=(image_size, image_size, channels),
         attribute_names=attribute_names,
+        identity_names=tuple(groups) if people is not None else (),
     )
 
 

@@ -69,6 +69,7 @@ def training_batches(
         epoch, batch = divmod(int(step), steps_per_epoch)
         return order(epoch)[batch * batch_size : (batch + 1) * batch_size]
 
+    @tf.autograph.experimental.do_not_convert  # it would read through all the code that draws
     def load(step: tf.Tensor) -> Batch:
         batch = _load(source, step, indices_of, batch_size)
         return batch if augmentation is None else augmentation(batch, tf.stack([tf.cast(seed, tf.int64), step]))
@@ -87,6 +88,7 @@ def evaluation_batches(source: Source, batch_size: int, count: int | None = None
     padded = -(-count // batch_size) * batch_size
     indices = np.minimum(np.arange(padded), count - 1)
 
+    @tf.autograph.experimental.do_not_convert
     def load(start: tf.Tensor) -> Batch:
         batch = _load(source, start, lambda first: indices[first : first + batch_size], batch_size)
         return {**batch, "padding": start + tf.range(batch_size, dtype=tf.int64) >= count}
@@ -122,7 +124,7 @@ def cached(source: Source, cache_gb: float) -> Source:
 
 
 def _load(source: Source, key: tf.Tensor, indices_of: Callable[[int], np.ndarray], batch_size: int) -> Batch:
-    """Loads the examples `indices_of(key)` inside a tf.data graph; `image` becomes float32 in [0, 1]."""
+    """Loads the examples `indices_of(key)` inside a tf.data graph; pictures (uint8) become float32 in [0, 1]."""
     example = source.load(np.zeros(1, np.int64))
     types = [tf.as_dtype(values.dtype) for values in example.values()]
     load = _calls.counted(lambda key: list(source.load(indices_of(key)).values()))
@@ -131,7 +133,8 @@ def _load(source: Source, key: tf.Tensor, indices_of: Callable[[int], np.ndarray
         name: tf.ensure_shape(array, (batch_size, *values.shape[1:]))
         for (name, values), array in zip(example.items(), arrays, strict=True)
     }
-    return {**batch, "image": tf.cast(batch["image"], tf.float32) / 255.0}
+    pictures = {name: tf.cast(array, tf.float32) / 255.0 for name, array in batch.items() if array.dtype == tf.uint8}
+    return batch | pictures
 
 
 class _Calls:

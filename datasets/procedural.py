@@ -1,17 +1,23 @@
 """Drawn faces: pictures that are a pure function of true factors, so attributes and landmarks are exact."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
 from .drawing.factors import (
     ATTRIBUTE_NAMES,
+    BEARDS,
     DISCRETE_FACTORS,
     FACTOR_NAMES,
     FACTOR_RANGES,
     FACTORS,
+    HAIR_STYLES,
     PICTURES_PER_IDENTITY,
+    columns,
     face_attributes,
     identity_of,
     sample_factors,
+    sample_pictures,
 )
 from .drawing.geometry import LANDMARK_NAMES, face_landmarks
 from .drawing.picture import draw_pictures
@@ -30,11 +36,17 @@ __all__ = [
     "face_landmarks",
     "identity_of",
     "procedural_faces",
+    "procedural_people",
     "sample_factors",
 ]
 
 SPLIT_SIZES = {"train": 20_000, "validation": 2_000, "test": 2_000}
+PICTURES_OF_EACH = {"train": 4_000, "validation": 500, "test": 500}
+MOST_PEOPLE = 100
+CANDIDATES = 4_000  # enough for every seed to have the two that `_people` looks for
 IMAGE_SIZES = (32, 256)
+_NUM_FACES = sum(SPLIT_SIZES.values())
+_NUM_PICTURES = sum(PICTURES_OF_EACH.values())
 PIXELS_AT_ONCE = 32 * 64 * 64  # keeps a plane of floats inside the processor's cache
 
 
@@ -65,14 +77,48 @@ def _gray(pictures: np.ndarray) -> np.ndarray:
     return (0.299 * red + 0.587 * green + 0.114 * blue + 0.5).astype(np.uint8)[..., None]
 
 
-def _check(split: str, image_size: int, channels: int) -> None:
+def _check(name: str, split: str, image_size: int, channels: int) -> None:
     if split not in SPLITS:
-        raise DatasetError(f"procedural_faces has no split {split!r}: choose one of {', '.join(SPLITS)}")
+        raise DatasetError(f"{name} has no split {split!r}: choose one of {', '.join(SPLITS)}")
     low, high = IMAGE_SIZES
     if not low <= image_size <= high:
-        raise DatasetError(f"procedural_faces draws image_size {low} to {high}, not {image_size}")
+        raise DatasetError(f"{name} draws image_size {low} to {high}, not {image_size}")
     if channels not in (1, 3):
-        raise DatasetError(f"procedural_faces draws channels 1 (gray) or 3 (colour), not {channels}")
+        raise DatasetError(f"{name} draws channels 1 (gray) or 3 (colour), not {channels}")
+
+
+def _source(
+    name: str,
+    names: Sequence[str],
+    sample: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
+    image_size: int,
+    channels: int,
+    identity_names: tuple[str, ...] = (),
+) -> Source:
+    """The drawn pictures whose factors [n, F] and identities [n] `sample` gives for positions [n]."""
+
+    def load(positions: np.ndarray) -> dict[str, np.ndarray]:
+        factors, identities = sample(np.asarray(positions, np.int64).reshape(-1))
+        pictures = draw_faces(factors, image_size)
+        return {
+            "image": pictures if channels == 3 else _gray(pictures),
+            "attributes": face_attributes(factors),
+            "landmarks": face_landmarks(factors),
+            "identity": identities,
+            "factors": factors,
+        }
+
+    return Source(
+        name=name,
+        names=names,
+        load=load,
+        image_shape=(image_size, image_size, channels),
+        attribute_names=ATTRIBUTE_NAMES,
+        landmark_names=LANDMARK_NAMES,
+        factor_names=FACTOR_NAMES,
+        factor_ranges=tuple((factor.low, factor.high, len(factor.choices)) for factor in FACTORS.values()),
+        identity_names=identity_names,
+    )
 
 
 def procedural_faces(split: str, *, image_size: int = 64, channels: int = 3, seed: int = 0) -> Source:
@@ -87,27 +133,62 @@ def procedural_faces(split: str, *, image_size: int = 64, channels: int = 3, see
     Raises:
       DatasetError: a value outside of these.
     """
-    _check(split, image_size, channels)
+    _check("procedural_faces", split, image_size, channels)
     first = sum(SPLIT_SIZES[name] for name in SPLITS[: SPLITS.index(split)])
 
-    def load(positions: np.ndarray) -> dict[str, np.ndarray]:
-        indices = first + np.asarray(positions, np.int64).reshape(-1)
-        factors = sample_factors(indices, seed)
-        pictures = draw_faces(factors, image_size)
-        return {
-            "image": pictures if channels == 3 else _gray(pictures),
-            "attributes": face_attributes(factors),
-            "landmarks": face_landmarks(factors),
-            "identity": identity_of(indices),
-            "factors": factors,
-        }
+    def sample(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        indices = first + positions
+        return sample_factors(indices, seed), identity_of(indices)
 
-    return Source(
-        name=f"procedural_faces/{split}",
-        names=tuple(str(first + position) for position in range(SPLIT_SIZES[split])),
-        load=load,
-        image_shape=(image_size, image_size, channels),
-        attribute_names=ATTRIBUTE_NAMES,
-        landmark_names=LANDMARK_NAMES,
-        factor_names=FACTOR_NAMES,
-    )
+    names = tuple(str(first + position) for position in range(SPLIT_SIZES[split]))
+    return _source(f"procedural_faces/{split}", names, sample, image_size, channels)
+
+
+def procedural_people(split: str, *, image_size: int = 64, channels: int = 3, people: int = 2, seed: int = 0) -> Source:
+    """A few drawn people, many pictures of each, for face mapping: 4,000 / 500 / 500 of everyone.
+
+    A person keeps the face, hair, age and beard; expression, glasses, pose, light and what is around are each
+    picture's own and say nothing about who it is. None of the people are in `procedural_faces` of the same seed.
+
+    Args:
+      split: "train", "validation" or "test".
+      image_size: side of the pictures in pixels, 32 to 256.
+      channels: 3 for colour, 1 for gray.
+      people: how many, 2 to 100; more people change nothing about the first ones. Person 0 is young with long hair,
+        person 1 has short dark hair and a full beard, the others are as they come.
+      seed: which world of people.
+
+    Returns:
+      Pictures of the people in turn, `identity` counting from 0, named after the person and the picture.
+
+    Raises:
+      DatasetError: a value outside of these.
+    """
+    _check("procedural_people", split, image_size, channels)
+    if not 2 <= people <= MOST_PEOPLE:
+        raise DatasetError(f"procedural_people draws people 2 to {MOST_PEOPLE}, not {people}")
+    first = sum(PICTURES_OF_EACH[name] for name in SPLITS[: SPLITS.index(split)])
+    numbers = _people(people, seed)
+
+    def sample(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        pictures, identities = first + positions // people, positions % people
+        factors = sample_pictures(numbers[identities], _NUM_FACES + identities * _NUM_PICTURES + pictures, seed)
+        return factors, identities.astype(np.int32)
+
+    identity_names = tuple(f"person_{person}" for person in range(people))
+    pictures = range(first, first + PICTURES_OF_EACH[split])
+    names = [f"{name}/{picture}" for picture in pictures for name in identity_names]
+    return _source(f"procedural_people/{split}", names, sample, image_size, channels, identity_names)
+
+
+def _people(count: int, seed: int) -> np.ndarray:
+    """Numbers of people that `procedural_faces` does not have: the first two chosen to look different, [count]."""
+    candidates = _NUM_FACES // PICTURES_PER_IDENTITY + np.arange(CANDIDATES)
+    face = columns(sample_pictures(candidates, candidates, seed))
+    hair, beard = np.array(HAIR_STYLES)[face["hair_style"].astype(int)], np.array(BEARDS)[face["beard"].astype(int)]
+    is_first = np.isin(hair, ("long_straight", "long_wavy")) & (face["age"] < 35)
+    # A beard that is as light or as dark as the skin hardly shows.
+    stands_out = (face["hair_colour"] < 0.4) & (face["hair_gray"] < 0.3) & (face["skin_tone"] < 0.6)
+    is_second = np.isin(hair, ("short", "side_part")) & (beard == "full") & stands_out
+    others = candidates[-1] + 1 + np.arange(count - 2)
+    return np.concatenate([candidates[[np.argmax(is_first), np.argmax(is_second)]], others])

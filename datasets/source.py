@@ -1,6 +1,7 @@
 """What every data set gives: one split, read by position."""
 
 import dataclasses
+import difflib
 import hashlib
 from collections.abc import Callable, Sequence
 
@@ -28,6 +29,9 @@ class Source:
       attribute_names: the columns of `attributes`.
       landmark_names: the rows of `landmarks`.
       factor_names: the columns of `factors`.
+      factor_ranges: (low, high, number of choices) of each factor; 0 choices for a continuous one, and a discrete
+        one takes the values 0, 1, ..., choices - 1.
+      identity_names: what each number of `identity` is called; empty if the people have no names.
     """
 
     name: str
@@ -37,9 +41,47 @@ class Source:
     attribute_names: tuple[str, ...] = ()
     landmark_names: tuple[str, ...] = ()
     factor_names: tuple[str, ...] = ()
+    factor_ranges: tuple[tuple[float, float, int], ...] = ()
+    identity_names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.names)
+
+
+def with_attributes(source: Source, names: Sequence[str]) -> Source:
+    """The source with only these of its attributes, in this order.
+
+    Args:
+      source: a source whose examples have `attributes` [n, A].
+      names: k names from `source.attribute_names`, each once; its `attributes` become [n, k].
+
+    Raises:
+      DatasetError: the source has no attributes, `names` is empty, or one is unknown or stands there twice.
+    """
+    names = tuple(names)
+    _check_attributes(source, names)
+    columns = np.array([source.attribute_names.index(name) for name in names])
+
+    def load(positions: np.ndarray) -> dict[str, np.ndarray]:
+        examples = source.load(positions)
+        return {**examples, "attributes": examples["attributes"][:, columns]}
+
+    return dataclasses.replace(source, load=load, attribute_names=names)
+
+
+def _check_attributes(source: Source, names: tuple[str, ...]) -> None:
+    known = source.attribute_names
+    if not known:
+        raise DatasetError(f"{source.name} has no attributes: choose a data set that has some, or ask for none")
+    if not names:
+        raise DatasetError(f"no attribute of {source.name} is asked for: name some of {', '.join(known)}")
+    for name in names:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            guess = f"; did you mean {close[0]!r}?" if close else ";"
+            raise DatasetError(f"no attribute {name!r} in {source.name}{guess} there are {', '.join(known)}")
+        if names.count(name) > 1:
+            raise DatasetError(f"the attribute {name!r} of {source.name} is asked for twice: name it once")
 
 
 def split_of(name: str) -> str:

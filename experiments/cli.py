@@ -10,7 +10,7 @@ from absl import flags, logging
 
 from .. import __version__
 from ..datasets.source import DatasetError
-from . import datasets, encode, evaluate, models, morph, train
+from . import datasets, encode, evaluate, models, morph, publish, swap, train
 from .backend import check_keras_backend
 from .errors import UsageError
 
@@ -19,8 +19,10 @@ COMMANDS: dict[str, ModuleType] = {
     "evaluate": evaluate,
     "morph": morph,
     "encode": encode,
+    "swap": swap,
     "models": models,
     "datasets": datasets,
+    "publish": publish,
 }
 RECIPES = Path(__file__).parent / "recipes"
 

@@ -1,11 +1,13 @@
 """From data flags to a source."""
 
 import inspect
+from typing import Any
 
 from absl import flags
 
 from ..datasets import DATASETS
-from ..datasets.source import Source
+from ..datasets.masks import with_masks
+from ..datasets.source import Source, with_attributes
 from .errors import UsageError
 from .options import crop_of
 
@@ -37,6 +39,23 @@ def open_source(values: flags.FlagValues, split: str, image_size: int, channels:
         if flag in parameters and parameters[flag].default is inspect.Parameter.empty and flag not in given:
             raise UsageError(f"--dataset={name} needs --{flag}")
     return function(split, image_size=image_size, channels=channels, **given)
+
+
+def for_model(source: Source, model: Any, settings: flags.FlagValues) -> Source:
+    """The source with what a model reads besides pictures: its own attributes in its order, and masks of the faces.
+
+    Args:
+      source: a split.
+      model: the network that is to read it.
+      settings: of its training.
+
+    Raises:
+      DatasetError: the data set does not have one of the attributes.
+    """
+    attributes = getattr(getattr(model, "autoencoder", model), "attributes", ())
+    if attributes:
+        source = with_attributes(source, attributes)
+    return with_masks(source) if settings.masks and "mask" in model.batch_columns else source
 
 
 def _function(dataset: str):

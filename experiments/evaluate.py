@@ -1,4 +1,4 @@
-"""Measure a trained run on a split: PSNR, SSIM, every loss term, active units."""
+"""Measure a trained run on a split: PSNR, SSIM, feature distance, every loss term, active units."""
 
 import json
 
@@ -7,7 +7,8 @@ from absl import flags
 from ..datasets.source import SPLITS
 from . import options, runs
 from .backend import load_tensorflow
-from .data import open_source
+from .data import for_model, open_source
+from .errors import UsageError
 
 BATCH_SIZE = 64
 
@@ -16,6 +17,8 @@ def define_flags(values: flags.FlagValues) -> None:
     options.define_run_dir(values)
     flags.DEFINE_enum("split", "test", SPLITS, "Split to measure.", flag_values=values)
     options.define_number(values, "count", None, "Only the first examples of the split.", 1)
+    text = "Adds the feature distance in VGG19: its weights file, or imagenet to download them."
+    options.define_path(values, "vgg19_weights", text)
     options.define_data_flags(values, dataset=None)
 
 
@@ -26,9 +29,13 @@ def run(values: flags.FlagValues) -> None:
 
     tf = load_tensorflow()
 
+    from ..models import TrainableModel
     from .measuring import Measurer
 
-    measurement = Measurer(opened.model(), tf.distribute.get_strategy())(source, BATCH_SIZE, values.count)
+    distance = _feature_distance(values.vgg19_weights, source.image_shape[0]) if values.vgg19_weights else None
+    model = opened.model(TrainableModel)
+    measurer = Measurer(model, tf.distribute.get_strategy(), distance)
+    measurement = measurer(for_model(source, model, opened.settings), BATCH_SIZE, values.count)
     metrics = {
         "dataset": settings.dataset,
         **{name: settings[name].value for name in ("data_dir", "crop") if settings[name].value},
@@ -38,6 +45,16 @@ def run(values: flags.FlagValues) -> None:
     }
     runs.write_atomically(opened.folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
     print(table(metrics))
+
+
+def _feature_distance(weights: str, image_size: int):
+    from ..losses.vgg import WeightsError
+    from ..metrics.features import FeatureDistance
+
+    try:
+        return FeatureDistance(weights, image_size)
+    except WeightsError as error:
+        raise UsageError(f"--vgg19_weights={weights}: {error}") from error
 
 
 def table(metrics: dict[str, object]) -> str:

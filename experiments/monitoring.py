@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorboard.plugins.hparams import api as hparams
 
 from ..latents import pictures
-from ..models import Autoencoder
+from ..models import Autoencoder, TrainableModel
 from .measuring import Measurement
 from .morph import interpolate_pictures
 from .training import Epoch
@@ -50,8 +50,10 @@ class Monitor:
             self._scalars("speed", speed)
         self.writer.flush()
 
-    def draw(self, model: Autoencoder, epoch: Epoch) -> None:
-        """Reconstructions, samples of the prior, a morph, and the histogram of codes."""
+    def draw(self, model: TrainableModel, epoch: Epoch) -> None:
+        """Reconstructions, samples of the prior, a morph, and the histogram of codes; nothing of a face network."""
+        if not isinstance(model, Autoencoder):
+            return
         codes = model.encode(self.examples)
         sheets = {"reconstructions": pictures.grid(np.concatenate([self.examples, model.decode(codes)]), len(codes))}
         if model.has_prior:

@@ -21,7 +21,7 @@ from .errors import UsageError
 FLAGS_FILE, MODEL_FILE = "flags.txt", "model.keras"
 # These say where or whether to run, not what: a run is the same run whatever they are.
 _NOT_SETTINGS = ("run_dir", "dry_run", "cache_gb")
-_PATHS = ("data_dir", "labels", "init_from")
+_PATHS = ("data_dir", "labels", "init_from", "perceptual_weights")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,9 +43,9 @@ class Run:
         """(H, W, C) of the pictures that the model takes."""
         return picture_shape(self.settings)
 
-    def model(self):
-        """The trained `Autoencoder`, loaded in Keras' safe mode."""
-        return load_model(self.model_path)
+    def model(self, kind: type | None = None):
+        """The trained model, an `Autoencoder` unless another kind is asked for, loaded in Keras' safe mode."""
+        return load_model(self.model_path, kind)
 
 
 def picture_shape(settings: flags.FlagValues) -> tuple[int, int, int]:
@@ -97,8 +97,12 @@ def with_data_flags(settings: flags.FlagValues, values: flags.FlagValues) -> fla
     return merged
 
 
-def load_model(path: Path):
-    """A saved autoencoder, in float32 and in Keras' safe mode: nothing in the file is executed.
+def load_model(path: Path, kind: type | None = None):
+    """A saved model, in float32 and in Keras' safe mode: nothing in the file is executed.
+
+    Args:
+      path: a `.keras` file.
+      kind: the class that it must have; `Autoencoder` by default.
 
     Raises:
       UsageError: the file is not there, is damaged, or holds another kind of model.
@@ -108,6 +112,7 @@ def load_model(path: Path):
 
     from ..models import Autoencoder
 
+    kind = kind or Autoencoder
     if not path.is_file():
         raise UsageError(f"{path}: no such model file")
     policy = keras.config.dtype_policy()
@@ -118,9 +123,13 @@ def load_model(path: Path):
         raise UsageError(f"{path} cannot be read as a model: {str(error).splitlines()[0]}") from error
     finally:
         keras.config.set_dtype_policy(policy)
-    if not isinstance(model, Autoencoder):
-        raise UsageError(f"{path} holds a {type(model).__name__}, not one of facezoo's autoencoders")
+    if not isinstance(model, kind):
+        raise UsageError(f"{path} holds a {type(model).__name__}, not one of facezoo's {_plural(kind)}")
     return model
+
+
+def _plural(kind: type) -> str:
+    return "autoencoders" if kind.__name__ == "Autoencoder" else "models"
 
 
 def default_folder(model: str, dataset: str) -> Path:
@@ -205,7 +214,7 @@ def _refuse_other_settings(folder: Path, values: flags.FlagValues) -> None:
 
 
 def _serialized(flag: flags.Flag) -> str:
-    if flag.name in _PATHS and flag.value and "://" not in flag.value:
+    if flag.name in _PATHS and flag.value and Path(flag.value).exists():  # not a name, nor a place in the cloud
         return f"--{flag.name}={Path(flag.value).absolute()}"
     return flag.serialize() if flag.value is not None else ""
 

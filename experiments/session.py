@@ -1,6 +1,5 @@
 """One training: puts sources, model, objective and strategy together, trains, and records."""
 
-import inspect
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,22 +9,14 @@ import numpy as np
 import tensorflow as tf
 from absl import flags
 
-from ..datasets import pipeline
-from ..datasets.augmentation import flip
+from ..datasets import augmentation, pipeline
 from ..datasets.source import Source
-from ..losses import Objective
-from ..models import MODELS, Autoencoder
-from ..models.learning_rate import Schedule
-from . import runs
+from . import parts, runs
+from .data import for_model
 from .errors import UsageError
 from .measuring import Measurer
 from .monitoring import SHOWN, Monitor
-from .train import FACTOR_FLAGS, OWN_FLAGS
 from .training import DivergedError, EarlyStopping, Epoch, train
-
-# What a model may have otherwise than the one it takes its weights from: none of it changes what weights mean.
-FREE_ARGUMENTS = ("seed", "name", "dropout", "l2", "capacity", "capacity_steps", "free_bits", "kernel_initializer")
-
 
 # Of --cache_gb, about as the splits are cut.
 CACHE_SHARES = {"train": 0.85, "validation": 0.15}
@@ -45,25 +36,26 @@ class Session:
     """
 
     def __init__(self, values: flags.FlagValues, sources: dict[str, Source], model_arguments: dict[str, Any]):
-        self.values = values
-        self.sources = {
-            name: pipeline.cached(source, values.cache_gb * CACHE_SHARES[name]) for name, source in sources.items()
-        }
-        self.batch_size = self.values.batch_size
-        self.steps_per_epoch = pipeline.steps_in_epoch(sources["train"], self.batch_size, self.values.steps_per_epoch)
-        self.strategy = make_strategy(self.values.strategy, self.values.devices)
+        self.values, self.batch_size = values, values.batch_size
+        self.steps_per_epoch = pipeline.steps_in_epoch(sources["train"], self.batch_size, values.steps_per_epoch)
+        self.strategy = parts.make_strategy(values.strategy, values.devices)
         if self.batch_size % self.strategy.num_replicas_in_sync:
             raise UsageError(
                 f"--batch_size={self.batch_size} must be a multiple of the {self.strategy.num_replicas_in_sync} devices"
             )
-        keras.utils.set_random_seed(self.values.seed)
-        keras.config.set_dtype_policy(self.values.precision)
+        keras.utils.set_random_seed(values.seed)
+        keras.config.set_dtype_policy(values.precision)
         with self.strategy.scope():
-            self.model = make_model(self.values.model, model_arguments)
-            if self.values.init_from:
-                copy_weights(self.values.init_from, self.model)
-            self.model.compile(make_optimizer(values, self.total_steps), make_objective(self.model, values))
+            network = parts.make_model(values.model, model_arguments, sources["train"])
+            if values.init_from:
+                parts.copy_weights(values.init_from, network)
+            self.model = parts.with_discriminator(network, values)
+            parts.compile_model(self.model, values, sources["train"], self.total_steps)
         self._check_monitor()
+        self.sources = {
+            name: pipeline.cached(for_model(source, self.model, values), values.cache_gb * CACHE_SHARES[name])
+            for name, source in sources.items()
+        }
 
     @property
     def total_steps(self) -> int:
@@ -77,8 +69,25 @@ class Session:
             seed=self.values.seed,
             steps_per_epoch=self.steps_per_epoch,
             first_step=first_step,
-            augmentation=flip(self.sources["train"].landmark_names) if self.values.flip else None,
+            augmentation=self._augmentation(),
         )
+
+    def _augmentation(self) -> pipeline.Augmentation | None:
+        values, landmark_names = self.values, self.sources["train"].landmark_names
+        asked = [
+            augmentation.flip(landmark_names) if values.flip else None,
+            augmentation.random_warp(warp=self._warp, landmark_names=landmark_names) if self._warp else None,
+            augmentation.blur() if values.blur else None,
+        ]
+        chosen = [augment for augment in asked if augment]
+        return augmentation.chain(*chosen) if chosen else None
+
+    @property
+    def _warp(self) -> float:
+        """The strength of random warps, 0 for none."""
+        if self.values.warp is not None:
+            return self.values.warp
+        return augmentation.WARP if "warped" in self.model.batch_columns else 0.0
 
     def summary(self) -> str:
         """The resolved settings, the parameter count and one batch's shapes."""
@@ -160,107 +169,3 @@ class Session:
         known = [*self.model.objective.trackers, "psnr", "ssim"]
         if self.values.monitor not in known:
             raise UsageError(f"--monitor={self.values.monitor} must be one of {', '.join(known)}")
-
-
-def make_strategy(name: str, devices: int | None) -> tf.distribute.Strategy:
-    """TensorFlow's strategy by its flag.
-
-    Without a GPU, several devices are logical ones that share the CPU: slower than one, for trying and testing.
-
-    Raises:
-      UsageError: more devices than there are, or devices for one_device.
-    """
-    if name == "one_device":
-        if devices not in (None, 1):
-            raise UsageError(f"--devices={devices} needs --strategy=mirrored")
-        return tf.distribute.get_strategy()
-    kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
-    if kind == "CPU" and devices:
-        _split_cpu(devices)
-    found = [device.name for device in tf.config.list_logical_devices(kind)]
-    if devices and devices > len(found):
-        raise UsageError(f"--devices={devices}, but there are {len(found)} {kind}s")
-    return tf.distribute.MirroredStrategy(found[:devices])
-
-
-def _split_cpu(devices: int) -> None:
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    try:
-        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
-    except RuntimeError:  # TensorFlow is running already: the devices are what they are
-        return
-
-
-def make_model(name: str, arguments: dict[str, Any]) -> Autoencoder:
-    """An architecture by its key, with its constructor's arguments.
-
-    Raises:
-      UsageError: no such model, an argument that it does not have, or a value that it refuses.
-    """
-    if name not in MODELS:
-        raise UsageError(f"--model={name} must be one of {', '.join(MODELS)}")
-    known = [parameter for parameter in inspect.signature(MODELS[name]).parameters if parameter != "name"]
-    for argument in arguments:
-        if argument not in known:
-            flag = f"--{argument}" if argument in OWN_FLAGS else f"--set={argument}"
-            raise UsageError(f"{flag}: --model={name} has no argument {argument!r}; it has {', '.join(known)}")
-    try:
-        return MODELS[name](**arguments)
-    except (ValueError, TypeError) as error:
-        raise UsageError(f"--model={name}: {str(error).splitlines()[0]}") from error
-
-
-def make_optimizer(settings: flags.FlagValues, total_steps: int) -> keras.Optimizer:
-    """The optimizer with its learning-rate schedule."""
-    try:
-        schedule = Schedule(
-            settings.learning_rate,
-            total_steps,
-            settings.schedule,
-            settings.warmup_steps,
-            settings.final_fraction,
-        )
-    except ValueError as error:
-        raise UsageError(f"--warmup_steps={settings.warmup_steps}: {error}") from error
-    if settings.optimizer == "sgd":
-        return keras.optimizers.SGD(schedule, momentum=settings.momentum)
-    if settings.optimizer == "adamw":
-        return keras.optimizers.AdamW(schedule, weight_decay=settings.weight_decay)
-    return keras.optimizers.Adam(schedule)
-
-
-def make_objective(model: Autoencoder, settings: flags.FlagValues) -> Objective:
-    """The model's own factors with those that the flags give.
-
-    Raises:
-      UsageError: a factor of a term that the model does not have, or no term left.
-    """
-    terms = model.loss_terms()
-    factors: dict[str, Any] = dict(model.default_factors)
-    given = {flag: term for flag, term in FACTOR_FLAGS.items() if settings[flag].value is not None}
-    for flag, term in given.items():
-        if term not in terms:
-            raise UsageError(f"--{flag}: --model={settings.model} has no term {term!r}, only {', '.join(terms)}")
-        factors[term] = settings[flag].value
-    try:
-        return Objective(terms, factors)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
-
-
-def copy_weights(source: str, model: Autoencoder) -> None:
-    """Starts `model` from the weights of a run or a model file.
-
-    Raises:
-      UsageError: no such run or file, or a model of another kind or size.
-    """
-    path = Path(source)
-    loaded = runs.load_model(path / runs.MODEL_FILE if path.is_dir() else path)
-    if type(loaded) is not type(model):
-        raise UsageError(f"--init_from={source} holds a {type(loaded).__name__}, not a {type(model).__name__}")
-    there, here = loaded.get_config(), model.get_config()
-    names = [name for name in here if there[name] != here[name] and name not in FREE_ARGUMENTS]
-    if names:
-        differing = "; ".join(f"{name} is {there[name]!r}, not {here[name]!r}" for name in names)
-        raise UsageError(f"--init_from={source} is another model: {differing}")
-    model.set_weights(loaded.get_weights())

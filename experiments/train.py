@@ -7,30 +7,44 @@ from typing import Any
 
 from absl import flags
 
+from ..datasets.source import with_attributes
 from . import data, options, runs
 from .backend import load_tensorflow
 from .errors import UsageError
 
 # The constructor arguments that have a flag of their own; all others are given by --set.
 OWN_FLAGS = ("image_size", "channels", "latent_dim", "seed")
-FACTOR_FLAGS = {
-    "r_loss_factor": "reconstruction",
-    "absolute_factor": "absolute",
-    "kl_factor": "kl",
-    "ssim_factor": "dssim",
+# Factor flags: the loss term that each weighs, and what it is.
+FACTORS = {
+    "r_loss_factor": ("reconstruction", "the mean squared error"),
+    "absolute_factor": ("absolute", "the mean absolute error"),
+    "kl_factor": ("kl", "the KL divergence, beta"),
+    "ssim_factor": ("dssim", "the dissimilarity (1 - SSIM) / 2"),
+    "mask_factor": ("mask", "the squared error of the face's mask"),
+    "perceptual_factor": ("perceptual", "the feature distance in --perceptual_network, 1 between two faces"),
+    "landmark_factor": ("landmark", "the mean absolute error near landmarks"),
+    "landmark_consistency_factor": ("landmark_consistency", "the distance of the landmarks that a network reads"),
+    "adversarial_factor": ("adversarial", "the discriminator's judgement"),
+    "feature_matching_factor": ("feature_matching", "the distance in the discriminator's features"),
 }
+FACTOR_FLAGS = {flag: term for flag, (term, _) in FACTORS.items()}
 
 
 def define_flags(values: flags.FlagValues) -> None:
     where: dict[str, Any] = {"flag_values": values}
     flags.DEFINE_string("model", "vae", "Architecture; `facezoo models` lists them.", **where)
     options.define_data_flags(values, dataset="procedural_faces")
+    flags.DEFINE_list(
+        "attributes", None, "Attributes of a conditional model; all of the data set's if absent.", **where
+    )
     options.define_image_size(values, 64)
     flags.DEFINE_enum("channels", None, ["1", "3"], "1 gray, 3 RGB; as the data set has them if absent.", **where)
     options.define_number(values, "latent_dim", None, "Dimensions of the code; the model's own if absent.", 1)
     flags.DEFINE_multi_string("set", [], "name=value of any other constructor argument of the model.", **where)
     _define_training_flags(values)
     _define_factor_flags(values)
+    _define_network_flags(values)
+    _define_adversarial_flags(values)
     _define_run_flags(values)
 
 
@@ -44,11 +58,18 @@ def _define_training_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_enum("optimizer", "adam", ["adam", "adamw", "sgd"], "Optimizer.", **where)
     number("learning_rate", 5e-4, "Highest learning rate.", 0, kind=float, above=True)
     number("weight_decay", 0.004, "Of adamw.", 0, kind=float)
+    number("beta_1", 0.9, "First moment's decay of adam.", 0, 1, kind=float)
     number("momentum", 0.9, "Of sgd.", 0, 1, kind=float)
     flags.DEFINE_enum("schedule", "constant", ["constant", "cosine", "exponential"], "After the warm-up.", **where)
     number("warmup_steps", 0, "Steps of linear rise to the learning rate.", 0)
     number("final_fraction", 0.01, "Last learning rate as a share of the highest.", 0, 1, kind=float, above=True)
+    number("clip_norm", None, "Highest norm of the gradient; no limit if absent.", 0, kind=float, above=True)
     flags.DEFINE_bool("flip", False, "Mirror half of the training pictures.", **where)
+    flags.DEFINE_bool("blur", False, "Soften half of the training pictures, each to its own degree.", **where)
+    text = "Train to undo random warps of at most this share of a grid's cell; face mapping's own is 0.24, others' 0."
+    number("warp", None, text, 0, 1, kind=float)
+    text = "Face mapping learns what is inside of the faces' masks, where landmarks tell them; --nomasks all of it."
+    flags.DEFINE_bool("masks", True, text, **where)
     flags.DEFINE_string("monitor", "loss", "Validation value of the best epoch: a loss term, psnr or ssim.", **where)
     number("patience", None, "Stop after so many epochs without a new best.", 1)
     flags.DEFINE_enum("precision", "float32", options.PRECISIONS, "Type of computation; weights are float32.", **where)
@@ -58,15 +79,40 @@ def _define_training_flags(values: flags.FlagValues) -> None:
 
 
 def _define_factor_flags(values: flags.FlagValues) -> None:
-    meanings = {
-        "r_loss_factor": "the mean squared error",
-        "absolute_factor": "the mean absolute error",
-        "kl_factor": "the KL divergence, beta",
-        "ssim_factor": "the dissimilarity (1 - SSIM) / 2",
-    }
-    for name, meaning in meanings.items():
+    for name, (_, meaning) in FACTORS.items():
         text = f"Factor of {meaning}; the model's own if absent, 0 switches it off."
         options.define_number(values, name, None, text, 0, kind=float)
+
+
+def _define_network_flags(values: flags.FlagValues) -> None:
+    where: dict[str, Any] = {"flag_values": values}
+    text = "Frozen network of the perceptual loss; `face` ships with facezoo."
+    flags.DEFINE_enum("perceptual_network", "vgg16", ["vgg16", "vgg19", "face"], text, **where)
+    text = "Its layers, as block3_conv3 or relu3_1; the network's usual ones if absent."
+    flags.DEFINE_list("perceptual_layers", None, text, **where)
+    options.define_path(values, "perceptual_weights", "Weights file of VGG; imagenet downloads them.", "imagenet")
+    text = "Landmarks near which --landmark_factor weighs the error: parts of their names."
+    flags.DEFINE_list("landmark_parts", ["eye", "mouth"], text, **where)
+
+
+def _define_adversarial_flags(values: flags.FlagValues) -> None:
+    where: dict[str, Any] = {"flag_values": values}
+    flags.DEFINE_enum("adversarial_loss", "hinge", ["bce", "hinge"], "What both players minimise.", **where)
+    text = "Of reconstruction and discriminator: by their gradients, by skipping the stronger's steps, or none."
+    flags.DEFINE_enum("balance", "adaptive", ["adaptive", "skip", "none"], text, **where)
+    flags.DEFINE_enum("discriminator", "global", ["global", "patch"], "One judgement a picture, or a map.", **where)
+    flags.DEFINE_list("discriminator_filters", ["32", "64", "128", "256"], "Channels of its stages.", **where)
+    flags.register_validator("discriminator_filters", _are_positive, "must be positive whole numbers", **where)
+    text = "Steps before the discriminator starts."
+    options.define_number(values, "adversarial_start", 0, text, 0)
+    text = "Factor of the discriminator's R1 gradient penalty."
+    options.define_number(values, "r1_factor", 0.0, text, 0, kind=float)
+    text = "The discriminator's learning rate; --learning_rate if absent."
+    options.define_number(values, "discriminator_learning_rate", None, text, 0, kind=float, above=True)
+
+
+def _are_positive(numbers: list[str]) -> bool:
+    return bool(numbers) and all(number.isdecimal() and int(number) > 0 for number in numbers)
 
 
 def _define_run_flags(values: flags.FlagValues) -> None:
@@ -74,7 +120,7 @@ def _define_run_flags(values: flags.FlagValues) -> None:
     options.define_number(values, "save_every", None, "Steps between checkpoints; each epoch if absent.", 1)
     options.define_number(values, "draw_every", 1, "Epochs between pictures.", 1)
     where: dict[str, Any] = {"flag_values": values}
-    options.define_path(values, "init_from", "Run or model file whose weights training starts from.")
+    options.define_path(values, "init_from", "Run, model file or pretrained name whose weights training starts from.")
     flags.DEFINE_bool("dry_run", False, "Print settings, parameters and one batch's shapes; write nothing.", **where)
     options.define_path(values, "run_dir", "Run folder (runs/<model>-<dataset>-<time>).")
 
@@ -86,6 +132,8 @@ def run(values: flags.FlagValues) -> None:
         return
     image_size, _, channels = runs.picture_shape(values)
     sources = {split: data.open_source(values, split, image_size, channels) for split in ("train", "validation")}
+    if values.attributes:
+        sources = {split: with_attributes(source, values.attributes) for split, source in sources.items()}
 
     load_tensorflow()
     from .session import Session

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import tensorflow as tf
 from tqdm import tqdm
 
-from ..models import Autoencoder
+from ..models import TrainableModel
 from .errors import UsageError
 
 REFRESH_SECONDS = 0.5
@@ -64,7 +64,7 @@ class DivergedError(UsageError):
 
 
 def train(
-    model: Autoencoder,
+    model: TrainableModel,
     batches: tf.data.Dataset,
     strategy: tf.distribute.Strategy,
     *,

@@ -1,18 +1,35 @@
 """What "good" means: loss terms that give one value per example, and the objective that weighs and reduces them."""
 
+from .adversarial import ADVERSARIAL_LOSSES, AdversarialTerm, FeatureMatching, r1_penalty
 from .kl import KLDivergence, vae_kl_loss
+from .landmark import LandmarkConsistency, LandmarkWeightedError
 from .objective import MissingTerm, Objective
-from .pixel import AbsoluteError, SquaredError, vae_r_loss
+from .perceptual import PerceptualLoss, feature_scales, perceptual_loss
+from .pixel import AbsoluteError, Masked, SquaredError, SquaredMaskError, vae_r_loss
 from .ssim import DSSIM, ssim
+from .vgg import WeightsError, vgg_features
 
 __all__ = [
+    "ADVERSARIAL_LOSSES",
     "DSSIM",
     "AbsoluteError",
+    "AdversarialTerm",
+    "FeatureMatching",
     "KLDivergence",
+    "LandmarkConsistency",
+    "LandmarkWeightedError",
+    "Masked",
     "MissingTerm",
     "Objective",
+    "PerceptualLoss",
     "SquaredError",
+    "SquaredMaskError",
+    "WeightsError",
+    "feature_scales",
+    "perceptual_loss",
+    "r1_penalty",
     "ssim",
     "vae_kl_loss",
     "vae_r_loss",
+    "vgg_features",
 ]

@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from .objective import Term
+
 
 class SquaredError:
     """Mean squared difference of picture and reconstruction, [B].
@@ -19,6 +21,44 @@ class AbsoluteError:
     def __call__(self, batch, outputs):
         target, reconstruction = _pair(batch, outputs)
         return _mean_over_pixels(tf.abs(target - reconstruction), batch)
+
+
+class Masked:
+    """A term inside of `batch["mask"]` [B, H, W, 1] in [0, 1]: picture and reconstruction are multiplied by it before.
+
+    Outside of the mask both are black, so that no error is there; means are still over the whole picture. This is how
+    DeepFaceLab trains (Perov et al. 2020). Where a batch has no mask, the term is as it is.
+
+    Args:
+      term: of `batch["image"]` and `outputs["reconstruction"]`.
+    """
+
+    def __init__(self, term: Term):
+        self.term = term
+
+    def __call__(self, batch, outputs):
+        if "mask" not in batch:
+            return self.term(batch, outputs)
+        mask = tf.cast(batch["mask"], tf.float32)
+        target, reconstruction = _pair(batch, outputs)
+        masked = {**batch, "image": mask * target}
+        return self.term(masked, {**outputs, "reconstruction": mask * reconstruction})
+
+
+class SquaredMaskError:
+    """Mean squared difference of `batch["mask"]` and the mask that the model gives, [B].
+
+    Raises:
+      ValueError: when it is called, a batch without masks.
+    """
+
+    def __call__(self, batch, outputs):
+        if "mask" not in batch:
+            raise ValueError(
+                "mask needs masks of the faces in the batch: choose a data set with landmarks, which they follow from"
+            )
+        mask, decoded = tf.cast(batch["mask"], tf.float32), tf.cast(outputs["mask"], tf.float32)
+        return tf.reduce_mean(tf.math.squared_difference(mask, decoded), axis=(1, 2, 3))
 
 
 def vae_r_loss(y_true, y_pred, r_loss_factor: float = 1.0):

@@ -1,5 +1,7 @@
 """How good a model is, over whole data sets."""
 
+from .face_reading import face_reading
+from .features import FeatureDistance
 from .reconstruction import active_units, psnr
 
-__all__ = ["active_units", "psnr"]
+__all__ = ["FeatureDistance", "active_units", "face_reading", "psnr"]

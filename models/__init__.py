@@ -8,25 +8,51 @@ import keras
 if keras.backend.backend() != "tensorflow":
     raise ImportError(f"facezoo runs on Keras' TensorFlow backend, not {keras.backend.backend()}: unset KERAS_BACKEND")
 
+from .adversarial import AdversarialAutoencoder
 from .autoencoder import Autoencoder
-from .blocks import leaky_relu, sampling
+from .blocks import conv2d_block, leaky_relu, sampling
 from .cae import ConvolutionalAutoencoder, build_autoencoder
+from .conditional_vae import ConditionalVAE
+from .dfc_vae import DFCVAE
+from .discriminator import Discriminator
+from .face_features import FaceFeatures
+from .face_mapping import FaceMapping
 from .learning_rate import Schedule
+from .pretrained import load_pretrained, pretrained_names
+from .trainable import TrainableModel
 from .vae import VAE, VariationalEncoder
 
 MODELS: dict[str, type[Autoencoder]] = {
     "cae": ConvolutionalAutoencoder,
     "vae": VAE,
+    "dfc_vae": DFCVAE,
+    "conditional_vae": ConditionalVAE,
+    "face_mapping": FaceMapping,
+}
+# Networks that read faces instead of making them.
+FACE_NETWORKS: dict[str, type[TrainableModel]] = {
+    "face_features": FaceFeatures,
 }
 
 __all__ = [
+    "DFCVAE",
+    "FACE_NETWORKS",
     "MODELS",
     "VAE",
+    "AdversarialAutoencoder",
     "Autoencoder",
+    "ConditionalVAE",
     "ConvolutionalAutoencoder",
+    "Discriminator",
+    "FaceFeatures",
+    "FaceMapping",
     "Schedule",
+    "TrainableModel",
     "VariationalEncoder",
     "build_autoencoder",
+    "conv2d_block",
     "leaky_relu",
+    "load_pretrained",
+    "pretrained_names",
     "sampling",
 ]

@@ -66,13 +66,14 @@ class ConvolutionStyle:
 
     Attributes:
       kernel_size: of convolutions, in pixels.
-      kernel_initializer: a name that Keras knows: "glorot_uniform" (Xavier), "he_normal", "truncated_normal", ...
+      kernel_initializer: a name that Keras knows: "glorot_uniform" (Xavier), "he_normal", "truncated_normal", ...; or
+        a configuration, {"class_name": ..., "config": ...}. Not an initialiser: one gives every layer the same numbers.
       l2: factor of the L2 penalty on kernels; 0 is none.
       use_bias: off where batch normalisation follows.
     """
 
     kernel_size: int = 3
-    kernel_initializer: str = "glorot_uniform"
+    kernel_initializer: str | dict = "glorot_uniform"
     l2: float = 0.0
     use_bias: bool = True
 
@@ -80,11 +81,10 @@ class ConvolutionStyle:
         regularizer = keras.regularizers.L2(self.l2) if self.l2 else None
         return {"kernel_initializer": self.kernel_initializer, "kernel_regularizer": regularizer}
 
-    def conv(self, filters: int, strides: int = 1, transposed: bool = False) -> keras.layers.Layer:
+    def conv(self, filters: int, strides: int = 1, transposed: bool = False, **options) -> keras.layers.Layer:
         layer = keras.layers.Conv2DTranspose if transposed else keras.layers.Conv2D
-        return layer(
-            filters, self.kernel_size, strides=strides, padding="same", use_bias=self.use_bias, **self._kernel()
-        )
+        shared = {"padding": "same", "use_bias": self.use_bias, **self._kernel()}
+        return layer(filters, self.kernel_size, strides=strides, **shared, **options)
 
     def dense(self, units: int, **options) -> keras.layers.Layer:
         return keras.layers.Dense(units, **self._kernel(), **options)
@@ -108,9 +108,61 @@ def upsampling_block(x, style: ConvolutionStyle, filters: int, method: str, acti
     return activate(style.conv(filters, strides=2, transposed=True)(x))
 
 
-def images_out(x, style: ConvolutionStyle, channels: int):
-    """The last layer of a decoder: features [B, H, W, *] -> pictures float32 [B, H, W, channels] in (0, 1)."""
-    return keras.layers.Activation("sigmoid", dtype="float32")(style.conv(channels)(x))
+def conv2d_block(x, scale: float, style: ConvolutionStyle, activate):
+    """facenet's residual block, `x + scale * activate(conv(x))`: [B, H, W, C] -> the same shape.
+
+    Nothing follows the sum, so that a chain of blocks keeps a path without activations (as Inception-ResNet: Szegedy et
+    al., "Inception-v4, Inception-ResNet and the Impact of Residual Connections on Learning" (2016), figure 20).
+
+    Args:
+      x: symbolic feature maps.
+      scale: of the change to x; facenet's is 0.1.
+      style: of the convolution.
+      activate: what follows the convolution, facenet's batch normalisation and leaky ReLU: symbolic -> symbolic.
+    """
+    return x + scale * activate(style.conv(x.shape[-1])(x))
+
+
+def residual_block(x, style: ConvolutionStyle, negative_slope: float = 0.2):
+    """DeepFaceLab's residual block, `leaky(x + conv(leaky(conv(x))))`: [B, H, W, C] -> the same shape.
+
+    Perov et al., "DeepFaceLab: Integrated, flexible and extensible face-swapping framework" (2020).
+
+    Args:
+      x: symbolic feature maps.
+      style: of both convolutions.
+      negative_slope: of both leaky ReLUs.
+    """
+    change = keras.layers.LeakyReLU(negative_slope)(style.conv(x.shape[-1])(x))
+    change = style.conv(x.shape[-1])(change)
+    return keras.layers.LeakyReLU(negative_slope)(keras.layers.Add()([x, change]))
+
+
+def output_skip(picture, x, style: ConvolutionStyle, channels: int):
+    """Adds the picture that one decoder stage sees to that of the stages before, resized: float32 [B, H, W, channels].
+
+    Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (2020), figure 7b. The sum is not squashed.
+
+    Args:
+      picture: of the stages before, as large as `x` or half as large; None at the first stage.
+      x: this stage's feature maps, [B, H, W, *].
+      style: of the convolution to the stage's own picture; the paper's is 1x1.
+      channels: of the pictures.
+    """
+    own = style.conv(channels, dtype="float32")(x)
+    if picture is None:
+        return own
+    if picture.shape[1] != x.shape[1]:
+        picture = keras.layers.UpSampling2D(interpolation="bilinear", dtype="float32")(picture)
+    return keras.layers.Add(dtype="float32")([picture, own])
+
+
+def images_out(x, style: ConvolutionStyle, channels: int, name: str | None = None):
+    """The last layer of a decoder: features [B, H, W, *] -> pictures float32 [B, H, W, channels] in (0, 1).
+
+    `name` is the convolution's.
+    """
+    return keras.layers.Activation("sigmoid", dtype="float32")(style.conv(channels, name=name)(x))
 
 
 def code_size(image_size: int, reduction: int) -> int:
@@ -172,3 +224,10 @@ def check_fraction(**values: float) -> None:
     for name, value in values.items():
         if not (isinstance(value, (int, float)) and 0 <= value < 1):
             raise ValueError(f"{name}={value!r} must be at least 0 and below 1")
+
+
+def check_count(**values: int) -> None:
+    """A ValueError that names the first argument that is not a whole number of at least 0."""
+    for name, value in values.items():
+        if isinstance(value, bool) or not (isinstance(value, int) and value >= 0):
+            raise ValueError(f"{name}={value!r} must be a whole number of at least 0")

@@ -20,9 +20,13 @@ class TrainableModel(keras.Model):
 
     Attributes:
       default_factors: what is minimised where `compile` is given no objective.
+      data_arguments: constructor arguments that follow from the data: argument -> attribute of the data set's `Source`.
+      batch_columns: what it reads of a batch besides `image` that a data set does not give by itself: "warped", "mask".
     """
 
     default_factors: ClassVar[Mapping[str, float]] = {}
+    data_arguments: ClassVar[Mapping[str, str]] = {}
+    batch_columns: ClassVar[tuple[str, ...]] = ()
     objective: Objective
     clip_norm: float | None
 

@@ -14,6 +14,7 @@ from .blocks import (
     ConvolutionStyle,
     Dropout,
     check_boolean,
+    check_count,
     check_fraction,
     check_not_negative,
     check_positive,
@@ -21,9 +22,12 @@ from .blocks import (
     checked_choice,
     code_size,
     images_out,
+    output_skip,
+    residual_block,
     sampling,
     upsampling_block,
 )
+from .normalization import BatchNormalization
 
 
 class VariationalEncoder(keras.Model):
@@ -79,7 +83,9 @@ class VAE(Autoencoder):
       decoder_filters: channels of each decoder stage; None mirrors the encoder and drops its last.
       decoder_kernel_size: None is the encoder's.
       upsampling: "nearest", "transposed" or "subpixel".
-      batch_norm: batch normalisation after every convolution.
+      decoder_blocks: residual blocks after each decoder stage, DeepFaceLab's (`residual_block`).
+      output_skips: each decoder stage sees a picture, and the last one is their sum (`output_skip`).
+      batch_norm: batch normalisation after every convolution but those of residual blocks and pictures.
       dropout: rate after every convolution, in [0, 1).
       negative_slope: of leaky ReLU.
       capacity: None, or the KL target C in nats that rises linearly from 0 to `capacity` over `capacity_steps`; the
@@ -108,13 +114,15 @@ class VAE(Autoencoder):
         decoder_filters: tuple[int, ...] | None = None,
         decoder_kernel_size: int | None = None,
         upsampling: str = "transposed",
+        decoder_blocks: int = 0,
+        output_skips: bool = False,
         batch_norm: bool = True,
         dropout: float = 0.0,
         negative_slope: float = 0.3,
         capacity: float | None = None,
         capacity_steps: int = 10_000,
         free_bits: float = 0.0,
-        kernel_initializer: str = "glorot_uniform",
+        kernel_initializer: str | dict = "glorot_uniform",
         l2: float = 0.0,
         seed: int = 0,
         name: str | None = None,
@@ -122,7 +130,8 @@ class VAE(Autoencoder):
         super().__init__(image_size=image_size, channels=channels, seed=seed, name=name)
         check_positive(latent_dim=latent_dim, kernel_size=kernel_size, capacity_steps=capacity_steps)
         check_positive(decoder_kernel_size=kernel_size if decoder_kernel_size is None else decoder_kernel_size)
-        check_boolean(batch_norm=batch_norm)
+        check_boolean(batch_norm=batch_norm, output_skips=output_skips)
+        check_count(decoder_blocks=decoder_blocks)
         check_stages(filters=filters, strides=strides, decoder_filters=decoder_filters)
         check_fraction(dropout=dropout)
         check_not_negative(capacity=capacity, free_bits=free_bits, l2=l2, negative_slope=negative_slope)
@@ -132,6 +141,7 @@ class VAE(Autoencoder):
         self._check_stages()
         self.decoder_kernel_size = decoder_kernel_size or kernel_size
         self.upsampling = checked_choice("upsampling", upsampling, UPSAMPLING)
+        self.decoder_blocks, self.output_skips = decoder_blocks, output_skips
         self.batch_norm, self.dropout, self.negative_slope = batch_norm, dropout, negative_slope
         self.capacity, self.capacity_steps, self.free_bits = capacity, capacity_steps, free_bits
         self.kernel_initializer, self.l2 = kernel_initializer, l2
@@ -155,31 +165,63 @@ class VAE(Autoencoder):
 
     def _activate(self, x, stream: str):
         if self.batch_norm:
-            x = keras.layers.BatchNormalization(synchronized=True)(x)
+            x = self._normalization()(x)
         x = keras.layers.LeakyReLU(self.negative_slope)(x)
         return Dropout(self.dropout, self.seed, stream)(x) if self.dropout else x
+
+    def _normalization(self) -> keras.layers.Layer:
+        return BatchNormalization()
 
     def _build_encoder(self) -> VariationalEncoder:
         style = self._style(self.kernel_size)
         images = x = keras.Input((self.image_size, self.image_size, self.channels))
         for stage, (filters, strides) in enumerate(zip(self.filters, self.strides, strict=True)):
-            x = self._activate(style.conv(filters, strides=strides)(x), f"encoder_{stage}")
-        features = keras.Model(images, keras.layers.Flatten()(x), name="features")
-        return VariationalEncoder(features, self.latent_dim, style)
+            x = self._encoder_stage(x, style, filters, strides, f"encoder_{stage}")
+        return VariationalEncoder(self._features(images, keras.layers.Flatten()(x)), self.latent_dim, style)
+
+    def _encoder_stage(self, x, style, filters, strides, stream):
+        return self._activate(style.conv(filters, strides=strides)(x), stream)
+
+    def _features(self, images, x) -> keras.Model:
+        """What the heads of mean and log variance read, as a network."""
+        return keras.Model(images, x, name="features")
 
     def _build_decoder(self, code_maps: tuple[int, int, int]) -> keras.Model:
         style = self._style(self.decoder_kernel_size)
-        codes = keras.Input((self.latent_dim,))
+        inputs, codes = self._decoder_inputs()
         x = keras.layers.Reshape(code_maps)(style.dense(math.prod(code_maps))(codes))
+        picture = None
         for stage, (filters, strides) in enumerate(zip(self.decoder_filters, reversed(self.strides), strict=True)):
             x = self._decoder_stage(x, style, filters, strides, f"decoder_{stage}")
-        images = images_out(x, ConvolutionStyle(3, self.kernel_initializer, self.l2), self.channels)
-        return keras.Model(codes, images, name="decoder")
+            if self.output_skips:
+                picture = output_skip(picture, x, self._plain_style(1), self.channels)
+        return keras.Model(inputs, self._images_out(x, picture), name="decoder")
+
+    def _decoder_inputs(self):
+        """The decoder's inputs, and the codes [B, *] that its dense layer reads."""
+        codes = keras.Input((self.latent_dim,))
+        return codes, codes
 
     def _decoder_stage(self, x, style, filters, strides, stream):
+        x = self._upsampled(x, style, filters, strides, stream)
+        for _ in range(self.decoder_blocks):
+            x = residual_block(x, self._plain_style(3))
+        return x
+
+    def _upsampled(self, x, style, filters, strides, stream):
         if strides == 1:
             return self._activate(style.conv(filters)(x), stream)
         return upsampling_block(x, style, filters, self.upsampling, lambda maps: self._activate(maps, stream))
+
+    def _images_out(self, x, picture):
+        """The pictures, of the last stage's feature maps or of the output skips' sum."""
+        if picture is None:
+            return images_out(x, self._plain_style(3), self.channels)
+        return keras.layers.Activation("sigmoid", dtype="float32")(picture)
+
+    def _plain_style(self, kernel_size: int) -> ConvolutionStyle:
+        """Of convolutions that no batch normalisation follows."""
+        return ConvolutionStyle(kernel_size, self.kernel_initializer, self.l2)
 
     @property
     def encoder_mu_log_var(self) -> VariationalEncoder:
@@ -193,9 +235,13 @@ class VAE(Autoencoder):
     def call(self, batch, training=False):
         """Outputs `reconstruction`, `z`, `mean`, `log_var`; `z` is a sample in training and the mean otherwise."""
         mean, log_var = self.encoder(batch["image"], training=training)
+        outputs = self._codes(mean, log_var, training)
+        return outputs | {"reconstruction": self.decoder(outputs["z"], training=training)}
+
+    def _codes(self, mean, log_var, training) -> dict:
+        """All outputs but the pictures."""
         z = self.sample([mean, log_var, self._epsilon(mean)]) if training else mean
-        outputs = {"reconstruction": self.decoder(z, training=training), "z": z, "mean": mean, "log_var": log_var}
-        return outputs | self._kl_settings(training)
+        return {"z": z, "mean": mean, "log_var": log_var, **self._kl_settings(training)}
 
     def _epsilon(self, mean):
         return randomness.normal(tf.shape(mean)[0], (self.latent_dim,), seed=self.seed, stream="epsilon")

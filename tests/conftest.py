@@ -1,9 +1,12 @@
 """Before TensorFlow starts: two logical CPU devices, so that one replica can be held against two."""
 
+import types
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from facezoo.experiments import cli
 
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
@@ -32,3 +35,38 @@ def pictures():
     y, x = np.mgrid[0:32, 0:32] / 31.0
     waves = [np.sin(x * a + y * b + c) for a, b, c in numbers.uniform(0, 6, (24, 3))]
     return (np.stack(waves).reshape(8, 3, 32, 32).transpose(0, 2, 3, 1) * 0.4 + 0.5).astype(np.float32)
+
+
+@pytest.fixture
+def empty_folder(tmp_path, monkeypatch):
+    """The test starts in a folder of its own, where a run folder that should not be there would be seen."""
+    monkeypatch.setenv("FACEZOO_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path / "here"
+
+
+@pytest.fixture
+def command(capsys, empty_folder):
+    """Runs a command in this process: its exit code and what it printed."""
+
+    def run(*arguments):
+        capsys.readouterr()
+        code = cli.run([str(argument) for argument in arguments])
+        printed = capsys.readouterr()
+        return types.SimpleNamespace(code=code, out=printed.out, err=printed.err)
+
+    return run
+
+
+@pytest.fixture
+def train(command, tmp_path):
+    """Trains into a new run folder; returns the folder."""
+
+    def train_to(name, *arguments):
+        done = command("train", *arguments, f"--run_dir={tmp_path / name}")
+        assert done.code == 0, done.err
+        return tmp_path / name
+
+    return train_to

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from facezoo.losses import Objective
 from facezoo.models import MODELS
 from facezoo.models.learning_rate import Schedule
 
@@ -19,8 +20,31 @@ over_zoo = pytest.mark.parametrize("specimen", ZOO, ids=str)
 
 def compiled(specimen, optimizer=None):
     model = specimen.make()
-    model.compile(optimizer or keras.optimizers.Adam(Schedule(1e-3, 100)))
+    model.compile(optimizer or keras.optimizers.Adam(Schedule(1e-3, 100)), objective_of(specimen, model))
     return model
+
+
+def factors_of(specimen, model):
+    return model.default_factors if specimen.factors is None else specimen.factors
+
+
+def objective_of(specimen, model):
+    return Objective({**model.loss_terms(), **specimen.terms()}, factors_of(specimen, model))
+
+
+def give_outside_terms(specimen, loaded):
+    """A loaded model cannot train without its terms from outside, and goes on where it was with them."""
+    if not specimen.terms():
+        return
+    with pytest.raises(ValueError, match=f"needs the term '{next(iter(specimen.terms()))}'"):
+        take_steps(loaded, 1)
+    loaded.compile(loaded.optimizer, objective_of(specimen, loaded), loaded.clip_norm)
+
+
+def squared_error(model):
+    """Of the pictures that the model gives in training, inside of the masks that it reads."""
+    squared = tf.square(model(batch(), training=True)["reconstruction"] - batch()["image"])
+    return tf.reduce_mean(squared * batch()["mask"] if "mask" in model.batch_columns else squared)
 
 
 def take_steps(model, steps, data=None):
@@ -35,7 +59,7 @@ def assert_same(first, second, tolerance=0.0):
 
 
 def test_zoo_has_every_model():
-    assert {specimen.key for specimen in ZOO} == set(MODELS)
+    assert {specimen.key for specimen in ZOO} >= set(MODELS)
 
 
 @pytest.mark.parametrize("key", MODELS)
@@ -94,6 +118,7 @@ def test_saves_and_loads_in_safe_mode(specimen, tmp_path):
     np.testing.assert_array_equal(model.encode(batch()["image"]), loaded.encode(batch()["image"]))
     # What is trained on continues as if it had never been saved.
     assert take_steps(model, 2)[-1]["loss"] != 0
+    give_outside_terms(specimen, loaded)
     take_steps(loaded, 2)
     assert_same(model.variables, loaded.variables)
 
@@ -165,9 +190,9 @@ def test_one_replica_equals_two(specimen, two_devices):
 @over_zoo
 def test_learns_eight_pictures(specimen):
     model = compiled(specimen, keras.optimizers.Adam(5e-3))
-    logs = take_steps(model, 60)
-    model.reset_metrics()
-    assert take_steps(model, 1)[0]["reconstruction"] < 0.5 * logs[0]["reconstruction"]
+    before = squared_error(model)
+    take_steps(model, 60)
+    assert squared_error(model) < 0.5 * before
 
 
 @over_zoo
@@ -182,7 +207,7 @@ def test_fit_and_evaluate_of_keras_work(specimen):
 @over_zoo
 def test_every_term_is_reported(specimen):
     model = compiled(specimen)
-    assert set(take_steps(model, 1)[0]) == {"loss", *type(model).default_factors}
+    assert set(take_steps(model, 1)[0]) == {"loss", *factors_of(specimen, model)}
 
 
 @pytest.mark.parametrize("key", MODELS)
@@ -193,16 +218,23 @@ def test_gray_and_colour(key, channels):
     assert model.decode(model.encode(images)).shape == images.shape
 
 
-@pytest.mark.parametrize("key", MODELS)
+BAD_ARGUMENTS = [
+    ({"image_size": 7}, "image_size=7 must be a multiple of"),
+    ({"channels": 2}, "channels=2 must be 1"),
+    ({"latent_dim": 0}, "latent_dim=0"),
+    ({"filters": ()}, "filters="),
+    ({"upsampling": "magic"}, "upsampling='magic' must be one of"),
+    ({"l2": -1.0}, "l2=-1.0 must be a number of at least 0"),
+]
+
+
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("key", "arguments", "message"),
     [
-        ({"image_size": 7}, "image_size=7 must be a multiple of"),
-        ({"channels": 2}, "channels=2 must be 1"),
-        ({"latent_dim": 0}, "latent_dim=0"),
-        ({"filters": ()}, "filters="),
-        ({"upsampling": "magic"}, "upsampling='magic' must be one of"),
-        ({"l2": -1.0}, "l2=-1.0 must be a number of at least 0"),
+        (key, arguments, message)
+        for key in MODELS
+        for arguments, message in BAD_ARGUMENTS
+        if arguments.keys() <= inspect.signature(MODELS[key]).parameters.keys()
     ],
 )
 def test_bad_arguments_are_named(key, arguments, message):

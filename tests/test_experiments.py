@@ -11,7 +11,6 @@ import struct
 import subprocess
 import sys
 import time
-import types
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -31,6 +30,8 @@ from facezoo.latents.interpolation import PATHS
 from facezoo.models import MODELS, VAE, Schedule
 from PIL import Image
 from skimage.metrics import structural_similarity
+
+pytestmark = pytest.mark.usefixtures("empty_folder")
 
 SCRIPT = Path(sys.executable).with_name("facezoo")
 SOFTWARE = f"facezoo {facezoo.__version__}"
@@ -55,41 +56,6 @@ CAE_FLAGS = (
     "--validation_steps=1",
     "--epochs=1",
 )
-
-
-@pytest.fixture(autouse=True)
-def empty_folder(tmp_path, monkeypatch):
-    """Each test starts in a folder of its own, where a run folder that should not be there would be seen."""
-    monkeypatch.setenv("FACEZOO_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    return tmp_path / "here"
-
-
-@pytest.fixture
-def command(capsys):
-    """Runs a command in this process: its exit code and what it printed."""
-
-    def run(*arguments):
-        capsys.readouterr()
-        code = cli.run([str(argument) for argument in arguments])
-        printed = capsys.readouterr()
-        return types.SimpleNamespace(code=code, out=printed.out, err=printed.err)
-
-    return run
-
-
-@pytest.fixture
-def train(command, tmp_path):
-    """Trains into a new run folder; returns the folder."""
-
-    def train_to(name, *arguments):
-        done = command("train", *arguments, f"--run_dir={tmp_path / name}")
-        assert done.code == 0, done.err
-        return tmp_path / name
-
-    return train_to
 
 
 @pytest.fixture(scope="module")

@@ -383,6 +383,16 @@ def test_sub_folders_are_people(tmp_path):
         assert "attributes" not in example
 
 
+def test_people_are_called_as_their_sub_folders(tmp_path):
+    names = [f"{person}/{name}" for person in ("Zoe B", "anna", "Max") for name in numbered(20)]
+    root = draw(tmp_path / "photographs", *names)
+    source = folder("train", data_dir=root, image_size=2, subfolders="identity")
+    assert source.identity_names == ("Max", "Zoe B", "anna")
+    called = [source.identity_names[number] for number in source.load(np.arange(len(source)))["identity"]]
+    assert called == [name.split("/")[0] for name in source.names]
+    assert folder("train", data_dir=root, image_size=2).identity_names == ()
+
+
 def test_a_picture_of_nobody_is_refused(tmp_path):
     root = draw(tmp_path / "photographs", "anna/1.png", "max/2.png", "3.png")
     with pytest.raises(DatasetError, match=r"1 of 3 pictures .*3\.png"):

@@ -19,9 +19,10 @@ from facezoo.datasets.procedural import (
     face_attributes,
     face_landmarks,
     procedural_faces,
+    procedural_people,
     sample_factors,
 )
-from facezoo.datasets.source import DatasetError
+from facezoo.datasets.source import DatasetError, Source, with_attributes
 
 # An open face under a hair style that shows every hair factor; what differs is given by name.
 PLAIN = {
@@ -79,6 +80,13 @@ def test_the_seed_changes_the_people():
     indices = np.arange(10)
     np.testing.assert_array_equal(sample_factors(indices, seed=3), sample_factors(indices, seed=3))
     assert (np.abs(sample_factors(indices, seed=3) - sample_factors(indices, seed=4)).max(axis=0) > 0).mean() > 0.9
+
+
+def test_the_people_stay_who_they_are_from_version_to_version():
+    face = dict(zip(FACTOR_NAMES, sample_factors(np.array([12345]), seed=7)[0], strict=True))
+    known = {"face_width": 0.14180653, "age": 74.867615, "hair_style": 6.0, "eye_colour": 0.34374046}
+    known |= {"smile": 0.58291316, "yaw": 9.320013, "light_x": 0.42327401, "background_hue": 0.69844329}
+    np.testing.assert_allclose([face[name] for name in known], list(known.values()), rtol=1e-6)
 
 
 def test_sampled_factors_fill_their_ranges_and_keep_within():
@@ -270,6 +278,142 @@ def test_a_bad_argument_is_named_in_one_line(arguments, words):
     message = str(error.value)
     assert "\n" not in message
     assert all(word in message for word in words), message
+
+
+# A few people.
+
+OF_PERSON = np.array([procedural.FACTORS[name].of_person for name in FACTOR_NAMES])
+
+
+def factors_of(split: str, count: int, **options) -> np.ndarray:
+    """Factors [count, people, F] of the first pictures of everyone."""
+    source = procedural_people(split, image_size=32, **options)
+    people = len(source.identity_names)
+    # The pictures themselves take most of the time, and their factors do not need them.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(procedural, "draw_faces", lambda factors, size: np.zeros((len(factors), size, size, 3), np.uint8))
+        return source.load(np.arange(count * people))["factors"].reshape(count, people, -1)
+
+
+@pytest.mark.parametrize(
+    ("split", "first", "count"), [("train", 0, 4000), ("validation", 4000, 500), ("test", 4500, 500)]
+)
+@pytest.mark.parametrize("people", [2, 3])
+def test_everyone_has_as_many_pictures_in_turn(split, first, count, people):
+    source = procedural_people(split, image_size=32, people=people)
+    assert len(source) == count * people
+    assert source.identity_names == tuple(f"person_{number}" for number in range(people))
+    assert source.names[people + 1] == f"person_1/{first + 1}"
+    examples = source.load(np.array([0, 1, people, len(source) - 1]))
+    assert examples["identity"].dtype == np.int32
+    np.testing.assert_array_equal(examples["identity"], [0, 1, 0, people - 1])
+
+
+def test_people_keep_their_faces_in_all_splits_and_no_picture_comes_twice():
+    factors = np.concatenate([factors_of(split, 500, people=3) for split in ("train", "validation", "test")])
+    assert (np.ptp(factors[..., OF_PERSON], axis=0) == 0.0).all()
+    assert (np.ptp(factors[..., ~OF_PERSON], axis=0) > 0.0).all()
+    assert len(np.unique(factors[..., ~OF_PERSON].reshape(-1, (~OF_PERSON).sum()), axis=0)) == 1500 * 3
+
+
+def test_a_picture_says_nothing_about_the_person():
+    factors = factors_of("train", 4000)[..., ~OF_PERSON].astype(float)
+    means, deviations = factors.mean(axis=0), factors.std(axis=0)
+    error = np.sqrt((deviations**2).sum(axis=0) / 4000)
+    assert (np.abs(means[0] - means[1]) < 3.5 * error).all()
+    first, second = ((factors[:, person] - means[person]) / deviations[person] for person in (0, 1))
+    assert np.abs(first.T @ second / 4000).max() < 0.07
+
+
+def test_the_people_are_none_of_the_other_data_set():
+    others = sample_factors(np.arange(24_000))
+    people = factors_of("train", 200, people=20).reshape(-1, len(FACTOR_NAMES))
+    for part in (OF_PERSON, ~OF_PERSON):
+        rows = {row.tobytes() for row in others[:, part]}
+        assert not rows & {row.tobytes() for row in people[:, part]}
+    assert len(np.unique(people[:, OF_PERSON], axis=0)) == 20
+
+
+def test_more_people_change_nothing_about_the_first():
+    np.testing.assert_array_equal(factors_of("validation", 9, people=7)[:, :3], factors_of("validation", 9, people=3))
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2, 17])
+def test_the_first_two_look_different_in_every_world(seed):
+    attributes = face_attributes(factors_of("test", 1, seed=seed)[0])
+    first, second = (dict(zip(ATTRIBUTE_NAMES, row, strict=True)) for row in attributes)
+    assert first["long_hair"] and first["young"] and not first["mustache"]
+    assert second["beard"] and second["mustache"] and not second["long_hair"] and not second["blond_hair"]
+
+
+def test_people_are_drawn_as_the_other_faces_are():
+    source = procedural_people("test", image_size=40, channels=1)
+    examples = source.load(np.arange(4))
+    colour = draw_faces(examples["factors"], 40)
+    np.testing.assert_array_equal(examples["image"], procedural._gray(colour))
+    np.testing.assert_array_equal(examples["landmarks"], face_landmarks(examples["factors"]))
+    np.testing.assert_array_equal(examples["attributes"], face_attributes(examples["factors"]))
+    assert (source.name, source.image_shape) == ("procedural_people/test", (40, 40, 1))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"people": 1}, ["people 2 to 100, not 1"]),
+        ({"people": 101}, ["people 2 to 100, not 101"]),
+        ({"image_size": 16}, ["procedural_people", "image_size 32 to 256, not 16"]),
+    ],
+)
+def test_a_bad_number_of_people_or_pixels_is_named(options, words):
+    with pytest.raises(DatasetError) as error:
+        procedural_people("train", **options)
+    assert all(word in str(error.value) for word in words) and "\n" not in str(error.value)
+
+
+# What a source says about its columns.
+
+
+@pytest.mark.parametrize("function", [procedural_faces, procedural_people])
+def test_the_ranges_of_the_factors_are_told(function):
+    source = function("test", image_size=32)
+    ranges = dict(zip(source.factor_names, source.factor_ranges, strict=True))
+    assert ranges["age"] == (18.0, 80.0, 0)
+    assert ranges["glasses"] == (0.0, 4.0, 5)
+    assert {name for name, (_, _, choices) in ranges.items() if choices} == set(DISCRETE_FACTORS)
+
+
+def test_chosen_attributes_come_alone_and_in_the_order_asked_for():
+    source = procedural_faces("test", image_size=32)
+    chosen = with_attributes(source, ["young", "smiling"])
+    assert chosen.attribute_names == ("young", "smiling")
+    positions = np.arange(40)
+    attributes = source.load(positions)["attributes"]
+    columns = [ATTRIBUTE_NAMES.index("young"), ATTRIBUTE_NAMES.index("smiling")]
+    np.testing.assert_array_equal(chosen.load(positions)["attributes"], attributes[:, columns])
+    assert source.attribute_names == ATTRIBUTE_NAMES and chosen.name == source.name
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (
+            ["young", "smilling"],
+            "no attribute 'smilling' in procedural_faces/test; did you mean 'smiling'.* there are smi",
+        ),
+        (["zzz"], "no attribute 'zzz' in procedural_faces/test; there are smiling, "),
+        (["young", "young"], "'young' .* twice"),
+        ([], "name some of smiling, "),
+    ],
+)
+def test_an_unknown_attribute_is_named_with_what_there_is(names, message):
+    with pytest.raises(DatasetError, match=message):
+        with_attributes(procedural_faces("test", image_size=32), names)
+
+
+def test_a_source_without_attributes_has_none_to_choose():
+    source = Source("plain/train", ["0"], lambda positions: {}, (4, 4, 3))
+    with pytest.raises(DatasetError, match="plain/train has no attributes"):
+        with_attributes(source, ["smiling"])
 
 
 def detect(count: int) -> tuple[float, float]:

@@ -1,12 +1,16 @@
 """Every architecture once, small: what the conformance tests run over."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+import keras
 import numpy as np
-from facezoo.models import VAE, Autoencoder, ConvolutionalAutoencoder
+from facezoo.losses import PerceptualLoss
+from facezoo.losses.objective import Term
+from facezoo.models import DFCVAE, VAE, Autoencoder, ConditionalVAE, ConvolutionalAutoencoder, FaceMapping
 
 SIZE = 16
+LANDMARKS = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,23 +21,56 @@ class Specimen:
       key: in MODELS.
       make: a new tiny model.
       code_shape: of one picture's code.
+      form: which one of this key.
+      terms: new loss terms that the model needs from outside.
+      factors: of the loss terms; None is the model's own.
     """
 
     key: str
     make: Callable[[], Autoencoder]
     code_shape: tuple[int, ...]
     form: str = "default"
+    terms: Callable[[], Mapping[str, Term]] = dict
+    factors: Mapping[str, float] | None = None
 
     def __str__(self):
         return f"{self.key}-{self.form}"
 
 
 def batch(count: int = 8, channels: int = 3, size: int = SIZE) -> dict[str, np.ndarray]:
-    """Smooth pictures that differ."""
+    """Smooth pictures that differ, and whatever any model reads besides them."""
+    numbers = np.random.default_rng(0)
+    images = _waves(numbers.uniform(0, 4, (count, channels, 3)), size)
+    return {
+        "image": images,
+        "warped": np.roll(images, 1, axis=2),
+        "mask": np.round(_waves(numbers.uniform(0, 4, (count, 1, 3)), size)),
+        "attributes": numbers.integers(0, 2, (count, 2)).astype(np.float32),
+        "landmarks": numbers.uniform(0.1, 0.9, (count, LANDMARKS, 2)).astype(np.float32),
+        "identity": np.arange(count, dtype=np.int32) % 2,
+    }
+
+
+def _waves(phases, size: int) -> np.ndarray:
+    """One wave for each row of (along x, along y, offset): [B, C, 3] -> float32 [B, H, W, C] in [0.1, 0.9]."""
     y, x = np.mgrid[0:size, 0:size] / (size - 1.0)
-    phases = np.random.default_rng(0).uniform(0, 4, (count, channels, 3))
     waves = np.sin(phases[..., 0, None, None] * x + phases[..., 1, None, None] * y + phases[..., 2, None, None])
-    return {"image": (0.5 + 0.4 * waves).transpose(0, 2, 3, 1).astype(np.float32)}
+    return (0.5 + 0.4 * waves).transpose(0, 2, 3, 1).astype(np.float32)
+
+
+def perceptual() -> dict[str, Term]:
+    """What a model needs that is judged by a frozen network: one that is small and always the same."""
+    images = keras.Input((SIZE, SIZE, 3))
+    first = _frozen_convolution(8, images)
+    network = keras.Model(images, [first, _frozen_convolution(16, first)])
+    return {"perceptual": PerceptualLoss(network, [1.0, 0.5])}
+
+
+def _frozen_convolution(filters: int, x):
+    start = keras.initializers.GlorotUniform(seed=filters)
+    layer = keras.layers.Conv2D(filters, 3, activation="leaky_relu", kernel_initializer=start, dtype="float32")
+    layer.trainable = False
+    return layer(x)
 
 
 ZOO = [
@@ -75,5 +112,37 @@ ZOO = [
         ),
         (4,),
         "subpixel, free bits",
+    ),
+    Specimen(
+        "vae",
+        lambda: VAE(image_size=SIZE, latent_dim=4, filters=(8, 8), strides=(1, 2), decoder_blocks=1, output_skips=True),
+        (4,),
+        "residual blocks, output skips",
+    ),
+    Specimen(
+        "dfc_vae",
+        lambda: DFCVAE(image_size=SIZE, latent_dim=4, filters=(8, 8), blocks=1),
+        (4,),
+        "residual",
+        terms=perceptual,
+        factors={"perceptual": 20.0, "kl": 0.1},
+    ),
+    Specimen(
+        "dfc_vae",
+        lambda: DFCVAE(form="plain", image_size=SIZE, latent_dim=4, filters=(8, 8), l2=1e-4),
+        (4,),
+        "plain, L2",
+        terms=perceptual,
+        factors={"perceptual": 20.0, "kl": 0.1},
+    ),
+    Specimen("conditional_vae", lambda: ConditionalVAE(image_size=SIZE, latent_dim=4, filters=(8, 8)), (4,)),
+    Specimen("face_mapping", lambda: FaceMapping(image_size=SIZE, filters=(8, 8), inter_dim=6), (6,), "df"),
+    Specimen(
+        "face_mapping",
+        lambda: FaceMapping(
+            structure="liae", image_size=SIZE, filters=(8, 8), inter_dim=6, mask_head=True, l2=1e-4, seed=1
+        ),
+        (12,),
+        "liae, mask head, L2",
     ),
 ]

@@ -215,8 +215,22 @@ def sample_factors(indices: np.ndarray, seed: int = 0) -> np.ndarray:
       float32 [n, F] in the order of FACTOR_NAMES, within FACTOR_RANGES.
     """
     indices = np.asarray(indices, np.int64).reshape(-1)
-    person = _Draws(2 * seed, identity_of(indices))
-    picture = _Draws(2 * seed + 1, indices)
+    return sample_pictures(identity_of(indices), indices, seed)
+
+
+def sample_pictures(people: np.ndarray, pictures: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Draws the factors of pictures of given people.
+
+    Args:
+      people: [n] non-negative numbers, on which alone, with the seed, the factors of a person depend.
+      pictures: [n] non-negative numbers, on which alone, with the seed, all other factors depend.
+      seed: which world of people.
+
+    Returns:
+      float32 [n, F] in the order of FACTOR_NAMES, within FACTOR_RANGES.
+    """
+    person = _Draws(2 * seed, people)
+    picture = _Draws(2 * seed + 1, pictures)
     values = _sample_person(person) | _sample_expression(picture) | _sample_scene(picture)
     return np.stack([values[name] for name in FACTOR_NAMES], axis=1).astype(np.float32)
 

@@ -1,0 +1,199 @@
+"""The parts of a training, each made from its flags: strategy, model, optimizers, objective."""
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+from absl import flags
+
+from ..datasets.source import Source
+from ..losses import MissingTerm, Objective
+from ..models import FACE_NETWORKS, MODELS, AdversarialAutoencoder, Autoencoder, Discriminator, TrainableModel
+from ..models.learning_rate import Schedule
+from ..models.pretrained import load_pretrained, pretrained_names
+from . import runs
+from .errors import UsageError
+from .outside_terms import OUTSIDE_TERMS, make_outside_terms
+from .train import FACTOR_FLAGS, OWN_FLAGS
+
+# What a model may have otherwise than the one it takes its weights from: none of it changes what weights mean.
+FREE_ARGUMENTS = ("seed", "name", "dropout", "l2", "capacity", "capacity_steps", "free_bits", "kernel_initializer")
+# What a model wants to know of the data, and how a user gives it.
+DATA_HINTS = {
+    "attribute_names": "attributes: give --labels, or sub-folders with --subfolders=attribute",
+    "identity_names": "people with names: give a folder for each person and --subfolders=identity",
+    "landmark_names": "landmarks: choose --dataset=procedural_faces",
+    "factor_names": "true factors: choose --dataset=procedural_faces",
+}
+
+
+def make_strategy(name: str, devices: int | None) -> tf.distribute.Strategy:
+    """TensorFlow's strategy by its flag.
+
+    Without a GPU, several devices are logical ones that share the CPU: slower than one, for trying and testing.
+
+    Raises:
+      UsageError: more devices than there are, or devices for one_device.
+    """
+    if name == "one_device":
+        if devices not in (None, 1):
+            raise UsageError(f"--devices={devices} needs --strategy=mirrored")
+        return tf.distribute.get_strategy()
+    kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+    if kind == "CPU" and devices:
+        _split_cpu(devices)
+    found = [device.name for device in tf.config.list_logical_devices(kind)]
+    if devices and devices > len(found):
+        raise UsageError(f"--devices={devices}, but there are {len(found)} {kind}s")
+    return tf.distribute.MirroredStrategy(found[:devices])
+
+
+def _split_cpu(devices: int) -> None:
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    try:
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
+    except RuntimeError:  # TensorFlow is running already: the devices are what they are
+        return
+
+
+def make_model(name: str, arguments: dict[str, Any], source: Source) -> TrainableModel:
+    """A network of the zoo by its key, with its constructor's arguments.
+
+    Args:
+      name: in MODELS or FACE_NETWORKS.
+      arguments: what the flags say; the rest follows from the data, or is the network's own default.
+      source: the training split.
+
+    Raises:
+      UsageError: no such model, an argument that it does not have, a value that it refuses, or data that do not tell
+        what it must know.
+    """
+    networks = MODELS | FACE_NETWORKS
+    if name not in networks:
+        raise UsageError(f"--model={name} must be one of {', '.join(networks)}")
+    known = [parameter for parameter in inspect.signature(networks[name]).parameters if parameter != "name"]
+    for argument in arguments:
+        if argument not in known:
+            flag = f"--{argument}" if argument in OWN_FLAGS else f"--set={argument}"
+            raise UsageError(f"{flag}: --model={name} has no argument {argument!r}; it has {', '.join(known)}")
+    try:
+        return networks[name](**_data_arguments(networks[name], source) | arguments)
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"--model={name}: {str(error).splitlines()[0]}") from error
+
+
+def _data_arguments(network: type[TrainableModel], source: Source) -> dict[str, Any]:
+    for field in network.data_arguments.values():
+        if not getattr(source, field):
+            hint = DATA_HINTS.get(field, field)
+            raise UsageError(f"--model needs a data set with {hint} ({source.name} has none)")
+    return {argument: getattr(source, field) for argument, field in network.data_arguments.items()}
+
+
+def with_discriminator(model: TrainableModel, settings: flags.FlagValues) -> TrainableModel:
+    """The model as it is, or, where an adversarial factor is above 0, held together with a discriminator."""
+    if not (settings.adversarial_factor or settings.feature_matching_factor) or not isinstance(model, Autoencoder):
+        return model
+    try:
+        discriminator = Discriminator(
+            kind=settings.discriminator,
+            image_size=model.image_size,
+            channels=model.channels,
+            filters=tuple(int(number) for number in settings.discriminator_filters),
+        )
+        return AdversarialAutoencoder(
+            autoencoder=model,
+            discriminator=discriminator,
+            loss=settings.adversarial_loss,
+            balance=settings.balance,
+            start_step=settings.adversarial_start,
+            r1_factor=settings.r1_factor,
+        )
+    except ValueError as error:
+        raise UsageError(f"--adversarial_factor: {str(error).splitlines()[0]}") from error
+
+
+def compile_model(model: TrainableModel, settings: flags.FlagValues, source: Source, total_steps: int) -> None:
+    """Compiles with the objective and the optimizers that the flags ask for.
+
+    Raises:
+      UsageError: flags that do not go together, or a term that cannot be had.
+    """
+    objective = make_objective(model, settings, source)
+    options: dict[str, Any] = {}
+    if isinstance(model, AdversarialAutoencoder):
+        rate = settings.discriminator_learning_rate or settings.learning_rate
+        options["discriminator_optimizer"] = make_optimizer(settings, total_steps, rate)
+    optimizer = make_optimizer(settings, total_steps, settings.learning_rate)
+    model.compile(optimizer, objective, settings.clip_norm, **options)
+
+
+def make_optimizer(settings: flags.FlagValues, total_steps: int, learning_rate: float) -> keras.Optimizer:
+    """The optimizer with its learning-rate schedule."""
+    try:
+        schedule = Schedule(
+            learning_rate,
+            total_steps,
+            settings.schedule,
+            settings.warmup_steps,
+            settings.final_fraction,
+        )
+    except ValueError as error:
+        raise UsageError(f"--warmup_steps={settings.warmup_steps}: {error}") from error
+    if settings.optimizer == "sgd":
+        return keras.optimizers.SGD(schedule, momentum=settings.momentum)
+    if settings.optimizer == "adamw":
+        return keras.optimizers.AdamW(schedule, weight_decay=settings.weight_decay)
+    return keras.optimizers.Adam(schedule, beta_1=settings.beta_1)
+
+
+def make_objective(model: TrainableModel, settings: flags.FlagValues, source: Source) -> Objective:
+    """The model's own factors with those that the flags give.
+
+    Raises:
+      UsageError: a factor of a term that the model does not have or that cannot be had, or no term left.
+    """
+    terms = model.loss_terms()
+    known = {*terms, *(OUTSIDE_TERMS if isinstance(model, Autoencoder) else ())}
+    factors: dict[str, Any] = dict(model.default_factors)
+    for flag, term in FACTOR_FLAGS.items():
+        if not settings[flag].value and settings[flag].value != 0:
+            continue
+        if term not in known:
+            raise UsageError(f"--{flag}: --model={settings.model} has no term {term!r}, only {', '.join(terms)}")
+        factors[term] = settings[flag].value
+    try:
+        wanted = [term for term in OUTSIDE_TERMS if factors.get(term)]
+        placeholders = {term: MissingTerm(term) for term in OUTSIDE_TERMS}  # of a factor 0
+        return Objective(placeholders | terms | make_outside_terms(wanted, settings, source), factors)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def copy_weights(start: str, model: TrainableModel) -> None:
+    """Starts `model` from the weights of a run, a model file or a pretrained model.
+
+    An autoencoder that was trained with a discriminator gives its own weights only.
+
+    Raises:
+      UsageError: no such run or file, or a model of another kind or size.
+    """
+    loaded = _loaded(start)
+    if type(loaded) is not type(model):
+        raise UsageError(f"--init_from={start} holds a {type(loaded).__name__}, not a {type(model).__name__}")
+    there, here = loaded.get_config(), model.get_config()
+    names = [name for name in here if there[name] != here[name] and name not in FREE_ARGUMENTS]
+    if names:
+        differing = "; ".join(f"{name} is {there[name]!r}, not {here[name]!r}" for name in names)
+        raise UsageError(f"--init_from={start} is another model: {differing}")
+    model.set_weights(loaded.get_weights())
+
+
+def _loaded(start: str) -> TrainableModel:
+    path = Path(start)
+    if not path.exists() and start in pretrained_names():
+        return load_pretrained(start)
+    loaded = runs.load_model(path / runs.MODEL_FILE if path.is_dir() else path, TrainableModel)
+    return getattr(loaded, "autoencoder", loaded)

@@ -1,0 +1,50 @@
+"""Round a trained run's weights to float16, measure them again, and write them with a card, to share or to ship."""
+
+from pathlib import Path
+
+from absl import flags
+
+from .. import __version__
+from ..datasets.source import SPLITS
+from . import options, runs
+from .backend import load_tensorflow
+from .data import for_model, open_source
+from .errors import UsageError
+
+BATCH_SIZE = 64
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    options.define_run_dir(values)
+    options.define_required(values, "name", "What the files are called.")
+    options.define_path(values, "out", "Folder for NAME.npz and NAME.json.", default=".")
+    flags.DEFINE_string("of_recipe", None, "The recipe that the run followed, for the card.", flag_values=values)
+    flags.DEFINE_enum("split", "test", SPLITS, "Split to measure.", flag_values=values)
+
+
+def run(values: flags.FlagValues) -> None:
+    opened, out = runs.open_run(values.run_dir, values.checkpoint), Path(values.out)
+    for path in (out / f"{values.name}.npz", out / f"{values.name}.json"):
+        if path.exists():
+            raise UsageError(f"--name={values.name}: {path} exists: choose another name or folder")
+    source = open_source(opened.settings, values.split, opened.image_shape[0], opened.image_shape[2])
+    tf = load_tensorflow()
+    from ..models import TrainableModel
+    from ..models.pretrained import round_weights, save_pretrained
+    from .measuring import Measurer
+
+    trained = opened.model(TrainableModel)
+    model = getattr(trained, "autoencoder", trained)
+    round_weights(model)
+    measurement = Measurer(model, tf.distribute.get_strategy())(for_model(source, model, opened.settings), BATCH_SIZE)
+    card = {
+        "name": values.name,
+        "recipe": values.of_recipe,
+        "data": f"{opened.settings.dataset}, measured on its {values.split} split of {measurement.count}",
+        "seed": opened.settings.seed,
+        "facezoo": __version__,
+        "flags": runs.settings_text(opened.settings).splitlines(),
+        "metrics": measurement.values,
+    }
+    save_pretrained(model, values.name, card, out)
+    print(f"{out / values.name}.npz\n{out / values.name}.json")

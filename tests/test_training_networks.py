@@ -1,0 +1,218 @@
+"""`facezoo train` for every network, loss and data that needs more than a picture, and what bad input gets."""
+
+import csv
+import json
+
+import facezoo
+import numpy as np
+import pytest
+from facezoo.models import FaceFeatures, load_pretrained
+from PIL import Image
+
+pytestmark = pytest.mark.usefixtures("empty_folder")
+
+SMALL = (
+    "--image_size=32",
+    "--batch_size=8",
+    "--steps_per_epoch=2",
+    "--validation_steps=1",
+    "--epochs=1",
+)
+VAE_FLAGS = (*SMALL, "--model=vae", "--set=filters=8,8", "--latent_dim=4")
+FACE_FLAGS = (*SMALL, "--model=face_features", "--set=filters=8,8", "--set=embedding_dim=8")
+FACE = ("--perceptual_network=face", "--perceptual_factor=10")
+
+
+def last_row(folder):
+    with (folder / "metrics.csv").open(newline="") as file:
+        return {name: float(value) for name, value in list(csv.DictReader(file))[-1].items()}
+
+
+def assert_refused(done, *parts):
+    assert done.code == 2, done.err
+    assert len(done.err.strip().splitlines()) <= 6
+    for part in parts:
+        assert part in done.err
+
+
+@pytest.fixture
+def people(tmp_path):
+    """Twenty noisy pictures of each of two people, in a sub-folder each."""
+    numbers = np.random.default_rng(0)
+    for name in ("ann", "bob"):
+        (tmp_path / "people" / name).mkdir(parents=True)
+        for number in range(40):
+            pixels = numbers.integers(0, 255, (32, 32, 3)).astype(np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "people" / name / f"{number}.png")
+    return tmp_path / "people"
+
+
+# The face network, and how it ships.
+
+
+def test_the_face_network_trains_and_is_measured_by_head(train, command):
+    folder = train("face", *FACE_FLAGS)
+    row = last_row(folder)
+    heads = {"identity_rank_1", "attribute_accuracy", "landmark_error", "factor_correlation", "choice_accuracy"}
+    assert heads <= {name.removeprefix("val_") for name in row}
+    assert command("evaluate", f"--run_dir={folder}", "--count=16").code == 0
+    assert heads <= set(json.loads((folder / "metrics.json").read_text()))
+    assert_refused(command("morph", f"--run_dir={folder}", "--start=test:0", "--end=test:1"), "FaceFeatures")
+
+
+def test_the_face_network_refuses_what_only_autoencoders_have(command, tmp_path):
+    for flag in ("--perceptual_factor=1", "--adversarial_factor=1", "--kl_factor=1"):
+        done = command("train", *FACE_FLAGS, flag, f"--run_dir={tmp_path / 'run'}")
+        assert_refused(done, flag.split("=")[0], "face_features has no term")
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_face_network_wants_true_factors(command, people, tmp_path):
+    done = command("train", *FACE_FLAGS, "--dataset=folder", f"--data_dir={people}", f"--run_dir={tmp_path / 'run'}")
+    assert_refused(done, "landmarks: choose --dataset=procedural_faces")
+
+
+def test_a_run_is_published_and_read_again(train, command, tmp_path):
+    folder = train("face", *FACE_FLAGS)
+    asked = ("publish", f"--run_dir={folder}", "--name=tiny", f"--out={tmp_path / 'weights'}", "--of_recipe=none")
+    assert command(*asked).code == 0
+    network = load_pretrained("tiny", tmp_path / "weights")
+    assert isinstance(network, FaceFeatures)
+    card = json.loads((tmp_path / "weights" / "tiny.json").read_text())
+    assert card["metrics"]["landmark_error"] > 0
+    assert card["recipe"] == "none"
+    assert "--model=face_features" in card["flags"]
+    assert_refused(command(*asked), "exists")
+
+
+# Frozen networks.
+
+
+def test_perceptual_and_landmark_terms_train_and_are_reported_unweighted(train):
+    terms = ("--landmark_factor=5", "--landmark_consistency_factor=0.5")
+    row = last_row(train("run", *VAE_FLAGS, *FACE, *terms))
+    expected = sum(
+        factor * row[name]
+        for name, factor in (
+            ("reconstruction", 1000),
+            ("kl", 1),
+            ("perceptual", 10),
+            ("landmark", 5),
+            ("landmark_consistency", 0.5),
+        )
+    )
+    np.testing.assert_allclose(row["loss"], expected, rtol=1e-4)
+
+
+def test_a_run_with_a_frozen_network_is_measured_and_loaded_without_it(train, command):
+    folder = train("run", *VAE_FLAGS, *FACE)
+    done = command("evaluate", f"--run_dir={folder}", "--count=16")
+    assert done.code == 0, done.err
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert {"psnr", "kl", "reconstruction"} <= set(metrics)
+    assert not {"perceptual", "loss"} & set(metrics)  # the term is missing, so the sum is too
+    assert facezoo.load(folder).decode(np.zeros((1, 4), np.float32)).shape == (1, 32, 32, 3)
+
+
+def test_weights_that_are_not_there_are_named(command, tmp_path):
+    done = command("train", *VAE_FLAGS, "--perceptual_factor=1", f"--perceptual_weights={tmp_path / 'none.h5'}")
+    assert_refused(done, "--perceptual_weights", "none.h5")
+
+
+def test_foreign_weights_are_refused(command, tmp_path):
+    (tmp_path / "foreign.weights.h5").write_bytes(b"not weights at all")
+    weights = f"--perceptual_weights={tmp_path / 'foreign.weights.h5'}"
+    assert_refused(command("train", *VAE_FLAGS, "--perceptual_factor=1", weights), "foreign.weights.h5")
+
+
+def test_unknown_layers_are_refused(command):
+    done = command("train", *VAE_FLAGS, *FACE, "--perceptual_layers=stage_9")
+    assert_refused(done, "--perceptual_layers=stage_9", "stage_1_conv_1")
+
+
+def test_landmarks_must_be_known(command, people):
+    where = ("--dataset=folder", f"--data_dir={people}")
+    assert_refused(command("train", *VAE_FLAGS, *where, "--landmark_factor=1"), "--landmark_factor", "no landmarks")
+    done = command("train", *VAE_FLAGS, "--landmark_factor=1", "--landmark_parts=ear")
+    assert_refused(done, "--landmark_parts=ear", "no landmark")
+
+
+# Adversarial training.
+
+
+ADVERSARIAL = ("--adversarial_factor=1", "--discriminator_filters=4,8")
+
+
+@pytest.mark.parametrize("model", [("--model=cae", "--set=filters=4,4"), VAE_FLAGS[len(SMALL) :]])
+def test_any_autoencoder_trains_adversarially(train, command, model):
+    folder = train("run", *SMALL, *model, *ADVERSARIAL, "--feature_matching_factor=1", "--clip_norm=1")
+    row = last_row(folder)
+    assert {"adversarial", "feature_matching", "discriminator", "discriminator_accuracy"} <= set(row)
+    assert command("evaluate", f"--run_dir={folder}", "--count=16").code == 0
+    assert command("morph", f"--run_dir={folder}", "--start=test:0", "--end=test:1", "--steps=3").code == 0
+
+
+def test_adversarial_training_goes_on_from_a_plain_run_and_back(train):
+    plain = train("plain", *VAE_FLAGS)
+    both = train("both", *VAE_FLAGS, *ADVERSARIAL, f"--init_from={plain}")
+    assert (train("again", *VAE_FLAGS, f"--init_from={both}") / "model.keras").exists()
+
+
+def test_rules_that_do_not_go_together_are_named(command):
+    done = command("train", *VAE_FLAGS, *ADVERSARIAL, "--adversarial_loss=hinge", "--balance=skip")
+    assert_refused(done, "hinge", "skip")
+    assert_refused(command("train", *VAE_FLAGS, "--adversarial_factor=1", "--discriminator_filters=4,x"), "x")
+
+
+# Conditions.
+
+
+CONDITIONAL = (*SMALL, "--model=conditional_vae", "--set=filters=8,8", "--latent_dim=4")
+
+
+def test_a_conditional_model_keeps_the_attributes_asked_for(train, command):
+    folder = train("run", *CONDITIONAL, "--attributes=eyeglasses,smiling")
+    assert facezoo.load(folder).attributes == ("eyeglasses", "smiling")
+    assert command("evaluate", f"--run_dir={folder}", "--count=16").code == 0
+
+
+def test_attributes_must_be_known(command, people):
+    done = command("train", *CONDITIONAL, "--attributes=smilling")
+    assert_refused(done, "smilling", "did you mean 'smiling'")
+    done = command("train", *CONDITIONAL, "--dataset=folder", f"--data_dir={people}", "--subfolders=identity")
+    assert_refused(done, "attributes", "--labels")
+
+
+# Mapping.
+
+
+MAPPING = (*SMALL, "--model=face_mapping", "--set=filters=8,8", "--set=inter_dim=8", "--set=decoder_filters=8,8")
+
+
+def test_mapping_trains_on_drawn_people(train, command):
+    folder = train("run", *MAPPING, "--dataset=procedural_people")
+    assert facezoo.load(folder).people == ("person_0", "person_1")
+    assert command("evaluate", f"--run_dir={folder}", "--count=16").code == 0
+
+
+def test_mapping_trains_on_a_folder_of_people_and_swaps(train, command, people, tmp_path):
+    where = ("--dataset=folder", f"--data_dir={people}", "--subfolders=identity")
+    folder = train("run", *MAPPING, *where)
+    done = command(
+        "swap", f"--run_dir={folder}", f"--in={people / 'ann'}", "--to=bob", f"--out={tmp_path / 'out'}", "--paste"
+    )
+    assert done.code == 0, done.err
+    assert len(list((tmp_path / "out").rglob("*.png"))) == 40
+    done = command("swap", f"--run_dir={folder}", f"--in={people / 'ann'}", "--to=eve", f"--out={tmp_path / 'new'}")
+    assert_refused(done, "eve", "ann, bob")
+
+
+def test_mapping_wants_two_people_with_names(command, people):
+    for name in ("ann", "bob"):
+        where = ("--dataset=folder", f"--data_dir={people}", "--subfolders=attribute")
+        assert_refused(command("train", *MAPPING, *where), "--subfolders=identity")
+    for picture in (people / "bob").iterdir():
+        picture.unlink()
+    (people / "bob").rmdir()
+    done = command("train", *MAPPING, "--dataset=folder", f"--data_dir={people}", "--subfolders=identity")
+    assert_refused(done, "people", "two")
