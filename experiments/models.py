@@ -1,4 +1,4 @@
-"""List the architectures and what their constructors take."""
+"""List the architectures, what their constructors take, and the weights that ship."""
 
 import inspect
 
@@ -13,10 +13,14 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues) -> None:
     load_tensorflow()
-    from ..models import MODELS
+    from ..models import FACE_NETWORKS, MODELS
+    from ..models.pretrained import pretrained_names, read_card
 
-    for name, model in MODELS.items():
+    for name, model in (MODELS | FACE_NETWORKS).items():
         summary = (model.__doc__ or "").splitlines()[0]
         arguments = inspect.signature(model).parameters.values()
         print(f"{name}: {summary}")
         print("    " + ", ".join(f"{argument.name}={argument.default!r}" for argument in arguments))
+    for name in pretrained_names():
+        card = read_card(name)
+        print(f"--init_from={name}: recipe {card['recipe']}, {card['data']}")

@@ -59,14 +59,15 @@ class Objective:
 
 
 class MissingTerm:
-    """Stands in a loaded objective for a term that the model cannot make itself, such as one with a frozen network."""
+    """Stands in an objective for a term that the model cannot make itself, such as one with a frozen network."""
 
     def __init__(self, name: str):
         self.name = name
 
     def __call__(self, batch, outputs):
         raise ValueError(
-            f"the loaded objective needs the term {self.name!r}: compile the model with it before training"
+            f"the objective needs the term {self.name!r}, which comes from outside of the model: compile it with an "
+            "Objective that has the term before training"
         )
 
 

@@ -120,8 +120,8 @@ class AdversarialAutoencoder(Autoencoder):
 
     @property
     def default_factors(self) -> Mapping[str, float]:  # type: ignore[override]
-        """The autoencoder's, and of the adversarial term a tenth."""
-        return {**self.autoencoder.default_factors, "adversarial": 0.1}
+        """The autoencoder's, and of the adversarial term a half."""
+        return {**self.autoencoder.default_factors, "adversarial": 0.5}
 
     @property
     def last_kernels(self) -> list:
@@ -186,25 +186,17 @@ class AdversarialAutoencoder(Autoencoder):
         Raises:
           ValueError: the objective has no term besides the adversarial one.
         """
-        self.objective = objective or self._objective_of(self.default_factors)
+        super().compile(optimizer, objective, clip_norm)
         if self.objective.terms.keys() == {"adversarial"}:
             raise ValueError("the only loss term is 'adversarial': give the autoencoder a reconstruction term besides")
-        self.clip_norm = clip_norm
-        self.discriminator_optimizer = self._built(discriminator_optimizer, self.discriminator)
+        self.discriminator_optimizer = self._prepared(discriminator_optimizer, self.discriminator.trainable_variables)
         # A plain dict would be saved with the model.
         self.game_trackers = MappingProxyType({name: keras.metrics.Mean(name=name) for name in _GAME})
-        # Not by the parent, which would build the optimizer for the discriminator's weights, too.
-        keras.Model.compile(self, optimizer=self._built(optimizer, self.autoencoder), loss=None)
 
-    def _built(self, optimizer: str | keras.Optimizer, network: keras.Model) -> keras.Optimizer:
-        """An optimizer for the weights of one network, made ready for the precision."""
-        optimizer = keras.optimizers.get(optimizer)
-        scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
-        if self.dtype_policy.name == "mixed_float16" and not scaled:
-            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-        if not optimizer.built:
-            optimizer.build(network.trainable_variables)
-        return optimizer
+    @property
+    def learned_variables(self) -> list:
+        """The autoencoder's; the discriminator has an optimizer of its own."""
+        return self.autoencoder.trainable_variables
 
     @property
     def metrics(self):
@@ -338,7 +330,7 @@ class AdversarialAutoencoder(Autoencoder):
         """Sends the gradients of the outputs through the autoencoder, and updates it."""
         by_output = {"reconstruction": 0.0, **gradients.rest}
         by_output["reconstruction"] += self._adversarial_factor * weight * gradients.adversarial
-        variables = self.autoencoder.trainable_variables
+        variables = self.learned_variables
         by_variable = tape.gradient(
             [*(outputs[name] for name in by_output), penalty],
             variables,

@@ -13,9 +13,9 @@ from .trainable import TrainableModel
 
 STYLE = ConvolutionStyle(3, "he_normal", use_bias=False)
 LANDMARK_SCALE = 0.25  # from the head's numbers to the picture's width
-CONVOLUTIONS = (1, 2, 3, 2, 1)  # in each stage
+CONVOLUTIONS = (1, 2, 3, 2)  # in each stage
 HIDDEN = 160  # what all heads read
-POSITION_FILTERS = 64  # channels that keep where things are
+POSITION_FILTERS = 32  # channels that keep where things are
 
 
 @keras.saving.register_keras_serializable("facezoo")
@@ -59,7 +59,7 @@ class FaceFeatures(TrainableModel):
         *,
         image_size: int = 64,
         channels: int = 3,
-        filters: tuple[int, ...] = (24, 48, 96, 128, 128),
+        filters: tuple[int, ...] = (24, 48, 96, 128),
         embedding_dim: int = 64,
         identities: int = 2000,
         attribute_names: tuple[str, ...] = ("smiling",),

@@ -53,9 +53,23 @@ class TrainableModel(keras.Model):
         """
         self.objective = objective or self._objective_of(self.default_factors)
         self.clip_norm = clip_norm
-        super().compile(optimizer=optimizer, loss=None)
+        super().compile(optimizer=self._prepared(optimizer, self.learned_variables), loss=None)
         self.build()
-        self.optimizer.build(self.trainable_variables)
+
+    @property
+    def learned_variables(self) -> list:
+        """What the optimizer of `compile` trains."""
+        return self.trainable_variables
+
+    def _prepared(self, optimizer: str | keras.Optimizer, variables) -> keras.Optimizer:
+        """An optimizer that knows its variables and, under mixed_float16, scales the loss."""
+        optimizer = keras.optimizers.get(optimizer)
+        is_scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        if self.dtype_policy.name == "mixed_float16" and not is_scaled:
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+        if not optimizer.built:
+            optimizer.build(variables)
+        return optimizer
 
     def get_compile_config(self):
         """What a saved model keeps of its training: the optimizer, and the objective's names and factors."""
@@ -87,8 +101,8 @@ class TrainableModel(keras.Model):
             values = self.objective.values(batch, self(batch, training=True))
             loss = self.objective.reduce(values["loss"]) + self.regularization()
             scaled_loss = self.optimizer.scale_loss(loss)
-        gradients = tape.gradient(scaled_loss, self.trainable_variables)
-        apply_gradients(self.optimizer, gradients, self.trainable_variables, self.clip_norm)
+        gradients = tape.gradient(scaled_loss, self.learned_variables)
+        apply_gradients(self.optimizer, gradients, self.learned_variables, self.clip_norm)
         return self.objective.track(values)
 
     def test_step(self, batch):

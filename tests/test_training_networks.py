@@ -208,9 +208,8 @@ def test_mapping_trains_on_a_folder_of_people_and_swaps(train, command, people, 
 
 
 def test_mapping_wants_two_people_with_names(command, people):
-    for name in ("ann", "bob"):
-        where = ("--dataset=folder", f"--data_dir={people}", "--subfolders=attribute")
-        assert_refused(command("train", *MAPPING, *where), "--subfolders=identity")
+    where = ("--dataset=folder", f"--data_dir={people}", "--subfolders=attribute")
+    assert_refused(command("train", *MAPPING, *where), "--subfolders=identity")
     for picture in (people / "bob").iterdir():
         picture.unlink()
     (people / "bob").rmdir()

@@ -7,7 +7,16 @@ import keras
 import numpy as np
 from facezoo.losses import PerceptualLoss
 from facezoo.losses.objective import Term
-from facezoo.models import DFCVAE, VAE, Autoencoder, ConditionalVAE, ConvolutionalAutoencoder, FaceMapping
+from facezoo.models import (
+    DFCVAE,
+    VAE,
+    AdversarialAutoencoder,
+    Autoencoder,
+    ConditionalVAE,
+    ConvolutionalAutoencoder,
+    Discriminator,
+    FaceMapping,
+)
 
 SIZE = 16
 LANDMARKS = 5
@@ -18,12 +27,13 @@ class Specimen:
     """A small model of the zoo.
 
     Attributes:
-      key: in MODELS.
+      key: in MODELS, or "adversarial" for one of them that holds a discriminator.
       make: a new tiny model.
       code_shape: of one picture's code.
       form: which one of this key.
       terms: new loss terms that the model needs from outside.
       factors: of the loss terms; None is the model's own.
+      reports: what a training step reports besides the loss terms.
     """
 
     key: str
@@ -32,6 +42,7 @@ class Specimen:
     form: str = "default"
     terms: Callable[[], Mapping[str, Term]] = dict
     factors: Mapping[str, float] | None = None
+    reports: tuple[str, ...] = ()
 
     def __str__(self):
         return f"{self.key}-{self.form}"
@@ -72,6 +83,14 @@ def _frozen_convolution(filters: int, x):
     layer.trainable = False
     return layer(x)
 
+
+def adversarial(autoencoder: Autoencoder, kind: str, **rules) -> AdversarialAutoencoder:
+    """An autoencoder that holds a small discriminator."""
+    judge = Discriminator(kind=kind, image_size=SIZE, filters=(8, 8), dense_units=8, l2=1e-4)
+    return AdversarialAutoencoder(autoencoder=autoencoder, discriminator=judge, **rules)
+
+
+GAME = ("discriminator", "discriminator_accuracy", "adversarial_weight")
 
 ZOO = [
     Specimen("cae", lambda: ConvolutionalAutoencoder(image_size=SIZE, filters=(8, 8)), (4, 4, 8)),
@@ -144,5 +163,26 @@ ZOO = [
         ),
         (12,),
         "liae, mask head, L2",
+    ),
+    Specimen(
+        "adversarial",
+        lambda: adversarial(VAE(image_size=SIZE, latent_dim=4, filters=(8, 8), dropout=0.1, l2=1e-4), "global"),
+        (4,),
+        "VAE, hinge, adaptive",
+        reports=GAME,
+    ),
+    Specimen(
+        "adversarial",
+        lambda: adversarial(
+            ConvolutionalAutoencoder(image_size=SIZE, filters=(8, 8)),
+            "patch",
+            loss="bce",
+            balance="skip",
+            r1_factor=0.1,
+        ),
+        (4, 4, 8),
+        "CAE, patch, cross-entropy, skip, R1",
+        factors={"reconstruction": 1.0, "adversarial": 0.01, "feature_matching": 0.01},
+        reports=GAME,
     ),
 ]
