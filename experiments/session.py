@@ -11,6 +11,7 @@ from absl import flags
 
 from ..datasets import augmentation, pipeline
 from ..datasets.source import Source
+from ..models import AdversarialAutoencoder
 from . import parts, runs
 from .data import for_model
 from .errors import UsageError
@@ -93,20 +94,24 @@ class Session:
         """The resolved settings, the parameter count and one batch's shapes."""
         batch = next(iter(self.batches()))
         shapes = [f"  {name}: {value.dtype.name} {list(value.shape)}" for name, value in batch.items()]
-        arguments = [f"  {name}={value!r}" for name, value in self.model.get_config().items()]
-        trainable = sum(int(np.prod(weight.shape)) for weight in self.model.trainable_variables)
         sizes = ", ".join(f"{len(source)} {name}" for name, source in self.sources.items())
         return "\n".join(
             [
                 runs.settings_text(self.values).strip(),
-                f"{type(self.model).__name__}, {trainable:,} trainable parameters",
-                *arguments,
+                *(line for network in self._networks for line in _described(network)),
                 f"loss factors: {self.model.objective.factors}",
                 f"{sizes} examples; {self.values.epochs} epochs of {self.steps_per_epoch} steps",
                 "one batch:",
                 *shapes,
             ]
         )
+
+    @property
+    def _networks(self) -> list[keras.Model]:
+        """What the model is made of: itself, or an autoencoder and its discriminator."""
+        if isinstance(self.model, AdversarialAutoencoder):
+            return [self.model.autoencoder, self.model.discriminator]
+        return [self.model]
 
     def train(self, folder: Path) -> None:
         """Trains into a new run folder."""
@@ -169,3 +174,10 @@ class Session:
         known = [*self.model.objective.trackers, "psnr", "ssim"]
         if self.values.monitor not in known:
             raise UsageError(f"--monitor={self.values.monitor} must be one of {', '.join(known)}")
+
+
+def _described(network: keras.Model) -> list[str]:
+    """Class, parameters and the constructor's arguments, a line each."""
+    trainable = sum(int(np.prod(weight.shape)) for weight in network.trainable_variables)
+    arguments = [f"  {name}={value!r}" for name, value in network.get_config().items()]
+    return [f"{type(network).__name__}, {trainable:,} trainable parameters", *arguments]

@@ -158,6 +158,21 @@ def test_adversarial_training_goes_on_from_a_plain_run_and_back(train):
     assert (train("again", *VAE_FLAGS, f"--init_from={both}") / "model.keras").exists()
 
 
+@pytest.mark.long
+def test_three_thousand_adversarial_steps_do_not_collapse(train):
+    """The discriminator neither wins nor gives up: in the last half it is right of 55 to 95 % of the pictures."""
+    folder = train(
+        "run",
+        *("--model=vae", "--set=filters=8,16,32,64", "--set=upsampling=nearest", "--latent_dim=64"),
+        *("--batch_size=32", "--steps_per_epoch=250", "--epochs=12", "--validation_steps=4", "--draw_every=6"),
+        *("--precision=mixed_bfloat16", "--r_loss_factor=50000", "--learning_rate=1e-3"),
+        *("--adversarial_factor=0.5", "--discriminator_filters=8,16,32", "--discriminator_learning_rate=2e-4"),
+    )
+    with (folder / "metrics.csv").open(newline="") as file:
+        accuracies = [float(row["discriminator_accuracy"]) for row in csv.DictReader(file)]
+    assert all(0.55 < accuracy < 0.95 for accuracy in accuracies[6:]), accuracies
+
+
 def test_rules_that_do_not_go_together_are_named(command):
     done = command("train", *VAE_FLAGS, *ADVERSARIAL, "--adversarial_loss=hinge", "--balance=skip")
     assert_refused(done, "hinge", "skip")
