@@ -8,7 +8,7 @@ _HOMES = {
     "MODELS": "models",
     "VAE": "models",
     "DFCVAE": "models",
-    "AdversarialAutoencoder": "models",
+    "AutoencoderGAN": "models",
     "Autoencoder": "models",
     "ConditionalVAE": "models",
     "ConvolutionalAutoencoder": "models",

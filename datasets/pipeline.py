@@ -133,6 +133,16 @@ def _load(source: Source, key: tf.Tensor, indices_of: Callable[[int], np.ndarray
         name: tf.ensure_shape(array, (batch_size, *values.shape[1:]))
         for (name, values), array in zip(example.items(), arrays, strict=True)
     }
+    return _with_float_pictures(batch)
+
+
+def batch_of(source: Source, positions: np.ndarray) -> Batch:
+    """The examples at some positions as one batch, as the streams give them."""
+    return _with_float_pictures({name: tf.constant(values) for name, values in source.load(positions).items()})
+
+
+def _with_float_pictures(batch: Batch) -> Batch:
+    """Pictures (uint8) become float32 in [0, 1]."""
     pictures = {name: tf.cast(array, tf.float32) / 255.0 for name, array in batch.items() if array.dtype == tf.uint8}
     return batch | pictures
 

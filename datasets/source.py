@@ -69,6 +69,32 @@ def with_attributes(source: Source, names: Sequence[str]) -> Source:
     return dataclasses.replace(source, load=load, attribute_names=names)
 
 
+def with_people(source: Source, names: Sequence[str]) -> Source:
+    """The source with its people numbered in this order.
+
+    Args:
+      source: a source whose examples have `identity` and whose people have names.
+      names: at least all of `source.identity_names`.
+
+    Raises:
+      DatasetError: the people have no names, or one of them is not among `names`.
+    """
+    names = tuple(names)
+    if source.identity_names == names:
+        return source
+    strangers = [name for name in source.identity_names if name not in names]
+    if strangers or not source.identity_names:
+        who = strangers[0] if strangers else "nobody by name"
+        raise DatasetError(f"{source.name} shows {who}; the people known are {', '.join(names)}")
+    numbers = np.array([names.index(name) for name in source.identity_names], np.int32)
+
+    def load(positions: np.ndarray) -> dict[str, np.ndarray]:
+        examples = source.load(positions)
+        return {**examples, "identity": numbers[examples["identity"]]}
+
+    return dataclasses.replace(source, load=load, identity_names=names)
+
+
 def _check_attributes(source: Source, names: tuple[str, ...]) -> None:
     known = source.attribute_names
     if not known:

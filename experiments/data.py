@@ -7,7 +7,7 @@ from absl import flags
 
 from ..datasets import DATASETS
 from ..datasets.masks import with_masks
-from ..datasets.source import Source, with_attributes
+from ..datasets.source import DatasetError, Source, with_attributes, with_people
 from .errors import UsageError
 from .options import crop_of
 
@@ -50,12 +50,31 @@ def for_model(source: Source, model: Any, settings: flags.FlagValues) -> Source:
       settings: of its training.
 
     Raises:
-      DatasetError: the data set does not have one of the attributes.
+      DatasetError: the data set does not have what the model was trained with.
     """
-    attributes = getattr(getattr(model, "autoencoder", model), "attributes", ())
-    if attributes:
-        source = with_attributes(source, attributes)
+    network = getattr(model, "autoencoder", model)
+    for argument, field in network.data_arguments.items():
+        source = _FITTED.get(field, _as_it_is)(source, field, getattr(network, argument))
     return with_masks(source) if settings.masks and "mask" in model.batch_columns else source
+
+
+def _with_attributes(source: Source, field: str, names: tuple[str, ...]) -> Source:
+    """Where a data set knows no attributes at all, all are unknown."""
+    return with_attributes(source, names) if source.attribute_names else source
+
+
+def _with_people(source: Source, field: str, names: tuple[str, ...]) -> Source:
+    return with_people(source, names)
+
+
+def _as_it_is(source: Source, field: str, expected: tuple) -> Source:
+    if getattr(source, field) != expected:
+        raise DatasetError(f"{source.name} does not have the {field} that the model was trained with")
+    return source
+
+
+# How a source is made to fit what a model knows of its data, by the field of `Source`.
+_FITTED = {"attribute_names": _with_attributes, "identity_names": _with_people}
 
 
 def _function(dataset: str):

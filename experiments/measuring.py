@@ -69,16 +69,19 @@ class Measurer:
     def _measure_examples(self, batch):
         """One value per example, and under a name with a slash what only the whole split can be measured by."""
         outputs = self.model(batch, training=False)
-        values = self.model.objective.measured(batch, outputs) if self.model.compiled else {}
+        values = self.model.evaluated(batch, outputs) if self.model.compiled else {}
         if isinstance(self.model, Autoencoder):
-            values |= self._reconstruction(batch["image"], outputs)
+            values |= self._reconstruction(batch, outputs)
         if isinstance(self.model, FaceFeatures):
             values |= {f"read/{name}": outputs[name] for name in READ}
             values |= {f"known/{name}": batch[name] for name in KNOWN}
         return values | {"padding": batch["padding"]}
 
-    def _reconstruction(self, images, outputs):
-        pictures = images, tf.clip_by_value(outputs["reconstruction"], 0.0, 1.0)
+    def _reconstruction(self, batch, outputs):
+        """How like the picture is; inside of the mask where the model was trained there only."""
+        pictures = batch["image"], tf.clip_by_value(outputs["reconstruction"], 0.0, 1.0)
+        if "mask" in batch and "mask" in self.model.batch_columns:
+            pictures = tuple(batch["mask"] * images for images in pictures)
         values = {"psnr": psnr(*pictures), "ssim": ssim(*pictures)}
         if self.feature_distance is not None:
             values["vgg19_distance"] = self.feature_distance(*pictures)

@@ -21,12 +21,13 @@ class Monitor:
 
     Args:
       folder: the run folder.
-      examples: pictures [N, H, W, C] in [0, 1] to reconstruct after each epoch; the first is morphed into the last.
+      examples: a batch of examples to reconstruct after each epoch, pictures in [0, 1]; the first is morphed into the
+        last.
       settings: the run's flags by name, for HParams and the text page.
     """
 
-    def __init__(self, folder: Path, examples: np.ndarray, settings: dict[str, object]):
-        self.folder, self.examples = folder, examples[:SHOWN]
+    def __init__(self, folder: Path, examples: dict[str, np.ndarray], settings: dict[str, object]):
+        self.folder, self.examples = folder, examples
         self.writer = tf.summary.create_file_writer(str(folder / "tensorboard"))
         with self.writer.as_default(step=0):
             table = "\n".join(["| flag | value |", "|---|---|", *(f"| {k} | {v} |" for k, v in settings.items())])
@@ -54,13 +55,14 @@ class Monitor:
         """Reconstructions, samples of the prior, a morph, and the histogram of codes; nothing of a face network."""
         if not isinstance(model, Autoencoder):
             return
-        codes = model.encode(self.examples)
-        sheets = {"reconstructions": pictures.grid(np.concatenate([self.examples, model.decode(codes)]), len(codes))}
+        images, outputs = self.examples["image"], model(self.examples, training=False)
+        reconstructions = np.clip(outputs["reconstruction"], 0.0, 1.0)
+        sheets = {"reconstructions": pictures.grid(np.concatenate([images, reconstructions]), len(images))}
         if model.has_prior:
             sheets["samples"] = pictures.row(prior_samples(model))
-        sheets["morph"] = pictures.row(interpolate_pictures(model, self.examples[0], self.examples[-1], steps=SHOWN))
+        sheets["morph"] = pictures.row(interpolate_pictures(model, images[0], images[-1], steps=SHOWN))
         with self.writer.as_default(step=epoch.step):
-            tf.summary.histogram("codes", codes)
+            tf.summary.histogram("codes", outputs["z"])
             for name, sheet in sheets.items():
                 tf.summary.image(name, sheet[None])
                 path = self.folder / "images" / f"{name}-{epoch.number:04d}.png"

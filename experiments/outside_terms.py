@@ -38,7 +38,8 @@ def _perceptual_network(settings: flags.FlagValues, image_size: int, channels: i
             return _face_network().feature_network(layers, channels)
         return vgg_features(name, layers, settings.perceptual_weights, image_size)
     except WeightsError as error:
-        raise UsageError(f"--perceptual_weights={settings.perceptual_weights}: {error}") from error
+        hint = "; --perceptual_network=face ships with facezoo"
+        raise UsageError(f"--perceptual_weights={settings.perceptual_weights}: {error}{hint}") from error
     except ValueError as error:
         raise UsageError(f"--perceptual_layers={','.join(layers)}: {error}") from error
 
@@ -70,7 +71,10 @@ def _landmark_consistency(settings: flags.FlagValues, source: Source) -> Landmar
 
 
 def _face_network() -> Any:
-    return load_pretrained("face_features")
+    try:
+        return load_pretrained("face_features")
+    except ValueError as error:
+        raise UsageError(f"the face network cannot be loaded: {error}") from error
 
 
 OUTSIDE_TERMS: dict[str, Callable[[flags.FlagValues, Source], Term]] = {

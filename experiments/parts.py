@@ -10,20 +10,23 @@ from absl import flags
 
 from ..datasets.source import Source
 from ..losses import MissingTerm, Objective
-from ..models import FACE_NETWORKS, MODELS, AdversarialAutoencoder, Autoencoder, Discriminator, TrainableModel
+from ..models import FACE_NETWORKS, MODELS, Autoencoder, AutoencoderGAN, Discriminator, TrainableModel
 from ..models.learning_rate import Schedule
-from ..models.pretrained import load_pretrained, pretrained_names
+from ..models.pretrained import load_pretrained
 from . import runs
 from .errors import UsageError
 from .outside_terms import OUTSIDE_TERMS, make_outside_terms
 from .train import FACTOR_FLAGS, OWN_FLAGS
 
 # What a model may have otherwise than the one it takes its weights from: none of it changes what weights mean.
-FREE_ARGUMENTS = ("seed", "name", "dropout", "l2", "capacity", "capacity_steps", "free_bits", "kernel_initializer")
+FREE_ARGUMENTS = (
+    *("seed", "name", "dropout", "l2", "capacity", "capacity_steps", "free_bits", "kernel_initializer"),
+    *("attribute_dropout", "margin", "scale", "people"),
+)
 # What a model wants to know of the data, and how a user gives it.
 DATA_HINTS = {
     "attribute_names": "attributes: give --labels, or sub-folders with --subfolders=attribute",
-    "identity_names": "people with names: give a folder for each person and --subfolders=identity",
+    "identity_names": "people with names: a folder for each person and --subfolders=identity, or procedural_people",
     "landmark_names": "landmarks: choose --dataset=procedural_faces",
     "factor_names": "true factors: choose --dataset=procedural_faces",
 }
@@ -75,6 +78,8 @@ def make_model(name: str, arguments: dict[str, Any], source: Source) -> Trainabl
         raise UsageError(f"--model={name} must be one of {', '.join(networks)}")
     known = [parameter for parameter in inspect.signature(networks[name]).parameters if parameter != "name"]
     for argument in arguments:
+        if argument in networks[name].data_arguments:
+            raise UsageError(f"--set={argument}: follows from the data set; a conditional model takes --attributes")
         if argument not in known:
             flag = f"--{argument}" if argument in OWN_FLAGS else f"--set={argument}"
             raise UsageError(f"{flag}: --model={name} has no argument {argument!r}; it has {', '.join(known)}")
@@ -103,7 +108,7 @@ def with_discriminator(model: TrainableModel, settings: flags.FlagValues) -> Tra
             channels=model.channels,
             filters=tuple(int(number) for number in settings.discriminator_filters),
         )
-        return AdversarialAutoencoder(
+        return AutoencoderGAN(
             autoencoder=model,
             discriminator=discriminator,
             loss=settings.adversarial_loss,
@@ -123,11 +128,15 @@ def compile_model(model: TrainableModel, settings: flags.FlagValues, source: Sou
     """
     objective = make_objective(model, settings, source)
     options: dict[str, Any] = {}
-    if isinstance(model, AdversarialAutoencoder):
+    if isinstance(model, AutoencoderGAN):
         rate = settings.discriminator_learning_rate or settings.learning_rate
-        options["discriminator_optimizer"] = make_optimizer(settings, total_steps, rate)
+        steps = max(total_steps - settings.adversarial_start, settings.warmup_steps + 1)
+        options["discriminator_optimizer"] = make_optimizer(settings, steps, rate)
     optimizer = make_optimizer(settings, total_steps, settings.learning_rate)
-    model.compile(optimizer, objective, settings.clip_norm, **options)
+    try:
+        model.compile(optimizer, objective, settings.clip_norm, **options)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
 
 
 def make_optimizer(settings: flags.FlagValues, total_steps: int, learning_rate: float) -> keras.Optimizer:
@@ -158,16 +167,22 @@ def make_objective(model: TrainableModel, settings: flags.FlagValues, source: So
     terms = model.loss_terms()
     known = {*terms, *(OUTSIDE_TERMS if isinstance(model, Autoencoder) else ())}
     factors: dict[str, Any] = dict(model.default_factors)
+    if isinstance(model, AutoencoderGAN) and settings.adversarial_factor is None:
+        factors["adversarial"] = 0.0  # a discriminator for its features only
     for flag, term in FACTOR_FLAGS.items():
-        if not settings[flag].value and settings[flag].value != 0:
+        factor = settings[flag].value
+        if factor is None or (factor == 0 and term not in known):
             continue
         if term not in known:
-            raise UsageError(f"--{flag}: --model={settings.model} has no term {term!r}, only {', '.join(terms)}")
-        factors[term] = settings[flag].value
+            raise UsageError(
+                f"--{flag}: --model={settings.model} has no term {term!r}, only {', '.join(sorted(known))}"
+            )
+        factors[term] = factor
     try:
         wanted = [term for term in OUTSIDE_TERMS if factors.get(term)]
         placeholders = {term: MissingTerm(term) for term in OUTSIDE_TERMS}  # of a factor 0
-        return Objective(placeholders | terms | make_outside_terms(wanted, settings, source), factors)
+        outside = make_outside_terms(wanted, settings, source)
+        return Objective(placeholders | terms | {name: model.inside(term) for name, term in outside.items()}, factors)
     except ValueError as error:
         raise UsageError(str(error)) from error
 
@@ -193,7 +208,10 @@ def copy_weights(start: str, model: TrainableModel) -> None:
 
 def _loaded(start: str) -> TrainableModel:
     path = Path(start)
-    if not path.exists() and start in pretrained_names():
-        return load_pretrained(start)
+    if not path.exists():
+        try:
+            return load_pretrained(start)
+        except ValueError as error:
+            raise UsageError(f"--init_from={start}: no such run or file, and {error}") from error
     loaded = runs.load_model(path / runs.MODEL_FILE if path.is_dir() else path, TrainableModel)
     return getattr(loaded, "autoencoder", loaded)

@@ -1,5 +1,6 @@
 """Round a trained run's weights to float16, measure them again, and write them with a card, to share or to ship."""
 
+import re
 from pathlib import Path
 
 from absl import flags
@@ -24,6 +25,8 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues) -> None:
     opened, out = runs.open_run(values.run_dir, values.checkpoint), Path(values.out)
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", values.name):
+        raise UsageError(f"--name={values.name} must be made of letters, digits, _ and -")
     for path in (out / f"{values.name}.npz", out / f"{values.name}.json"):
         if path.exists():
             raise UsageError(f"--name={values.name}: {path} exists: choose another name or folder")
@@ -35,15 +38,19 @@ def run(values: flags.FlagValues) -> None:
 
     trained = opened.model(TrainableModel)
     model = getattr(trained, "autoencoder", trained)
-    round_weights(model)
-    measurement = Measurer(model, tf.distribute.get_strategy())(for_model(source, model, opened.settings), BATCH_SIZE)
+    try:
+        round_weights(model)
+    except ValueError as error:
+        raise UsageError(f"--run_dir={opened.folder}: {error}") from error
+    measurer = Measurer(trained, tf.distribute.get_strategy())
+    measurement = measurer(for_model(source, trained, opened.settings), BATCH_SIZE)
     card = {
         "name": values.name,
         "recipe": values.of_recipe,
         "data": f"{opened.settings.dataset}, measured on its {values.split} split of {measurement.count}",
         "seed": opened.settings.seed,
         "facezoo": __version__,
-        "flags": runs.settings_text(opened.settings).splitlines(),
+        "flags": runs.settings_text(opened.settings, with_paths=False).splitlines(),
         "metrics": measurement.values,
     }
     save_pretrained(model, values.name, card, out)

@@ -137,9 +137,10 @@ def default_folder(model: str, dataset: str) -> Path:
     return Path("runs") / f"{model}-{dataset}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
 
 
-def settings_text(values: flags.FlagValues) -> str:
-    """The flag file that reproduces a run."""
-    lines = [_serialized(values[name]) for name in sorted(values) if name not in _NOT_SETTINGS]
+def settings_text(values: flags.FlagValues, with_paths: bool = True) -> str:
+    """The flag file that reproduces a run; without paths, what of it others may read."""
+    left_out = _NOT_SETTINGS if with_paths else _NOT_SETTINGS + _PATHS
+    lines = [_serialized(values[name]) for name in sorted(values) if name not in left_out]
     return "\n".join(line for line in lines if line) + "\n"
 
 

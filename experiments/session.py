@@ -11,13 +11,13 @@ from absl import flags
 
 from ..datasets import augmentation, pipeline
 from ..datasets.source import Source
-from ..models import AdversarialAutoencoder
+from ..models import AutoencoderGAN
 from . import parts, runs
 from .data import for_model
 from .errors import UsageError
 from .measuring import Measurer
 from .monitoring import SHOWN, Monitor
-from .training import DivergedError, EarlyStopping, Epoch, train
+from .training import EarlyStopping, Epoch, train
 
 # Of --cache_gb, about as the splits are cut.
 CACHE_SHARES = {"train": 0.85, "validation": 0.15}
@@ -53,9 +53,10 @@ class Session:
             self.model = parts.with_discriminator(network, values)
             parts.compile_model(self.model, values, sources["train"], self.total_steps)
         self._check_monitor()
+        fitted = {name: for_model(source, self.model, values) for name, source in sources.items()}
+        self._check_columns(fitted["train"])
         self.sources = {
-            name: pipeline.cached(for_model(source, self.model, values), values.cache_gb * CACHE_SHARES[name])
-            for name, source in sources.items()
+            name: pipeline.cached(source, values.cache_gb * CACHE_SHARES[name]) for name, source in fitted.items()
         }
 
     @property
@@ -77,18 +78,19 @@ class Session:
         values, landmark_names = self.values, self.sources["train"].landmark_names
         asked = [
             augmentation.flip(landmark_names) if values.flip else None,
-            augmentation.random_warp(warp=self._warp, landmark_names=landmark_names) if self._warp else None,
+            augmentation.random_warp(warp=self._warp, landmark_names=landmark_names) if self._is_warped else None,
             augmentation.blur() if values.blur else None,
         ]
         chosen = [augment for augment in asked if augment]
         return augmentation.chain(*chosen) if chosen else None
 
     @property
+    def _is_warped(self) -> bool:
+        return "warped" in self.model.batch_columns
+
+    @property
     def _warp(self) -> float:
-        """The strength of random warps, 0 for none."""
-        if self.values.warp is not None:
-            return self.values.warp
-        return augmentation.WARP if "warped" in self.model.batch_columns else 0.0
+        return augmentation.WARP if self.values.warp is None else self.values.warp
 
     def summary(self) -> str:
         """The resolved settings, the parameter count and one batch's shapes."""
@@ -109,7 +111,7 @@ class Session:
     @property
     def _networks(self) -> list[keras.Model]:
         """What the model is made of: itself, or an autoencoder and its discriminator."""
-        if isinstance(self.model, AdversarialAutoencoder):
+        if isinstance(self.model, AutoencoderGAN):
             return [self.model.autoencoder, self.model.discriminator]
         return [self.model]
 
@@ -149,7 +151,7 @@ class Session:
                 end_of_epoch=end_of_epoch,
                 after_step=after_step,
             )
-        except DivergedError:
+        except Exception:
             if not (folder / "metrics.csv").exists():
                 shutil.rmtree(folder)  # not one epoch was worth recording
             raise
@@ -160,15 +162,26 @@ class Session:
         kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
         return [f"{kind}:{number}" for number in range(self.strategy.num_replicas_in_sync)]
 
-    def _examples(self) -> np.ndarray:
-        """Some validation pictures, far apart, since neighbours may show one person: [N, H, W, C] in [0, 1]."""
+    def _examples(self) -> dict[str, np.ndarray]:
+        """Some validation examples, far apart, since neighbours may show one person."""
         source = self.sources["validation"]
-        positions = np.linspace(0, len(source) - 1, SHOWN).astype(int)
-        return source.load(np.unique(positions))["image"].astype(np.float32) / 255.0
+        positions = np.unique(np.linspace(0, len(source) - 1, SHOWN).astype(int))
+        return {name: values.numpy() for name, values in pipeline.batch_of(source, positions).items()}
 
     def _validation_count(self) -> int | None:
         steps = self.values.validation_steps
         return steps * self.batch_size if steps else None
+
+    def _check_columns(self, source: Source) -> None:
+        if "mask" in self.model.objective.terms and "mask" not in source.load(np.zeros(1, np.int64)):
+            raise UsageError(
+                f"the mask head learns from masks, which {source.name} does not give (no landmarks, or --nomasks): "
+                "--mask_factor=0 leaves it untrained"
+            )
+        if self.values.warp and not self._is_warped:
+            raise UsageError(
+                f"--warp={self.values.warp:g}: --model={self.values.model} does not learn from warped pictures"
+            )
 
     def _check_monitor(self) -> None:
         known = [*self.model.objective.trackers, "psnr", "ssim"]

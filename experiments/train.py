@@ -13,7 +13,8 @@ from .backend import load_tensorflow
 from .errors import UsageError
 
 # The constructor arguments that have a flag of their own; all others are given by --set.
-OWN_FLAGS = ("image_size", "channels", "latent_dim", "seed")
+OWN_FLAGS = ("image_size", "channels", "latent_dim", "seed", "attributes")
+ATTRIBUTE_MODELS = ("conditional_vae", "face_features")
 # Factor flags: the loss term that each weighs, and what it is.
 FACTORS = {
     "r_loss_factor": ("reconstruction", "the mean squared error"),
@@ -66,7 +67,7 @@ def _define_training_flags(values: flags.FlagValues) -> None:
     number("clip_norm", None, "Highest norm of the gradient; no limit if absent.", 0, kind=float, above=True)
     flags.DEFINE_bool("flip", False, "Mirror half of the training pictures.", **where)
     flags.DEFINE_bool("blur", False, "Soften half of the training pictures, each to its own degree.", **where)
-    text = "Train to undo random warps of at most this share of a grid's cell; face mapping's own is 0.24, others' 0."
+    text = "Largest move of a grid's point, in cells, of the random warps that face mapping undoes (0.24)."
     number("warp", None, text, 0, 1, kind=float)
     text = "Face mapping learns what is inside of the faces' masks, where landmarks tell them; --nomasks all of it."
     flags.DEFINE_bool("masks", True, text, **where)
@@ -132,6 +133,8 @@ def run(values: flags.FlagValues) -> None:
         return
     image_size, _, channels = runs.picture_shape(values)
     sources = {split: data.open_source(values, split, image_size, channels) for split in ("train", "validation")}
+    if values.attributes and values.model not in ATTRIBUTE_MODELS:
+        raise UsageError(f"--attributes: --model={values.model} takes none; {' and '.join(ATTRIBUTE_MODELS)} do")
     if values.attributes:
         sources = {split: with_attributes(source, values.attributes) for split, source in sources.items()}
 

@@ -53,9 +53,10 @@ class Objective:
 
     def track(self, values: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Adds a batch to the trackers; returns their means since the last reset."""
-        for name, tracker in self.trackers.items():
+        trackers = {name: tracker for name, tracker in self.trackers.items() if name in values}
+        for name, tracker in trackers.items():
             tracker.update_state(values[name])
-        return {name: tracker.result() for name, tracker in self.trackers.items()}
+        return {name: tracker.result() for name, tracker in trackers.items()}
 
 
 class MissingTerm:

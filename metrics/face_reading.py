@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+ROWS_AT_ONCE = 1000  # bounds the memory of a comparison of all with all
 EYES = ("right_eye", "left_eye")
 
 
@@ -42,8 +43,13 @@ def face_reading(
 
 def nearest_other(embeddings: np.ndarray) -> np.ndarray:
     """For each embedding of unit length [N, D] the position of the nearest of the others: [N]."""
-    likeness = embeddings @ embeddings.T
-    np.fill_diagonal(likeness, -np.inf)
+    return np.concatenate([_nearest_other(embeddings, first) for first in range(0, len(embeddings), ROWS_AT_ONCE)])
+
+
+def _nearest_other(embeddings: np.ndarray, first: int) -> np.ndarray:
+    likeness = embeddings[first : first + ROWS_AT_ONCE] @ embeddings.T  # [rows, N]
+    rows = np.arange(len(likeness))
+    likeness[rows, first + rows] = -np.inf
     return likeness.argmax(axis=1)
 
 

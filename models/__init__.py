@@ -8,7 +8,7 @@ import keras
 if keras.backend.backend() != "tensorflow":
     raise ImportError(f"facezoo runs on Keras' TensorFlow backend, not {keras.backend.backend()}: unset KERAS_BACKEND")
 
-from .adversarial import AdversarialAutoencoder
+from .adversarial import AutoencoderGAN
 from .autoencoder import Autoencoder
 from .blocks import conv2d_block, leaky_relu, sampling
 from .cae import ConvolutionalAutoencoder, build_autoencoder
@@ -39,8 +39,8 @@ __all__ = [
     "FACE_NETWORKS",
     "MODELS",
     "VAE",
-    "AdversarialAutoencoder",
     "Autoencoder",
+    "AutoencoderGAN",
     "ConditionalVAE",
     "ConvolutionalAutoencoder",
     "Discriminator",

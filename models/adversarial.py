@@ -36,12 +36,14 @@ class Gradients(NamedTuple):
 
 
 @keras.saving.register_keras_serializable("facezoo")
-class AdversarialAutoencoder(Autoencoder):
+class AutoencoderGAN(Autoencoder):
     """Holds an autoencoder and a discriminator; encodes and decodes as its autoencoder does.
 
-    Larsen et al., "Autoencoding beyond pixels using a learned similarity metric" (2016), with either player's loss from
-    `losses.adversarial`. Both players move at once, from one forward pass of each network. Where the autoencoder reads
-    masks, the discriminator sees both pictures inside of the mask.
+    After Larsen et al., "Autoencoding beyond pixels using a learned similarity metric" (2016), the VAE-GAN, with either
+    player's loss from `losses.adversarial`. Both players move at once, from one forward pass of each network. Unlike
+    theirs, and as in Esser et al. (below), the adversarial gradient reaches the encoder too, and only reconstructions
+    are judged, no samples of the prior. Where the autoencoder reads masks, the discriminator sees both pictures inside
+    of the mask.
 
     `balance` keeps either side from overpowering the other:
 
@@ -50,7 +52,8 @@ class AdversarialAutoencoder(Autoencoder):
       (Esser et al., "Taming Transformers for High-Resolution Image Synthesis" (2021), equation 7, with the constants of
       its code).
     - "skip": the discriminator takes no step where its cross-entropy of real or of fake pictures is below 0.28, the
-      autoencoder takes none against it where one is above 1.08; both where both hold (Larsen et al.'s code).
+      autoencoder takes none against it where one is above 1.08; both where both hold (after Larsen et al.'s code, where
+      the decoder then takes no step at all).
     - "none".
 
     Args:
@@ -165,6 +168,15 @@ class AdversarialAutoencoder(Autoencoder):
         """The autoencoder's, `adversarial` and `feature_matching`."""
         adversarial = AdversarialTerm(ADVERSARIAL_LOSSES[self.loss_name])
         return self.autoencoder.loss_terms() | {"adversarial": adversarial, "feature_matching": FeatureMatching()}
+
+    def inside(self, term):
+        return self.autoencoder.inside(term)
+
+    def evaluated(self, batch, outputs):
+        """As for any model; `loss` is that of the autoencoder alone, since a discriminator's judgement drifts."""
+        values = super().evaluated(batch, outputs)
+        own = {name: value for name, value in values.items() if name not in JUDGED_TERMS}
+        return values | {"loss": self.objective.weighted_sum(own)} if "loss" in values else values
 
     # Training.
 

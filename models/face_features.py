@@ -13,9 +13,6 @@ from .trainable import TrainableModel
 
 STYLE = ConvolutionStyle(3, "he_normal", use_bias=False)
 LANDMARK_SCALE = 0.25  # from the head's numbers to the picture's width
-CONVOLUTIONS = (1, 2, 3, 2)  # in each stage
-HIDDEN = 160  # what all heads read
-POSITION_FILTERS = 32  # channels that keep where things are
 
 
 @keras.saving.register_keras_serializable("facezoo")
@@ -33,6 +30,9 @@ class FaceFeatures(TrainableModel):
       image_size: height and width in pixels, a multiple of 2^(stages - 1).
       channels: 1 or 3.
       filters: channels of each stage; every stage but the first halves the picture.
+      convolutions: in each stage.
+      position_filters: channels to which the last maps are narrowed before they are flattened.
+      hidden_units: of the dense layer that all heads read.
       embedding_dim: D.
       identities: people of the training split, which the embedding learns to tell apart.
       attribute_names: what `attributes` of a batch are called.
@@ -60,6 +60,9 @@ class FaceFeatures(TrainableModel):
         image_size: int = 64,
         channels: int = 3,
         filters: tuple[int, ...] = (24, 48, 96, 128),
+        convolutions: tuple[int, ...] = (1, 2, 3, 2),
+        position_filters: int = 32,
+        hidden_units: int = 160,
         embedding_dim: int = 64,
         identities: int = 2000,
         attribute_names: tuple[str, ...] = ("smiling",),
@@ -74,10 +77,18 @@ class FaceFeatures(TrainableModel):
         super().__init__(name=name)
         check_pictures(image_size, channels)
         check_positive(embedding_dim=embedding_dim, identities=identities)
-        check_stages(filters=filters)
+        check_positive(position_filters=position_filters, hidden_units=hidden_units)
+        check_stages(filters=filters, convolutions=convolutions)
+        if len(convolutions) != len(filters):
+            raise ValueError(f"convolutions={convolutions} must be as many as filters={filters}, one for each stage")
         if len(factor_names) != len(factor_ranges):
             raise ValueError(f"factor_names has {len(factor_names)} names, factor_ranges {len(factor_ranges)} rows")
         self.image_size, self.channels, self.filters, self.seed = image_size, channels, tuple(filters), seed
+        self.convolutions, self.position_filters, self.hidden_units = (
+            tuple(convolutions),
+            position_filters,
+            hidden_units,
+        )
         self.embedding_dim, self.identities, self.margin, self.scale = embedding_dim, identities, margin, scale
         self.attribute_names, self.landmark_names = tuple(attribute_names), tuple(landmark_names)
         self.factor_names, self.factor_ranges = tuple(factor_names), tuple(tuple(row) for row in factor_ranges)
@@ -96,12 +107,13 @@ class FaceFeatures(TrainableModel):
 
     def _build_trunk(self) -> keras.Model:
         x = images = keras.Input((self.image_size, self.image_size, self.channels))
-        for stage, filters in enumerate(self.filters, 1):
-            x = _activated(STYLE.conv(filters, strides=1 if stage == 1 else 2)(x), f"stage_{stage}_conv_1")
-            for number in range(2, CONVOLUTIONS[min(stage, len(CONVOLUTIONS)) - 1] + 1):
-                x = _activated(STYLE.conv(filters)(x), f"stage_{stage}_conv_{number}")
-        x = keras.layers.Flatten()(_activated(keras.layers.Conv2D(POSITION_FILTERS, 1, use_bias=False)(x), "positions"))
-        return keras.Model(images, _activated(keras.layers.Dense(HIDDEN, use_bias=False)(x), "hidden"), name="trunk")
+        for stage, (filters, convolutions) in enumerate(zip(self.filters, self.convolutions, strict=True), 1):
+            for number in range(1, convolutions + 1):
+                strides = 2 if stage > 1 and number == 1 else 1
+                x = _activated(STYLE.conv(filters, strides=strides)(x), f"stage_{stage}_conv_{number}")
+        x = _activated(keras.layers.Conv2D(self.position_filters, 1, use_bias=False)(x), "positions")
+        x = keras.layers.Dense(self.hidden_units, use_bias=False)(keras.layers.Flatten()(x))
+        return keras.Model(images, _activated(x, "hidden"), name="trunk")
 
     def _head(self, units: int) -> keras.layers.Dense:
         head = keras.layers.Dense(units, dtype="float32")

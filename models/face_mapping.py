@@ -208,9 +208,12 @@ class FaceMapping(Autoencoder):
         terms: dict[str, Term] = {name: Masked(term) for name, term in super().loss_terms().items()}
         return terms | ({"mask": SquaredMaskError()} if self.mask_head else {})
 
+    def inside(self, term: Term) -> Term:
+        return Masked(term)
+
     @property
     def default_factors(self) -> Mapping[str, float]:  # type: ignore[override]
-        """DeepFaceLab's factors, and the mask's where there is a head for it."""
+        """DeepFaceLab's of error and dissimilarity, and 1 of the mask where there is a head for it."""
         return {"reconstruction": 10.0, "dssim": 10.0} | ({"mask": 1.0} if self.mask_head else {})
 
     @property

@@ -36,6 +36,8 @@ def load_pretrained(name: str, folder: Path = FOLDER) -> TrainableModel:
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
         weights = [arrays[key].astype(np.float32) for key in sorted(arrays.files)]
     model = _in_float32(card["model"])
+    if [weight.shape for weight in weights] != [weight.shape for weight in model.get_weights()]:
+        raise ValueError(f"{folder / name}.npz does not fit its card's model in this version of facezoo")
     model.set_weights(weights)
     return model
 
@@ -80,8 +82,15 @@ def save_pretrained(model: TrainableModel, name: str, card: dict[str, Any], fold
     data = file.getvalue()
     about = {**card, "sha256": hashlib.sha256(data).hexdigest(), "model": _description(model)}
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.npz").write_bytes(data)
-    (folder / f"{name}.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    _write(folder / f"{name}.npz", data)
+    _write(folder / f"{name}.json", (json.dumps(about, indent=2) + "\n").encode())
+
+
+def _write(path: Path, data: bytes) -> None:
+    """The whole file or nothing."""
+    temporary = path.with_name(f".{path.name}.partial")
+    temporary.write_bytes(data)
+    temporary.replace(path)
 
 
 def _rounded(model: TrainableModel) -> list[np.ndarray]:

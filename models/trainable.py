@@ -38,6 +38,10 @@ class TrainableModel(keras.Model):
         """Every loss term that this network can be trained with and that needs nothing from outside."""
         raise NotImplementedError
 
+    def inside(self, term: Term) -> Term:
+        """A term from outside as this network is trained with it: as it is, or inside of masks."""
+        return term
+
     def compile(
         self,
         optimizer: str | keras.Optimizer = "adam",
@@ -107,7 +111,11 @@ class TrainableModel(keras.Model):
 
     def test_step(self, batch):
         """As `train_step`, without the update."""
-        return self.objective.track(self.objective.values(batch, self(batch, training=False)))
+        return self.objective.track(self.evaluated(batch, self(batch, training=False)))
+
+    def evaluated(self, batch, outputs) -> dict[str, tf.Tensor]:
+        """What evaluation tells of a batch, as `Objective.measured`: the unweighted terms and `loss`, float32 [B]."""
+        return self.objective.measured(batch, outputs)
 
     def regularization(self):
         """This replica's share of the layers' own penalties (L2), a float32 scalar."""

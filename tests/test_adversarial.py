@@ -10,7 +10,7 @@ import tensorflow as tf
 from facezoo.losses import ADVERSARIAL_LOSSES, AdversarialTerm, FeatureMatching, Objective, r1_penalty
 from facezoo.models import (
     VAE,
-    AdversarialAutoencoder,
+    AutoencoderGAN,
     ConditionalVAE,
     ConvolutionalAutoencoder,
     Discriminator,
@@ -36,7 +36,7 @@ def model_of(*, factors=None, optimizer=None, discriminator_optimizer=None, clip
     """A small compiled model that starts with the same weights every time."""
     keras.utils.set_random_seed(5)
     judge = discriminator(**dict(judge))
-    model = AdversarialAutoencoder(autoencoder=autoencoder(), discriminator=judge, **arguments)
+    model = AutoencoderGAN(autoencoder=autoencoder(), discriminator=judge, **arguments)
     factors = factors or {"reconstruction": 2.0, "adversarial": 0.5, "feature_matching": 0.3}
     optimizers = [given or keras.optimizers.SGD(0.1) for given in (optimizer, discriminator_optimizer)]
     model.compile(optimizers[0], Objective(model.loss_terms(), factors), clip_norm, optimizers[1])
@@ -240,7 +240,7 @@ def test_the_discriminator_refuses_bad_arguments(arguments, message):
 @pytest.mark.parametrize("kind", [VAE, ConditionalVAE])
 def test_it_encodes_and_decodes_as_its_autoencoder(kind):
     inner = kind(image_size=SIZE, latent_dim=4, filters=(4, 4))
-    model = AdversarialAutoencoder(autoencoder=inner, discriminator=discriminator())
+    model = AutoencoderGAN(autoencoder=inner, discriminator=discriminator())
     images, attributes = batch()["image"], batch()["attributes"]
     conditions = [attributes] if kind is ConditionalVAE else []
     codes = model.encode(images, *conditions)
@@ -273,7 +273,7 @@ def test_bad_combinations_name_both_sides(arguments, message):
 def test_the_discriminator_is_asked_only_where_a_term_wants_to_know():
     data = batch()
     judged = {"real_logits", "fake_logits", "real_features", "fake_features"}
-    never_compiled = AdversarialAutoencoder(autoencoder=autoencoder(), discriminator=discriminator())
+    never_compiled = AutoencoderGAN(autoencoder=autoencoder(), discriminator=discriminator())
     assert not judged & set(never_compiled(data))
     assert not judged & set(model_of(factors={"reconstruction": 1.0, "adversarial": 0.0})(data))
     for term in ("adversarial", "feature_matching"):
@@ -282,7 +282,7 @@ def test_the_discriminator_is_asked_only_where_a_term_wants_to_know():
 
 def test_the_discriminator_sees_faces_inside_of_their_masks():
     inner = FaceMapping(image_size=SIZE, filters=(4, 4), inter_dim=4)
-    model = AdversarialAutoencoder(autoencoder=inner, discriminator=discriminator())
+    model = AutoencoderGAN(autoencoder=inner, discriminator=discriminator())
     assert model.batch_columns == inner.batch_columns
     data = batch()
     outside = data["mask"][..., 0] == 0

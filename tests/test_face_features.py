@@ -20,7 +20,15 @@ def small_network(**arguments):
     source = procedural_faces("train", image_size=32)
     data = {argument: getattr(source, field) for argument, field in FaceFeatures.data_arguments.items()}
     return FaceFeatures(
-        **{"image_size": 32, "filters": (8, 8, 8), "embedding_dim": 8, "identities": 4, **data, **arguments}
+        **{
+            "image_size": 32,
+            "filters": (8, 8, 8),
+            "convolutions": (1, 2, 1),
+            "embedding_dim": 8,
+            "identities": 4,
+            **data,
+            **arguments,
+        }
     )
 
 

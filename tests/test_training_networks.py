@@ -19,7 +19,7 @@ SMALL = (
     "--epochs=1",
 )
 VAE_FLAGS = (*SMALL, "--model=vae", "--set=filters=8,8", "--latent_dim=4")
-FACE_FLAGS = (*SMALL, "--model=face_features", "--set=filters=8,8", "--set=embedding_dim=8")
+FACE_FLAGS = (*SMALL, "--model=face_features", "--set=filters=8,8", "--set=convolutions=1,2")
 FACE = ("--perceptual_network=face", "--perceptual_factor=10")
 
 

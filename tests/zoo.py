@@ -10,8 +10,8 @@ from facezoo.losses.objective import Term
 from facezoo.models import (
     DFCVAE,
     VAE,
-    AdversarialAutoencoder,
     Autoencoder,
+    AutoencoderGAN,
     ConditionalVAE,
     ConvolutionalAutoencoder,
     Discriminator,
@@ -84,10 +84,10 @@ def _frozen_convolution(filters: int, x):
     return layer(x)
 
 
-def adversarial(autoencoder: Autoencoder, kind: str, **rules) -> AdversarialAutoencoder:
+def adversarial(autoencoder: Autoencoder, kind: str, **rules) -> AutoencoderGAN:
     """An autoencoder that holds a small discriminator."""
     judge = Discriminator(kind=kind, image_size=SIZE, filters=(8, 8), dense_units=8, l2=1e-4)
-    return AdversarialAutoencoder(autoencoder=autoencoder, discriminator=judge, **rules)
+    return AutoencoderGAN(autoencoder=autoencoder, discriminator=judge, **rules)
 
 
 GAME = ("discriminator", "discriminator_accuracy", "adversarial_weight")
