@@ -30,12 +30,14 @@ def run(values: flags.FlagValues) -> None:
     tf = load_tensorflow()
 
     from ..models import TrainableModel
+    from . import parts
     from .measuring import Measurer
 
     distance = _feature_distance(values.vgg19_weights, source.image_shape[0]) if values.vgg19_weights else None
     model = opened.model(TrainableModel)
-    measurer = Measurer(model, tf.distribute.get_strategy(), distance)
-    measurement = measurer(for_model(source, model, opened.settings), BATCH_SIZE, values.count)
+    source = for_model(source, model, opened.settings)
+    parts.complete_objective(model, opened.settings, source)
+    measurement = Measurer(model, tf.distribute.get_strategy(), distance)(source, BATCH_SIZE, values.count)
     metrics = {
         "dataset": settings.dataset,
         **{name: settings[name].value for name in ("data_dir", "crop") if settings[name].value},

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-from absl import flags
+from absl import flags, logging
 
 from ..datasets.source import Source
 from ..losses import MissingTerm, Objective
@@ -185,6 +185,16 @@ def make_objective(model: TrainableModel, settings: flags.FlagValues, source: So
         return Objective(placeholders | terms | {name: model.inside(term) for name, term in outside.items()}, factors)
     except ValueError as error:
         raise UsageError(str(error)) from error
+
+
+def complete_objective(model: TrainableModel, settings: flags.FlagValues, source: Source) -> None:
+    """Gives a loaded model the terms that come from outside; a warning names those that cannot be had here."""
+    for name, term in model.objective.terms.items():
+        if isinstance(term, MissingTerm):
+            try:
+                model.objective.terms[name] = model.inside(make_outside_terms([name], settings, source)[name])
+            except UsageError as error:
+                logging.warning("%s is not measured, nor is loss: %s", name, error)
 
 
 def copy_weights(start: str, model: TrainableModel) -> None:

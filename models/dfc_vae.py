@@ -34,18 +34,19 @@ FORMS = {
 class DFCVAE(VAE):
     """A VAE whose reconstruction is judged by the features of a frozen network instead of by pixels.
 
-    Hou et al., "Deep Feature Consistent Variational Autoencoder" (2017), equation 4; the networks are facenet's. Each
-    encoder stage is a 4x4 convolution of stride 2, each decoder stage doubles the pixels and then convolves with 3x3;
-    `conv2d_block`s of the same kernel size follow both. The last layer is linear: `decode` clips to [0, 1], the
-    reconstruction in `call`'s outputs may leave it.
+    Hou et al., "Deep Feature Consistent Variational Autoencoder" (2017), equation 4; the residual network is facenet's,
+    the other forms are after it. Each encoder stage is a 4x4 convolution of stride 2, each decoder stage doubles the
+    pixels and then convolves with 3x3; `conv2d_block`s of the same kernel size follow both. The last layer is linear:
+    `decode` clips to [0, 1], the reconstruction in `call`'s outputs may leave it.
 
     The loss term `perceptual` is given from outside (`losses.perceptual.PerceptualLoss`). It is 1 for two different
     faces, so that its factor is what that costs in nats. facenet's factors, 1 for KL and 0.5 for features, are for
-    features summed without a norm, and do not carry over.
+    features summed without a norm, and do not carry over. facenet's initial kernels are large, and batch normalisation
+    makes them learn the more slowly: a learning rate of about 6e-3 suits short trainings.
 
     Args:
       form: "residual"; "plain", the same without blocks; or "large", residual for 128x128 with a fifth stage.
-      image_size: None is the form's, 64 or 128.
+      image_size: None is the form's, 64 or 128. (The command line gives 64 unless --image_size says otherwise.)
       latent_dim: dimensions of the code.
       filters: channels of each encoder stage; None is the form's.
       decoder_filters: channels of each decoder stage; None mirrors the encoder and ends in those of the pictures.

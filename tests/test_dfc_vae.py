@@ -33,7 +33,7 @@ def images_of(model, count=2):
     ("form", "parameters", "millions", "size"),
     [("residual", 7_072_379, 7.07, 64), ("plain", 2_311_487, 2.31, 64), ("large", 25_937_531, 25.94, 128)],
 )
-def test_the_forms_have_facenet_s_sizes(form, parameters, millions, size):
+def test_the_forms_have_their_sizes(form, parameters, millions, size):
     model = MODELS["dfc_vae"](form=form)
     assert trainable_parameters(model) == parameters
     assert round(parameters / 1e6, 2) == millions

@@ -104,10 +104,22 @@ def test_perceptual_and_landmark_terms_train_and_are_reported_unweighted(train):
     np.testing.assert_allclose(row["loss"], expected, rtol=1e-4)
 
 
-def test_a_run_with_a_frozen_network_is_measured_and_loaded_without_it(train, command):
+def test_a_run_with_a_frozen_network_is_measured_with_it(train, command):
     folder = train("run", *VAE_FLAGS, *FACE)
+    done = command("evaluate", f"--run_dir={folder}", "--split=validation", "--count=8")
+    assert done.code == 0, done.err
+    metrics, row = json.loads((folder / "metrics.json").read_text()), last_row(folder)
+    for name in ("loss", "perceptual", "kl", "psnr"):
+        np.testing.assert_allclose(metrics[name], row[f"val_{name}"], rtol=1e-3)
+
+
+def test_a_run_is_measured_and_loaded_without_a_network_that_is_gone(train, command, monkeypatch):
+    folder = train("run", *VAE_FLAGS, *FACE)
+    text = (folder / "flags.txt").read_text().replace("perceptual_network=face", "perceptual_network=vgg19")
+    (folder / "flags.txt").write_text(text + "--perceptual_weights=/nowhere.h5\n")
     done = command("evaluate", f"--run_dir={folder}", "--count=16")
     assert done.code == 0, done.err
+    assert "perceptual is not measured" in done.err
     metrics = json.loads((folder / "metrics.json").read_text())
     assert {"psnr", "kl", "reconstruction"} <= set(metrics)
     assert not {"perceptual", "loss"} & set(metrics)  # the term is missing, so the sum is too
@@ -173,6 +185,34 @@ def test_three_thousand_adversarial_steps_do_not_collapse(train):
     assert all(0.55 < accuracy < 0.95 for accuracy in accuracies[6:]), accuracies
 
 
+def test_the_validation_loss_is_the_autoencoder_s_alone(train):
+    row = last_row(train("run", *VAE_FLAGS, *ADVERSARIAL, "--feature_matching_factor=1"))
+    expected = 1000 * row["val_reconstruction"] + row["val_kl"]
+    np.testing.assert_allclose(row["val_loss"], expected, rtol=1e-4)
+
+
+def test_feature_matching_alone_leaves_the_adversarial_term_out(train):
+    row = last_row(train("run", *VAE_FLAGS, "--feature_matching_factor=1", "--discriminator_filters=4,8"))
+    assert "feature_matching" in row
+    assert "adversarial" not in row
+
+
+def test_a_factor_of_0_is_never_refused(train):
+    assert "adversarial" not in last_row(train("run", *VAE_FLAGS, "--adversarial_factor=0", "--mask_factor=0"))
+
+
+def test_an_adversarial_term_alone_is_refused(command):
+    done = command("train", *VAE_FLAGS, *ADVERSARIAL, "--r_loss_factor=0", "--kl_factor=0")
+    assert_refused(done, "the only loss term is 'adversarial'")
+
+
+def test_an_adversarial_run_is_published_as_its_autoencoder(train, command, tmp_path):
+    folder = train("run", *VAE_FLAGS, *ADVERSARIAL)
+    assert command("publish", f"--run_dir={folder}", "--name=tiny", f"--out={tmp_path}").code == 0
+    assert type(load_pretrained("tiny", tmp_path)).__name__ == "VAE"
+    assert not [line for line in json.loads((tmp_path / "tiny.json").read_text())["flags"] if "dir=" in line]
+
+
 def test_rules_that_do_not_go_together_are_named(command):
     done = command("train", *VAE_FLAGS, *ADVERSARIAL, "--adversarial_loss=hinge", "--balance=skip")
     assert_refused(done, "hinge", "skip")
@@ -198,6 +238,21 @@ def test_attributes_must_be_known(command, people):
     assert_refused(done, "attributes", "--labels")
 
 
+def test_what_a_model_does_not_take_is_refused(command):
+    assert_refused(command("train", *VAE_FLAGS, "--attributes=smiling"), "--attributes", "conditional_vae")
+    assert_refused(command("train", *CONDITIONAL, "--set=attributes=smiling"), "--attributes")
+    assert_refused(command("train", *VAE_FLAGS, "--warp=0.1"), "--warp", "warped pictures")
+    assert_refused(command("train", *VAE_FLAGS, "--init_from=nothing"), "nothing", "face_features")
+
+
+def test_a_conditional_run_is_measured_where_nothing_is_known(train, command, people):
+    folder = train("run", *CONDITIONAL, "--attributes=smiling")
+    done = command(
+        "evaluate", f"--run_dir={folder}", "--dataset=folder", f"--data_dir={people}", "--subfolders=identity"
+    )
+    assert done.code == 0, done.err
+
+
 # Mapping.
 
 
@@ -220,6 +275,24 @@ def test_mapping_trains_on_a_folder_of_people_and_swaps(train, command, people, 
     assert len(list((tmp_path / "out").rglob("*.png"))) == 40
     done = command("swap", f"--run_dir={folder}", f"--in={people / 'ann'}", "--to=eve", f"--out={tmp_path / 'new'}")
     assert_refused(done, "eve", "ann, bob")
+
+
+def test_people_are_matched_by_name(train, command, people):
+    where = ("--dataset=folder", f"--data_dir={people}", "--subfolders=identity")
+    folder = train("run", *MAPPING, *where)
+    assert_refused(command("evaluate", f"--run_dir={folder}", "--dataset=procedural_people"), "person_0", "ann, bob")
+    (people / "ann").rename(people / "zoe")
+    done = command("evaluate", f"--run_dir={folder}", *where)
+    assert_refused(done, "zoe", "ann, bob")
+    assert_refused(
+        command("train", *MAPPING, *where, "--set=people=('b','a')"), "--set=people", "follows from the data"
+    )
+
+
+def test_a_mask_head_wants_masks_and_leaves_nothing_behind(command, tmp_path):
+    flags = (*MAPPING, "--dataset=procedural_people", "--set=mask_head=True", f"--run_dir={tmp_path / 'run'}")
+    assert_refused(command("train", *flags, "--nomasks"), "masks", "--mask_factor=0")
+    assert not (tmp_path / "run").exists()
 
 
 def test_mapping_wants_two_people_with_names(command, people):
