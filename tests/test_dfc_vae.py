@@ -109,7 +109,7 @@ def test_the_factors_are_features_and_divergence():
     model = tiny(blocks=1)
     model.compile(keras.optimizers.SGD(0.01))
     assert model.objective.factors == {"perceptual": 500.0, "kl": 1.0}
-    with pytest.raises(ValueError, match="needs the term 'perceptual': compile the model with it"):
+    with pytest.raises(ValueError, match=r"needs the term 'perceptual', .* compile it with"):
         model.train_step({"image": images_of(model)})
 
 
