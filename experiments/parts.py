@@ -16,7 +16,7 @@ from ..models.pretrained import load_pretrained
 from . import runs
 from .errors import UsageError
 from .outside_terms import OUTSIDE_TERMS, make_outside_terms
-from .train import FACTOR_FLAGS, OWN_FLAGS
+from .train import COMPANIONS, FACTOR_FLAGS, OWN_FLAGS
 
 # What a model may have otherwise than the one it takes its weights from: none of it changes what weights mean.
 FREE_ARGUMENTS = (
@@ -178,6 +178,7 @@ def make_objective(model: TrainableModel, settings: flags.FlagValues, source: So
                 f"--{flag}: --model={settings.model} has no term {term!r}, only {', '.join(sorted(known))}"
             )
         factors[term] = factor
+    _refuse_useless(settings, factors)
     try:
         wanted = [term for term in OUTSIDE_TERMS if factors.get(term)]
         placeholders = {term: MissingTerm(term) for term in OUTSIDE_TERMS}  # of a factor 0
@@ -185,6 +186,16 @@ def make_objective(model: TrainableModel, settings: flags.FlagValues, source: So
         return Objective(placeholders | terms | {name: model.inside(term) for name, term in outside.items()}, factors)
     except ValueError as error:
         raise UsageError(str(error)) from error
+
+
+def _refuse_useless(settings: flags.FlagValues, factors: dict[str, Any]) -> None:
+    """A UsageError for a flag about a term that neither the model nor a factor flag, be it 0, asks for."""
+    for factor_flags, companions in COMPANIONS.items():
+        if any(settings[flag].value is not None or factors.get(FACTOR_FLAGS[flag]) for flag in factor_flags):
+            continue
+        for name in companions:
+            if settings[name].value != settings[name].default:
+                raise UsageError(f"--{name} does nothing without --{' or --'.join(factor_flags)}")
 
 
 def complete_objective(model: TrainableModel, settings: flags.FlagValues, source: Source) -> None:

@@ -31,6 +31,17 @@ FACTORS = {
 FACTOR_FLAGS = {flag: term for flag, (term, _) in FACTORS.items()}
 
 
+# Flags that say how a term is made: of no use where none of these factors is asked for.
+COMPANIONS = {
+    ("perceptual_factor",): ("perceptual_network", "perceptual_layers", "perceptual_weights"),
+    ("landmark_factor",): ("landmark_parts",),
+    ("adversarial_factor", "feature_matching_factor"): (
+        *("adversarial_loss", "balance", "adversarial_start", "r1_factor"),
+        *("discriminator", "discriminator_filters", "discriminator_learning_rate"),
+    ),
+}
+
+
 def define_flags(values: flags.FlagValues) -> None:
     where: dict[str, Any] = {"flag_values": values}
     flags.DEFINE_string("model", "vae", "Architecture; `facezoo models` lists them.", **where)

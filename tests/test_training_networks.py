@@ -85,6 +85,13 @@ def test_a_run_is_published_and_read_again(train, command, tmp_path):
     assert_refused(command(*asked), "exists")
 
 
+def test_training_starts_from_weights_that_ship(train):
+    """With a learning rate of nearly nothing the weights stay what they were: as good as the card says."""
+    same = ("--model=vae", "--latent_dim=64", "--set=upsampling=nearest", "--set=decoder_filters=256,128,64,32")
+    few = ("--batch_size=8", "--steps_per_epoch=1", "--validation_steps=4", "--epochs=1", "--learning_rate=1e-9")
+    assert last_row(train("run", *same, *few, "--init_from=vae"))["val_psnr"] > 26.0
+
+
 # Frozen networks.
 
 
@@ -243,6 +250,8 @@ def test_what_a_model_does_not_take_is_refused(command):
     assert_refused(command("train", *CONDITIONAL, "--set=attributes=smiling"), "--attributes")
     assert_refused(command("train", *VAE_FLAGS, "--warp=0.1"), "--warp", "warped pictures")
     assert_refused(command("train", *VAE_FLAGS, "--init_from=nothing"), "nothing", "face_features")
+    assert_refused(command("train", *VAE_FLAGS, "--balance=none"), "--balance", "--adversarial_factor")
+    assert_refused(command("train", *VAE_FLAGS, "--perceptual_network=face"), "--perceptual_factor")
 
 
 def test_a_conditional_run_is_measured_where_nothing_is_known(train, command, people):
