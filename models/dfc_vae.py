@@ -41,8 +41,8 @@ class DFCVAE(VAE):
 
     The loss term `perceptual` is given from outside (`losses.perceptual.PerceptualLoss`). It is 1 for two different
     faces, so that its factor is what that costs in nats. facenet's factors, 1 for KL and 0.5 for features, are for
-    features summed without a norm, and do not carry over. facenet's initial kernels are large, and batch normalisation
-    makes them learn the more slowly: a learning rate of about 6e-3 suits short trainings.
+    features summed without a norm, and do not carry over. facenet's initial kernels are large: batch normalisation makes
+    them learn the more slowly, and the KL starts at millions of nats. Short trainings want "glorot_uniform".
 
     Args:
       form: "residual"; "plain", the same without blocks; or "large", residual for 128x128 with a fifth stage.
@@ -51,6 +51,8 @@ class DFCVAE(VAE):
       filters: channels of each encoder stage; None is the form's.
       decoder_filters: channels of each decoder stage; None mirrors the encoder and ends in those of the pictures.
       blocks: after each stage of encoder and decoder; None is the form's, 3 or 0.
+      kernel_initializer: as Keras names them: "glorot_uniform", "he_normal", ...; None is facenet's, a normal of
+        deviation 0.1 cut off at two deviations.
       l2: factor of the L2 penalty on every kernel.
 
     Raises:
@@ -70,6 +72,7 @@ class DFCVAE(VAE):
         filters: tuple[int, ...] | None = None,
         decoder_filters: tuple[int, ...] | None = None,
         blocks: int | None = None,
+        kernel_initializer: str | dict | None = None,
         l2: float = 0.0,
         seed: int = 0,
         name: str | None = None,
@@ -86,7 +89,7 @@ class DFCVAE(VAE):
             decoder_filters=decoder_filters,
             decoder_kernel_size=3,
             negative_slope=0.1,
-            kernel_initializer=KERNEL_INITIALIZER,
+            kernel_initializer=KERNEL_INITIALIZER if kernel_initializer is None else kernel_initializer,
             l2=l2,
             seed=seed,
             name=name,

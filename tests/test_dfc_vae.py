@@ -79,6 +79,12 @@ def test_kernels_start_as_facenet_s_and_each_with_its_own_numbers():
     assert len({kernel.ravel()[:100].tobytes() for kernel in kernels}) == len(kernels)
 
 
+def test_another_initializer_takes_the_place_of_facenet_s():
+    kernels = [weight for weight in tiny(kernel_initializer="zeros").trainable_variables if weight.name == "kernel"]
+    assert kernels
+    assert not any(np.any(kernel) for kernel in kernels)
+
+
 def test_the_reconstruction_is_linear_and_decode_clips_it():
     model = tiny()
     codes = 100.0 * np.random.default_rng(0).normal(size=(4, 4)).astype(np.float32)
