@@ -12,7 +12,7 @@ from .. import __version__
 from ..datasets.source import DatasetError
 from . import datasets, encode, evaluate, models, morph, publish, swap, train
 from .backend import check_keras_backend
-from .errors import UsageError
+from .errors import StoppedError, UsageError
 
 COMMANDS: dict[str, ModuleType] = {
     "train": train,
@@ -33,13 +33,19 @@ def main() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Runs one command; returns the exit code: 0 done, 2 the user's flags, files or data are at fault, 1 ours."""
+    """Runs one command; returns the exit code.
+
+    0 done; 2 the user's flags, files or data are at fault; 1 we are; 130 and 143 it was interrupted.
+    """
     try:
         _run(arguments)
         sys.stdout.flush()
     except (UsageError, DatasetError, flags.Error, OSError) as error:
         print(f"facezoo: {error}", file=sys.stderr)
         return 2
+    except StoppedError as stopped:
+        print(f"facezoo: {stopped}", file=sys.stderr)
+        return stopped.code
     except KeyboardInterrupt:
         print("facezoo: interrupted", file=sys.stderr)
         return 130

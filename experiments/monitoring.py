@@ -1,16 +1,21 @@
 """What a run records as it goes: metrics.csv, TensorBoard, pictures."""
 
 import csv
+import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from tensorboard.compat.proto import event_pb2
 from tensorboard.plugins.hparams import api as hparams
 
 from ..latents import pictures
 from ..models import Autoencoder, TrainableModel
+from .checkpoints import Row
 from .measuring import Measurement
 from .morph import interpolate_pictures
+from .runs import write_atomically
 from .training import Epoch
 
 SHOWN = 8
@@ -24,15 +29,33 @@ class Monitor:
       examples: a batch of examples to reconstruct after each epoch, pictures in [0, 1]; the first is morphed into the
         last.
       settings: the run's flags by name, for HParams and the text page.
+      rows: of the epochs that the run has behind it.
+      step: that the run stands at; what the records say of later ones is taken out of them, since it comes again.
     """
 
-    def __init__(self, folder: Path, examples: dict[str, np.ndarray], settings: dict[str, object]):
-        self.folder, self.examples = folder, examples
+    def __init__(
+        self,
+        folder: Path,
+        examples: dict[str, np.ndarray],
+        settings: dict[str, object],
+        rows: Sequence[Row] = (),
+        step: int = 0,
+    ):
+        self.folder, self.examples, self.rows = folder, examples, list(rows)
+        _write_rows(folder / "metrics.csv", self.rows)
+        events = list((folder / "tensorboard").glob("*.tfevents.*"))
+        for path in events:
+            _cut_events(path, step)
         self.writer = tf.summary.create_file_writer(str(folder / "tensorboard"))
+        if not events:
+            self._describe(settings)
+
+    def _describe(self, settings: dict[str, object]) -> None:
         with self.writer.as_default(step=0):
             table = "\n".join(["| flag | value |", "|---|---|", *(f"| {k} | {v} |" for k, v in settings.items())])
             tf.summary.text("flags", table)
             hparams.hparams({name: _plain(value) for name, value in settings.items()})
+        self.writer.flush()
 
     def record(self, epoch: Epoch, validation: Measurement, learning_rate: float) -> None:
         """One row of metrics.csv and TensorBoard's scalars of an epoch."""
@@ -44,7 +67,8 @@ class Monitor:
             **{f"val_{name}": value for name, value in validation.values.items()},
             **speed,
         }
-        _append_row(self.folder / "metrics.csv", row)
+        self.rows = [*self.rows, row]
+        _write_rows(self.folder / "metrics.csv", self.rows)
         with self.writer.as_default(step=epoch.step):
             self._scalars("train", epoch.terms)
             self._scalars("validation", validation.values)
@@ -80,13 +104,36 @@ def prior_samples(model: Autoencoder, count: int = SHOWN, seed: int = 0) -> np.n
     return np.asarray(model.decode(codes))
 
 
-def _append_row(path: Path, row: dict[str, object]) -> None:
-    is_new = not path.exists()
-    with path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(row))
-        if is_new:
-            writer.writeheader()
-        writer.writerow(row)
+def _write_rows(path: Path, rows: Sequence[Row]) -> None:
+    """metrics.csv, if there is anything to write: the old file or the new one, never half."""
+    if not rows:
+        path.unlink(missing_ok=True)
+        return
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    write_atomically(path, text.getvalue())
+
+
+def _cut_events(path: Path, step: int) -> None:
+    """Takes the events after a step, and what a killed writer has left of one, out of a file of TensorBoard's."""
+    kept, is_whole = [], True
+    try:
+        for record in tf.data.TFRecordDataset(str(path)):
+            event = event_pb2.Event.FromString(record.numpy())
+            is_whole &= event.step <= step
+            if event.step <= step:
+                kept.append(record.numpy())
+    except tf.errors.DataLossError:
+        is_whole = False
+    if is_whole:
+        return
+    temporary = path.with_name(f".{path.name}")
+    with tf.io.TFRecordWriter(str(temporary)) as writer:
+        for record in kept:
+            writer.write(record)
+    temporary.replace(path)
 
 
 def _plain(value: object) -> bool | float | str:

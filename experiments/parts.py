@@ -120,8 +120,17 @@ def with_discriminator(model: TrainableModel, settings: flags.FlagValues) -> Tra
         raise UsageError(f"--adversarial_factor: {str(error).splitlines()[0]}") from error
 
 
-def compile_model(model: TrainableModel, settings: flags.FlagValues, source: Source, total_steps: int) -> None:
+def compile_model(
+    model: TrainableModel, settings: flags.FlagValues, source: Source, total_steps: int, rate_scale: float = 1.0
+) -> None:
     """Compiles with the objective and the optimizers that the flags ask for.
+
+    Args:
+      model: in the scope of its strategy.
+      settings: of training.
+      source: the training split.
+      total_steps: that the schedule spans.
+      rate_scale: of every learning rate.
 
     Raises:
       UsageError: flags that do not go together, or a term that cannot be had.
@@ -131,8 +140,8 @@ def compile_model(model: TrainableModel, settings: flags.FlagValues, source: Sou
     if isinstance(model, AutoencoderGAN):
         rate = settings.discriminator_learning_rate or settings.learning_rate
         steps = max(total_steps - settings.adversarial_start, settings.warmup_steps + 1)
-        options["discriminator_optimizer"] = make_optimizer(settings, steps, rate)
-    optimizer = make_optimizer(settings, total_steps, settings.learning_rate)
+        options["discriminator_optimizer"] = make_optimizer(settings, steps, rate_scale * rate)
+    optimizer = make_optimizer(settings, total_steps, rate_scale * settings.learning_rate)
     try:
         model.compile(optimizer, objective, settings.clip_norm, **options)
     except ValueError as error:

@@ -1,26 +1,32 @@
 """The run folder: what training leaves, and what every other command reads."""
 
+import contextlib
 import copy
 import dataclasses
 import datetime
+import fcntl
 import importlib.metadata
 import json
 import os
 import platform
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from absl import flags
 
 from .. import __version__
 from .backend import load_tensorflow
+from .checkpoints import MODEL_FILE, Checkpoints, State
 from .data import OPTIONAL_FLAGS, default_channels
 from .errors import UsageError
 
-FLAGS_FILE, MODEL_FILE = "flags.txt", "model.keras"
+FLAGS_FILE, LOCK_FILE = "flags.txt", ".lock"
 # These say where or whether to run, not what: a run is the same run whatever they are.
 _NOT_SETTINGS = ("run_dir", "dry_run", "cache_gb")
+# These may be other than they were when a run goes on.
+_CHANGEABLE = ("epochs", "schedule_steps", "keep_checkpoints")
 _PATHS = ("data_dir", "labels", "init_from", "perceptual_weights")
 
 
@@ -144,31 +150,60 @@ def settings_text(values: flags.FlagValues, with_paths: bool = True) -> str:
     return "\n".join(line for line in lines if line) + "\n"
 
 
-def is_finished(folder: Path, values: flags.FlagValues) -> bool:
-    """Whether the run with these settings is already there, finished.
+def state_of(folder: Path, values: flags.FlagValues) -> State | None:
+    """Where the run with these settings stands, or None for a new one.
 
     Raises:
-      UsageError: the folder holds something else: no run, a run with other settings, or an unfinished one.
+      UsageError: the folder holds something else: no run, or a run with other settings or more epochs.
     """
     if not folder.exists():
-        return False
+        return None
     if not folder.is_dir():
         raise UsageError(f"--run_dir={folder} is a file")
-    if not any(folder.iterdir()):
-        return False
+    if not any(path.name != LOCK_FILE for path in folder.iterdir()):
+        return None
     if not (folder / FLAGS_FILE).is_file():
         raise UsageError(f"--run_dir={folder} is not empty and not a run: choose another")
     _refuse_other_settings(folder, values)
-    if not (folder / MODEL_FILE).is_file():
-        raise UsageError(f"--run_dir={folder} holds an unfinished run: choose another, or remove it to start again")
-    return True
+    state = Checkpoints(folder / "checkpoints", values.keep_checkpoints).newest()
+    if state is None:
+        raise UsageError(f"--run_dir={folder} holds no checkpoint to go on from: choose another, or remove it")
+    return state
+
+
+def is_finished(folder: Path, state: State, values: flags.FlagValues) -> bool:
+    """Whether nothing is left to do for a run."""
+    is_patient = values.patience is None or state.epochs_since_best < values.patience
+    goes_on = is_patient and state.step < values.epochs * state.steps_per_epoch
+    return not goes_on and (folder / MODEL_FILE).is_file()
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Makes a run's folder and holds it for one training; the lock of a process that has died holds nobody up.
+
+    Raises:
+      UsageError: another training holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK_FILE).open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.seek(0)
+            raise UsageError(f"--run_dir={folder}: another training ({file.read()}) writes there") from error
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {platform.node()}")
+        file.flush()
+        yield
 
 
 def create(folder: Path, values: flags.FlagValues, environment: dict) -> None:
     """Makes the folder with flags.txt and environment.json."""
     for name in ("checkpoints", "tensorboard", "images"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / "environment.json", json.dumps(environment, indent=2) + "\n")
+    if not (folder / "environment.json").exists():  # where it began
+        write_atomically(folder / "environment.json", json.dumps(environment, indent=2) + "\n")
     write_atomically(folder / FLAGS_FILE, settings_text(values))
 
 
@@ -191,22 +226,20 @@ def environment(seed: int, precision: str, devices: list[str]) -> dict:
 def write_atomically(path: Path, text: str) -> None:
     """Writes a text file so that a reader sees the old one or the new one, never half."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
-
-
-def save_model(model, path: Path) -> None:
-    """Saves a model so that the file is there whole or not at all."""
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.keras")
-    model.save(temporary)
+    temporary.write_text(text, encoding="utf-8", newline="")
     temporary.replace(path)
 
 
 def _refuse_other_settings(folder: Path, values: flags.FlagValues) -> None:
     from . import cli, train
 
-    there = set(settings_text(cli.parse(train, [f"--flagfile={folder / FLAGS_FILE}"])).splitlines())
-    now = set(settings_text(values).splitlines())
+    before = cli.parse(train, [f"--flagfile={folder / FLAGS_FILE}"])
+    if values.epochs < before.epochs:
+        raise UsageError(f"--run_dir={folder} is a run of {before.epochs} epochs: --epochs={values.epochs} is fewer")
+    there, now = (
+        {line for line in settings_text(settings).splitlines() if line.split("=")[0].strip("-") not in _CHANGEABLE}
+        for settings in (before, values)
+    )
     if there == now:
         return
     lines = [f"  {line}" for line in sorted(there ^ now)]

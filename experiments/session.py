@@ -1,5 +1,6 @@
 """One training: puts sources, model, objective and strategy together, trains, and records."""
 
+import dataclasses
 import shutil
 from pathlib import Path
 from typing import Any
@@ -7,20 +8,26 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from absl import flags
+from absl import flags, logging
 
 from ..datasets import augmentation, pipeline
 from ..datasets.source import Source
 from ..models import AutoencoderGAN
 from . import parts, runs
+from .checkpoints import Checkpoints, State, save_model, trackers_of
 from .data import for_model
-from .errors import UsageError
-from .measuring import Measurer
+from .errors import StoppedError, UsageError
+from .measuring import Measurement, Measurer
 from .monitoring import SHOWN, Monitor
-from .training import EarlyStopping, Epoch, train
+from .training import EarlyStopping, Epoch, UnstableError, stop_requests, train
 
 # Of --cache_gb, about as the splits are cut.
 CACHE_SHARES = {"train": 0.85, "validation": 0.15}
+WINNING_ACCURACY = 0.99  # of a discriminator
+
+
+class DivergedError(UsageError):
+    """The updates stay other than finite."""
 
 
 class Session:
@@ -30,13 +37,20 @@ class Session:
       values: the command's flags.
       sources: "train" and "validation".
       model_arguments: of the model's constructor.
+      state: of the run that is to go on; None is a new one.
 
     Raises:
       UsageError: the flags do not go together.
       DatasetError: the training split does not fill one batch.
     """
 
-    def __init__(self, values: flags.FlagValues, sources: dict[str, Source], model_arguments: dict[str, Any]):
+    def __init__(
+        self,
+        values: flags.FlagValues,
+        sources: dict[str, Source],
+        model_arguments: dict[str, Any],
+        state: State | None = None,
+    ):
         self.values, self.batch_size = values, values.batch_size
         self.steps_per_epoch = pipeline.steps_in_epoch(sources["train"], self.batch_size, values.steps_per_epoch)
         self.strategy = parts.make_strategy(values.strategy, values.devices)
@@ -44,6 +58,13 @@ class Session:
             raise UsageError(
                 f"--batch_size={self.batch_size} must be a multiple of the {self.strategy.num_replicas_in_sync} devices"
             )
+        self.state = state or State(steps_per_epoch=self.steps_per_epoch)
+        if self.state.steps_per_epoch != self.steps_per_epoch:
+            raise UsageError(
+                f"--run_dir: the data fill {self.steps_per_epoch} steps an epoch, not {self.state.steps_per_epoch} as "
+                "when the run began: it goes on with the same pictures only"
+            )
+        self.state.schedule_steps = values.schedule_steps or self.state.schedule_steps or self.total_steps
         keras.utils.set_random_seed(values.seed)
         keras.config.set_dtype_policy(values.precision)
         with self.strategy.scope():
@@ -51,13 +72,19 @@ class Session:
             if values.init_from:
                 parts.copy_weights(values.init_from, network)
             self.model = parts.with_discriminator(network, values)
-            parts.compile_model(self.model, values, sources["train"], self.total_steps)
+        self._source_of_terms = sources["train"]
+        self._compile()
         self._check_monitor()
         fitted = {name: for_model(source, self.model, values) for name, source in sources.items()}
         self._check_columns(fitted["train"])
         self.sources = {
             name: pipeline.cached(source, values.cache_gb * CACHE_SHARES[name]) for name, source in fitted.items()
         }
+
+    def _compile(self) -> None:
+        scale, steps = self.state.learning_rate_scale, self.state.schedule_steps
+        with self.strategy.scope():
+            parts.compile_model(self.model, self.values, self._source_of_terms, steps, scale)
 
     @property
     def total_steps(self) -> int:
@@ -116,46 +143,121 @@ class Session:
         return [self.model]
 
     def train(self, folder: Path) -> None:
-        """Trains into a new run folder."""
-        devices = self._devices()
-        print(f"training on {', '.join(devices)} in {self.values.precision}", flush=True)
+        """Trains into a run folder, from where the run stood if it has begun.
+
+        Raises:
+          UsageError: another training writes there, or the updates stay other than finite.
+          StoppedError: Ctrl-C or SIGTERM; the run is saved.
+        """
+        is_new = not folder.exists()
+        with runs.locked(folder):
+            checkpoints = Checkpoints(folder / "checkpoints", self.values.keep_checkpoints)
+            checkpoints.clean()
+            self.state = checkpoints.restore(self.model) or self.state
+            try:
+                self._begin(folder)
+                self._train(folder, checkpoints)
+            except Exception as error:
+                if is_new and not self.state.rows and not isinstance(error, (StoppedError, DivergedError)):
+                    shutil.rmtree(folder)  # not one epoch was worth recording
+                raise
+            save_model(self.model, folder / runs.MODEL_FILE)
+
+    def _begin(self, folder: Path) -> None:
+        devices, step = self._devices(), self.state.step
+        beginning = f"training on {', '.join(devices)} in {self.values.precision}"
+        print(f"{beginning}, from step {step}" if step else beginning, flush=True)
+        self.values.schedule_steps = self.state.schedule_steps
         runs.create(folder, self.values, runs.environment(self.values.seed, self.values.precision, devices))
-        monitor = Monitor(folder, self._examples(), self.values.flag_values_dict())
-        stopping = EarlyStopping(self.values.monitor, self.values.patience)
+
+    def _train(self, folder: Path, checkpoints: Checkpoints) -> None:
+        """Trains to the end; where the updates are not finite, from the last state with half the learning rate."""
+        if not checkpoints.newest():
+            self._save(checkpoints)
+        while True:
+            try:
+                return self._train_from_state(folder, checkpoints)
+            except UnstableError as error:
+                self._roll_back(folder, checkpoints, error)
+
+    def _train_from_state(self, folder: Path, checkpoints: Checkpoints) -> None:
+        monitor = Monitor(folder, self._examples(), self.values.flag_values_dict(), self.state.rows, self.state.step)
+        stopping = EarlyStopping(
+            self.values.monitor, self.values.patience, self.state.best, self.state.epochs_since_best
+        )
         measurer = Measurer(self.model, self.strategy)
-        checkpoints = folder / "checkpoints"
 
         def end_of_epoch(epoch: Epoch) -> bool:
             validation = measurer(self.sources["validation"], self.batch_size, self._validation_count())
             monitor.record(epoch, validation, float(self.model.optimizer.learning_rate))
+            _warn_of_collapse(epoch, validation)
             if stopping.is_new_best(validation.values):
-                (checkpoints / "best").mkdir(exist_ok=True)
-                runs.save_model(self.model, checkpoints / "best" / runs.MODEL_FILE)
+                checkpoints.save_best(self.model)
             goes_on = epoch.number < self.values.epochs and not stopping.should_stop
             if not goes_on or epoch.number % self.values.draw_every == 0:
                 monitor.draw(self.model, epoch)
+            self.state.step, self.state.rows = epoch.step, monitor.rows
+            self.state.best, self.state.epochs_since_best = stopping.best, stopping.epochs_since_best
+            self._save(checkpoints)
+            stop_if_asked(epoch.step)
             return goes_on
 
-        def after_step(step: int) -> None:
-            if step % (self.values.save_every or self.steps_per_epoch) == 0:
-                runs.save_model(self.model, checkpoints / "last.keras")
+        def after_step(step: int, is_good: bool) -> None:
+            if step % self.steps_per_epoch == 0:
+                return  # the epoch's end saves
+            self.state.step = step
+            if stop_requested() or (self.values.save_every and step % self.values.save_every == 0 and is_good):
+                self._save(checkpoints)
+            stop_if_asked(step)
 
-        try:
+        def stop_if_asked(step: int) -> None:
+            if request := stop_requested():
+                message = f"{request.name}: stopped after step {step}, saved; the same command goes on from there"
+                raise StoppedError(message, 128 + request)
+
+        with stop_requests() as stop_requested:
             train(
                 self.model,
-                self.batches(),
+                self.batches(self.state.step),
                 self.strategy,
-                epochs=self.values.epochs,
+                first_step=self.state.step,
+                epochs=0 if stopping.should_stop else self.values.epochs,
                 steps_per_epoch=self.steps_per_epoch,
                 batch_size=self.batch_size,
                 end_of_epoch=end_of_epoch,
                 after_step=after_step,
             )
-        except Exception:
-            if not (folder / "metrics.csv").exists():
-                shutil.rmtree(folder)  # not one epoch was worth recording
-            raise
-        runs.save_model(self.model, folder / runs.MODEL_FILE)
+
+    def _save(self, checkpoints: Checkpoints) -> None:
+        self.state.trackers = trackers_of(self.model)
+        checkpoints.save(self.model, self.state)
+
+    def _roll_back(self, folder: Path, checkpoints: Checkpoints, error: UnstableError) -> None:
+        """Goes back to the last state, with half the learning rate.
+
+        Raises:
+          DivergedError: that was done as often as it may be.
+        """
+        rollbacks, scale = self.state.rollbacks + 1, self.state.learning_rate_scale / 2.0
+        if rollbacks > self.values.rollbacks:
+            raise DivergedError(self._explained(folder, error))
+        state = checkpoints.restore(self.model)
+        self.state = dataclasses.replace(state, rollbacks=rollbacks, learning_rate_scale=scale)
+        logging.warning("%s; back to step %d with %g times the learning rate", error, self.state.step, scale)
+        self._compile()
+        checkpoints.restore(self.model)  # the new optimizers' state
+
+    def _explained(self, folder: Path, error: UnstableError) -> str:
+        """Saves the batch of the last update, and says which term was not finite."""
+        path = folder / "bad_batch.npz"
+        np.savez_compressed(path, **{name: np.asarray(values) for name, values in error.batch.items()})
+        values = self.model.objective.measured(error.batch, self.model(error.batch, training=False))
+        terms = [name for name, value in values.items() if name != "loss" and not np.isfinite(value).all()]
+        culprits = f"{' and '.join(terms)} is not finite" if terms else "only the gradients are not finite"
+        return (
+            f"{error}, after {self.values.rollbacks} rollbacks: {culprits} (the batch is in {path}); "
+            "lower --learning_rate or a factor"
+        )
 
     def _devices(self) -> list[str]:
         """The devices that compute, as "GPU:0"."""
@@ -194,3 +296,21 @@ def _described(network: keras.Model) -> list[str]:
     trainable = sum(int(np.prod(weight.shape)) for weight in network.trainable_variables)
     arguments = [f"  {name}={value!r}" for name, value in network.get_config().items()]
     return [f"{type(network).__name__}, {trainable:,} trainable parameters", *arguments]
+
+
+def _warn_of_collapse(epoch: Epoch, validation: Measurement) -> None:
+    """Says it where a code tells nothing any more, or where one player of two has lost."""
+    if validation.values.get("active_units") == 0:
+        logging.warning(
+            "epoch %d: no unit of the code is active, all pictures get the same one (posterior collapse): "
+            "lower --kl_factor or raise the other factors",
+            epoch.number,
+        )
+    accuracy = epoch.terms.get("discriminator_accuracy", 0.5)
+    if accuracy > WINNING_ACCURACY:
+        logging.warning(
+            "epoch %d: the discriminator is right of %.1f %% of the pictures, the autoencoder learns nothing from it: "
+            "lower --discriminator_learning_rate, or give it --r1_factor",
+            epoch.number,
+            100.0 * accuracy,
+        )

@@ -73,6 +73,7 @@ def _define_training_flags(values: flags.FlagValues) -> None:
     number("beta_1", 0.9, "First moment's decay of adam.", 0, 1, kind=float)
     number("momentum", 0.9, "Of sgd.", 0, 1, kind=float)
     flags.DEFINE_enum("schedule", "constant", ["constant", "cosine", "exponential"], "After the warm-up.", **where)
+    number("schedule_steps", None, "Steps that the schedule spans; those of the first --epochs if absent.", 1)
     number("warmup_steps", 0, "Steps of linear rise to the learning rate.", 0)
     number("final_fraction", 0.01, "Last learning rate as a share of the highest.", 0, 1, kind=float, above=True)
     number("clip_norm", None, "Highest norm of the gradient; no limit if absent.", 0, kind=float, above=True)
@@ -129,7 +130,10 @@ def _are_positive(numbers: list[str]) -> bool:
 
 def _define_run_flags(values: flags.FlagValues) -> None:
     options.define_number(values, "cache_gb", 4.0, "Gigabytes of decoded pictures kept in memory.", 0, kind=float)
-    options.define_number(values, "save_every", None, "Steps between checkpoints; each epoch if absent.", 1)
+    options.define_number(values, "save_every", None, "Steps between checkpoints, besides one after each epoch.", 1)
+    options.define_number(values, "keep_checkpoints", 2, "The last so many are kept, and the best model.", 1)
+    text = "How often a run whose updates are not finite goes back to its last checkpoint, at half the learning rate."
+    options.define_number(values, "rollbacks", 3, text, 0)
     options.define_number(values, "draw_every", 1, "Epochs between pictures.", 1)
     where: dict[str, Any] = {"flag_values": values}
     options.define_path(values, "init_from", "Run, model file or pretrained name whose weights training starts from.")
@@ -139,7 +143,8 @@ def _define_run_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues) -> None:
     folder = Path(values.run_dir or runs.default_folder(values.model, values.dataset))
-    if not values.dry_run and runs.is_finished(folder, values):
+    state = None if values.dry_run else runs.state_of(folder, values)
+    if state and runs.is_finished(folder, state, values):
         print(f"{folder} is finished; nothing to do")
         return
     image_size, _, channels = runs.picture_shape(values)
@@ -152,7 +157,7 @@ def run(values: flags.FlagValues) -> None:
     load_tensorflow()
     from .session import Session
 
-    session = Session(values, sources, model_arguments(values, image_size, channels))
+    session = Session(values, sources, model_arguments(values, image_size, channels), state)
     if values.dry_run:
         print(session.summary())
         return

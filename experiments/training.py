@@ -1,17 +1,21 @@
 """The one training loop: it drives every model under every strategy."""
 
+import contextlib
 import dataclasses
 import math
+import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 from tqdm import tqdm
 
 from ..models import TrainableModel
-from .errors import UsageError
 
 REFRESH_SECONDS = 0.5
+SKIPPED_IN_A_ROW = 10  # updates, after which a run goes back to its last state
+HIGHER_IS_BETTER = ("psnr", "ssim")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,9 +24,9 @@ class Epoch:
 
     Attributes:
       number: from 1.
-      step: updates done since the start of the run.
-      terms: training means of `loss` and of each unweighted term.
-      images_per_second: over the epoch's training.
+      step: batches taken since the start of the run.
+      terms: training means of `loss` and of each unweighted term, and `skipped_steps`.
+      images_per_second: of those of its steps that were done without a break.
     """
 
     number: int
@@ -38,17 +42,19 @@ class EarlyStopping:
     Attributes:
       monitor: name of the value; `psnr` and `ssim` are better when higher, everything else when lower.
       patience: epochs without a new best after which to stop; None never stops.
+      best: the best value so far, turned so that lower is better; None before the first.
+      epochs_since_best: how long ago that was.
     """
 
     monitor: str
     patience: int | None = None
-    best: float = math.inf
+    best: float | None = None
     epochs_since_best: int = 0
 
     def is_new_best(self, values: dict[str, float]) -> bool:
         """Takes the validation values of one epoch."""
-        badness = -values[self.monitor] if self.monitor in ("psnr", "ssim") else values[self.monitor]
-        if badness < self.best:
+        badness = -values[self.monitor] if self.monitor in HIGHER_IS_BETTER else values[self.monitor]
+        if math.isfinite(badness) and (self.best is None or badness < self.best):
             self.best, self.epochs_since_best = badness, 0
             return True
         self.epochs_since_best += 1
@@ -59,8 +65,17 @@ class EarlyStopping:
         return self.patience is not None and self.epochs_since_best >= self.patience
 
 
-class DivergedError(UsageError):
-    """The loss is no longer a finite number."""
+class UnstableError(Exception):
+    """Too many updates in a row were left out because the loss or a gradient was not finite.
+
+    Attributes:
+      step: batches taken since the start of the run.
+      batch: the last of them.
+    """
+
+    def __init__(self, step: int, batch):
+        super().__init__(f"{SKIPPED_IN_A_ROW} updates in a row were not finite, up to step {step}")
+        self.step, self.batch = step, batch
 
 
 def train(
@@ -68,21 +83,23 @@ def train(
     batches: tf.data.Dataset,
     strategy: tf.distribute.Strategy,
     *,
+    first_step: int,
     epochs: int,
     steps_per_epoch: int,
     batch_size: int,
     end_of_epoch: Callable[[Epoch], bool],
-    after_step: Callable[[int], None] = lambda step: None,
+    after_step: Callable[[int, bool], None],
 ) -> None:
     """Trains a compiled model.
 
     Args:
-      batches: an endless stream of global batches.
+      batches: an endless stream of global batches, the first of them number `first_step`.
+      first_step: batches taken before; within an epoch the model's metrics go on from what they are.
       end_of_epoch: is told each epoch; answers whether to go on.
-      after_step: is told the number of updates done.
+      after_step: is told the number of batches taken, and whether the last update was done.
 
     Raises:
-      DivergedError: the loss became NaN or infinite.
+      UnstableError: too many updates in a row had to be left out.
     """
 
     @tf.function(autograph=False)
@@ -91,29 +108,58 @@ def train(
         return {name: strategy.reduce("MEAN", value, axis=None) for name, value in logs.items()}
 
     iterator = iter(strategy.experimental_distribute_dataset(batches))
-    for number in range(1, epochs + 1):
-        model.reset_metrics()
+    skipped_in_a_row = 0
+    for number in range(first_step // steps_per_epoch + 1, epochs + 1):
+        before = (number - 1) * steps_per_epoch
+        begin = max(first_step - before, 0)
+        if begin == 0:
+            model.reset_metrics()
+        skipped = float(model.objective.skipped_steps.result())
         start = time.perf_counter()
-        with _progress_bar(number, epochs, steps_per_epoch) as bar:
-            for step in range(steps_per_epoch):
-                logs = distributed_step(next(iterator))
-                _show(bar, logs, (step + 1) * batch_size / (time.perf_counter() - start))
-                after_step((number - 1) * steps_per_epoch + step + 1)
+        with _progress_bar(number, epochs, steps_per_epoch, begin) as bar:
+            for step in range(begin + 1, steps_per_epoch + 1):
+                batch = next(iterator)
+                logs = distributed_step(batch)
+                is_good = float(logs["skipped_steps"]) <= skipped
+                skipped, skipped_in_a_row = float(logs["skipped_steps"]), 0 if is_good else skipped_in_a_row + 1
+                if skipped_in_a_row == SKIPPED_IN_A_ROW:
+                    raise UnstableError(before + step, strategy.experimental_local_results(batch)[0])
+                _show(bar, logs, (step - begin) * batch_size / (time.perf_counter() - start))
+                after_step(before + step, is_good)
         terms = {name: float(value) for name, value in logs.items()}
-        rate = steps_per_epoch * batch_size / (time.perf_counter() - start)
+        rate = (steps_per_epoch - begin) * batch_size / (time.perf_counter() - start)
         if not end_of_epoch(Epoch(number, number * steps_per_epoch, terms, rate)):
             return
 
 
-def _progress_bar(number: int, epochs: int, steps: int) -> tqdm:
-    return tqdm(total=steps, desc=f"epoch {number}/{epochs}", unit="step", mininterval=REFRESH_SECONDS, leave=True)
+@contextlib.contextmanager
+def stop_requests() -> Iterator[Callable[[], signal.Signals | None]]:
+    """Within, Ctrl-C and SIGTERM only leave a request, which the function tells; a second one acts as ever."""
+    requested: list[signal.Signals] = []
+    if threading.current_thread() is not threading.main_thread():  # Python lets no other one handle signals
+        yield lambda: None
+        return
+
+    def remember(number, frame):
+        requested.append(signal.Signals(number))
+        signal.signal(number, previous[number])
+
+    previous = {number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: requested[0] if requested else None
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _progress_bar(number: int, epochs: int, steps: int, begin: int) -> tqdm:
+    title = f"epoch {number}/{epochs}"
+    return tqdm(total=steps, initial=begin, desc=title, unit="step", mininterval=REFRESH_SECONDS, leave=True)
 
 
 def _show(bar: tqdm, logs, images_per_second: float) -> None:
     """Advances the bar; the terms are fetched from the device only when the bar is drawn again."""
     if bar.n + 1 == bar.total or time.time() - bar.last_print_t >= REFRESH_SECONDS:
-        terms = {name: f"{float(value):.4g}" for name, value in logs.items()}
-        if not math.isfinite(float(logs["loss"])):
-            raise DivergedError(f"the loss became {terms['loss']}: lower --learning_rate or a factor")
+        terms = {name: f"{float(value):.4g}" for name, value in logs.items() if value or name != "skipped_steps"}
         bar.set_postfix({**terms, "images/s": f"{images_per_second:.0f}"}, refresh=False)
     bar.update()

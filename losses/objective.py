@@ -18,6 +18,7 @@ class Objective:
 
     Attributes:
       trackers: name -> `keras.metrics.Mean` of the unweighted term, and `loss`, the weighted sum.
+      skipped_steps: training steps that were left out.
 
     Raises:
       ValueError: a factor without a term, a factor that is not a finite number >= 0, or nothing left to minimise.
@@ -29,6 +30,7 @@ class Objective:
         if not self.terms:
             raise ValueError(f"every loss factor is 0 ({', '.join(factors) or 'none given'}): nothing to minimise")
         self.trackers = {name: keras.metrics.Mean(name=name) for name in ("loss", *self.terms)}
+        self.skipped_steps = keras.metrics.Sum(name="skipped_steps")
 
     def values(self, batch: Mapping[str, tf.Tensor], outputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """The unweighted terms, and `loss`, their weighted sum: each float32 [B]."""
@@ -51,12 +53,18 @@ class Objective:
         present = {name: term for name, term in self.terms.items() if not isinstance(term, MissingTerm)}
         return {name: tf.cast(term(batch, outputs), tf.float32) for name, term in present.items()}
 
-    def track(self, values: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Adds a batch to the trackers; returns their means since the last reset."""
+    def track(self, values: Mapping[str, tf.Tensor], is_good: bool | tf.Tensor = True) -> dict[str, tf.Tensor]:
+        """Adds a batch to the trackers where it `is_good`; returns their means since the last reset."""
         trackers = {name: tracker for name, tracker in self.trackers.items() if name in values}
         for name, tracker in trackers.items():
-            tracker.update_state(values[name])
+            counted = tf.where(is_good, values[name], 0.0)  # a NaN times 0 would be a NaN
+            tracker.update_state(counted, tf.cast(is_good, tf.float32) * tf.ones_like(counted))
         return {name: tracker.result() for name, tracker in trackers.items()}
+
+    def track_step(self, values: Mapping[str, tf.Tensor], is_good: tf.Tensor) -> dict[str, tf.Tensor]:
+        """As `track`, of a training step; besides `skipped_steps`, how many of them were not good."""
+        self.skipped_steps.update_state(1.0 - tf.cast(is_good, tf.float32))
+        return self.track(values, is_good) | {"skipped_steps": self.skipped_steps.result()}
 
 
 class MissingTerm:

@@ -1,6 +1,6 @@
 """Any autoencoder, trained against a discriminator."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from . import randomness
 from .autoencoder import Autoencoder
 from .blocks import check_count, check_not_negative, checked_choice
 from .discriminator import Discriminator
-from .trainable import apply_gradients
+from .trainable import apply_gradients, summed
 
 BALANCES = ("adaptive", "skip", "none")
 JUDGED_TERMS = ("adversarial", "feature_matching")  # they read the discriminator
@@ -226,6 +226,7 @@ class AutoencoderGAN(Autoencoder):
           loss without penalties; `discriminator_accuracy`, the share of pictures that it judges right; and
           `adversarial_weight`, without the factor. All are means since the last reset.
         """
+        kept = self._state_of_layers()
         with randomness.at_step(self.optimizer.iterations):
             with tf.GradientTape(persistent=True) as tape:
                 outputs = self.autoencoder(batch, training=True)
@@ -234,9 +235,15 @@ class AutoencoderGAN(Autoencoder):
             learns, learns_against = self._turns(*halves)
             weight = learns_against * self._adversarial_weight(tape, outputs["reconstruction"], gradients)
             values |= {"loss": self._weighed(values, weight), "adversarial_weight": weight}
-        self._autoencoder_step(tape, outputs, penalty, gradients, weight)
-        self._discriminator_step(gradients.discriminator, learns)
-        return self._track(values)
+        own = summed(self._through_autoencoder(tape, outputs, penalty, gradients, weight))
+        judging = summed(gradients.discriminator)
+        losses = values["loss"] + values["discriminator"]
+        is_good = self._is_good(losses, (self.optimizer, own), (self.discriminator_optimizer, judging))
+        apply_gradients(self.optimizer, own, self.learned_variables, self.clip_norm, is_good)
+        judges = self.discriminator.trainable_variables
+        apply_gradients(self.discriminator_optimizer, judging, judges, self.clip_norm, is_good & learns)
+        self._restore_layers(kept, is_good)
+        return self._track(values, is_good)
 
     def _play(self, batch, outputs) -> tuple[dict, tuple, Gradients]:
         """The judgement of a batch: all values [B], the two halves of the discriminator's loss, and gradients."""
@@ -305,7 +312,7 @@ class AutoencoderGAN(Autoencoder):
         if self.balance != "skip":
             return started, tf.cast(started, tf.float32)
         shares = [self.objective.reduce(loss) for loss in (real_loss, fake_loss)]
-        halves = tf.stack(_sum_over_replicas(shares))
+        halves = tf.stack(summed(shares))
         too_strong = tf.reduce_any(halves < EQUILIBRIUM - MARGIN)
         too_weak = tf.reduce_any(halves > EQUILIBRIUM + MARGIN)
         learns = started & (~too_strong | too_weak)
@@ -332,41 +339,29 @@ class AutoencoderGAN(Autoencoder):
         kernels = tape.gradient(
             reconstruction, self.last_kernels, output_gradients=gradient, unconnected_gradients="zero"
         )
-        return tf.linalg.global_norm(_sum_over_replicas(kernels))
+        return tf.linalg.global_norm(summed(kernels))
 
     @property
     def _adversarial_factor(self) -> float:
         return self.objective.factors.get("adversarial", 0.0)
 
-    def _autoencoder_step(self, tape: tf.GradientTape, outputs, penalty, gradients: Gradients, weight):
-        """Sends the gradients of the outputs through the autoencoder, and updates it."""
+    def _through_autoencoder(self, tape: tf.GradientTape, outputs, penalty, gradients: Gradients, weight) -> list:
+        """Sends the gradients of the outputs through the autoencoder: this replica's, of each learned variable."""
         by_output = {"reconstruction": 0.0, **gradients.rest}
         by_output["reconstruction"] += self._adversarial_factor * weight * gradients.adversarial
-        variables = self.learned_variables
-        by_variable = tape.gradient(
+        return tape.gradient(
             [*(outputs[name] for name in by_output), penalty],
-            variables,
+            self.learned_variables,
             output_gradients=[*by_output.values(), tf.ones(())],
         )
-        apply_gradients(self.optimizer, by_variable, variables, self.clip_norm)
 
-    def _discriminator_step(self, gradients, learns):
-        """Updates the discriminator; where it does not learn, its weights and its optimizer stay as they are."""
-        variables = self.discriminator.trainable_variables
-
-        def update(gradients):
-            apply_gradients(self.discriminator_optimizer, gradients, variables, self.clip_norm)
-
-        if self.balance == "skip" or self.start_step:
-            _in_every_replica_if(learns, update, gradients)
-        else:
-            update(gradients)
-
-    def _track(self, values):
-        """As `Objective.track`, with the game's values."""
+    def _track(self, values, is_good):
+        """As `Objective.track_step`, with the game's values."""
+        weight = tf.cast(is_good, tf.float32)
         for name, tracker in self.game_trackers.items():
-            tracker.update_state(values[name])
-        return self.objective.track(values) | {name: tracker.result() for name, tracker in self.game_trackers.items()}
+            tracker.update_state(tf.where(is_good, values[name], 0.0), weight * tf.ones_like(values[name]))
+        game = {name: tracker.result() for name, tracker in self.game_trackers.items()}
+        return self.objective.track_step(values, is_good) | game
 
     # Saving.
 
@@ -418,23 +413,3 @@ def _serialized(network: keras.Model) -> dict[str, Any]:
     """The configuration without how it may once have been trained by itself."""
     config = keras.saving.serialize_keras_object(network)
     return {name: value for name, value in config.items() if name != "compile_config"}
-
-
-def _sum_over_replicas(tensors):
-    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, tensors)
-
-
-def _in_every_replica_if(condition, update: Callable, gradients) -> None:
-    """`update(gradients)` in every replica where `condition`, which all replicas agree on, holds.
-
-    An optimizer merges the replicas, which it cannot do in a branch that belongs to one of them: the choice must be
-    made above them (as Keras' LossScaleOptimizer does).
-    """
-
-    def choose(strategy, condition, gradients):
-        def branch():
-            strategy.extended.call_for_each_replica(update, args=(gradients,))
-
-        tf.cond(strategy.experimental_local_results(condition)[0], branch, lambda: None)
-
-    tf.distribute.get_replica_context().merge_call(choose, args=(condition, gradients))

@@ -1,7 +1,7 @@
 """What every network of the zoo shares that is trained: one objective, one optimizer, one training step."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 import keras
@@ -97,17 +97,49 @@ class TrainableModel(keras.Model):
     @property
     def metrics(self):
         """The objective's trackers, which Keras resets at the start of an epoch."""
-        return list(self.objective.trackers.values()) if self.compiled else []
+        return [*self.objective.trackers.values(), self.objective.skipped_steps] if self.compiled else []
 
     def train_step(self, batch):
-        """One update; returns each unweighted term and `loss`, as means since the last reset."""
+        """One update, left out where the loss or a gradient is not finite.
+
+        Returns:
+          Each unweighted term and `loss`, as means since the last reset, and `skipped_steps`, the updates left out.
+        """
+        kept = self._state_of_layers()
         with randomness.at_step(self.optimizer.iterations), tf.GradientTape() as tape:
             values = self.objective.values(batch, self(batch, training=True))
             loss = self.objective.reduce(values["loss"]) + self.regularization()
             scaled_loss = self.optimizer.scale_loss(loss)
-        gradients = tape.gradient(scaled_loss, self.learned_variables)
-        apply_gradients(self.optimizer, gradients, self.learned_variables, self.clip_norm)
-        return self.objective.track(values)
+        gradients = summed(tape.gradient(scaled_loss, self.learned_variables))
+        is_good = self._is_good(values["loss"], (self.optimizer, gradients))
+        apply_gradients(self.optimizer, gradients, self.learned_variables, self.clip_norm, is_good)
+        self._restore_layers(kept, is_good)
+        return self.objective.track_step(values, is_good)
+
+    @staticmethod
+    def _is_good(losses, *players):
+        """Whether a step may change the model, the same on all replicas: a boolean scalar.
+
+        Args:
+          losses: this replica's, [B].
+          players: optimizers, each with the summed gradients of its loss. Gradients that are not finite only because
+            the loss scale is too high are the optimizer's own affair.
+        """
+        faults = tf.reduce_sum(tf.cast(~tf.math.is_finite(losses), tf.float32))
+        checks = [summed([faults])[0] == 0.0]
+        for optimizer, gradients in players:
+            too_high = getattr(optimizer, "dynamic_scale", 1.0) > 1.0
+            checks.append(_are_finite(gradients) | too_high)
+        return tf.reduce_all(tf.stack(checks))
+
+    def _state_of_layers(self) -> list[tf.Tensor]:
+        """What a forward pass changes, the running moments of batch normalisation, as it is now."""
+        return [tf.identity(variable) for variable in self.non_trainable_variables]
+
+    def _restore_layers(self, kept: list[tf.Tensor], is_good) -> None:
+        """Takes a forward pass back where the step was not good."""
+        for variable, value in zip(self.non_trainable_variables, kept, strict=True):
+            variable.assign(tf.where(is_good, variable, value))
 
     def test_step(self, batch):
         """As `train_step`, without the update."""
@@ -132,21 +164,52 @@ class TrainableModel(keras.Model):
         return cls(**config)
 
 
-def apply_gradients(optimizer: keras.Optimizer, gradients, variables, clip_norm: float | None = None) -> None:
-    """Sums gradients over replicas, clips them, then applies them.
+def summed(gradients: list) -> list:
+    """The sum over replicas of each, so that all of them see the same numbers."""
+    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients)
 
-    Summing first lets every replica see the same numbers, so that clipping and the loss scale's judgement of
-    finiteness are the same on all of them. The optimizer sums once more, hence the division.
+
+def apply_gradients(
+    optimizer: keras.Optimizer, gradients, variables, clip_norm: float | None = None, is_wanted: bool | tf.Tensor = True
+) -> None:
+    """Clips summed gradients, then applies them.
+
+    Clipping and the loss scale's judgement of finiteness are the same on all replicas, since they see the same numbers.
+    The optimizer sums once more, hence the division.
 
     Args:
       optimizer: plain, or wrapped for loss scaling; then the gradients are those of the scaled loss.
-      gradients: this replica's share, one for each variable.
+      gradients: as `summed` gives them, one for each variable.
       variables: what they belong to.
       clip_norm: highest global norm of the unscaled gradients; None is no limit.
+      is_wanted: where it is False, the same on all replicas, variables and optimizer stay as they are.
     """
-    context = tf.distribute.get_replica_context()
-    gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
     if clip_norm is not None:
         scale = getattr(optimizer, "dynamic_scale", 1.0)
         gradients, _ = tf.clip_by_global_norm(gradients, clip_norm * scale)
-    optimizer.apply([gradient / context.num_replicas_in_sync for gradient in gradients], variables)
+    count = tf.distribute.get_strategy().num_replicas_in_sync
+
+    def update(gradients):
+        optimizer.apply(gradients, variables)
+
+    in_every_replica_if(is_wanted, update, [gradient / count for gradient in gradients])
+
+
+def in_every_replica_if(condition: bool | tf.Tensor, update: Callable, gradients) -> None:
+    """`update(gradients)` in every replica where `condition`, which all replicas agree on, holds.
+
+    An optimizer merges the replicas, which it cannot do in a branch that belongs to one of them: the choice must be
+    made above them (as Keras' LossScaleOptimizer does).
+    """
+
+    def choose(strategy, condition, gradients):
+        def branch():
+            strategy.extended.call_for_each_replica(update, args=(gradients,))
+
+        tf.cond(strategy.experimental_local_results(condition)[0], branch, lambda: None)
+
+    tf.distribute.get_replica_context().merge_call(choose, args=(condition, gradients))
+
+
+def _are_finite(tensors):
+    return tf.reduce_all(tf.stack([tf.reduce_all(tf.math.is_finite(tensor)) for tensor in tensors]))

@@ -1,0 +1,211 @@
+"""What a training goes on from: states that are on disk whole or not at all, and are checked when they are read."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from absl import logging
+
+from .errors import UsageError
+
+if TYPE_CHECKING:  # what stands here must not wait for TensorFlow
+    import keras
+
+    from ..models import TrainableModel
+
+MODEL_FILE, STATE_FILE, SUMS_FILE = "model.keras", "state.json", "SHA256SUMS"
+Row = dict[str, Any]
+
+
+@dataclasses.dataclass
+class State:
+    """Where a training stands, besides its weights and its optimizers.
+
+    Attributes:
+      step: batches taken since the start of the run, those of skipped updates included.
+      steps_per_epoch: batches in an epoch.
+      schedule_steps: steps that the learning rate's schedule spans.
+      rows: of metrics.csv, one for each whole epoch.
+      trackers: the variables of each of the model's metrics: what has been summed up of an epoch that is not over.
+      best: the monitored value of the best epoch, turned so that lower is better; None before the first.
+      epochs_since_best: whole epochs since that one.
+      learning_rate_scale: what the schedule is multiplied by, halved at every rollback.
+      rollbacks: so far.
+    """
+
+    step: int = 0
+    steps_per_epoch: int = 1
+    schedule_steps: int = 0
+    rows: list[Row] = dataclasses.field(default_factory=list)
+    trackers: dict[str, list[float]] = dataclasses.field(default_factory=dict)
+    best: float | None = None
+    epochs_since_best: int = 0
+    learning_rate_scale: float = 1.0
+    rollbacks: int = 0
+
+
+class Checkpoints:
+    """The resumable states of one run, each in a folder named after its step.
+
+    A state is written beside its place, synced to the disk, then renamed; so a folder with a step for a name is whole.
+    Sums of both files are held against them before they are read, in the form of `sha256sum --check`.
+
+    Args:
+      folder: of all of them.
+      keep: the last so many; older ones are removed.
+    """
+
+    def __init__(self, folder: Path, keep: int):
+        self.folder, self.keep = folder, keep
+
+    def save(self, model: "keras.Model", state: State) -> None:
+        """Writes one more; where that fails, those before it are left as they are.
+
+        Raises:
+          OSError: the disk is full, or nothing may be written there.
+        """
+        place = self.folder / f"{state.step:09d}"
+        temporary = self.folder / f".{place.name}.{os.getpid()}"
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        try:
+            model.save(temporary / MODEL_FILE)
+            (temporary / STATE_FILE).write_text(json.dumps(dataclasses.asdict(state)), encoding="utf-8")
+            sums = [f"{_sum_of(temporary / name)}  {name}" for name in (MODEL_FILE, STATE_FILE)]
+            (temporary / SUMS_FILE).write_text("\n".join(sums) + "\n", encoding="utf-8")
+            for path in (*temporary.iterdir(), temporary):
+                sync(path)
+            shutil.rmtree(place, ignore_errors=True)
+            temporary.rename(place)
+            sync(self.folder)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+        for old in self._places()[: -self.keep]:
+            shutil.rmtree(old, ignore_errors=True)
+
+    def save_best(self, model: "keras.Model") -> None:
+        """Writes the model of the best epoch in the place of the one before."""
+        place = self.folder / "best"
+        place.mkdir(parents=True, exist_ok=True)
+        save_model(model, place / MODEL_FILE)
+
+    def newest(self) -> State | None:
+        """The last state that is whole, or None; a warning names what is damaged."""
+        place = self._newest_place()
+        return place and _read_state(place)
+
+    def restore(self, model: "TrainableModel") -> State | None:
+        """Gives a compiled model the weights, optimizers and metrics of the last whole state; None where there is none.
+
+        Raises:
+          UsageError: the state is another model's.
+        """
+        place = self._newest_place()
+        if place is None:
+            return None
+        state = _read_state(place)
+        _load_weights(model, place / MODEL_FILE)
+        for metric in model.metrics:
+            for variable, value in zip(metric.variables, state.trackers.get(metric.name, ()), strict=False):
+                variable.assign(value)
+        return state
+
+    def clean(self) -> None:
+        """Removes what a writer that was killed has left."""
+        for path in self.folder.glob(".*"):
+            shutil.rmtree(path, ignore_errors=True)
+
+    def _newest_place(self) -> Path | None:
+        for place in reversed(self._places()):
+            fault = _fault_of(place)
+            if fault is None:
+                return place
+            logging.warning("%s is left out: %s", place, fault)
+        return None
+
+    def _places(self) -> list[Path]:
+        return sorted(path for path in self.folder.glob("[0-9]*") if path.is_dir())
+
+
+def save_model(model: "keras.Model", path: Path) -> None:
+    """Saves a model so that the file is there whole or not at all."""
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.keras")
+    try:
+        model.save(temporary)
+        sync(temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def trackers_of(model: "TrainableModel") -> dict[str, list[float]]:
+    """What `State.trackers` keeps of a model."""
+    return {metric.name: [float(variable.numpy()) for variable in metric.variables] for metric in model.metrics}
+
+
+def sync(path: Path) -> None:
+    """Waits until a file or a folder's names are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sum_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _fault_of(place: Path) -> str | None:
+    """What is wrong with a state's files, or None."""
+    try:
+        lines = (place / SUMS_FILE).read_text(encoding="utf-8").splitlines()
+        sums = dict(reversed(line.split("  ", 1)) for line in lines)
+        if sums.keys() != {MODEL_FILE, STATE_FILE}:
+            return f"{SUMS_FILE} does not name its files"
+        wrong = [name for name, expected in sums.items() if _sum_of(place / name) != expected]
+        return f"{' and '.join(wrong)} is damaged" if wrong else None
+    except (OSError, ValueError) as error:
+        return str(error)
+
+
+def _read_state(place: Path) -> State:
+    try:
+        return State(**json.loads((place / STATE_FILE).read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"{place / STATE_FILE} is of another version of facezoo: {error}") from error
+
+
+def _load_weights(model: "TrainableModel", path: Path) -> None:
+    import keras
+
+    with zipfile.ZipFile(path) as archive:
+        there = json.loads(archive.read("config.json"))
+    here = keras.saving.serialize_keras_object(model)
+    differing = list(_differences(there.get("config", {}), json.loads(json.dumps(here["config"]))))
+    if there.get("class_name") != here["class_name"]:
+        differing = [f"it holds a {there.get('class_name')}, not a {here['class_name']}"]
+    if differing:
+        raise UsageError(f"{path} is another model's: {'; '.join(differing)}")
+    try:
+        model.load_weights(path)
+    except (ValueError, KeyError, OSError) as error:
+        raise UsageError(f"{path} does not fit the model: {str(error).splitlines()[0]}") from error
+
+
+def _differences(there: dict, here: dict, within: str = "") -> Iterator[str]:
+    """What two configurations have otherwise, each as a phrase."""
+    for name in sorted(there.keys() | here.keys()):
+        old, new = there.get(name), here.get(name)
+        if isinstance(old, dict) and isinstance(new, dict):
+            yield from _differences(old, new, f"{within}{name}.")
+        elif old != new and name not in ("name", "dtype", "build_config", "compile_config"):
+            yield f"{within}{name} is {old!r}, not {new!r}"

@@ -1,0 +1,492 @@
+"""A training that is stopped, killed or broken goes on as though nothing had happened."""
+
+import csv
+import errno
+import fcntl
+import hashlib
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from facezoo.experiments import runs, session, training
+from facezoo.experiments.checkpoints import Checkpoints, State
+from facezoo.experiments.errors import UsageError
+from facezoo.models import VAE, AutoencoderGAN, Discriminator
+from tensorboard.compat.proto import event_pb2
+
+pytestmark = pytest.mark.usefixtures("empty_folder")
+
+# Everything whose state could be lost: batch norm, dropout, noise, a schedule, annealing, augmentation, patience.
+FLAGS = (
+    *("--model=vae", "--image_size=32", "--set=filters=8,8", "--latent_dim=4", "--set=dropout=0.1"),
+    *("--set=capacity=5.0", "--set=capacity_steps=10", "--schedule=cosine", "--warmup_steps=2", "--flip"),
+    *("--batch_size=8", "--steps_per_epoch=5", "--validation_steps=1", "--epochs=3", "--save_every=2"),
+    *("--patience=3", "--monitor=psnr", "--seed=3"),
+)
+GAN_FLAGS = (*FLAGS, "--adversarial_factor=0.1", "--discriminator_filters=4,8", "--adversarial_start=4")
+SCALED_FLAGS = (*GAN_FLAGS, "--precision=mixed_float16")
+ALL_STEPS = 15
+
+
+def rows_of(folder):
+    with (folder / "metrics.csv").open(newline="") as file:
+        return [row | {"images_per_second": None} for row in csv.DictReader(file)]
+
+
+def scalar_steps(folder, name="validation/psnr"):
+    """The steps at which TensorBoard was told a value."""
+    steps = []
+    for path in sorted((folder / "tensorboard").glob("*.tfevents.*")):
+        for record in tf.data.TFRecordDataset(str(path)):
+            event = event_pb2.Event.FromString(record.numpy())
+            steps += [event.step for value in event.summary.value if value.tag == name]
+    return steps
+
+
+def newest(folder):
+    return sorted((folder / "checkpoints").glob("[0-9]*"))[-1]
+
+
+def arrays_of(path):
+    """Every weight and every variable of the optimizers of a model file, by its place."""
+
+    found = {}
+    with zipfile_member(path, "model.weights.h5") as file, h5py.File(file, "r") as weights:
+        weights.visititems(
+            lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None
+        )
+    return found
+
+
+def zipfile_member(path, name):
+
+    with zipfile.ZipFile(path) as archive:
+        return io.BytesIO(archive.read(name))
+
+
+def assert_same_run(first, second):
+    """Bit for bit: weights and optimizers, last and best; rows; what TensorBoard got."""
+    for name in ("model.keras", "checkpoints/best/model.keras"):
+        ours, theirs = arrays_of(first / name), arrays_of(second / name)
+        assert ours.keys() == theirs.keys()
+        for place, array in ours.items():
+            np.testing.assert_array_equal(array, theirs[place], err_msg=place)
+    assert rows_of(first) == rows_of(second)
+    assert scalar_steps(first) == scalar_steps(second)
+
+
+@pytest.fixture
+def signal_at(monkeypatch):
+    """Sends this process a signal after a number of steps."""
+
+    def arrange(step, number=signal.SIGTERM):
+        show, done = training._show, [0]
+
+        def showing(*arguments):
+            done[0] += 1
+            if done[0] == step:
+                signal.raise_signal(number)
+            show(*arguments)
+
+        monkeypatch.setattr(training, "_show", showing)
+
+    return arrange
+
+
+# Stopped.
+
+
+@pytest.mark.parametrize(
+    ("flags", "step"), [(FLAGS, 3), (FLAGS, 5), (GAN_FLAGS, 8), (SCALED_FLAGS, 7)], ids=["mid", "end", "gan", "scaled"]
+)
+def test_a_stopped_run_goes_on_bit_for_bit(train, command, tmp_path, signal_at, flags, step):
+    whole = train("whole", *flags)
+    signal_at(step)
+    done = command("train", *flags, f"--run_dir={tmp_path / 'stopped'}")
+    assert done.code == 128 + signal.SIGTERM
+    assert done.err.strip().splitlines()[-1] == (
+        f"facezoo: SIGTERM: stopped after step {step}, saved; the same command goes on from there"
+    )
+    assert not (tmp_path / "stopped" / "model.keras").exists()
+    done = command("train", *flags, f"--run_dir={tmp_path / 'stopped'}")
+    assert done.code == 0, done.err
+    assert f"from step {step}" in done.out
+    assert_same_run(whole, tmp_path / "stopped")
+
+
+def test_control_c_saves_too(command, tmp_path, signal_at):
+    signal_at(4, signal.SIGINT)
+    done = command("train", *FLAGS, f"--run_dir={tmp_path / 'run'}")
+    assert (done.code, "stopped after step 4" in done.err) == (130, True)
+    assert newest(tmp_path / "run").name == "000000004"
+
+
+def test_handlers_are_given_back(train):
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    train("run", *FLAGS, "--epochs=1")
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+
+
+def test_records_behind_the_checkpoint_are_cut_off(train, command, tmp_path):
+    """As after a kill between the epoch's records and its checkpoint."""
+    whole = train("whole", *FLAGS)
+    shutil.copytree(whole, tmp_path / "cut")
+    for place in ("000000015", "000000014"):
+        shutil.rmtree(tmp_path / "cut" / "checkpoints" / place, ignore_errors=True)
+    train("short", *FLAGS[:-2], *FLAGS[-2:], "--epochs=2", "--schedule_steps=15")
+    shutil.copytree(tmp_path / "short" / "checkpoints" / "000000010", tmp_path / "cut" / "checkpoints" / "000000010")
+    (tmp_path / "cut" / "model.keras").unlink()
+    assert command("train", *FLAGS, f"--run_dir={tmp_path / 'cut'}").code == 0
+    assert_same_run(whole, tmp_path / "cut")
+
+
+# Extended.
+
+
+def test_more_epochs_extend_a_run_at_the_last_rate(train, command, tmp_path):
+    folder = train("run", *FLAGS)
+    done = command("train", *FLAGS, "--epochs=5", f"--run_dir={folder}")
+    assert done.code == 0, done.err
+    rows = rows_of(folder)
+    assert [row["epoch"] for row in rows] == ["1", "2", "3", "4", "5"]
+    assert len({row["learning_rate"] for row in rows[2:]}) == 1
+    assert_same_run(train("at_once", *FLAGS, "--epochs=5", f"--schedule_steps={ALL_STEPS}"), folder)
+    again = train("again", f"--flagfile={folder / 'flags.txt'}")
+    assert_same_run(again, folder)
+
+
+def test_fewer_epochs_are_refused(train, command):
+    folder = train("run", *FLAGS)
+    done = command("train", *FLAGS, "--epochs=2", f"--run_dir={folder}")
+    assert (done.code, "3 epochs" in done.err) == (2, True)
+
+
+def test_a_finished_run_changes_nothing(train, command):
+    folder = train("run", *FLAGS)
+    before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.rglob("*") if path.is_file()}
+    done = command("train", *FLAGS, f"--run_dir={folder}")
+    assert (done.code, "is finished; nothing to do" in done.out) == (0, True)
+    after = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.rglob("*") if path.is_file()}
+    assert after == before
+
+
+def test_other_pictures_than_at_the_beginning_are_refused(train, command, monkeypatch, tmp_path):
+    flags = [flag for flag in FLAGS if not flag.startswith("--steps_per_epoch")]
+    folder = train("run", *flags, "--steps_per_epoch=5", "--epochs=1")
+    state = Checkpoints(folder / "checkpoints", 2).newest()
+    assert state.steps_per_epoch == 5
+    monkeypatch.setattr(session.pipeline, "steps_in_epoch", lambda *arguments: 4)
+    done = command("train", *flags, "--steps_per_epoch=5", "--epochs=2", f"--run_dir={folder}")
+    assert (done.code, "4 steps an epoch" in done.err) == (2, True)
+
+
+# Killed.
+
+
+def start(folder, *flags):
+    command = [sys.executable, "-c", "from facezoo.experiments.cli import main; main()", "train"]
+    return subprocess.Popen(
+        [*command, *flags, f"--run_dir={folder}"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd="/"
+    )
+
+
+def killed_until_done(folder, flags, kills, seed=0):
+    """Kills a run at random moments so many times, then lets it end."""
+    numbers = np.random.default_rng(seed)
+    for _ in range(kills):
+        process = start(folder, *flags)
+        while not (folder / "checkpoints").exists() and process.poll() is None:
+            time.sleep(0.05)
+        moment = time.monotonic() + numbers.uniform(0.0, 9.0)
+        while time.monotonic() < moment and process.poll() is None:
+            time.sleep(0.01)
+        process.kill()
+        process.communicate()
+    process = start(folder, *flags)
+    _, errors = process.communicate(timeout=600)
+    assert process.returncode == 0, errors.decode()[-2000:]
+
+
+def test_a_killed_run_goes_on_bit_for_bit(train, tmp_path):
+    flags = (*FLAGS, "--save_every=1")
+    killed_until_done(tmp_path / "killed", flags, kills=2)
+    assert_same_run(train("whole", *flags), tmp_path / "killed")
+
+
+@pytest.mark.long
+def test_a_run_killed_fifty_times_goes_on_bit_for_bit(train, tmp_path):
+    flags = (*GAN_FLAGS, "--save_every=1", "--steps_per_epoch=100", "--epochs=4")
+    killed_until_done(tmp_path / "killed", flags, kills=50)
+    assert_same_run(train("whole", *flags), tmp_path / "killed")
+
+
+# What is on the disk.
+
+
+def test_a_damaged_checkpoint_is_left_out(train, command, tmp_path, signal_at):
+    whole = train("whole", *FLAGS)
+    signal_at(8)
+    command("train", *FLAGS, f"--run_dir={tmp_path / 'run'}")
+    path = newest(tmp_path / "run") / "model.keras"
+    damaged = bytearray(path.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    path.write_bytes(damaged)
+    done = command("train", *FLAGS, f"--run_dir={tmp_path / 'run'}")
+    assert done.code == 0, done.err
+    assert "model.keras is damaged" in done.err
+    assert_same_run(whole, tmp_path / "run")
+
+
+@pytest.mark.parametrize("name", ["model.keras", "state.json", "SHA256SUMS"])
+@pytest.mark.parametrize("harm", ["cut", "empty", "gone"])
+def test_a_run_without_a_whole_checkpoint_is_refused(train, command, tmp_path, signal_at, name, harm):
+    signal_at(3)
+    command("train", *FLAGS, f"--run_dir={tmp_path / 'run'}")
+    for place in (tmp_path / "run" / "checkpoints").glob("[0-9]*"):
+        path = place / name
+        data = path.read_bytes()
+        path.unlink()
+        if harm != "gone":
+            path.write_bytes(data[: len(data) // 2] if harm == "cut" else b"")
+    done = command("train", *FLAGS, f"--run_dir={tmp_path / 'run'}")
+    assert (done.code, "no checkpoint to go on from" in done.err) == (2, True)
+
+
+def test_the_last_checkpoints_and_the_best_model_are_kept(train):
+    folder = train("run", *FLAGS, "--keep_checkpoints=3")
+    assert [path.name for path in sorted((folder / "checkpoints").iterdir())] == [
+        "000000012",
+        "000000014",
+        "000000015",
+        "best",
+    ]
+
+
+def test_a_checkpoint_of_another_model_is_refused(train, command, tmp_path, signal_at):
+    signal_at(3)
+    command("train", *FLAGS, f"--run_dir={tmp_path / 'run'}")
+    other = train("other", *FLAGS, "--latent_dim=5", "--set=dropout=0.2")
+    for place in (tmp_path / "run" / "checkpoints").glob("[0-9]*"):
+        shutil.rmtree(place)
+    shutil.copytree(newest(other), tmp_path / "run" / "checkpoints" / "000000003")
+    done = command("train", *FLAGS, f"--run_dir={tmp_path / 'run'}")
+    assert done.code == 2
+    for part in ("latent_dim is 5, not 4", "dropout is 0.2, not 0.1"):
+        assert part in done.err
+
+
+def full_disk(after):
+    """`keras.Model.save` that fails with a half-written file from the so manieth time on."""
+    save, calls = keras.Model.save, [0]
+
+    def failing(model, path, *arguments, **options):
+        calls[0] += 1
+        if calls[0] >= after:
+            Path(path).write_bytes(b"half")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        save(model, path, *arguments, **options)
+
+    return failing
+
+
+@pytest.mark.parametrize("after", [3, 4, 5, 6])
+def test_a_full_disk_leaves_the_last_state(train, command, tmp_path, after):
+    whole = train("whole", *FLAGS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keras.Model, "save", full_disk(after))
+        done = command("train", *FLAGS, f"--run_dir={tmp_path / 'run'}")
+    assert (done.code, os.strerror(errno.ENOSPC) in done.err) == (2, True)
+    assert not list((tmp_path / "run" / "checkpoints").glob(".*"))
+    assert command("train", *FLAGS, f"--run_dir={tmp_path / 'run'}").code == 0
+    assert_same_run(whole, tmp_path / "run")
+
+
+def test_sums_can_be_checked_with_the_usual_tool(train):
+    folder = train("run", *FLAGS, "--epochs=1")
+    subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=newest(folder), check=True)
+
+
+def test_a_checkpoint_is_not_trusted_for_its_name(tmp_path):
+    (tmp_path / "000000007").mkdir(parents=True)
+    assert Checkpoints(tmp_path, 2).newest() is None
+
+
+def test_a_state_of_another_version_is_refused(tmp_path):
+    model = VAE(image_size=16, filters=(4,), latent_dim=2)
+    model.compile()
+    Checkpoints(tmp_path, 2).save(model, State(step=1))
+    path = tmp_path / "000000001" / "state.json"
+    text = json.dumps(json.loads(path.read_text()) | {"unknown": 1})
+    path.write_text(text)
+    sums = path.with_name("SHA256SUMS")
+    lines = [line for line in sums.read_text().splitlines() if "state.json" not in line]
+    sums.write_text("\n".join([*lines, f"{hashlib.sha256(text.encode()).hexdigest()}  state.json"]) + "\n")
+    with pytest.raises(UsageError, match="another version"):
+        Checkpoints(tmp_path, 2).newest()
+
+
+# Two at once.
+
+
+def test_a_second_training_is_refused(train, command, tmp_path, signal_at):
+    signal_at(3)
+    folder = tmp_path / "run"
+    command("train", *FLAGS, f"--run_dir={folder}")
+    with (folder / runs.LOCK_FILE).open("r+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        done = command("train", *FLAGS, f"--run_dir={folder}")
+    assert done.code == 2
+    assert "another training (process" in done.err
+    assert command("train", *FLAGS, f"--run_dir={folder}").code == 0  # the lock of a process that is gone
+
+
+# Updates that are not finite.
+
+
+@pytest.mark.parametrize("where", ["data", "loss", "gradients"])
+def test_a_bad_step_changes_nothing(pictures, where):
+    model = VAE(image_size=32, filters=(4, 4), latent_dim=2)
+    model.compile("adam")
+    batch = {"image": tf.constant(pictures)}
+    model.train_step(batch)
+    before = [variable.numpy() for variable in (*model.variables, *model.optimizer.variables)]
+    logs = model.train_step(broken(model, batch, where))
+    after = [variable.numpy() for variable in (*model.variables, *model.optimizer.variables)]
+    for one, other in zip(before, after, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert float(logs["skipped_steps"]) == 1.0
+    assert np.isfinite(float(logs["loss"]))
+    assert float(model.train_step(batch)["skipped_steps"]) == 1.0
+
+
+def broken(model, batch, where):
+    """A batch with which an update is not finite, or the batch and a model that is broken."""
+    if where == "data":
+        pixels = batch["image"].numpy()
+        pixels[3, 4, 5, 0] = np.nan
+        return {"image": tf.constant(pixels)}
+    term = model.objective.terms["kl"]
+
+    def breaking(batch, outputs):
+        value = term(batch, outputs)
+        if where == "loss":
+            return value + tf.constant([np.inf] + 7 * [0.0])
+        zero = tf.stop_gradient(outputs["mean"][:, 0]) - outputs["mean"][:, 0]  # 0, but its root has no slope
+        return value + tf.sqrt(tf.nn.relu(zero))
+
+    model.objective.terms["kl"] = breaking
+    return batch
+
+
+def test_a_bad_step_is_left_out_by_both_players(pictures):
+    discriminator = Discriminator(image_size=32, filters=(4, 8))
+    model = AutoencoderGAN(
+        autoencoder=VAE(image_size=32, filters=(4, 4), latent_dim=2), discriminator=discriminator, balance="none"
+    )
+    model.compile("adam", discriminator_optimizer="adam")
+    model.train_step({"image": tf.constant(pictures)})
+    watched = [*model.variables, *model.optimizer.variables, *model.discriminator_optimizer.variables]
+    before = [variable.numpy() for variable in watched]
+    logs = model.train_step(broken(model, {"image": tf.constant(pictures)}, "data"))
+    for variable, value in zip(watched, before, strict=True):
+        np.testing.assert_array_equal(variable, value)
+    assert float(logs["skipped_steps"]) == 1.0
+    assert np.isfinite([float(value) for value in logs.values()]).all()
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+def test_one_bad_example_stops_all_replicas(pictures, two_devices, policy):
+    keras.config.set_dtype_policy(policy)
+    with two_devices.scope():
+        model = VAE(image_size=32, filters=(4, 4), latent_dim=2)
+        model.compile("adam")
+    good, bad = {"image": tf.constant(pictures)}, broken(None, {"image": tf.constant(pictures)}, "data")
+    step = tf.function(lambda batch: two_devices.run(model.train_step, args=(batch,)))
+    datasets = [tf.data.Dataset.from_tensors(batch) for batch in (good, bad)]
+    batches = [next(iter(two_devices.experimental_distribute_dataset(data.unbatch().batch(8)))) for data in datasets]
+    step(batches[0])
+    before = [variable.numpy() for variable in model.variables]
+    logs = step(batches[1])
+    for variable, value in zip(model.variables, before, strict=True):
+        np.testing.assert_array_equal(variable, value)
+    assert float(two_devices.reduce("MEAN", logs["skipped_steps"], axis=None)) == 1.0
+
+
+@pytest.fixture
+def broken_from(monkeypatch):
+    """The first pictures of the training split have a hole from a number of loads on, as long as asked."""
+
+    def arrange(first, last):
+        load, calls = session.pipeline._load, [0]
+
+        def loading(source, key, indices_of, batch_size):
+            batch = load(source, key, indices_of, batch_size)
+
+            def hole(images):
+                calls[0] += 1
+                return np.full_like(images, np.nan) if first <= calls[0] <= last else images
+
+            if "validation" in source.name:
+                return batch
+            shape = batch["image"].shape
+            batch["image"] = tf.ensure_shape(tf.numpy_function(hole, [batch["image"]], tf.float32), shape)
+            return batch
+
+        monkeypatch.setattr(session.pipeline, "_load", loading)
+
+    return arrange
+
+
+def test_some_bad_batches_are_skipped_and_counted(train, broken_from):
+    broken_from(3, 4)
+    folder = train("run", *FLAGS)
+    assert [row["skipped_steps"] for row in rows_of(folder)] == ["2.0", "0.0", "0.0"]
+    assert all(np.isfinite(float(row["loss"])) for row in rows_of(folder))
+
+
+def test_many_bad_batches_roll_the_run_back_at_half_the_rate(train, command, tmp_path, broken_from):
+    broken_from(4, 15)
+    flags = (*FLAGS, "--schedule=constant", "--learning_rate=1e-3", "--warmup_steps=0")
+    done = command("train", *flags, f"--run_dir={tmp_path / 'run'}")
+    assert done.code == 0, done.err
+    assert "back to step 2 with 0.5 times the learning rate" in done.err
+    assert [float(row["learning_rate"]) for row in rows_of(tmp_path / "run")] == pytest.approx(3 * [5e-4])
+    assert [row["epoch"] for row in rows_of(tmp_path / "run")] == ["1", "2", "3"]
+    assert scalar_steps(tmp_path / "run") == [5, 10, 15]
+
+
+def test_a_run_that_stays_bad_ends_with_the_term_and_the_batch(command, tmp_path, broken_from):
+    broken_from(4, 10_000)
+    done = command("train", *FLAGS, "--rollbacks=1", f"--run_dir={tmp_path / 'run'}")
+    assert done.code == 2
+    message = done.err.strip().splitlines()[-1]
+    for part in ("after 1 rollbacks", "reconstruction", "bad_batch.npz", "--learning_rate"):
+        assert part in message
+    with np.load(tmp_path / "run" / "bad_batch.npz") as batch:
+        assert np.isnan(batch["image"]).any()
+    assert newest(tmp_path / "run").name == "000000002"
+
+
+def test_a_code_that_tells_nothing_is_warned_of(command, tmp_path):
+    done = command("train", *FLAGS, "--kl_factor=1e6", "--set=capacity=None", f"--run_dir={tmp_path / 'run'}")
+    assert done.code == 0
+    assert "posterior collapse" in done.err
+
+
+def test_a_discriminator_that_always_wins_is_warned_of(caplog):
+    session._warn_of_collapse(
+        training.Epoch(1, 5, {"discriminator_accuracy": 0.995}, 1.0), session.Measurement({"active_units": 3}, 8)
+    )
+    assert "the discriminator is right of 99.5 %" in caplog.text
