@@ -41,8 +41,8 @@ class DFCVAE(VAE):
 
     The loss term `perceptual` is given from outside (`losses.perceptual.PerceptualLoss`). It is 1 for two different
     faces, so that its factor is what that costs in nats. facenet's factors, 1 for KL and 0.5 for features, are for
-    features summed without a norm, and do not carry over. facenet's initial kernels are large: batch normalisation makes
-    them learn the more slowly, and the KL starts at millions of nats. Short trainings want "glorot_uniform".
+    features summed without a norm, and do not carry over. facenet's initial kernels are large: batch normalisation
+    makes them learn the more slowly, and the KL starts at millions of nats. Short trainings want "glorot_uniform".
 
     Args:
       form: "residual"; "plain", the same without blocks; or "large", residual for 128x128 with a fifth stage.
