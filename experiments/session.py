@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -105,19 +106,20 @@ class Session:
         values, landmark_names = self.values, self.sources["train"].landmark_names
         asked = [
             augmentation.flip(landmark_names) if values.flip else None,
-            augmentation.random_warp(warp=self._warp, landmark_names=landmark_names) if self._is_warped else None,
+            self._random_warp(landmark_names) if self._is_warped else None,
             augmentation.blur() if values.blur else None,
         ]
         chosen = [augment for augment in asked if augment]
         return augmentation.chain(*chosen) if chosen else None
 
+    def _random_warp(self, landmark_names: Sequence[str]) -> pipeline.Augmentation:
+        warp = augmentation.WARP if self.values.warp is None else self.values.warp
+        unmoved = {} if self.values.affine else {"degrees": 0.0, "scale": 1.0, "shift": 0.0, "flip": 0.0}
+        return augmentation.random_warp(warp=warp, landmark_names=landmark_names, **unmoved)
+
     @property
     def _is_warped(self) -> bool:
         return "warped" in self.model.batch_columns
-
-    @property
-    def _warp(self) -> float:
-        return augmentation.WARP if self.values.warp is None else self.values.warp
 
     def summary(self) -> str:
         """The resolved settings, the parameter count and one batch's shapes."""
@@ -280,10 +282,9 @@ class Session:
                 f"the mask head learns from masks, which {source.name} does not give (no landmarks, or --nomasks): "
                 "--mask_factor=0 leaves it untrained"
             )
-        if self.values.warp and not self._is_warped:
-            raise UsageError(
-                f"--warp={self.values.warp:g}: --model={self.values.model} does not learn from warped pictures"
-            )
+        if (self.values.warp or not self.values.affine) and not self._is_warped:
+            flag = f"--warp={self.values.warp:g}" if self.values.warp else "--noaffine"
+            raise UsageError(f"{flag}: --model={self.values.model} does not learn from warped pictures")
 
     def _check_monitor(self) -> None:
         known = [*self.model.objective.trackers, "psnr", "ssim"]

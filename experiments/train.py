@@ -81,6 +81,8 @@ def _define_training_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_bool("blur", False, "Soften half of the training pictures, each to its own degree.", **where)
     text = "Largest move of a grid's point, in cells, of the random warps that face mapping undoes (0.24)."
     number("warp", None, text, 0, 1, kind=float)
+    text = "Face mapping also turns, scales, shifts and mirrors the pictures; --noaffine leaves them where they are."
+    flags.DEFINE_bool("affine", True, text, **where)
     text = "Face mapping learns what is inside of the faces' masks, where landmarks tell them; --nomasks all of it."
     flags.DEFINE_bool("masks", True, text, **where)
     flags.DEFINE_string("monitor", "loss", "Validation value of the best epoch: a loss term, psnr or ssim.", **where)

@@ -249,6 +249,7 @@ def test_what_a_model_does_not_take_is_refused(command):
     assert_refused(command("train", *VAE_FLAGS, "--attributes=smiling"), "--attributes", "conditional_vae")
     assert_refused(command("train", *CONDITIONAL, "--set=attributes=smiling"), "--attributes")
     assert_refused(command("train", *VAE_FLAGS, "--warp=0.1"), "--warp", "warped pictures")
+    assert_refused(command("train", *VAE_FLAGS, "--noaffine"), "--noaffine", "warped pictures")
     assert_refused(command("train", *VAE_FLAGS, "--init_from=nothing"), "nothing", "face_features")
     assert_refused(command("train", *VAE_FLAGS, "--balance=none"), "--balance", "--adversarial_factor")
     assert_refused(command("train", *VAE_FLAGS, "--perceptual_network=face"), "--perceptual_factor")
