@@ -55,6 +55,7 @@ setup(
         "matplotlib",
         "numpy",
         "absl-py",
+        "filelock",
         "pillow>=11",
         "platformdirs",
         "scikit-image",

@@ -87,7 +87,7 @@ class Checkpoints:
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
-        for old in self._places()[: -self.keep]:
+        for old in self.places()[: -self.keep]:
             shutil.rmtree(old, ignore_errors=True)
 
     def save_best(self, model: "keras.Model") -> None:
@@ -95,6 +95,10 @@ class Checkpoints:
         place = self.folder / "best"
         place.mkdir(parents=True, exist_ok=True)
         save_model(model, place / MODEL_FILE)
+
+    def places(self) -> list[Path]:
+        """The folders of all states, oldest first, whole or damaged."""
+        return sorted(path for path in self.folder.glob("[0-9]*") if path.is_dir())
 
     def newest(self) -> State | None:
         """The last state that is whole, or None; a warning names what is damaged."""
@@ -123,15 +127,12 @@ class Checkpoints:
             shutil.rmtree(path, ignore_errors=True)
 
     def _newest_place(self) -> Path | None:
-        for place in reversed(self._places()):
+        for place in reversed(self.places()):
             fault = _fault_of(place)
             if fault is None:
                 return place
             logging.warning("%s is left out: %s", place, fault)
         return None
-
-    def _places(self) -> list[Path]:
-        return sorted(path for path in self.folder.glob("[0-9]*") if path.is_dir())
 
 
 def save_model(model: "keras.Model", path: Path) -> None:

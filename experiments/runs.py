@@ -4,7 +4,6 @@ import contextlib
 import copy
 import dataclasses
 import datetime
-import fcntl
 import importlib.metadata
 import json
 import os
@@ -14,6 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import filelock
 from absl import flags
 
 from .. import __version__
@@ -165,8 +165,9 @@ def state_of(folder: Path, values: flags.FlagValues) -> State | None:
     if not (folder / FLAGS_FILE).is_file():
         raise UsageError(f"--run_dir={folder} is not empty and not a run: choose another")
     _refuse_other_settings(folder, values)
-    state = Checkpoints(folder / "checkpoints", values.keep_checkpoints).newest()
-    if state is None:
+    checkpoints = Checkpoints(folder / "checkpoints", values.keep_checkpoints)
+    state = checkpoints.newest()
+    if state is None and (checkpoints.places() or (folder / "metrics.csv").exists()):
         raise UsageError(f"--run_dir={folder} holds no checkpoint to go on from: choose another, or remove it")
     return state
 
@@ -186,25 +187,20 @@ def locked(folder: Path) -> Iterator[None]:
       UsageError: another training holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / LOCK_FILE).open("a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            file.seek(0)
-            raise UsageError(f"--run_dir={folder}: another training ({file.read()}) writes there") from error
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {platform.node()}")
-        file.flush()
-        yield
+    try:
+        with filelock.FileLock(folder / LOCK_FILE, timeout=0):
+            yield
+    except filelock.Timeout as error:
+        raise UsageError(f"--run_dir={folder}: another training writes there") from error
 
 
 def create(folder: Path, values: flags.FlagValues, environment: dict) -> None:
     """Makes the folder with flags.txt and environment.json."""
+    write_atomically(folder / FLAGS_FILE, settings_text(values))  # first: from here on the folder is a run
     for name in ("checkpoints", "tensorboard", "images"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     if not (folder / "environment.json").exists():  # where it began
         write_atomically(folder / "environment.json", json.dumps(environment, indent=2) + "\n")
-    write_atomically(folder / FLAGS_FILE, settings_text(values))
 
 
 def environment(seed: int, precision: str, devices: list[str]) -> dict:

@@ -151,11 +151,12 @@ class Session:
           UsageError: another training writes there, or the updates stay other than finite.
           StoppedError: Ctrl-C or SIGTERM; the run is saved.
         """
-        is_new = not folder.exists()
+        is_new = not (folder / runs.FLAGS_FILE).exists()
         with runs.locked(folder):
             checkpoints = Checkpoints(folder / "checkpoints", self.values.keep_checkpoints)
             checkpoints.clean()
-            self.state = checkpoints.restore(self.model) or self.state
+            if restored := checkpoints.restore(self.model):
+                self.state = dataclasses.replace(restored, schedule_steps=self.state.schedule_steps)
             try:
                 self._begin(folder)
                 self._train(folder, checkpoints)

@@ -2,7 +2,6 @@
 
 import csv
 import errno
-import fcntl
 import hashlib
 import io
 import json
@@ -15,6 +14,7 @@ import time
 import zipfile
 from pathlib import Path
 
+import filelock
 import h5py
 import keras
 import numpy as np
@@ -33,7 +33,7 @@ FLAGS = (
     *("--model=vae", "--image_size=32", "--set=filters=8,8", "--latent_dim=4", "--set=dropout=0.1"),
     *("--set=capacity=5.0", "--set=capacity_steps=10", "--schedule=cosine", "--warmup_steps=2", "--flip"),
     *("--batch_size=8", "--steps_per_epoch=5", "--validation_steps=1", "--epochs=3", "--save_every=2"),
-    *("--patience=3", "--monitor=psnr", "--seed=3"),
+    *("--patience=9", "--monitor=psnr", "--seed=3"),
 )
 GAN_FLAGS = (*FLAGS, "--adversarial_factor=0.1", "--discriminator_filters=4,8", "--adversarial_start=4")
 SCALED_FLAGS = (*GAN_FLAGS, "--precision=mixed_float16")
@@ -344,12 +344,12 @@ def test_a_second_training_is_refused(train, command, tmp_path, signal_at):
     signal_at(3)
     folder = tmp_path / "run"
     command("train", *FLAGS, f"--run_dir={folder}")
-    with (folder / runs.LOCK_FILE).open("r+") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    (folder / runs.LOCK_FILE).touch()  # of a process that is gone
+    with filelock.FileLock(folder / runs.LOCK_FILE):
         done = command("train", *FLAGS, f"--run_dir={folder}")
     assert done.code == 2
-    assert "another training (process" in done.err
-    assert command("train", *FLAGS, f"--run_dir={folder}").code == 0  # the lock of a process that is gone
+    assert "another training writes there" in done.err
+    assert command("train", *FLAGS, f"--run_dir={folder}").code == 0
 
 
 # Updates that are not finite.
@@ -368,7 +368,6 @@ def test_a_bad_step_changes_nothing(pictures, where):
         np.testing.assert_array_equal(one, other)
     assert float(logs["skipped_steps"]) == 1.0
     assert np.isfinite(float(logs["loss"]))
-    assert float(model.train_step(batch)["skipped_steps"]) == 1.0
 
 
 def broken(model, batch, where):
