@@ -4,7 +4,7 @@ import csv
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -69,7 +69,16 @@ def _column_names(names: Sequence[str], origin: str) -> tuple[str, ...]:
 
 def _read_labels(path: Path) -> tuple[tuple[str, ...], dict[str, bytes]]:
     """The attributes' names, and one byte (0 or 1) for each of them by file name."""
-    header, rows = _label_rows(_label_lines(path), path)
+    try:
+        header, rows = _label_rows(_label_lines(path), path)
+        return _checked_labels(header, rows, path)
+    except csv.Error as error:
+        raise DatasetError(f"{path} is not a CSV file: {error}") from error
+
+
+def _checked_labels(
+    header: list[str], rows: Iterable[tuple[int, list[str]]], path: Path
+) -> tuple[tuple[str, ...], dict[str, bytes]]:
     columns = _column_names(header[1:], f"columns of {path}")
     values: dict[str, bytes] = {}
     seen: set[str] = set()

@@ -180,9 +180,16 @@ def _fault_of(place: Path) -> str | None:
 
 def _read_state(place: Path) -> State:
     try:
-        return State(**json.loads((place / STATE_FILE).read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
+        state = State(**json.loads((place / STATE_FILE).read_text(encoding="utf-8")))
+    except (ValueError, TypeError, RecursionError) as error:
         raise UsageError(f"{place / STATE_FILE} is of another version of facezoo: {error}") from error
+    kinds = {
+        field.name: type(field.default) for field in dataclasses.fields(State) if type(field.default) in (int, float)
+    }
+    for name, kind in kinds.items():
+        if not isinstance(getattr(state, name), kind):
+            raise UsageError(f"{place / STATE_FILE}: {name} is no number: it is of another version of facezoo")
+    return state
 
 
 def _load_weights(model: "TrainableModel", path: Path) -> None:

@@ -33,9 +33,12 @@ def load_pretrained(name: str, folder: Path = FOLDER) -> TrainableModel:
     data = (folder / f"{name}.npz").read_bytes()
     if hashlib.sha256(data).hexdigest() != card["sha256"]:
         raise ValueError(f"{folder / name}.npz is not the file of its card (SHA-256 differs): install facezoo again")
-    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        weights = [arrays[key].astype(np.float32) for key in sorted(arrays.files)]
-    model = _in_float32(card["model"])
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            weights = [arrays[key].astype(np.float32) for key in sorted(arrays.files)]
+        model = _in_float32(card["model"])
+    except Exception as error:  # a damaged archive or configuration raises whatever its reader raises
+        raise ValueError(f"{folder / name}.npz or its card is damaged: {str(error).splitlines()[0]}") from error
     if [weight.shape for weight in weights] != [weight.shape for weight in model.get_weights()]:
         raise ValueError(f"{folder / name}.npz does not fit its card's model in this version of facezoo")
     model.set_weights(weights)
@@ -46,13 +49,19 @@ def read_card(name: str, folder: Path = FOLDER) -> dict[str, Any]:
     """What is known of a model that ships: recipe, data, seed, metrics, hash.
 
     Raises:
-      ValueError: no such name.
+      ValueError: no such name, or the card is damaged.
     """
     path = folder / f"{name}.json"
-    if not path.is_file():
-        names = sorted(found.stem for found in folder.glob("*.json"))
-        raise ValueError(f"no pretrained model {name!r}; there are {', '.join(names) or 'none'}")
-    return json.loads(path.read_text(encoding="utf-8"))
+    known = sorted(found.stem for found in folder.glob("*.json"))
+    if name not in known:  # which a path is not
+        raise ValueError(f"no pretrained model {name!r}; there are {', '.join(known) or 'none'}")
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"the card {path} is damaged: {error}") from error
+    if not isinstance(card, dict) or not isinstance(card.get("model"), dict) or "sha256" not in card:
+        raise ValueError(f"the card {path} is damaged: it does not name its model and its file's SHA-256")
+    return card
 
 
 def round_weights(model: TrainableModel) -> None:

@@ -1,25 +1,28 @@
 """A table of bad input: every row gets exit code 2 and a short message that names the culprit, and leaves no trace."""
 
-import fcntl
+import contextlib
 import hashlib
 import io
 import json
 import os
+import re
 import shlex
 import shutil
 import stat
 import struct
 import sys
+import warnings
 import zipfile
 import zlib
 from pathlib import Path
 from typing import NamedTuple
 
+import filelock
 import h5py
 import keras
 import numpy as np
 import pytest
-from facezoo.experiments import cli
+from facezoo.experiments import cli, session
 from facezoo.models import VAE, FaceFeatures, FaceMapping, pretrained
 from PIL import Image
 
@@ -102,8 +105,7 @@ UNKNOWN_FLAGS = [
 
 WORDS = [
     Case("train", "train vae", ("'vae'", "--flag=value")),
-    Case("evaluate", "evaluate @/run", ("@/run", "--flag=value")),
-    Case("evaluate-with-run", "evaluate --run_dir=@/run extra", ("'extra'", "--flag=value")),
+    Case("evaluate", "evaluate --run_dir=@/run extra", ("'extra'", "--flag=value")),
     Case("morph", "morph a.jpg b.jpg --run_dir=@/run --start=test:0 --end=test:1", ("'a.jpg'", "--flag=value")),
     Case("encode", "encode --run_dir=@/run --in=@/pictures codes.npz", ("'codes.npz'", "--flag=value")),
     Case("swap", "swap --run_dir=@/mapping --in=@/people --to=bob --out=new bob", ("'bob'", "--flag=value")),
@@ -138,7 +140,7 @@ MISSING_FLAGS = [
 
 FLAG_FILES = [
     Case("missing", "train --flagfile=nowhere.flags", ("nowhere.flags",)),
-    Case("without-name", "train --flagfile=", ("flagfile",)),
+    fault("absl passes over it, and train begins", Case("without-name", "train --flagfile=", ("--flagfile",))),
     Case("folder", "train --flagfile=@/pictures", ("@/pictures",)),
     Case("picture", "train --flagfile=@/pictures/000.jpg", ("--flagfile", "not a text")),
     Case("words", "train --flagfile=@/flags/words.flags", ("'dear'", "--flag=value")),
@@ -163,10 +165,7 @@ TRAIN_VALUES = [
     Case("epochs-empty", "train --epochs=", ("--epochs", "whole number of at least 1")),
     Case("epochs-without-value", "train --epochs", ("epochs",)),
     Case("epochs-nan", "train --epochs=nan", ("--epochs", "whole number of at least 1")),
-    fault(
-        "OverflowError: math.isfinite of a whole number beyond the floats",
-        Case("epochs-of-400-digits", f"train --epochs={'9' * 400}", ("--epochs", "whole number of at least 1")),
-    ),
+    Case("epochs-of-400-digits", f"train --epochs={'9' * 400}", ("--epochs", "too large")),
     Case("epochs-of-5000-digits", f"train --epochs={'9' * 5000}", ("--epochs", "whole number of at least 1")),
     Case("batch-zero", "train --batch_size=0", ("--batch_size", "at least 1")),
     Case("batch-too-large", "train --batch_size=30000", ("--batch_size", "20000")),
@@ -202,7 +201,7 @@ TRAIN_VALUES = [
     Case("final-fraction-above-one", "train --final_fraction=2", ("--final_fraction", "at most 1")),
     Case("clip-norm-zero", "train --clip_norm=0", ("--clip_norm", "above 0")),
     Case("flip", "train --flip=maybe", ("--flip", "maybe")),
-    Case("affine", "train --noaffine=2", ("affine",)),
+    fault("a ValueError of absl's parser", Case("affine", "train --noaffine=2", ("--noaffine=2",))),
     Case("warp-above-one", "train --warp=2", ("--warp", "at most 1")),
     Case("patience-zero", "train --patience=0", ("--patience", "at least 1")),
     Case("precision", "train --precision=float7", ("--precision", "float32", "mixed_float16")),
@@ -235,7 +234,7 @@ TRAIN_VALUES = [
     Case("code-fraction", "train --latent_dim=6.4", ("--latent_dim", "whole number")),
     fault(
         "TensorFlow's errors of memory and of shapes are taken for ours",
-        Case("code-beyond-memory", f"train {TINY} --latent_dim=1{'0' * 13}", ("latent_dim",)),
+        Case("code-beyond-memory", f"train {TINY} --latent_dim=1{'0' * 16}", ("latent_dim",)),
     ),
     Case("factor-negative", "train --r_loss_factor=-1", ("--r_loss_factor", "at least 0")),
     Case("factor-infinite", "train --kl_factor=inf", ("--kl_factor", "at least 0")),
@@ -311,7 +310,7 @@ MODEL_ARGUMENTS = [
     Case("free-bits-none", "train --set=free_bits=few", ("free_bits='few'", "at least 0")),
     Case("penalty-negative", "train --set=l2=-1", ("l2=-1", "at least 0")),
     Case("initializer", f"train {TINY} --set=kernel_initializer=nope", ("nope",)),
-    Case("initializer-number", f"train {TINY} --set=kernel_initializer=3", ("kernel_initializer",)),
+    Case("initializer-number", f"train {TINY} --set=kernel_initializer=3", ("initializer identifier: 3",)),
     fault(
         "RecursionError or MemoryError of ast.literal_eval",
         Case("too-deep", f"train --set=dropout={'-' * 20000}1", ("--set=dropout",)),
@@ -326,6 +325,9 @@ MODEL_ARGUMENTS = [
 COMBINATIONS = [
     Case("devices-of-one", "train --devices=2", ("--devices=2", "--strategy=mirrored")),
     Case("devices-too-many", "train --strategy=mirrored --devices=64", ("--devices=64", "2 CPUs")),
+    Case(
+        "batch-for-two", f"train {TINY} --strategy=mirrored --devices=2 --batch_size=7", ("--batch_size=7", "2 devices")
+    ),
     Case("data-dir-of-drawn-faces", "train --data_dir=@/pictures", ("--data_dir", "procedural_faces")),
     Case("crop-of-drawn-faces", "train --crop=0,0,8,8", ("--crop", "procedural_faces")),
     Case("labels-of-digits", "train --dataset=digits --labels=@/labels/good.csv", ("--labels", "digits")),
@@ -342,7 +344,7 @@ COMBINATIONS = [
         "train --model=conditional_vae --dataset=folder --data_dir=@/pictures --batch_size=8",
         ("attributes", "--labels"),
     ),
-    Case("people-without-names", f"train {TINY} --model=face_mapping", ("people", "--subfolders=identity")),
+    Case("people-without-names", "train --model=face_mapping", ("people", "--subfolders=identity")),
     Case(
         "one-person",
         "train --model=face_mapping --dataset=folder --data_dir=@/alone --subfolders=identity --batch_size=8",
@@ -560,23 +562,26 @@ TINY_CARD = f"train {TINY} --init_from=tiny"
 
 CARDS = [
     Case("missing", TINY_CARD, ("'tiny'", "none"), "empty"),
-    Case("of-text", TINY_CARD, ("tiny.json",), "of_text"),
-    Case("of-junk", TINY_CARD, ("tiny.json",), "of_junk"),
-    Case("of-a-list", TINY_CARD, ("tiny.json",), "of_a_list"),
-    Case("without-hash", TINY_CARD, ("tiny.json", "sha256"), "no_hash"),
+    Case("of-text", TINY_CARD, ("tiny.json", "damaged"), "of_text"),
+    Case("of-junk", TINY_CARD, ("tiny.json", "damaged"), "of_junk"),
+    Case("of-a-list", TINY_CARD, ("tiny.json", "damaged"), "of_a_list"),
+    Case("without-hash", TINY_CARD, ("tiny.json", "sha256"), "no_sha256"),
     Case("without-model", TINY_CARD, ("tiny.json", "model"), "no_model"),
     Case("other-hash", TINY_CARD, ("tiny.npz", "SHA-256"), "other_hash"),
     Case("without-weights", TINY_CARD, ("tiny.npz",), "no_weights"),
-    Case("weights-of-text", TINY_CARD, ("tiny.npz",), "text_weights"),
-    Case("weights-pickled", TINY_CARD, ("tiny.npz",), "pickled_weights"),
+    Case("weights-of-text", TINY_CARD, ("tiny.npz", "damaged"), "text_weights"),
+    Case("weights-pickled", TINY_CARD, ("tiny.npz", "damaged"), "pickled_weights"),
     Case("weights-of-another", TINY_CARD, ("tiny.npz", "does not fit"), "other_weights"),
-    Case("unknown-class", TINY_CARD, ("tiny.json",), "new_class"),
-    Case("foreign-class", TINY_CARD, ("tiny.json",), "popen"),
-    Case("argument-out-of-range", TINY_CARD, ("tiny.json", "latent_dim"), "bad_argument"),
-    Case("unknown-argument", TINY_CARD, ("tiny.json", "no_such"), "new_argument"),
+    Case("unknown-class", TINY_CARD, ("tiny.npz or its card", "Nope"), "new_class"),
+    Case("foreign-class", TINY_CARD, ("tiny.npz or its card", "Popen"), "popen"),
+    Case("argument-out-of-range", TINY_CARD, ("tiny.npz or its card", "latent_dim"), "bad_argument"),
+    fault(
+        "the first line of Keras' message does not tell",
+        Case("unknown-argument", TINY_CARD, ("tiny.npz or its card", "no_such"), "new_argument"),
+    ),
     Case("outside", f"train {TINY} --init_from=../tiny", ("--init_from=../tiny",), "sound"),
     Case("outside-by-path", f"train {TINY} --init_from=@/cards/sound/tiny", ("--init_from=@/cards/sound/tiny",)),
-    Case("models-of-text", "models", ("tiny.json",), "of_text"),
+    Case("models-of-text", "models", ("tiny.json", "damaged"), "of_text"),
     Case("models-without-recipe", "models", ("tiny.json", "recipe"), "no_recipe"),
     Case("models-without-data", "models", ("tiny.json", "data"), "no_data"),
     Case(
@@ -606,17 +611,21 @@ FACES = [
     Case("place-word", f"{ONE_FACE}test:first", ("test:first", "test:1999")),
     Case("place-none", f"{ONE_FACE}test:", ("test:", "test:1999")),
     Case("place-power", f"{ONE_FACE}test:²", ("test:²", "test:1999")),
-    fault(
-        "ValueError: Python reads no number of more than 4300 digits",
-        Case("place-of-5000-digits", f"{ONE_FACE}test:{'9' * 5000}", ("test:0 to test:1999",)),
-    ),
+    Case("place-of-200-digits", f"{ONE_FACE}test:{'9' * 200}", ("test:999", "test:1999")),
     Case("split-unknown", f"{ONE_FACE}all:1", ("all:1", "no such file")),
     Case("empty-file", f"{ONE_FACE}@/images/empty.png", ("empty.png", "empty file")),
-    Case("truncated-jpeg", f"{ONE_FACE}@/images/truncated.jpg", ("truncated.jpg", "truncated")),
-    Case("truncated-png", f"{ONE_FACE}@/images/truncated.png", ("truncated.png",)),
-    Case("truncated-webp", f"{ONE_FACE}@/images/truncated.webp", ("truncated.webp",)),
+    Case("cut-off-jpeg", f"{ONE_FACE}@/images/cut_off.jpg", ("cut_off.jpg", "truncated")),
+    fault(
+        "the message is that of a struct.error, which tells a user nothing",
+        Case("cut-off-header-of-jpeg", f"{ONE_FACE}@/images/cut_header.jpg", ("cut_header.jpg", "truncated")),
+    ),
+    Case("cut-off-png", f"{ONE_FACE}@/images/cut_off.png", ("cut_off.png", "truncated")),
+    Case("cut-off-webp", f"{ONE_FACE}@/images/cut_off.webp", ("cut_off.webp",)),
     Case("beginning-of-jpeg", f"{ONE_FACE}@/images/beginning.jpg", ("beginning.jpg",)),
-    Case("beginning-of-png", f"{ONE_FACE}@/images/beginning.png", ("beginning.png",)),
+    fault(
+        "the message is that of a struct.error, which tells a user nothing",
+        Case("beginning-of-png", f"{ONE_FACE}@/images/beginning.png", ("beginning.png", "truncated")),
+    ),
     Case("beginning-of-webp", f"{ONE_FACE}@/images/beginning.webp", ("beginning.webp",)),
     Case("text", f"{ONE_FACE}@/images/text.png", ("text.png", "not a JPEG, PNG or WebP")),
     Case("zip", f"{ONE_FACE}@/images/zip.jpg", ("zip.jpg", "not a JPEG, PNG or WebP")),
@@ -907,9 +916,10 @@ def make_pictures(folder):
 def make_images(folder):
     contents = {
         "empty.png": b"",
-        "truncated.jpg": half(encoded("JPEG")),
-        "truncated.png": half(encoded("PNG")),
-        "truncated.webp": half(encoded("WEBP")),
+        "cut_off.jpg": encoded("JPEG")[:-100],
+        "cut_header.jpg": encoded("JPEG")[:200],
+        "cut_off.png": half(encoded("PNG")),
+        "cut_off.webp": half(encoded("WEBP")),
         "beginning.jpg": b"\xff\xd8\xff",
         "beginning.png": b"\x89PNG\r\n\x1a\n",
         "beginning.webp": b"RIFF\x04\0\0\0WEBP",
@@ -1240,8 +1250,7 @@ def materials(tmp_path_factory):
     make_cards(folder)
     make_junk_of_tfds(folder)
     make_locked_folder(folder)
-    with (folder / "resume" / "in_use" / ".lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with filelock.FileLock(folder / "resume" / "in_use" / ".lock"):
         yield folder
 
 
@@ -1262,23 +1271,42 @@ def listing(folder):
 def refused(command, materials, empty_folder, monkeypatch):
     """Runs a row, and holds what happens against what every refusal must be."""
 
+    def begin(*arguments, **options):
+        raise AssertionError("a training began, which could take hours")
+
     def check(case):
+        monkeypatch.setattr(session, "train", begin)
         if case.cards:
             ship_instead(materials / "cards" / case.cards, monkeypatch)
         before = listing(materials)
-        done = command(*(argument.replace("@", str(materials)) for argument in shlex.split(case.arguments)))
+        with shown_warnings():
+            done = command(*(argument.replace("@", str(materials)) for argument in shlex.split(case.arguments)))
         assert done.code == 2, done.err
         assert "Traceback" not in done.err
         assert len(done.err.strip().splitlines()) <= MOST_LINES, done.err
-        warnings, _, message = done.err.rpartition("facezoo: ")
-        assert message
-        assert not warnings or warnings.endswith("\n"), done.err
+        _, *messages = re.split(r"^facezoo: ", done.err, flags=re.MULTILINE)
+        assert len(messages) == 1, done.err
         for fragment in case.fragments:
-            assert fragment.replace("@", str(materials)) in message
+            assert fragment.replace("@", str(materials)) in messages[0]
         assert not listing(empty_folder)
         assert listing(materials) == before
 
     return check
+
+
+@contextlib.contextmanager
+def shown_warnings():
+    """Python's warnings are lines on stderr, as for a user, and not errors, as for the other tests."""
+
+    def show(message, category, *place):
+        print(f"{category.__name__}: {message}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        for category in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
+            warnings.simplefilter("ignore", category)
+        warnings.showwarning = show
+        yield
 
 
 def ship_instead(folder, monkeypatch):
