@@ -13,6 +13,7 @@ from ..losses import MissingTerm, Objective
 from ..models import FACE_NETWORKS, MODELS, Autoencoder, AutoencoderGAN, Discriminator, TrainableModel
 from ..models.learning_rate import Schedule
 from ..models.pretrained import load_pretrained
+from ..models.trainable import FromStep
 from . import runs
 from .errors import UsageError
 from .outside_terms import OUTSIDE_TERMS, make_outside_terms
@@ -192,7 +193,10 @@ def make_objective(model: TrainableModel, settings: flags.FlagValues, source: So
         wanted = [term for term in OUTSIDE_TERMS if factors.get(term)]
         placeholders = {term: MissingTerm(term) for term in OUTSIDE_TERMS}  # of a factor 0
         outside = make_outside_terms(wanted, settings, source)
-        return Objective(placeholders | terms | {name: model.inside(term) for name, term in outside.items()}, factors)
+        inside = {name: model.inside(term) for name, term in outside.items()}
+        if settings.perceptual_start and "perceptual" in inside:
+            inside["perceptual"] = FromStep(inside["perceptual"], settings.perceptual_start)
+        return Objective(placeholders | terms | inside, factors)
     except ValueError as error:
         raise UsageError(str(error)) from error
 

@@ -33,7 +33,7 @@ FACTOR_FLAGS = {flag: term for flag, (term, _) in FACTORS.items()}
 
 # Flags that say how a term is made: of no use where none of these factors is asked for.
 COMPANIONS = {
-    ("perceptual_factor",): ("perceptual_network", "perceptual_layers", "perceptual_weights"),
+    ("perceptual_factor",): ("perceptual_network", "perceptual_layers", "perceptual_weights", "perceptual_start"),
     ("landmark_factor",): ("landmark_parts",),
     ("adversarial_factor", "feature_matching_factor"): (
         *("adversarial_loss", "balance", "adversarial_start", "r1_factor"),
@@ -106,6 +106,8 @@ def _define_network_flags(values: flags.FlagValues) -> None:
     text = "Its layers, as block3_conv3 or relu3_1; the network's usual ones if absent."
     flags.DEFINE_list("perceptual_layers", None, text, **where)
     options.define_path(values, "perceptual_weights", "Weights file of VGG; imagenet downloads them.", "imagenet")
+    text = "Steps before the perceptual loss counts; until then training is fast, and it starts from pictures."
+    options.define_number(values, "perceptual_start", 0, text, 0)
     text = "Landmarks near which --landmark_factor weighs the error: parts of their names."
     flags.DEFINE_list("landmark_parts", ["eye", "mouth"], text, **where)
 

@@ -6,7 +6,7 @@ import zlib
 
 import tensorflow as tf
 
-_step: contextvars.ContextVar = contextvars.ContextVar("step", default=0)
+_step: contextvars.ContextVar = contextvars.ContextVar("step", default=None)
 
 
 @contextlib.contextmanager
@@ -20,8 +20,14 @@ def at_step(step):
 
 
 def current_step():
-    """The training step of `at_step`, int32 scalar."""
-    return tf.cast(_step.get(), tf.int32)
+    """The training step of `at_step`, int32 scalar; 0 outside."""
+    step = _step.get()
+    return tf.cast(0 if step is None else step, tf.int32)
+
+
+def has_come(step: int):
+    """Whether training has reached a step, a boolean scalar; outside of `at_step`, where nothing trains, True."""
+    return tf.constant(True) if _step.get() is None else current_step() >= step
 
 
 def normal(batch_size, shape: tuple[int, ...], *, seed: int, stream: str):

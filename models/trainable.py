@@ -164,6 +164,24 @@ class TrainableModel(keras.Model):
         return cls(**config)
 
 
+class FromStep:
+    """A term that is 0, and costs nothing, before a training step; in evaluation it always counts.
+
+    Args:
+      term: any.
+      start_step: the first that it counts in.
+    """
+
+    def __init__(self, term: Term, start_step: int):
+        self.term, self.start_step = term, start_step
+
+    def __call__(self, batch, outputs):
+        def value():
+            return tf.cast(self.term(batch, outputs), tf.float32)
+
+        return tf.cond(randomness.has_come(self.start_step), value, lambda: tf.zeros(tf.shape(batch["image"])[:1]))
+
+
 def summed(gradients: list) -> list:
     """The sum over replicas of each, so that all of them see the same numbers."""
     return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients)

@@ -413,8 +413,14 @@ TRAINING_FOLDERS = [
     Case("other-model", f"train {TINY} --model=cae --run_dir=@/run", ("@/run", "was --model=vae", "now --model=cae")),
     Case("other-data", f"train {TINY} --dataset=digits --run_dir=@/run", ("@/run", "now --dataset=digits")),
     Case("fewer-epochs", f"train {SMALL} --epochs=1 --run_dir=@/resume/longer", ("3 epochs", "--epochs=1")),
-    Case("flags-of-junk", f"train {TINY} --run_dir=@/runs/flags_of_junk", ("@/runs/flags_of_junk",)),
-    Case("unknown-flag", f"train {TINY} --run_dir=@/runs/unknown_flag", ("@/runs/unknown_flag", "no_such_flag")),
+    fault(
+        "the message does not say which file the flag is in",
+        Case("flags-of-junk", f"train {TINY} --run_dir=@/runs/flags_of_junk", ("@/runs/flags_of_junk",)),
+    ),
+    fault(
+        "the message does not say which file the flag is in",
+        Case("unknown-flag", f"train {TINY} --run_dir=@/runs/unknown_flag", ("@/runs/unknown_flag", "no_such_flag")),
+    ),
     Case("no-checkpoints", f"train {TINY} --run_dir=@/resume/no_checkpoints", ("no_checkpoints", "no checkpoint")),
     Case("damaged", f"train {SMALL} --epochs=2 --run_dir=@/resume/damaged", ("@/resume/damaged", "no checkpoint")),
     Case("no-sums", f"train {SMALL} --epochs=2 --run_dir=@/resume/no_sums", ("@/resume/no_sums", "no checkpoint")),
@@ -424,8 +430,14 @@ TRAINING_FOLDERS = [
     Case("state-of-list", f"train {SMALL} --epochs=2 --run_dir=@/resume/state_of_list", ("state.json",)),
     Case("step-of-text", f"train {SMALL} --epochs=2 --run_dir=@/resume/step_of_text", ("state.json",)),
     Case("other-steps", f"train {SMALL} --epochs=2 --run_dir=@/resume/other_steps", ("--run_dir", "2 steps", "not 7")),
-    Case("model-of-text", f"train {SMALL} --epochs=2 --run_dir=@/resume/model_of_text", ("model.keras",)),
-    Case("model-without-config", f"train {SMALL} --epochs=2 --run_dir=@/resume/no_config", ("model.keras",)),
+    fault(
+        "a BadZipFile is taken for ours",
+        Case("model-of-text", f"train {SMALL} --epochs=2 --run_dir=@/resume/model_of_text", ("model.keras",)),
+    ),
+    fault(
+        "a KeyError is taken for ours",
+        Case("model-without-config", f"train {SMALL} --epochs=2 --run_dir=@/resume/no_config", ("model.keras",)),
+    ),
     Case("other-weights", f"train {SMALL} --epochs=2 --run_dir=@/resume/other_model", ("model.keras", "latent_dim")),
     Case("other-class", f"train {SMALL} --epochs=2 --run_dir=@/resume/other_class", ("model.keras", "Sequential")),
     Case("in-use", f"train {SMALL} --epochs=2 --run_dir=@/resume/in_use", ("in_use", "another training")),
@@ -447,18 +459,45 @@ FINISHED_RUNS = [
         "evaluate --run_dir=@/runs/flags.txt_is_a_folder",
         ("@/runs/flags.txt_is_a_folder", "flags.txt"),
     ),
-    Case("flags-of-junk", "evaluate --run_dir=@/runs/flags_of_junk", ("@/runs/flags_of_junk",)),
-    Case("unknown-flag", "evaluate --run_dir=@/runs/unknown_flag", ("@/runs/unknown_flag", "no_such_flag")),
-    Case("flags-of-morph", f"morph --run_dir=@/runs/flags_of_morph {MORPH}", ("@/runs/flags_of_morph", "start")),
-    Case("flags-of-words", "evaluate --run_dir=@/runs/flags_of_words", ("@/runs/flags_of_words", "dear")),
-    Case("flags-of-bad-value", "evaluate --run_dir=@/runs/bad_value", ("@/runs/bad_value", "--epochs")),
-    Case("flags-of-nested-file", "evaluate --run_dir=@/runs/nested", ("@/runs/nested", "nowhere.flags")),
+    fault(
+        "the message does not say which file the flag is in",
+        Case("flags-of-junk", "evaluate --run_dir=@/runs/flags_of_junk", ("@/runs/flags_of_junk",)),
+    ),
+    fault(
+        "the message does not say which file the flag is in",
+        Case("unknown-flag", "evaluate --run_dir=@/runs/unknown_flag", ("@/runs/unknown_flag", "no_such_flag")),
+    ),
+    fault(
+        "the message does not say which file the flag is in",
+        Case("flags-of-morph", f"morph --run_dir=@/runs/flags_of_morph {MORPH}", ("@/runs/flags_of_morph", "start")),
+    ),
+    fault(
+        "the message does not say which file the flag is in",
+        Case("flags-of-words", "evaluate --run_dir=@/runs/flags_of_words", ("@/runs/flags_of_words", "dear")),
+    ),
+    fault(
+        "the message does not say which file the flag is in",
+        Case("flags-of-bad-value", "evaluate --run_dir=@/runs/bad_value", ("@/runs/bad_value", "--epochs")),
+    ),
+    fault(
+        "the message does not say which file the flag is in",
+        Case("flags-of-nested-file", "evaluate --run_dir=@/runs/nested", ("@/runs/nested", "nowhere.flags")),
+    ),
     Case("flags-of-unknown-data", "evaluate --run_dir=@/runs/unknown_data", ("--dataset=nope", "procedural_faces")),
     Case("flags-of-lost-data", "evaluate --run_dir=@/runs/lost_data", ("data_dir=@/nowhere",)),
     Case("flags-of-lost-labels", "evaluate --run_dir=@/runs/lost_labels", ("@/nowhere.csv",)),
-    Case("flags-of-another-size", "evaluate --run_dir=@/runs/other_size --count=8", ("@/runs/other_size", "64")),
-    Case("flags-of-gray", f"morph --run_dir=@/runs/gray {MORPH}", ("@/runs/gray", "channels")),
-    Case("flags-of-another-size-encode", "encode --run_dir=@/runs/other_size --in=@/people", ("other_size", "64")),
+    fault(
+        "nothing holds the model against its flags",
+        Case("flags-of-another-size", "evaluate --run_dir=@/runs/other_size --count=8", ("@/runs/other_size", "64")),
+    ),
+    fault(
+        "nothing holds the model against its flags",
+        Case("flags-of-gray", f"morph --run_dir=@/runs/gray {MORPH}", ("@/runs/gray", "channels")),
+    ),
+    fault(
+        "nothing holds the model against its flags",
+        Case("flags-of-another-size-encode", "encode --run_dir=@/runs/other_size --in=@/people", ("other_size", "64")),
+    ),
     Case("no-model", f"morph --run_dir=@/runs/no_model {MORPH}", ("@/runs/no_model", "has not finished")),
     Case("no-model-encode", "encode --run_dir=@/runs/no_model --in=@/people", ("@/runs/no_model", "not finished")),
     Case("no-model-publish", "publish --run_dir=@/runs/no_model --name=tiny", ("@/runs/no_model", "not finished")),
@@ -482,11 +521,19 @@ FINISHED_RUNS = [
     Case("config-of-text", "evaluate --run_dir=@/runs/config_text", ("@/runs/config_text/model.keras", "cannot be")),
     Case("config-of-list", "evaluate --run_dir=@/runs/config_list", ("@/runs/config_list/model.keras", "cannot be")),
     Case("argument-out-of-range", "evaluate --run_dir=@/runs/bad_argument", ("bad_argument/model.keras", "latent_dim")),
-    Case("unknown-argument", "evaluate --run_dir=@/runs/new_argument", ("new_argument/model.keras", "no_such")),
+    fault(
+        "the first line of Keras' message does not tell",
+        Case("unknown-argument", "evaluate --run_dir=@/runs/new_argument", ("new_argument/model.keras", "no_such")),
+    ),
     Case("unknown-class", "evaluate --run_dir=@/runs/new_class", ("new_class/model.keras", "cannot be read")),
     Case("foreign-class", "evaluate --run_dir=@/runs/popen", ("@/runs/popen/model.keras", "cannot be read")),
     Case("weights-of-text", "evaluate --run_dir=@/runs/text_weights", ("text_weights/model.keras", "cannot be read")),
-    Case("weights-of-another", "evaluate --run_dir=@/runs/other_weights", ("other_weights/model.keras", "cannot be")),
+    fault(
+        "Keras warns of each layer, in lines without end",
+        Case(
+            "weights-of-another", "evaluate --run_dir=@/runs/other_weights", ("other_weights/model.keras", "cannot be")
+        ),
+    ),
     Case("sequential", "evaluate --run_dir=@/runs/sequential", ("sequential/model.keras", "holds a Sequential")),
     Case("face-network-morph", f"morph --run_dir=@/runs/reader {MORPH}", ("reader/model.keras", "FaceFeatures")),
     Case("face-network-encode", "encode --run_dir=@/runs/reader --in=@/people", ("reader/model.keras", "FaceFeatures")),
@@ -510,8 +557,14 @@ EVALUATIONS = [
     Case("folder-without-data-dir", f"{EVALUATE} --dataset=folder", ("--dataset=folder", "--data_dir")),
     Case("folder-missing", f"{EVALUATE} --dataset=folder --data_dir=@/nowhere", ("data_dir=@/nowhere", "not there")),
     Case("crop-outside", f"{EVALUATE} --dataset=folder --data_dir=@/pictures --crop=30,0,30,30", ("crop", "40x30")),
-    Case("tfds-of-junk", f"{EVALUATE} --dataset=mnist --data_dir=@/tfds", ("@/tfds", "mnist")),
-    Case("output-is-a-folder", "evaluate --run_dir=@/runs/metrics.json_is_a_folder --count=8", ("metrics.json",)),
+    fault(
+        "a ParseError of TFDS is taken for ours",
+        Case("tfds-of-junk", f"{EVALUATE} --dataset=mnist --data_dir=@/tfds", ("@/tfds", "mnist")),
+    ),
+    fault(
+        "the temporary file stays",
+        Case("output-is-a-folder", "evaluate --run_dir=@/runs/metrics.json_is_a_folder --count=8", ("metrics.json",)),
+    ),
     Case("weights-missing", f"{EVALUATE} --vgg19_weights=nowhere.h5", ("--vgg19_weights", "nowhere.h5")),
     Case("weights-folder", f"{EVALUATE} --vgg19_weights=@/empty", ("--vgg19_weights=@/empty", "no weights file")),
     Case("weights-empty", f"{EVALUATE} --vgg19_weights=@/weights/empty.h5", ("@/weights/empty.h5", "not an HDF5")),
@@ -581,9 +634,11 @@ CARDS = [
     ),
     Case("outside", f"train {TINY} --init_from=../tiny", ("--init_from=../tiny",), "sound"),
     Case("outside-by-path", f"train {TINY} --init_from=@/cards/sound/tiny", ("--init_from=@/cards/sound/tiny",)),
-    Case("models-of-text", "models", ("tiny.json", "damaged"), "of_text"),
-    Case("models-without-recipe", "models", ("tiny.json", "recipe"), "no_recipe"),
-    Case("models-without-data", "models", ("tiny.json", "data"), "no_data"),
+    fault("a ValueError is taken for ours", Case("models-of-text", "models", ("tiny.json", "damaged"), "of_text")),
+    fault(
+        "a KeyError is taken for ours", Case("models-without-recipe", "models", ("tiny.json", "recipe"), "no_recipe")
+    ),
+    fault("a KeyError is taken for ours", Case("models-without-data", "models", ("tiny.json", "data"), "no_data")),
     Case(
         "no-face-network",
         f"train {TINY} --perceptual_factor=1 --perceptual_network=face",
@@ -658,7 +713,10 @@ MORPHS = [
     Case("out-is-a-file", "morph --run_dir=@/run --start=test:0 --end=test:1 --out=@/letter.txt", ("@/letter.txt",)),
     Case("below-a-file", "morph --run_dir=@/run --start=test:0 --end=test:1 --out=@/letter.txt/new", ("@/letter.txt",)),
     Case("circle", "morph --run_dir=@/run --start=test:0 --end=test:1 --out=@/loop", ("@/loop",)),
-    Case("out-empty", "morph --run_dir=@/run --start=test:0 --end=test:1 --steps=2 --out=", ("--out",)),
+    fault(
+        "the pictures are put into the current folder",
+        Case("out-empty", "morph --run_dir=@/run --start=test:0 --end=test:1 --steps=2 --out=", ("--out",)),
+    ),
     Case("dataset", f"morph --run_dir=@/run {MORPH} --dataset=nope", ("--dataset=nope", "procedural_faces")),
     Case("data-dir-missing", f"morph --run_dir=@/run {MORPH} --dataset=folder --data_dir=@/nowhere", ("@/nowhere",)),
 ]
@@ -695,8 +753,14 @@ ENCODINGS = [
     Case("below-a-file", "encode --run_dir=@/run --in=@/people --out=@/letter.txt/a.npz", ("@/letter.txt",)),
     Case("reconstructions-taken", f"{ENCODE}@/people --reconstructions=@/pictures", ("--reconstructions=@/pictures",)),
     Case("reconstructions-file", f"{ENCODE}@/people --reconstructions=@/letter.txt", ("--reconstructions",)),
-    Case("reconstructions-below", f"{ENCODE}@/people --reconstructions=@/letter.txt/new", ("@/letter.txt/new",)),
-    Case("reconstructions-in-out", f"{ENCODE}@/people --reconstructions=new.npz", ("--reconstructions",)),
+    fault(
+        "the codes stay",
+        Case("reconstructions-below", f"{ENCODE}@/people --reconstructions=@/letter.txt/new", ("@/letter.txt/new",)),
+    ),
+    fault(
+        "the codes stay",
+        Case("reconstructions-in-out", f"{ENCODE}@/people --reconstructions=new.npz", ("--reconstructions",)),
+    ),
 ]
 
 SWAP = "swap --run_dir=@/mapping --out=new --to=bob --in="
@@ -751,7 +815,7 @@ SHEETS = [
         "the message names --dataset, which the user did not give",
         Case("empty", "datasets --show=", ("--show=", "procedural_faces")),
     ),
-    Case("two", "datasets --show=digits --dataset=mnist", ("--dataset",)),
+    fault("one of the two is passed over", Case("two", "datasets --show=digits --dataset=mnist", ("--dataset",))),
     Case("not-png", "datasets --show=digits --out=sheet.jpg", ("--out=sheet.jpg", ".png")),
     Case("no-ending", "datasets --show=digits --out=sheet", ("--out=sheet", ".png")),
     Case("out-empty", "datasets --show=digits --out=", ("--out", ".png")),
@@ -768,7 +832,10 @@ SHEETS = [
     Case("crop-of-digits", "datasets --show=digits --crop=0,0,8,8", ("--crop", "digits")),
     Case("folder-without-data-dir", "datasets --show=folder", ("folder", "--data_dir")),
     Case("crop-of-mnist", "datasets --show=mnist --data_dir=@/empty --crop=20,20,28,28", ("crop=20,20,28,28", "28x28")),
-    Case("tfds-of-junk", "datasets --show=mnist --data_dir=@/tfds", ("@/tfds", "mnist")),
+    fault(
+        "a ParseError of TFDS is taken for ours",
+        Case("tfds-of-junk", "datasets --show=mnist --data_dir=@/tfds", ("@/tfds", "mnist")),
+    ),
 ]
 
 FOLDER = "datasets --show=folder --out=new.png --data_dir="

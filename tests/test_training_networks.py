@@ -198,6 +198,16 @@ def test_the_validation_loss_is_the_autoencoder_s_alone(train):
     np.testing.assert_allclose(row["val_loss"], expected, rtol=1e-4)
 
 
+def test_the_perceptual_loss_can_start_late(train):
+    folder = train("run", *VAE_FLAGS, *FACE, "--epochs=2", "--perceptual_start=2")
+    with (folder / "metrics.csv").open(newline="") as file:
+        first, second = csv.DictReader(file)
+    assert float(first["perceptual"]) == 0.0
+    assert min(float(row[name]) for row, name in ((second, "perceptual"), (first, "val_perceptual"))) > 0.1
+    expected = 1000 * float(first["reconstruction"]) + float(first["kl"])
+    np.testing.assert_allclose(float(first["loss"]), expected, rtol=1e-5)
+
+
 def test_feature_matching_alone_leaves_the_adversarial_term_out(train):
     row = last_row(train("run", *VAE_FLAGS, "--feature_matching_factor=1", "--discriminator_filters=4,8"))
     assert "feature_matching" in row
