@@ -27,7 +27,7 @@ from facezoo.models import VAE, FaceFeatures, FaceMapping, pretrained
 from PIL import Image
 
 MOST_LINES = 6
-# A flag set of the smallest run, but for --epochs.
+# The flags of the smallest run, without --epochs and with.
 SMALL = "--image_size=32 --set=filters=8,8 --latent_dim=4 --batch_size=8 --steps_per_epoch=2 --validation_steps=1"
 TINY = f"{SMALL} --epochs=1"
 # The files of a checkpoint, and VGG's first convolutions.
@@ -178,6 +178,10 @@ TRAIN_VALUES = [
     Case("rate-nan", "train --learning_rate=nan", ("--learning_rate", "number above 0")),
     Case("rate-infinite", "train --learning_rate=inf", ("--learning_rate", "number above 0")),
     Case("rate-beyond-floats", "train --learning_rate=1e999", ("--learning_rate", "number above 0")),
+    fault(
+        "finite for Python, infinite for TensorFlow",
+        Case("rate-beyond-float32", f"train {TINY} --learning_rate=1e39", ("--learning_rate", "number above 0")),
+    ),
     Case("rate-below-floats", "train --learning_rate=1e-999", ("--learning_rate", "number above 0")),
     Case("rate-word", "train --learning_rate=banana", ("--learning_rate", "number above 0")),
     Case("rate-comma", "train --learning_rate=0,001", ("--learning_rate", "number above 0")),
@@ -238,6 +242,10 @@ TRAIN_VALUES = [
     ),
     Case("factor-negative", "train --r_loss_factor=-1", ("--r_loss_factor", "at least 0")),
     Case("factor-infinite", "train --kl_factor=inf", ("--kl_factor", "at least 0")),
+    fault(
+        "finite for Python, infinite for TensorFlow",
+        Case("factor-beyond-float32", f"train {TINY} --kl_factor=1e39", ("--kl_factor", "at least 0")),
+    ),
     Case("factor-nan", "train --perceptual_factor=nan", ("--perceptual_factor", "at least 0")),
     Case("factor-word", "train --ssim_factor=much", ("--ssim_factor", "at least 0")),
     Case("factor-empty", "train --adversarial_factor=", ("--adversarial_factor", "at least 0")),
@@ -249,6 +257,14 @@ TRAIN_VALUES = [
     Case("discriminator-filters-zero", "train --discriminator_filters=4,0", ("--discriminator_filters", "positive")),
     Case("discriminator-filters-none", "train --discriminator_filters=", ("--discriminator_filters", "positive")),
     Case("discriminator-start", "train --adversarial_start=-1", ("--adversarial_start", "at least 0")),
+    fault(
+        "an OverflowError, since TensorFlow counts in 64 bits, is taken for ours",
+        Case(
+            "discriminator-start-huge",
+            f"train {TINY} --adversarial_factor=1 --adversarial_start=1{'0' * 30}",
+            ("_start",),
+        ),
+    ),
     Case("discriminator-rate", "train --discriminator_learning_rate=0", ("--discriminator_learning_rate", "above 0")),
     Case("penalty-negative", "train --r1_factor=-1", ("--r1_factor", "at least 0")),
     Case("crop-of-three", "train --crop=1,2,3", ("--crop", "left,top,width,height")),
@@ -371,6 +387,10 @@ COMBINATIONS = [
     Case("layers-of-nothing", f"train {TINY} --perceptual_layers=relu1_1", ("--perceptual_layers", "_factor")),
     Case("parts-of-nothing", f"train {TINY} --landmark_parts=nose", ("--landmark_parts", "--landmark_factor")),
     Case("parts-unknown", f"train {TINY} --landmark_factor=1 --landmark_parts=ear", ("--landmark_parts=ear",)),
+    fault(
+        "nothing is a part of every name, so that all landmarks count",
+        Case("parts-empty", f"train {TINY} --landmark_factor=1 --landmark_parts=eye,", ("--landmark_parts",)),
+    ),
     Case("landmarks-of-digits", f"train {TINY} --dataset=digits --landmark_factor=1", ("--landmark_factor", "digits")),
     Case(
         "layers-of-another-network",
@@ -853,6 +873,8 @@ FOLDERS = [
         ("folder/train", "one batch of 64", "--batch_size"),
     ),
     Case("too-few-for-training", "train --dataset=folder --data_dir=@/few", ("none of the 3", "@/few", "validation")),
+    Case("letters-in-training", "train --dataset=folder --data_dir=@/letters", ("12 of 12", "letter_00.jpg")),
+    Case("damage-in-training", "train --dataset=folder --data_dir=@/damaged", ("5 of 15", "000.jpg")),
     Case("people-in-no-folder", f"{FOLDER}@/pictures --subfolders=identity", ("40 of 40", "000.jpg", "sub-folder")),
     Case("attributes-alike", f"{FOLDER}@/twins", ("sub-folders", "'ann_b'", "more than once")),
     Case("attribute-without-name", f"{FOLDER}@/nameless", ("sub-folders", "''", "no name")),
@@ -873,6 +895,9 @@ LABEL_FILES = [
     ),
     Case("empty", f"{LABELS}/empty.csv", ("empty.csv", "line 1", "header")),
     Case("blank-lines", f"{LABELS}/blank_lines.csv", ("blank_lines.csv", "line 1", "header")),
+    Case(
+        "in-training", "train --dataset=folder --data_dir=@/pictures --labels=@/labels/two.csv", ("two.csv", "line 4")
+    ),
     Case("one-column", f"{LABELS}/one_column.csv", ("one_column.csv", "line 1", "header")),
     Case("semicolons", f"{LABELS}/semicolons.csv", ("semicolons.csv", "line 1", "commas")),
     Case("tabs", f"{LABELS}/tabs.csv", ("tabs.csv", "line 1", "commas")),
@@ -1169,10 +1194,8 @@ def make_runs(folder):
         make_run(folder / "runs" / name, flags_text, model_file)
     for name in ("metrics.json", "model.keras", "flags.txt"):
         place = folder / "runs" / f"{name}_is_a_folder"
-        make_run(
-            place,
-            *(None if file == name else content for file, content in (("flags.txt", flags), ("model.keras", model))),
-        )
+        kept = {"flags.txt": flags, "model.keras": model} | {name: None}
+        make_run(place, kept["flags.txt"], kept["model.keras"])
         (place / name).mkdir()
     mapping = FaceMapping(image_size=32, filters=(8, 8), decoder_filters=(8, 8), inter_dim=8, people=("ann", "bob"))
     people = f"--dataset=folder\n--data_dir={folder / 'people'}\n--subfolders=identity\n"
@@ -1267,9 +1290,9 @@ def make_cards(folder):
     pickled = io.BytesIO()
     np.savez(pickled, **{"0000": np.array([{}], dtype=object)})
 
-    def make(name, about, data):
-        """A card and the weights that it speaks of."""
-        make_card(cards / name, json.dumps(about | {"sha256": hashlib.sha256(data).hexdigest()}), data)
+    def with_weights(name, data):
+        """Other weights, and a card that speaks of them."""
+        make_card(cards / name, json.dumps(card | {"sha256": hashlib.sha256(data).hexdigest()}), data)
 
     for name in ("recipe", "data", "sha256", "model"):
         make_card(cards / f"no_{name}", json.dumps(without(card, name)), weights)
@@ -1278,9 +1301,9 @@ def make_cards(folder):
     make_card(cards / "of_junk", bytes(range(128, 256)), weights)
     make_card(cards / "of_a_list", "[1, 2]", weights)
     make_card(cards / "no_weights", sound, None)
-    make("text_weights", card, b"dear")
-    make("pickled_weights", card, pickled.getvalue())
-    make("other_weights", card, (cards / "smaller" / "tiny.npz").read_bytes())
+    with_weights("text_weights", b"dear")
+    with_weights("pickled_weights", pickled.getvalue())
+    with_weights("other_weights", (cards / "smaller" / "tiny.npz").read_bytes())
     for name, description in spoiled_descriptions(card["model"]).items():
         make_card(cards / name, json.dumps(card | {"model": description}), weights)
     write(cards / "face_of_text" / "face_features.json", "dear")
@@ -1319,6 +1342,7 @@ def materials(tmp_path_factory):
     make_locked_folder(folder)
     with filelock.FileLock(folder / "resume" / "in_use" / ".lock"):
         yield folder
+    (folder / "locked").chmod(0o700)  # or else it could not be removed
 
 
 # What is asked of every row.
@@ -1335,7 +1359,7 @@ def listing(folder):
 
 
 @pytest.fixture
-def refused(command, materials, empty_folder, monkeypatch):
+def refused(command, materials, empty_folder, tmp_path, monkeypatch):
     """Runs a row, and holds what happens against what every refusal must be."""
 
     def begin(*arguments, **options):
@@ -1356,6 +1380,7 @@ def refused(command, materials, empty_folder, monkeypatch):
         for fragment in case.fragments:
             assert fragment.replace("@", str(materials)) in messages[0]
         assert not listing(empty_folder)
+        assert {path.name for path in tmp_path.iterdir()} <= {empty_folder.name, "cache"}
         assert listing(materials) == before
 
     return check
