@@ -111,6 +111,8 @@ def parse(command: ModuleType, arguments: list[str]) -> flags.FlagValues:
         rest = values(["facezoo", *(_expand_recipe(argument) for argument in arguments)])[1:]
     except UnicodeDecodeError as error:
         raise UsageError("--flagfile: the file is not a text of flags") from error
+    except RecursionError as error:  # absl looks for the nearest name recursively
+        raise UsageError("a flag has a name of hundreds of letters: write --flag=value") from error
     if rest:
         raise UsageError(f"{rest[0]!r} is no flag: write --flag=value")
     return values
