@@ -96,7 +96,8 @@ def _check_choices(split: str, subfolders: str, channels: int, crop: Crop | None
 def _root(data_dir: str | os.PathLike[str]) -> Path:
     if not data_dir:
         raise DatasetError("folder: data_dir is missing, the folder with the photographs")
-    root = Path(data_dir).expanduser().resolve()
+    # Not Path's: its expanduser raises where there is no such user, its resolve where a link leads to itself.
+    root = Path(os.path.realpath(os.path.expanduser(data_dir)))  # noqa: PTH111
     if not root.is_dir():
         raise DatasetError(f"folder: data_dir={data_dir} is {'not a folder' if root.exists() else 'not there'}")
     return root

@@ -48,7 +48,7 @@ def attributes_of(
 ) -> tuple[tuple[str, ...], Callable[[np.ndarray], np.ndarray]]:
     """The attributes' names, and a function from numbers of pictures [n] to their values, float32 [n, A]."""
     if labels:
-        attribute_names, rows = _read_labels(Path(labels).expanduser())
+        attribute_names, rows = _read_labels(Path(os.path.expanduser(labels)))  # noqa: PTH111 (Path's may raise)
         table = _label_table(names, rows, labels)
         return attribute_names, lambda chosen: table[chosen].astype(np.float32)
     if len(groups) < 2:

@@ -1,6 +1,8 @@
 """One photograph: from a JPEG, PNG or WebP file to an upright RGB picture, and from there to the model's square."""
 
 import os
+import stat
+import struct
 from pathlib import Path
 from typing import IO
 
@@ -33,13 +35,13 @@ def read(file: str | os.PathLike[str] | IO[bytes]) -> Image.Image:
       file: a path, or a binary file that can seek.
 
     Raises:
-      UnreadableFileError: a DamagedPictureError; no such file, or no permission.
+      UnreadableFileError: a DamagedPictureError; no such file, none that can seek, or no permission.
       DamagedPictureError: not a JPEG, PNG or WebP, cut off, or more than `MAX_PIXELS` pixels (found in
         the header, before anything is decoded).
     """
     try:
         if isinstance(file, str | os.PathLike):
-            with Path(file).open("rb") as opened:
+            with _opened(Path(file)) as opened:
                 return _decoded(opened)
         return _decoded(file)
     except DamagedPictureError:
@@ -47,7 +49,21 @@ def read(file: str | os.PathLike[str] | IO[bytes]) -> Image.Image:
     except Exception as error:  # Pillow's decoders meet damaged bytes with a dozen different exceptions.
         if isinstance(error, OSError) and error.strerror:
             raise UnreadableFileError(error.strerror.lower()) from error
-        raise DamagedPictureError(" ".join(str(error).split())[:100] or type(error).__name__) from error
+        raise DamagedPictureError(_reason(error)) from error
+
+
+def _opened(path: Path) -> IO[bytes]:
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # A pipe would be waited for. A folder says itself what it is.
+        raise UnreadableFileError("not a regular file")
+    return path.open("rb")
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split())[:100]
+    if text == "Truncated File Read" or isinstance(error.__cause__, struct.error):  # a number where nothing is left
+        return "the file is truncated"
+    return text or type(error).__name__
 
 
 def _decoded(file: IO[bytes]) -> Image.Image:

@@ -118,7 +118,7 @@ def _inspect(root: Path, picture: Picture) -> Picture:
 def _index_path(root: Path) -> Path:
     cache = os.environ.get("FACEZOO_CACHE_DIR") or platformdirs.user_cache_dir("facezoo")
     digest = hashlib.sha256(os.fsencode(root)).hexdigest()
-    return Path(cache).expanduser() / f"folder-{digest[:24]}.json"
+    return Path(os.path.expanduser(cache)) / f"folder-{digest[:24]}.json"  # noqa: PTH111 (Path's may raise)
 
 
 def _read_index(path: Path) -> list[Picture]:

@@ -187,7 +187,11 @@ def _builder(
     import tensorflow_datasets
 
     where = os.path.expanduser(data_dir) if data_dir else None  # noqa: PTH111 (gs://... is no Path)
-    builder = tensorflow_datasets.builder(name, data_dir=where)
+    try:
+        builder = tensorflow_datasets.builder(name, data_dir=where)
+    except Exception as error:  # A damaged dataset_info.json raises whatever its reader raises.
+        place = f"{name} in {where}" if where else f"{name} in TFDS's own folder"
+        raise DatasetError(f"cannot read {place}; delete and prepare it again: {_reason(error)}") from error
     height, width, _ = builder.info.features["image"].shape
     return builder, photographs.crop_box((width, height), crop)
 
@@ -207,8 +211,8 @@ def _prepared(builder: Any) -> Any:
     try:
         builder.download_and_prepare()
     except Exception as error:  # Whatever the network, the host's quota, or the disk did.
-        first_line = str(error).partition("\n")[0][:300]
-        raise DatasetError(f"{builder.name} could not be downloaded into {builder.data_dir}: {first_line}") from error
+        message = f"{builder.name} could not be downloaded into {builder.data_dir}: {_reason(error)}"
+        raise DatasetError(message) from error
     return builder
 
 
@@ -283,8 +287,13 @@ def _all_columns(builder: Any, split: str) -> Columns:
         examples = builder.as_dataset(split=split, decoders=decoders, read_config=in_order, shuffle_files=False)
         return _mapped(np.concatenate, list(examples.batch(BATCH).as_numpy_iterator()))
     except (tf.errors.OpError, OSError) as error:
-        reason = str(error).partition("\n")[0][:300]
-        raise DatasetError(f"cannot read {builder.data_dir}; delete and prepare it again: {reason}") from error
+        message = f"cannot read {builder.data_dir}; delete and prepare it again: {_reason(error)}"
+        raise DatasetError(message) from error
+
+
+def _reason(error: Exception) -> str:
+    """The first line of what an exception says."""
+    return str(error).strip().partition("\n")[0][:300] or type(error).__name__
 
 
 def _mapped(function: Callable[[list], Any], trees: Sequence[Columns]) -> Columns:

@@ -195,8 +195,9 @@ def _read_state(place: Path) -> State:
 def _load_weights(model: "TrainableModel", path: Path) -> None:
     import keras
 
-    with zipfile.ZipFile(path) as archive:
-        there = json.loads(archive.read("config.json"))
+    from ..models.pretrained import reason
+
+    there = _saved_config(path)
     here = keras.saving.serialize_keras_object(model)
     differing = list(_differences(there.get("config", {}), json.loads(json.dumps(here["config"]))))
     if there.get("class_name") != here["class_name"]:
@@ -206,7 +207,18 @@ def _load_weights(model: "TrainableModel", path: Path) -> None:
     try:
         model.load_weights(path)
     except (ValueError, KeyError, OSError) as error:
-        raise UsageError(f"{path} does not fit the model: {str(error).splitlines()[0]}") from error
+        raise UsageError(f"{path} does not fit the model: {reason(error)}") from error
+
+
+def _saved_config(path: Path) -> dict:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            config = json.loads(archive.read("config.json"))
+    except (zipfile.BadZipFile, KeyError, ValueError, RecursionError) as error:
+        raise UsageError(f"{path} is not a model's file: {error}") from error
+    if not isinstance(config, dict):
+        raise UsageError(f"{path} is not a model's file: its config.json describes none")
+    return config
 
 
 def _differences(there: dict, here: dict, within: str = "") -> Iterator[str]:

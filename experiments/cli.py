@@ -1,6 +1,8 @@
 """`facezoo <command> --flag=value`: finds the command, reads its flags, turns errors into exit codes."""
 
 import difflib
+import io
+import itertools
 import sys
 import traceback
 from pathlib import Path
@@ -29,6 +31,8 @@ RECIPES = Path(__file__).parent / "recipes"
 
 def main() -> None:
     """The console script."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a path may be made of any bytes
     sys.exit(run(sys.argv[1:]))
 
 
@@ -104,13 +108,16 @@ def parse(command: ModuleType, arguments: list[str]) -> flags.FlagValues:
 
     Raises:
       flags.Error: an unknown flag or a value out of range.
-      UsageError: a word that is no flag, or a recipe that does not exist.
+      UsageError: a word that is no flag, or a recipe or a flag file that cannot be.
     """
     values = _defined(command)
+    _refuse_nameless_flag_file(arguments)
     try:
-        rest = values(["facezoo", *(_expand_recipe(argument) for argument in arguments)])[1:]
+        rest = values(["facezoo", *(_expand_recipe(command, argument) for argument in arguments)])[1:]
     except UnicodeDecodeError as error:
         raise UsageError("--flagfile: the file is not a text of flags") from error
+    except ValueError as error:  # absl's, of --noflag=value
+        raise UsageError(str(error)) from error
     except RecursionError as error:  # absl looks for the nearest name recursively
         raise UsageError("a flag has a name of hundreds of letters: write --flag=value") from error
     if rest:
@@ -124,10 +131,20 @@ def _defined(command: ModuleType) -> flags.FlagValues:
     return values
 
 
-def _expand_recipe(argument: str) -> str:
+def _refuse_nameless_flag_file(arguments: list[str]) -> None:
+    """A UsageError for what absl passes over without a word."""
+    for argument, following in itertools.pairwise([*arguments, "-"]):
+        name, equals, value = argument.partition("=")
+        if name in ("-flagfile", "--flagfile") and not (value if equals else following).strip():
+            raise UsageError("--flagfile= names no file")
+
+
+def _expand_recipe(command: ModuleType, argument: str) -> str:
     name, _, recipe = argument.lstrip("-").partition("=")
     if name != "recipe" or not argument.startswith("-"):
         return argument
+    if command is not train:
+        raise UsageError(f"{argument}: only `facezoo train` follows a recipe")
     if recipe not in _recipes():
         raise UsageError(f"--recipe={recipe}: no such recipe; there are {', '.join(_recipes())}")
     return f"--flagfile={RECIPES / recipe}.flags"

@@ -26,11 +26,15 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues) -> None:
+    if values.dataset is not None:
+        raise UsageError(f"--dataset={values.dataset}: the data set to draw is named by --show")
     if values.show is None:
         width = max(map(len, DATASETS))
         for name, function in DATASETS.items():
             print(f"{name:{width}}  {(function.__doc__ or '').splitlines()[0]}")
         return
+    if values.show not in DATASETS:
+        raise UsageError(f"--show={values.show} must be one of {', '.join(DATASETS)}")
     out = Path(values.out)
     if out.suffix.lower() != ".png":
         raise UsageError(f"--out={out} must end in .png")

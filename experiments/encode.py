@@ -28,17 +28,22 @@ def run(values: flags.FlagValues) -> None:
     in_folder = values.flag_values_dict()["in"]  # a keyword of Python
     if out.exists():
         raise UsageError(f"--out={out} exists: choose another file")
-    reconstructions_folder = new_folder(reconstructions, out, "--reconstructions") if reconstructions else None
+    reconstructions_folder = None if reconstructions is None else new_folder(reconstructions, out, "--reconstructions")
+    if reconstructions_folder and reconstructions_folder.absolute().is_relative_to(out.absolute()):
+        raise UsageError(f"--reconstructions={reconstructions} is where --out={out} puts the codes: choose a folder")
     crop = options.crop_of(values if values["crop"].present else opened.settings)
     image_size, _, channels = opened.image_shape
     source = folder(ALL, data_dir=in_folder, image_size=image_size, channels=channels, crop=crop)
 
     codes, decoded = _encode(opened.model(), source, keep_decoded=reconstructions_folder is not None)
-    _save_codes(out, codes, source.names)
-    print(f"{out}: {len(source)} codes of shape {codes.shape[1:]}")
-    if reconstructions_folder:
-        _save_pictures(reconstructions_folder, source.names, decoded, f"reconstruction by {opened.folder.name}")
+    if reconstructions_folder is None:
+        _save_codes(out, codes, source.names)
+    else:
+        with runs.made_folder(reconstructions_folder):
+            _save_pictures(reconstructions_folder, source.names, decoded, f"reconstruction by {opened.folder.name}")
+            _save_codes(out, codes, source.names)
         print(f"{reconstructions_folder}: {len(source)} reconstructions")
+    print(f"{out}: {len(source)} codes of shape {codes.shape[1:]}")
 
 
 def _encode(model, source, keep_decoded: bool) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -56,9 +61,12 @@ def _save_codes(path: Path, codes: np.ndarray, names) -> None:
     """Arrays `codes` [N, ...] float32 and `names` [N], readable without pickle."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.partial")
-    with temporary.open("wb") as file:
-        np.savez(file, codes=codes, names=np.array(list(names)))
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            np.savez(file, codes=codes, names=np.array(list(names)))
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _save_pictures(target: Path, names, decoded, description: str) -> None:

@@ -9,7 +9,7 @@ from ..datasets import photographs
 from ..datasets.source import SPLITS, DatasetError
 from .data import open_source
 from .errors import UsageError
-from .options import crop_of
+from .options import are_digits, crop_of
 from .runs import Run, with_data_flags
 
 
@@ -69,6 +69,6 @@ class FaceReader:
 
     def _from_split(self, split: str, place: str) -> np.ndarray:
         source = open_source(self.settings, split, self.image_size, self.channels)
-        if not (place.isdecimal() and int(place) < len(source)):
+        if not (are_digits(place) and int(place) < len(source)):
             raise UsageError(f"{split}:{place}: {source.name} has the faces {split}:0 to {split}:{len(source) - 1}")
         return source.load(np.array([int(place)]))["image"][0].astype(np.float32) / 255.0

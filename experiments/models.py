@@ -5,6 +5,7 @@ import inspect
 from absl import flags
 
 from .backend import load_tensorflow
+from .errors import UsageError
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -22,5 +23,8 @@ def run(values: flags.FlagValues) -> None:
         print(f"{name}: {summary}")
         print("    " + ", ".join(f"{argument.name}={argument.default!r}" for argument in arguments))
     for name in pretrained_names():
-        card = read_card(name)
+        try:
+            card = read_card(name)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
         print(f"--init_from={name}: recipe {card['recipe']}, {card['data']}")

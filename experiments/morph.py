@@ -97,9 +97,11 @@ def new_folder(asked: str | None, default: Path, flag: str = "--out") -> Path:
     """A folder that holds nothing yet: the one asked for, or the default, numbered where it is taken.
 
     Raises:
-      UsageError: the folder asked for is a file or holds something.
+      UsageError: the folder asked for has no name, is a file or holds something.
     """
     if asked is not None:
+        if not asked:
+            raise UsageError(f"{flag}= names no folder")
         if Path(asked).exists() and not (Path(asked).is_dir() and not any(Path(asked).iterdir())):
             raise UsageError(f"{flag}={asked} already holds something: choose a new folder")
         return Path(asked)

@@ -9,6 +9,8 @@ from absl import flags
 MIN_IMAGE_SIZE, MAX_IMAGE_SIZE = 16, 1024
 CHECKPOINTS = ("last", "best")
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+# What TensorFlow's int64 and float32 hold.
+LARGEST = {int: 2**63 - 1, float: 3.4e38}
 
 
 def define_data_flags(values: flags.FlagValues, dataset: str | None) -> None:
@@ -58,11 +60,11 @@ def define_number(
     default: float | None,
     help_text: str,
     lowest: float,
-    highest: float = math.inf,
+    highest: float | None = None,
     kind: type = int,
     above: bool = False,
 ) -> None:
-    """A flag for a finite number of `kind` in [lowest, highest], or above `lowest` with `above`."""
+    """A flag for a number of `kind` in [lowest, highest], or above `lowest` with `above`."""
     parser = _NumberParser(kind, lowest, highest, above)
     flags.DEFINE(parser, name, default, help_text, values, flags.ArgumentSerializer())
 
@@ -75,11 +77,12 @@ class _PathParser(flags.ArgumentParser):
 class _NumberParser(flags.ArgumentParser):
     """One message for whatever is not such a number: what it must be."""
 
-    def __init__(self, kind: type, lowest: float, highest: float, above: bool):
-        self.kind, self.lowest, self.highest, self.above = kind, lowest, highest, above
+    def __init__(self, kind: type, lowest: float, highest: float | None, above: bool):
+        self.kind, self.lowest, self.above = kind, lowest, above
+        self.highest = LARGEST[kind] if highest is None else highest
         words = "a whole number" if kind is int else "a number"
         from_words = f"above {lowest:g}" if above else f"of at least {lowest:g}"
-        to_words = "" if highest == math.inf else f" and at most {highest}"
+        to_words = "" if highest is None else f" and at most {highest}"
         self.syntactic_help = f"{words} {from_words}{to_words}"
 
     def parse(self, argument):
@@ -87,8 +90,9 @@ class _NumberParser(flags.ArgumentParser):
             number = self.kind(argument)
         except (ValueError, TypeError) as error:
             raise ValueError(f"must be {self.syntactic_help}") from error
-        is_low = number <= self.lowest if self.above else number < self.lowest
-        if not math.isfinite(number) or is_low or number > self.highest:
+        if number > self.highest:
+            raise ValueError(f"too large, must be {self.syntactic_help}")
+        if math.isnan(number) or number < self.lowest or (self.above and number == self.lowest):
             raise ValueError(f"must be {self.syntactic_help}")
         return number
 
@@ -104,8 +108,13 @@ def crop_of(values: flags.FlagValues) -> tuple[int, int, int, int] | None:
     return left, top, width, height
 
 
+def are_digits(text: str) -> bool:
+    """Whether `int` takes the text for a number of at least 0: thousands of digits it does not take."""
+    return text.strip().isdecimal() and len(text) < 1000
+
+
 def _is_crop(crop) -> bool:
     if not crop:
         return True
-    numbers = [int(number) if number.strip().isdecimal() else -1 for number in crop]
+    numbers = [int(number) if are_digits(number) else -1 for number in crop]
     return len(numbers) == 4 and min(numbers) >= 0 and min(numbers[2:]) > 0

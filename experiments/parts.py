@@ -12,7 +12,7 @@ from ..datasets.source import Source
 from ..losses import MissingTerm, Objective
 from ..models import FACE_NETWORKS, MODELS, Autoencoder, AutoencoderGAN, Discriminator, TrainableModel
 from ..models.learning_rate import Schedule
-from ..models.pretrained import load_pretrained
+from ..models.pretrained import load_pretrained, reason
 from ..models.trainable import FromStep
 from . import runs
 from .errors import UsageError
@@ -87,7 +87,10 @@ def make_model(name: str, arguments: dict[str, Any], source: Source) -> Trainabl
     try:
         return networks[name](**_data_arguments(networks[name], source) | arguments)
     except (ValueError, TypeError) as error:
-        raise UsageError(f"--model={name}: {str(error).splitlines()[0]}") from error
+        raise UsageError(f"--model={name}: {reason(error)}") from error
+    except tf.errors.OpError as error:
+        given = ", ".join(f"{argument}={value!r}" for argument, value in arguments.items())
+        raise UsageError(f"--model={name} does not fit into memory with {given}") from error
 
 
 def _data_arguments(network: type[TrainableModel], source: Source) -> dict[str, Any]:
@@ -118,7 +121,10 @@ def with_discriminator(model: TrainableModel, settings: flags.FlagValues) -> Tra
             r1_factor=settings.r1_factor,
         )
     except ValueError as error:
-        raise UsageError(f"--adversarial_factor: {str(error).splitlines()[0]}") from error
+        raise UsageError(f"--adversarial_factor: {reason(error)}") from error
+    except tf.errors.OpError as error:
+        given = ",".join(settings.discriminator_filters)
+        raise UsageError(f"--discriminator_filters={given}: the discriminator does not fit into memory") from error
 
 
 def compile_model(
@@ -207,8 +213,14 @@ def _refuse_useless(settings: flags.FlagValues, factors: dict[str, Any]) -> None
         if any(settings[flag].value is not None or factors.get(FACTOR_FLAGS[flag]) for flag in factor_flags):
             continue
         for name in companions:
-            if settings[name].value != settings[name].default:
+            if _is_changed(settings, name):
                 raise UsageError(f"--{name} does nothing without --{' or --'.join(factor_flags)}")
+    if settings.perceptual_network == "face" and _is_changed(settings, "perceptual_weights"):
+        raise UsageError("--perceptual_weights does nothing with --perceptual_network=face, which ships with facezoo")
+
+
+def _is_changed(settings: flags.FlagValues, name: str) -> bool:
+    return settings[name].value != settings[name].default
 
 
 def complete_objective(model: TrainableModel, settings: flags.FlagValues, source: Source) -> None:

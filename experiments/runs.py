@@ -8,8 +8,10 @@ import importlib.metadata
 import json
 import os
 import platform
+import shutil
 import subprocess
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,8 +52,19 @@ class Run:
         return picture_shape(self.settings)
 
     def model(self, kind: type | None = None):
-        """The trained model, an `Autoencoder` unless another kind is asked for, loaded in Keras' safe mode."""
-        return load_model(self.model_path, kind)
+        """The trained model, an `Autoencoder` unless another kind is asked for, loaded in Keras' safe mode.
+
+        Raises:
+          UsageError: the file is not there, is damaged, or holds another model than the run's flags speak of.
+        """
+        model = load_model(self.model_path, kind)
+        image_size, _, channels = self.image_shape
+        if (model.image_size, model.channels) != (image_size, channels):
+            raise UsageError(
+                f"--run_dir={self.folder}: its {FLAGS_FILE} says image_size={image_size}, channels={channels}, "
+                f"its {MODEL_FILE} takes image_size={model.image_size}, channels={model.channels}: one is another run's"
+            )
+        return model
 
 
 def picture_shape(settings: flags.FlagValues) -> tuple[int, int, int]:
@@ -66,8 +79,6 @@ def open_run(folder: str | Path, checkpoint: str = "last") -> Run:
     Raises:
       UsageError: the folder is not there, is no run, or its training has not finished.
     """
-    from . import cli, train
-
     folder = Path(folder)
     if not folder.is_dir():
         raise UsageError(f"--run_dir={folder}: no such folder")
@@ -76,7 +87,18 @@ def open_run(folder: str | Path, checkpoint: str = "last") -> Run:
     if not (folder / MODEL_FILE).is_file():
         raise UsageError(f"--run_dir={folder}: its training has not finished, there is no {MODEL_FILE} yet")
     model_path = folder / MODEL_FILE if checkpoint == "last" else folder / "checkpoints" / "best" / MODEL_FILE
-    return Run(folder, cli.parse(train, [f"--flagfile={folder / FLAGS_FILE}"]), model_path)
+    return Run(folder, _settings_of(folder), model_path)
+
+
+def _settings_of(folder: Path) -> flags.FlagValues:
+    """The flags that a run was trained with; an error names their file, since they are not those of the command."""
+    from . import cli, train
+
+    path = folder / FLAGS_FILE
+    try:
+        return cli.parse(train, [f"--flagfile={path}"])
+    except (UsageError, flags.Error) as error:
+        raise UsageError(f"{path}: {error}") from error
 
 
 def load(path: str | Path):
@@ -117,6 +139,7 @@ def load_model(path: Path, kind: type | None = None):
     import keras
 
     from ..models import Autoencoder
+    from ..models.pretrained import reason
 
     kind = kind or Autoencoder
     if not path.is_file():
@@ -124,9 +147,11 @@ def load_model(path: Path, kind: type | None = None):
     policy = keras.config.dtype_policy()
     try:
         keras.config.set_dtype_policy("float32")
-        model = keras.saving.load_model(path, safe_mode=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of each layer that does not fit, before Keras raises
+            model = keras.saving.load_model(path, safe_mode=True)
     except Exception as error:  # a damaged zip, HDF5 or config raises whatever its reader raises
-        raise UsageError(f"{path} cannot be read as a model: {str(error).splitlines()[0]}") from error
+        raise UsageError(f"{path} cannot be read as a model: {reason(error)}") from error
     finally:
         keras.config.set_dtype_policy(policy)
     if not isinstance(model, kind):
@@ -180,22 +205,26 @@ def is_finished(folder: Path, state: State, values: flags.FlagValues) -> bool:
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[list[Path]]:
     """Makes a run's folder and holds it for one training; the lock of a process that has died holds nobody up.
+
+    Yields:
+      What `make_folder` does.
 
     Raises:
       UsageError: another training holds it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    new = make_folder(folder)
     try:
         with filelock.FileLock(folder / LOCK_FILE, timeout=0):
-            yield
+            yield new
     except filelock.Timeout as error:
         raise UsageError(f"--run_dir={folder}: another training writes there") from error
 
 
 def create(folder: Path, values: flags.FlagValues, environment: dict) -> None:
     """Makes the folder with flags.txt and environment.json."""
+    folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / FLAGS_FILE, settings_text(values))  # first: from here on the folder is a run
     for name in ("checkpoints", "tensorboard", "images"):
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -222,14 +251,46 @@ def environment(seed: int, precision: str, devices: list[str]) -> dict:
 def write_atomically(path: Path, text: str) -> None:
     """Writes a text file so that a reader sees the old one or the new one, never half."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8", newline="")
-    temporary.replace(path)
+    try:
+        temporary.write_text(text, encoding="utf-8", newline="")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def make_folder(folder: Path) -> list[Path]:
+    """Makes a folder and those above it, all or none; returns those that are new, the folder itself first."""
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        remove_folders(new)
+        raise
+    return new
+
+
+@contextlib.contextmanager
+def made_folder(folder: Path) -> Iterator[None]:
+    """A folder to fill; on an error nothing that is new is left, not even of those above."""
+    new = make_folder(folder)
+    try:
+        yield
+    except BaseException:
+        remove_folders(new)
+        raise
+
+
+def remove_folders(new: list[Path]) -> None:
+    """Undoes `make_folder`: the first goes with what is in it, those above only if nothing else is in them by now."""
+    if new:
+        shutil.rmtree(new[0], ignore_errors=True)
+    for path in new[1:]:
+        with contextlib.suppress(OSError):
+            path.rmdir()
 
 
 def _refuse_other_settings(folder: Path, values: flags.FlagValues) -> None:
-    from . import cli, train
-
-    before = cli.parse(train, [f"--flagfile={folder / FLAGS_FILE}"])
+    before = _settings_of(folder)
     if values.epochs < before.epochs:
         raise UsageError(f"--run_dir={folder} is a run of {before.epochs} epochs: --epochs={values.epochs} is fewer")
     there, now = (

@@ -152,7 +152,7 @@ class Session:
           StoppedError: Ctrl-C or SIGTERM; the run is saved.
         """
         is_new = not (folder / runs.FLAGS_FILE).exists()
-        with runs.locked(folder):
+        with runs.locked(folder) as new_folders:
             checkpoints = Checkpoints(folder / "checkpoints", self.values.keep_checkpoints)
             checkpoints.clean()
             if restored := checkpoints.restore(self.model):
@@ -163,6 +163,7 @@ class Session:
             except Exception as error:
                 if is_new and not self.state.rows and not isinstance(error, (StoppedError, DivergedError)):
                     shutil.rmtree(folder)  # not one epoch was worth recording
+                    runs.remove_folders(new_folders)
                 raise
             save_model(self.model, folder / runs.MODEL_FILE)
 

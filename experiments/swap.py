@@ -94,11 +94,6 @@ def _made_whole(target: Path) -> Iterator[Path]:
     """A folder to fill that gets its name at the end; on an error nothing is left, not even a new folder above."""
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)  # of an earlier run that was killed
-    new = [path for path in (partial, *partial.parents) if not path.exists()]
-    try:
-        partial.mkdir(parents=True)
+    with runs.made_folder(partial):
         yield partial
         partial.replace(target)
-    except BaseException:
-        shutil.rmtree(new[-1], ignore_errors=True)
-        raise

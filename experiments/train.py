@@ -29,6 +29,10 @@ FACTORS = {
     "feature_matching_factor": ("feature_matching", "the distance in the discriminator's features"),
 }
 FACTOR_FLAGS = {flag: term for flag, (term, _) in FACTORS.items()}
+# Adam divides by 1 - beta_1, and float32 hardly tells more from 1.
+MOST_BETA_1 = 0.999999
+MOST_GIGABYTES = 1_000_000
+MOST_DEVICES = 1024
 
 
 # Flags that say how a term is made: of no use where none of these factors is asked for.
@@ -70,7 +74,7 @@ def _define_training_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_enum("optimizer", "adam", ["adam", "adamw", "sgd"], "Optimizer.", **where)
     number("learning_rate", 5e-4, "Highest learning rate.", 0, kind=float, above=True)
     number("weight_decay", 0.004, "Of adamw.", 0, kind=float)
-    number("beta_1", 0.9, "First moment's decay of adam.", 0, 1, kind=float)
+    number("beta_1", 0.9, "First moment's decay of adam.", 0, MOST_BETA_1, kind=float)
     number("momentum", 0.9, "Of sgd.", 0, 1, kind=float)
     flags.DEFINE_enum("schedule", "constant", ["constant", "cosine", "exponential"], "After the warm-up.", **where)
     number("schedule_steps", None, "Steps that the schedule spans; those of the first --epochs if absent.", 1)
@@ -89,7 +93,7 @@ def _define_training_flags(values: flags.FlagValues) -> None:
     number("patience", None, "Stop after so many epochs without a new best.", 1)
     flags.DEFINE_enum("precision", "float32", options.PRECISIONS, "Type of computation; weights are float32.", **where)
     flags.DEFINE_enum("strategy", "one_device", ["one_device", "mirrored"], "Of tf.distribute.", **where)
-    number("devices", None, "Devices of --strategy=mirrored; all GPUs if absent.", 1)
+    number("devices", None, "Devices of --strategy=mirrored; all GPUs if absent.", 1, MOST_DEVICES)
     number("seed", 0, "Of weights, data order, noise.", 0, 2**31 - 1)
 
 
@@ -110,6 +114,7 @@ def _define_network_flags(values: flags.FlagValues) -> None:
     options.define_number(values, "perceptual_start", 0, text, 0)
     text = "Landmarks near which --landmark_factor weighs the error: parts of their names."
     flags.DEFINE_list("landmark_parts", ["eye", "mouth"], text, **where)
+    flags.register_validator("landmark_parts", _are_words, "must be words with commas between them", **where)
 
 
 def _define_adversarial_flags(values: flags.FlagValues) -> None:
@@ -129,11 +134,16 @@ def _define_adversarial_flags(values: flags.FlagValues) -> None:
 
 
 def _are_positive(numbers: list[str]) -> bool:
-    return bool(numbers) and all(number.isdecimal() and int(number) > 0 for number in numbers)
+    return bool(numbers) and all(options.are_digits(number) and int(number) > 0 for number in numbers)
+
+
+def _are_words(words: list[str]) -> bool:
+    return bool(words) and all(words)
 
 
 def _define_run_flags(values: flags.FlagValues) -> None:
-    options.define_number(values, "cache_gb", 4.0, "Gigabytes of decoded pictures kept in memory.", 0, kind=float)
+    text = "Gigabytes of decoded pictures kept in memory."
+    options.define_number(values, "cache_gb", 4.0, text, 0, MOST_GIGABYTES, kind=float)
     options.define_number(values, "save_every", None, "Steps between checkpoints, besides one after each epoch.", 1)
     options.define_number(values, "keep_checkpoints", 2, "The last so many are kept, and the best model.", 1)
     text = "How often a run whose updates are not finite goes back to its last checkpoint, at half the learning rate."
@@ -180,13 +190,15 @@ def model_arguments(values: flags.FlagValues, image_size: int, channels: int) ->
             raise UsageError(f"--set={setting} must be name=value")
         if name in OWN_FLAGS:
             raise UsageError(f"--set={setting}: {name} has a flag of its own, --{name}")
-        arguments[name] = _literal(text)
+        arguments[name] = _literal(name, text)
     return arguments
 
 
-def _literal(text: str) -> object:
+def _literal(name: str, text: str) -> object:
     """Numbers, tuples, True, None; everything else is a string."""
     try:
         return ast.literal_eval(text)
     except (ValueError, TypeError, SyntaxError):
         return text
+    except (MemoryError, RecursionError) as error:  # of Python's parser
+        raise UsageError(f"--set={name}: the value is too deeply nested") from error

@@ -47,7 +47,7 @@ def save_png(path: Path, picture: np.ndarray, description: str) -> None:
     """Writes [H, W, C] in [0, 1] or uint8; `Software` and `Description` are in the file's metadata."""
     metadata = PngImagePlugin.PngInfo()
     metadata.add_text("Software", SOFTWARE)
-    metadata.add_itxt("Description", description)
+    metadata.add_itxt("Description", _as_utf_8(description).decode())
     _image(picture).save(path, format="PNG", pnginfo=metadata)
 
 
@@ -61,8 +61,13 @@ def save_gif(path: Path, frames: np.ndarray, description: str, frames_per_second
         append_images=rest,
         duration=round(1000 / frames_per_second),
         loop=0,
-        comment=f"{SOFTWARE}: {description}".encode(),
+        comment=_as_utf_8(f"{SOFTWARE}: {description}"),
     )
+
+
+def _as_utf_8(description: str) -> bytes:
+    """A description may hold a file's name, which may be made of any bytes."""
+    return description.encode("utf-8", "backslashreplace")
 
 
 def _image(picture: np.ndarray) -> Image.Image:

@@ -143,9 +143,8 @@ def _download(network: str) -> Arrays:
         socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)  # Keras sets none: a silent firewall would hold us for minutes
         model = application(weights="imagenet", include_top=False)
     except Exception as error:  # Keras raises a plain Exception
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(
-            f"the ImageNet weights of {network} cannot be downloaded: give a weights file ({reason})"
+            f"the ImageNet weights of {network} cannot be downloaded: give a weights file ({_reason(error)})"
         ) from error
     finally:
         socket.setdefaulttimeout(before)
@@ -164,8 +163,13 @@ def _read_file(path: Path, network: str, shapes: Shapes) -> Arrays:
     except WeightsError:
         raise
     except (OSError, LookupError, RuntimeError, TypeError, ValueError, AttributeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WeightsError(f"{path} is not an HDF5 file of weights, or damaged: {reason}") from error
+        raise WeightsError(f"{path} is not an HDF5 file of weights, or damaged: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """The first line of what an exception says."""
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
 
 
 def _datasets(file: h5py.File) -> dict[str, list[h5py.Dataset]]:

@@ -1,13 +1,13 @@
 """The layers and blocks that several architectures share."""
 
 import dataclasses
-import math
 
 import keras
 import tensorflow as tf
 
 from . import randomness
 
+MOST = 3.4e38  # of float32
 UPSAMPLING = ("nearest", "transposed", "subpixel")
 
 
@@ -190,7 +190,7 @@ def checked_choice(name: str, value: str, choices) -> str:
 def check_positive(**values: int) -> None:
     """A ValueError that names the first argument that is not a positive whole number."""
     for name, value in values.items():
-        if not (isinstance(value, int) and value > 0):
+        if not (_is_whole(value) and value > 0):
             raise ValueError(f"{name}={value!r} must be a positive whole number")
 
 
@@ -201,7 +201,7 @@ def check_stages(**values: tuple[int, ...] | None) -> None:
             continue
         if not isinstance(value, (tuple, list)) or not value:
             raise ValueError(f"{name}={value!r} must be numbers with commas between them, one for each stage")
-        if not all(isinstance(number, int) and number > 0 for number in value):
+        if not all(_is_whole(number) and number > 0 for number in value):
             raise ValueError(f"{name}={value!r} must be made of positive whole numbers")
 
 
@@ -215,19 +215,27 @@ def check_boolean(**values: bool) -> None:
 def check_not_negative(**values: float | None) -> None:
     """A ValueError that names the first argument that is neither None nor a number of at least 0."""
     for name, value in values.items():
-        if value is not None and not (isinstance(value, (int, float)) and 0 <= value < math.inf):
-            raise ValueError(f"{name}={value!r} must be a number of at least 0")
+        if value is not None and not (_is_number(value) and 0 <= value <= MOST):
+            raise ValueError(f"{name}={value!r} must be a number of at least 0 and at most {MOST:g}")
 
 
 def check_fraction(**values: float) -> None:
     """A ValueError that names the first argument outside [0, 1)."""
     for name, value in values.items():
-        if not (isinstance(value, (int, float)) and 0 <= value < 1):
+        if not (_is_number(value) and 0 <= value < 1):
             raise ValueError(f"{name}={value!r} must be at least 0 and below 1")
 
 
 def check_count(**values: int) -> None:
     """A ValueError that names the first argument that is not a whole number of at least 0."""
     for name, value in values.items():
-        if isinstance(value, bool) or not (isinstance(value, int) and value >= 0):
+        if not (_is_whole(value) and value >= 0):
             raise ValueError(f"{name}={value!r} must be a whole number of at least 0")
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and _is_number(value) and value.bit_length() < 64  # as many as TensorFlow has
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)  # True is an int for Python

@@ -38,7 +38,7 @@ def load_pretrained(name: str, folder: Path = FOLDER) -> TrainableModel:
             weights = [arrays[key].astype(np.float32) for key in sorted(arrays.files)]
         model = _in_float32(card["model"])
     except Exception as error:  # a damaged archive or configuration raises whatever its reader raises
-        raise ValueError(f"{folder / name}.npz or its card is damaged: {str(error).splitlines()[0]}") from error
+        raise ValueError(f"{folder / name}.npz or its card is damaged: {reason(error)}") from error
     if [weight.shape for weight in weights] != [weight.shape for weight in model.get_weights()]:
         raise ValueError(f"{folder / name}.npz does not fit its card's model in this version of facezoo")
     model.set_weights(weights)
@@ -59,9 +59,18 @@ def read_card(name: str, folder: Path = FOLDER) -> dict[str, Any]:
         card = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"the card {path} is damaged: {error}") from error
-    if not isinstance(card, dict) or not isinstance(card.get("model"), dict) or "sha256" not in card:
-        raise ValueError(f"the card {path} is damaged: it does not name its model and its file's SHA-256")
+    if not isinstance(card, dict) or not isinstance(card.get("model"), dict):
+        raise ValueError(f"the card {path} is damaged: it does not describe a model")
+    for field in ("sha256", "recipe", "data"):
+        if field not in card:
+            raise ValueError(f"the card {path} is damaged: it has no {field}")
     return card
+
+
+def reason(error: BaseException) -> str:
+    """An exception in one line; of Keras' long ones, the line that says what happened."""
+    text = str(error).rpartition("Exception encountered:")[2].strip()
+    return text.splitlines()[0] if text else type(error).__name__
 
 
 def round_weights(model: TrainableModel) -> None:

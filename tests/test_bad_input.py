@@ -51,11 +51,6 @@ class Case(NamedTuple):
     cards: str = ""
 
 
-def fault(reason, case, condition=True):
-    """A row that the program does not keep yet."""
-    return pytest.param(case, marks=pytest.mark.xfail(condition, strict=True, reason=reason))
-
-
 def not_for_root(case):
     """A row about permissions, which do not bind the superuser."""
     return pytest.param(case, marks=pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may do everything"))
@@ -97,10 +92,7 @@ UNKNOWN_FLAGS = [
     Case("of-another-command", "evaluate --run_dir=@/run --epochs=3", ("epochs",)),
     Case("of-train-for-models", "models --model=vae", ("model",)),
     Case("without-name", "train --=3", ("=3",)),
-    fault(
-        "the message is about a flag of the recipe, not about --recipe",
-        Case("recipe-for-evaluate", "evaluate --run_dir=@/run --recipe=vae", ("--recipe",)),
-    ),
+    Case("recipe-for-evaluate", "evaluate --run_dir=@/run --recipe=vae", ("--recipe",)),
 ]
 
 WORDS = [
@@ -140,7 +132,8 @@ MISSING_FLAGS = [
 
 FLAG_FILES = [
     Case("missing", "train --flagfile=nowhere.flags", ("nowhere.flags",)),
-    fault("absl passes over it, and train begins", Case("without-name", "train --flagfile=", ("--flagfile",))),
+    Case("without-name", "train --flagfile=", ("--flagfile",)),
+    Case("without-name-after-a-blank", "train --flagfile ''", ("--flagfile",)),
     Case("folder", "train --flagfile=@/pictures", ("@/pictures",)),
     Case("picture", "train --flagfile=@/pictures/000.jpg", ("--flagfile", "not a text")),
     Case("words", "train --flagfile=@/flags/words.flags", ("'dear'", "--flag=value")),
@@ -169,7 +162,7 @@ TRAIN_VALUES = [
     Case("epochs-of-5000-digits", f"train --epochs={'9' * 5000}", ("--epochs", "whole number of at least 1")),
     Case("batch-zero", "train --batch_size=0", ("--batch_size", "at least 1")),
     Case("batch-too-large", "train --batch_size=30000", ("--batch_size", "20000")),
-    Case("batch-huge", f"train --batch_size=1{'0' * 30}", ("--batch_size", "20000")),
+    Case("batch-huge", f"train --batch_size=1{'0' * 30}", ("--batch_size", "too large")),
     Case("steps-zero", "train --steps_per_epoch=0", ("--steps_per_epoch", "at least 1")),
     Case("steps-too-many", "train --steps_per_epoch=1000000", ("--steps_per_epoch=1000000", "312")),
     Case("validation-steps-zero", "train --validation_steps=0", ("--validation_steps", "at least 1")),
@@ -178,21 +171,15 @@ TRAIN_VALUES = [
     Case("rate-nan", "train --learning_rate=nan", ("--learning_rate", "number above 0")),
     Case("rate-infinite", "train --learning_rate=inf", ("--learning_rate", "number above 0")),
     Case("rate-beyond-floats", "train --learning_rate=1e999", ("--learning_rate", "number above 0")),
-    fault(
-        "finite for Python, infinite for TensorFlow",
-        Case("rate-beyond-float32", f"train {TINY} --learning_rate=1e39", ("--learning_rate", "number above 0")),
-    ),
+    Case("rate-beyond-float32", f"train {TINY} --learning_rate=1e39", ("--learning_rate", "number above 0")),
     Case("rate-below-floats", "train --learning_rate=1e-999", ("--learning_rate", "number above 0")),
     Case("rate-word", "train --learning_rate=banana", ("--learning_rate", "number above 0")),
     Case("rate-comma", "train --learning_rate=0,001", ("--learning_rate", "number above 0")),
     Case("rate-empty", "train --learning_rate=", ("--learning_rate", "number above 0")),
     Case("weight-decay-negative", "train --weight_decay=-1", ("--weight_decay", "at least 0")),
     Case("weight-decay-nan", "train --weight_decay=nan", ("--weight_decay", "at least 0")),
-    Case("beta-above-one", "train --beta_1=1.1", ("--beta_1", "at most 1")),
-    fault(
-        "Adam's correction of the bias divides by 1 - beta_1",
-        Case("beta-one", f"train {TINY} --beta_1=1 --dry_run", ("--beta_1",)),
-    ),
+    Case("beta-above-one", "train --beta_1=1.1", ("--beta_1", "at most 0.999999")),
+    Case("beta-one", f"train {TINY} --beta_1=1 --dry_run", ("--beta_1",)),
     Case("momentum-negative", "train --momentum=-0.1", ("--momentum", "at least 0")),
     Case("momentum-nan", "train --momentum=NaN", ("--momentum", "at least 0")),
     Case("optimizer", "train --optimizer=lion", ("--optimizer", "adam", "adamw", "sgd")),
@@ -205,7 +192,7 @@ TRAIN_VALUES = [
     Case("final-fraction-above-one", "train --final_fraction=2", ("--final_fraction", "at most 1")),
     Case("clip-norm-zero", "train --clip_norm=0", ("--clip_norm", "above 0")),
     Case("flip", "train --flip=maybe", ("--flip", "maybe")),
-    fault("a ValueError of absl's parser", Case("affine", "train --noaffine=2", ("--noaffine=2",))),
+    Case("affine", "train --noaffine=2", ("--noaffine=2",)),
     Case("warp-above-one", "train --warp=2", ("--warp", "at most 1")),
     Case("patience-zero", "train --patience=0", ("--patience", "at least 1")),
     Case("precision", "train --precision=float7", ("--precision", "float32", "mixed_float16")),
@@ -217,10 +204,7 @@ TRAIN_VALUES = [
     Case("seed-word", "train --seed=random", ("--seed", "whole number")),
     Case("cache-negative", "train --cache_gb=-1", ("--cache_gb", "at least 0")),
     Case("cache-infinite", "train --cache_gb=inf", ("--cache_gb", "number")),
-    fault(
-        "OverflowError: the bytes of so many gigabytes are no finite number",
-        Case("cache-beyond-floats", f"train {TINY} --cache_gb=1e305 --dry_run", ("--cache_gb",)),
-    ),
+    Case("cache-beyond-floats", f"train {TINY} --cache_gb=1e305 --dry_run", ("--cache_gb",)),
     Case("save-every-zero", "train --save_every=0", ("--save_every", "at least 1")),
     Case("keep-no-checkpoint", "train --keep_checkpoints=0", ("--keep_checkpoints", "at least 1")),
     Case("rollbacks-negative", "train --rollbacks=-1", ("--rollbacks", "at least 0")),
@@ -236,16 +220,10 @@ TRAIN_VALUES = [
     Case("code-zero", "train --latent_dim=0", ("--latent_dim", "at least 1")),
     Case("code-negative", "train --latent_dim=-3", ("--latent_dim", "at least 1")),
     Case("code-fraction", "train --latent_dim=6.4", ("--latent_dim", "whole number")),
-    fault(
-        "TensorFlow's errors of memory and of shapes are taken for ours",
-        Case("code-beyond-memory", f"train {TINY} --latent_dim=1{'0' * 16}", ("latent_dim",)),
-    ),
+    Case("code-beyond-memory", f"train {TINY} --latent_dim=1{'0' * 16}", ("latent_dim",)),
     Case("factor-negative", "train --r_loss_factor=-1", ("--r_loss_factor", "at least 0")),
     Case("factor-infinite", "train --kl_factor=inf", ("--kl_factor", "at least 0")),
-    fault(
-        "finite for Python, infinite for TensorFlow",
-        Case("factor-beyond-float32", f"train {TINY} --kl_factor=1e39", ("--kl_factor", "at least 0")),
-    ),
+    Case("factor-beyond-float32", f"train {TINY} --kl_factor=1e39", ("--kl_factor", "at least 0")),
     Case("factor-nan", "train --perceptual_factor=nan", ("--perceptual_factor", "at least 0")),
     Case("factor-word", "train --ssim_factor=much", ("--ssim_factor", "at least 0")),
     Case("factor-empty", "train --adversarial_factor=", ("--adversarial_factor", "at least 0")),
@@ -255,15 +233,13 @@ TRAIN_VALUES = [
     Case("discriminator", "train --discriminator=local", ("--discriminator", "global", "patch")),
     Case("discriminator-filters-word", "train --discriminator_filters=4,x", ("--discriminator_filters", "4")),
     Case("discriminator-filters-zero", "train --discriminator_filters=4,0", ("--discriminator_filters", "positive")),
+    Case("discriminator-filters-long", f"train --discriminator_filters={'9' * 5000}", ("--discriminator_filters",)),
     Case("discriminator-filters-none", "train --discriminator_filters=", ("--discriminator_filters", "positive")),
     Case("discriminator-start", "train --adversarial_start=-1", ("--adversarial_start", "at least 0")),
-    fault(
-        "an OverflowError, since TensorFlow counts in 64 bits, is taken for ours",
-        Case(
-            "discriminator-start-huge",
-            f"train {TINY} --adversarial_factor=1 --adversarial_start=1{'0' * 30}",
-            ("_start",),
-        ),
+    Case(
+        "discriminator-start-huge",
+        f"train {TINY} --adversarial_factor=1 --adversarial_start=1{'0' * 30}",
+        ("_start",),
     ),
     Case("discriminator-rate", "train --discriminator_learning_rate=0", ("--discriminator_learning_rate", "above 0")),
     Case("penalty-negative", "train --r1_factor=-1", ("--r1_factor", "at least 0")),
@@ -271,6 +247,7 @@ TRAIN_VALUES = [
     Case("crop-of-five", "train --crop=1,2,3,3,3", ("--crop", "left,top,width,height")),
     Case("crop-of-words", "train --crop=a,b,c,d", ("--crop", "left,top,width,height")),
     Case("crop-negative", "train --crop=-1,0,10,10", ("--crop", "left,top,width,height")),
+    Case("crop-of-5000-digits", f"train --crop=0,0,1,{'1' * 5000}", ("--crop", "left,top,width,height")),
     Case("crop-empty-square", "train --crop=0,0,0,0", ("--crop", "left,top,width,height")),
     Case("crop-fraction", "train --crop=0,0,9.5,9.5", ("--crop", "left,top,width,height")),
     Case("subfolders", "train --subfolders=people", ("--subfolders", "identity", "attribute")),
@@ -298,6 +275,7 @@ MODEL_ARGUMENTS = [
     Case("filters-zero", "train --set=filters=0,8", ("filters=(0, 8)", "positive")),
     Case("filters-negative", "train --set=filters=-8,8", ("filters=(-8, 8)", "positive")),
     Case("filters-fraction", "train --set=filters=8,8.5", ("filters=(8, 8.5)", "positive")),
+    Case("filters-true", "train --set=filters=True,8", ("filters=(True, 8)", "positive")),
     Case("filters-mapping", "train --set=filters={8:8}", ("filters={8: 8}",)),
     Case("strides-one", "train --set=strides=2", ("strides=2", "commas")),
     Case("strides-three", f"train {TINY} --set=strides=2,3", ("strides=(2, 3)", "1 or a 2")),
@@ -305,10 +283,8 @@ MODEL_ARGUMENTS = [
     Case("decoder-too-short", f"train {TINY} --set=decoder_filters=8,", ("decoder_filters=(8,)", "filters=(8, 8)")),
     Case("kernel-zero", "train --set=kernel_size=0", ("kernel_size=0", "positive")),
     Case("kernel-fraction", "train --set=kernel_size=2.5", ("kernel_size=2.5", "positive")),
-    fault(
-        "True is taken for the number 1",
-        Case("kernel-true", f"train {TINY} --set=kernel_size=True --dry_run", ("kernel_size=True", "positive")),
-    ),
+    Case("kernel-true", f"train {TINY} --set=kernel_size=True --dry_run", ("kernel_size=True", "positive")),
+    Case("kernel-beyond-memory", f"train {TINY} --set=kernel_size=1000000", ("kernel_size=1000000", "memory")),
     Case("decoder-kernel-zero", "train --set=decoder_kernel_size=0", ("decoder_kernel_size=0", "positive")),
     Case("upsampling", "train --set=upsampling=magic", ("upsampling='magic'", "nearest", "subpixel")),
     Case("upsampling-nul", "train --set=upsampling=near\0est", ("upsampling='near\\x00est'", "nearest")),
@@ -323,14 +299,13 @@ MODEL_ARGUMENTS = [
     Case("slope-negative", "train --set=negative_slope=-1", ("negative_slope=-1", "at least 0")),
     Case("capacity-infinite", "train --set=capacity=1e999", ("capacity=inf", "at least 0")),
     Case("capacity-steps-zero", "train --set=capacity_steps=0", ("capacity_steps=0", "positive")),
+    Case("capacity-steps-beyond-integers", f"train --set=capacity_steps=1{'0' * 30}", ("capacity_steps=1",)),
     Case("free-bits-none", "train --set=free_bits=few", ("free_bits='few'", "at least 0")),
     Case("penalty-negative", "train --set=l2=-1", ("l2=-1", "at least 0")),
+    Case("penalty-beyond-floats", f"train --set=l2=1{'0' * 400}", ("l2=1", "at most 3.4e+38")),
     Case("initializer", f"train {TINY} --set=kernel_initializer=nope", ("nope",)),
     Case("initializer-number", f"train {TINY} --set=kernel_initializer=3", ("initializer identifier: 3",)),
-    fault(
-        "RecursionError or MemoryError of ast.literal_eval",
-        Case("too-deep", f"train --set=dropout={'-' * 20000}1", ("--set=dropout",)),
-    ),
+    Case("too-deep", f"train --set=dropout={'-' * 20000}1", ("--set=dropout",)),
     Case("form", "train --model=dfc_vae --set=form=huge", ("form='huge'", "residual", "plain")),
     Case("form-without-blocks", "train --model=dfc_vae --set=blocks=0", ("blocks=0", "form='residual'")),
     Case("structure", "train --model=face_mapping --dataset=procedural_people --set=structure=ae", ("'ae'", "liae")),
@@ -340,6 +315,7 @@ MODEL_ARGUMENTS = [
 
 COMBINATIONS = [
     Case("devices-of-one", "train --devices=2", ("--devices=2", "--strategy=mirrored")),
+    Case("devices-beyond-memory", f"train --strategy=mirrored --devices={2**62}", ("--devices", "1024")),
     Case("devices-too-many", "train --strategy=mirrored --devices=64", ("--devices=64", "2 CPUs")),
     Case(
         "batch-for-two", f"train {TINY} --strategy=mirrored --devices=2 --batch_size=7", ("--batch_size=7", "2 devices")
@@ -381,16 +357,23 @@ COMBINATIONS = [
         f"train {TINY} --adversarial_factor=1 --discriminator_filters=4,4,4,4,4,4",
         ("image_size=32", "6 times", "filters"),
     ),
+    Case(
+        "discriminator-beyond-memory",
+        f"train {TINY} --adversarial_factor=1 --discriminator_filters=4,1{'0' * 14}",
+        ("--discriminator_filters=4,1", "memory"),
+    ),
     Case("balance-of-nothing", f"train {TINY} --balance=none", ("--balance", "--adversarial_factor")),
     Case("start-of-nothing", f"train {TINY} --adversarial_start=9", ("--adversarial_start", "--adversarial_factor")),
     Case("network-of-nothing", f"train {TINY} --perceptual_network=face", ("--perceptual_network", "_factor")),
+    Case(
+        "weights-of-nothing",
+        f"train {TINY} --perceptual_factor=1 --perceptual_network=face --perceptual_weights=@/weights/nan.h5",
+        ("--perceptual_weights", "--perceptual_network=face"),
+    ),
     Case("layers-of-nothing", f"train {TINY} --perceptual_layers=relu1_1", ("--perceptual_layers", "_factor")),
     Case("parts-of-nothing", f"train {TINY} --landmark_parts=nose", ("--landmark_parts", "--landmark_factor")),
     Case("parts-unknown", f"train {TINY} --landmark_factor=1 --landmark_parts=ear", ("--landmark_parts=ear",)),
-    fault(
-        "nothing is a part of every name, so that all landmarks count",
-        Case("parts-empty", f"train {TINY} --landmark_factor=1 --landmark_parts=eye,", ("--landmark_parts",)),
-    ),
+    Case("parts-empty", f"train {TINY} --landmark_factor=1 --landmark_parts=eye,", ("--landmark_parts",)),
     Case("landmarks-of-digits", f"train {TINY} --dataset=digits --landmark_factor=1", ("--landmark_factor", "digits")),
     Case(
         "layers-of-another-network",
@@ -433,14 +416,8 @@ TRAINING_FOLDERS = [
     Case("other-model", f"train {TINY} --model=cae --run_dir=@/run", ("@/run", "was --model=vae", "now --model=cae")),
     Case("other-data", f"train {TINY} --dataset=digits --run_dir=@/run", ("@/run", "now --dataset=digits")),
     Case("fewer-epochs", f"train {SMALL} --epochs=1 --run_dir=@/resume/longer", ("3 epochs", "--epochs=1")),
-    fault(
-        "the message does not say which file the flag is in",
-        Case("flags-of-junk", f"train {TINY} --run_dir=@/runs/flags_of_junk", ("@/runs/flags_of_junk",)),
-    ),
-    fault(
-        "the message does not say which file the flag is in",
-        Case("unknown-flag", f"train {TINY} --run_dir=@/runs/unknown_flag", ("@/runs/unknown_flag", "no_such_flag")),
-    ),
+    Case("flags-of-junk", f"train {TINY} --run_dir=@/runs/flags_of_junk", ("@/runs/flags_of_junk",)),
+    Case("unknown-flag", f"train {TINY} --run_dir=@/runs/unknown_flag", ("@/runs/unknown_flag", "no_such_flag")),
     Case("no-checkpoints", f"train {TINY} --run_dir=@/resume/no_checkpoints", ("no_checkpoints", "no checkpoint")),
     Case("damaged", f"train {SMALL} --epochs=2 --run_dir=@/resume/damaged", ("@/resume/damaged", "no checkpoint")),
     Case("no-sums", f"train {SMALL} --epochs=2 --run_dir=@/resume/no_sums", ("@/resume/no_sums", "no checkpoint")),
@@ -450,14 +427,10 @@ TRAINING_FOLDERS = [
     Case("state-of-list", f"train {SMALL} --epochs=2 --run_dir=@/resume/state_of_list", ("state.json",)),
     Case("step-of-text", f"train {SMALL} --epochs=2 --run_dir=@/resume/step_of_text", ("state.json",)),
     Case("other-steps", f"train {SMALL} --epochs=2 --run_dir=@/resume/other_steps", ("--run_dir", "2 steps", "not 7")),
-    fault(
-        "a BadZipFile is taken for ours",
-        Case("model-of-text", f"train {SMALL} --epochs=2 --run_dir=@/resume/model_of_text", ("model.keras",)),
-    ),
-    fault(
-        "a KeyError is taken for ours",
-        Case("model-without-config", f"train {SMALL} --epochs=2 --run_dir=@/resume/no_config", ("model.keras",)),
-    ),
+    Case("model-of-text", f"train {SMALL} --epochs=2 --run_dir=@/resume/model_of_text", ("model.keras",)),
+    Case("model-without-config", f"train {SMALL} --epochs=2 --run_dir=@/resume/no_config", ("model.keras",)),
+    Case("config-of-text", f"train {SMALL} --epochs=2 --run_dir=@/resume/config_text", ("model.keras",)),
+    Case("config-of-list", f"train {SMALL} --epochs=2 --run_dir=@/resume/config_list", ("model.keras",)),
     Case("other-weights", f"train {SMALL} --epochs=2 --run_dir=@/resume/other_model", ("model.keras", "latent_dim")),
     Case("other-class", f"train {SMALL} --epochs=2 --run_dir=@/resume/other_class", ("model.keras", "Sequential")),
     Case("in-use", f"train {SMALL} --epochs=2 --run_dir=@/resume/in_use", ("in_use", "another training")),
@@ -479,45 +452,18 @@ FINISHED_RUNS = [
         "evaluate --run_dir=@/runs/flags.txt_is_a_folder",
         ("@/runs/flags.txt_is_a_folder", "flags.txt"),
     ),
-    fault(
-        "the message does not say which file the flag is in",
-        Case("flags-of-junk", "evaluate --run_dir=@/runs/flags_of_junk", ("@/runs/flags_of_junk",)),
-    ),
-    fault(
-        "the message does not say which file the flag is in",
-        Case("unknown-flag", "evaluate --run_dir=@/runs/unknown_flag", ("@/runs/unknown_flag", "no_such_flag")),
-    ),
-    fault(
-        "the message does not say which file the flag is in",
-        Case("flags-of-morph", f"morph --run_dir=@/runs/flags_of_morph {MORPH}", ("@/runs/flags_of_morph", "start")),
-    ),
-    fault(
-        "the message does not say which file the flag is in",
-        Case("flags-of-words", "evaluate --run_dir=@/runs/flags_of_words", ("@/runs/flags_of_words", "dear")),
-    ),
-    fault(
-        "the message does not say which file the flag is in",
-        Case("flags-of-bad-value", "evaluate --run_dir=@/runs/bad_value", ("@/runs/bad_value", "--epochs")),
-    ),
-    fault(
-        "the message does not say which file the flag is in",
-        Case("flags-of-nested-file", "evaluate --run_dir=@/runs/nested", ("@/runs/nested", "nowhere.flags")),
-    ),
+    Case("flags-of-junk", "evaluate --run_dir=@/runs/flags_of_junk", ("@/runs/flags_of_junk",)),
+    Case("unknown-flag", "evaluate --run_dir=@/runs/unknown_flag", ("@/runs/unknown_flag", "no_such_flag")),
+    Case("flags-of-morph", f"morph --run_dir=@/runs/flags_of_morph {MORPH}", ("@/runs/flags_of_morph", "start")),
+    Case("flags-of-words", "evaluate --run_dir=@/runs/flags_of_words", ("@/runs/flags_of_words", "dear")),
+    Case("flags-of-bad-value", "evaluate --run_dir=@/runs/bad_value", ("@/runs/bad_value", "--epochs")),
+    Case("flags-of-nested-file", "evaluate --run_dir=@/runs/nested", ("@/runs/nested", "nowhere.flags")),
     Case("flags-of-unknown-data", "evaluate --run_dir=@/runs/unknown_data", ("--dataset=nope", "procedural_faces")),
     Case("flags-of-lost-data", "evaluate --run_dir=@/runs/lost_data", ("data_dir=@/nowhere",)),
     Case("flags-of-lost-labels", "evaluate --run_dir=@/runs/lost_labels", ("@/nowhere.csv",)),
-    fault(
-        "nothing holds the model against its flags",
-        Case("flags-of-another-size", "evaluate --run_dir=@/runs/other_size --count=8", ("@/runs/other_size", "64")),
-    ),
-    fault(
-        "nothing holds the model against its flags",
-        Case("flags-of-gray", f"morph --run_dir=@/runs/gray {MORPH}", ("@/runs/gray", "channels")),
-    ),
-    fault(
-        "nothing holds the model against its flags",
-        Case("flags-of-another-size-encode", "encode --run_dir=@/runs/other_size --in=@/people", ("other_size", "64")),
-    ),
+    Case("flags-of-another-size", "evaluate --run_dir=@/runs/other_size --count=8", ("@/runs/other_size", "64")),
+    Case("flags-of-gray", f"morph --run_dir=@/runs/gray {MORPH}", ("@/runs/gray", "channels")),
+    Case("flags-of-another-size-encode", "encode --run_dir=@/runs/other_size --in=@/people", ("other_size", "64")),
     Case("no-model", f"morph --run_dir=@/runs/no_model {MORPH}", ("@/runs/no_model", "has not finished")),
     Case("no-model-encode", "encode --run_dir=@/runs/no_model --in=@/people", ("@/runs/no_model", "not finished")),
     Case("no-model-publish", "publish --run_dir=@/runs/no_model --name=tiny", ("@/runs/no_model", "not finished")),
@@ -541,19 +487,11 @@ FINISHED_RUNS = [
     Case("config-of-text", "evaluate --run_dir=@/runs/config_text", ("@/runs/config_text/model.keras", "cannot be")),
     Case("config-of-list", "evaluate --run_dir=@/runs/config_list", ("@/runs/config_list/model.keras", "cannot be")),
     Case("argument-out-of-range", "evaluate --run_dir=@/runs/bad_argument", ("bad_argument/model.keras", "latent_dim")),
-    fault(
-        "the first line of Keras' message does not tell",
-        Case("unknown-argument", "evaluate --run_dir=@/runs/new_argument", ("new_argument/model.keras", "no_such")),
-    ),
+    Case("unknown-argument", "evaluate --run_dir=@/runs/new_argument", ("new_argument/model.keras", "no_such")),
     Case("unknown-class", "evaluate --run_dir=@/runs/new_class", ("new_class/model.keras", "cannot be read")),
     Case("foreign-class", "evaluate --run_dir=@/runs/popen", ("@/runs/popen/model.keras", "cannot be read")),
     Case("weights-of-text", "evaluate --run_dir=@/runs/text_weights", ("text_weights/model.keras", "cannot be read")),
-    fault(
-        "Keras warns of each layer, in lines without end",
-        Case(
-            "weights-of-another", "evaluate --run_dir=@/runs/other_weights", ("other_weights/model.keras", "cannot be")
-        ),
-    ),
+    Case("weights-of-another", "evaluate --run_dir=@/runs/other_weights", ("other_weights/model.keras", "cannot be")),
     Case("sequential", "evaluate --run_dir=@/runs/sequential", ("sequential/model.keras", "holds a Sequential")),
     Case("face-network-morph", f"morph --run_dir=@/runs/reader {MORPH}", ("reader/model.keras", "FaceFeatures")),
     Case("face-network-encode", "encode --run_dir=@/runs/reader --in=@/people", ("reader/model.keras", "FaceFeatures")),
@@ -577,14 +515,8 @@ EVALUATIONS = [
     Case("folder-without-data-dir", f"{EVALUATE} --dataset=folder", ("--dataset=folder", "--data_dir")),
     Case("folder-missing", f"{EVALUATE} --dataset=folder --data_dir=@/nowhere", ("data_dir=@/nowhere", "not there")),
     Case("crop-outside", f"{EVALUATE} --dataset=folder --data_dir=@/pictures --crop=30,0,30,30", ("crop", "40x30")),
-    fault(
-        "a ParseError of TFDS is taken for ours",
-        Case("tfds-of-junk", f"{EVALUATE} --dataset=mnist --data_dir=@/tfds", ("@/tfds", "mnist")),
-    ),
-    fault(
-        "the temporary file stays",
-        Case("output-is-a-folder", "evaluate --run_dir=@/runs/metrics.json_is_a_folder --count=8", ("metrics.json",)),
-    ),
+    Case("tfds-of-junk", f"{EVALUATE} --dataset=mnist --data_dir=@/tfds", ("@/tfds", "mnist")),
+    Case("output-is-a-folder", "evaluate --run_dir=@/runs/metrics.json_is_a_folder --count=8", ("metrics.json",)),
     Case("weights-missing", f"{EVALUATE} --vgg19_weights=nowhere.h5", ("--vgg19_weights", "nowhere.h5")),
     Case("weights-folder", f"{EVALUATE} --vgg19_weights=@/empty", ("--vgg19_weights=@/empty", "no weights file")),
     Case("weights-empty", f"{EVALUATE} --vgg19_weights=@/weights/empty.h5", ("@/weights/empty.h5", "not an HDF5")),
@@ -648,17 +580,12 @@ CARDS = [
     Case("unknown-class", TINY_CARD, ("tiny.npz or its card", "Nope"), "new_class"),
     Case("foreign-class", TINY_CARD, ("tiny.npz or its card", "Popen"), "popen"),
     Case("argument-out-of-range", TINY_CARD, ("tiny.npz or its card", "latent_dim"), "bad_argument"),
-    fault(
-        "the first line of Keras' message does not tell",
-        Case("unknown-argument", TINY_CARD, ("tiny.npz or its card", "no_such"), "new_argument"),
-    ),
+    Case("unknown-argument", TINY_CARD, ("tiny.npz or its card", "no_such"), "new_argument"),
     Case("outside", f"train {TINY} --init_from=../tiny", ("--init_from=../tiny",), "sound"),
     Case("outside-by-path", f"train {TINY} --init_from=@/cards/sound/tiny", ("--init_from=@/cards/sound/tiny",)),
-    fault("a ValueError is taken for ours", Case("models-of-text", "models", ("tiny.json", "damaged"), "of_text")),
-    fault(
-        "a KeyError is taken for ours", Case("models-without-recipe", "models", ("tiny.json", "recipe"), "no_recipe")
-    ),
-    fault("a KeyError is taken for ours", Case("models-without-data", "models", ("tiny.json", "data"), "no_data")),
+    Case("models-of-text", "models", ("tiny.json", "damaged"), "of_text"),
+    Case("models-without-recipe", "models", ("tiny.json", "recipe"), "no_recipe"),
+    Case("models-without-data", "models", ("tiny.json", "data"), "no_data"),
     Case(
         "no-face-network",
         f"train {TINY} --perceptual_factor=1 --perceptual_network=face",
@@ -680,6 +607,7 @@ FACES = [
     Case("name-too-long", f"{ONE_FACE}{'long' * 100}.png", ("longlong", "too long")),
     Case("dangling-link", f"{ONE_FACE}@/images/dangling.png", ("dangling.png", "no such file")),
     not_for_root(Case("not-readable", f"{ONE_FACE}@/locked/a.png", ("@/locked/a.png", "permission"))),
+    Case("pipe", f"{ONE_FACE}@/images/pipe.png", ("pipe.png", "not a regular file")),
     Case("place-beyond-the-split", f"{ONE_FACE}test:2000", ("test:2000", "test:0 to test:1999")),
     Case("place-negative", f"{ONE_FACE}test:-1", ("test:-1", "test:1999")),
     Case("place-fraction", f"{ONE_FACE}test:1.5", ("test:1.5", "test:1999")),
@@ -690,17 +618,11 @@ FACES = [
     Case("split-unknown", f"{ONE_FACE}all:1", ("all:1", "no such file")),
     Case("empty-file", f"{ONE_FACE}@/images/empty.png", ("empty.png", "empty file")),
     Case("cut-off-jpeg", f"{ONE_FACE}@/images/cut_off.jpg", ("cut_off.jpg", "truncated")),
-    fault(
-        "the message is that of a struct.error, which tells a user nothing",
-        Case("cut-off-header-of-jpeg", f"{ONE_FACE}@/images/cut_header.jpg", ("cut_header.jpg", "truncated")),
-    ),
+    Case("cut-off-header-of-jpeg", f"{ONE_FACE}@/images/cut_header.jpg", ("cut_header.jpg", "truncated")),
     Case("cut-off-png", f"{ONE_FACE}@/images/cut_off.png", ("cut_off.png", "truncated")),
     Case("cut-off-webp", f"{ONE_FACE}@/images/cut_off.webp", ("cut_off.webp",)),
     Case("beginning-of-jpeg", f"{ONE_FACE}@/images/beginning.jpg", ("beginning.jpg",)),
-    fault(
-        "the message is that of a struct.error, which tells a user nothing",
-        Case("beginning-of-png", f"{ONE_FACE}@/images/beginning.png", ("beginning.png", "truncated")),
-    ),
+    Case("beginning-of-png", f"{ONE_FACE}@/images/beginning.png", ("beginning.png", "truncated")),
     Case("beginning-of-webp", f"{ONE_FACE}@/images/beginning.webp", ("beginning.webp",)),
     Case("text", f"{ONE_FACE}@/images/text.png", ("text.png", "not a JPEG, PNG or WebP")),
     Case("zip", f"{ONE_FACE}@/images/zip.jpg", ("zip.jpg", "not a JPEG, PNG or WebP")),
@@ -733,10 +655,7 @@ MORPHS = [
     Case("out-is-a-file", "morph --run_dir=@/run --start=test:0 --end=test:1 --out=@/letter.txt", ("@/letter.txt",)),
     Case("below-a-file", "morph --run_dir=@/run --start=test:0 --end=test:1 --out=@/letter.txt/new", ("@/letter.txt",)),
     Case("circle", "morph --run_dir=@/run --start=test:0 --end=test:1 --out=@/loop", ("@/loop",)),
-    fault(
-        "the pictures are put into the current folder",
-        Case("out-empty", "morph --run_dir=@/run --start=test:0 --end=test:1 --steps=2 --out=", ("--out",)),
-    ),
+    Case("out-empty", "morph --run_dir=@/run --start=test:0 --end=test:1 --steps=2 --out=", ("--out",)),
     Case("dataset", f"morph --run_dir=@/run {MORPH} --dataset=nope", ("--dataset=nope", "procedural_faces")),
     Case("data-dir-missing", f"morph --run_dir=@/run {MORPH} --dataset=folder --data_dir=@/nowhere", ("@/nowhere",)),
 ]
@@ -750,15 +669,8 @@ ENCODINGS = [
     Case("hidden", f"{ENCODE}@/hidden", ("no pictures", "@/hidden")),
     Case("notes", f"{ENCODE}@/notes", ("no pictures", "@/notes")),
     Case("circle", f"{ENCODE}@/circle", ("no pictures", "@/circle")),
-    fault(
-        "RuntimeError: Path.resolve goes in circles before Python 3.13",
-        Case("link-to-itself", f"{ENCODE}@/loop", ("@/loop",)),
-        sys.version_info < (3, 13),
-    ),
-    fault(
-        "RuntimeError: Path.expanduser knows no such user",
-        Case("home-of-nobody", f"{ENCODE}~nobody_of_this_name/pictures", ("~nobody_of_this_name/pictures",)),
-    ),
+    Case("link-to-itself", f"{ENCODE}@/loop", ("@/loop",)),
+    Case("home-of-nobody", f"{ENCODE}~nobody_of_this_name/pictures", ("~nobody_of_this_name/pictures",)),
     Case("name-too-long", f"{ENCODE}{'long' * 100}", ("longlong", "too long")),
     not_for_root(Case("not-readable", f"{ENCODE}@/locked", ("@/locked", "ermission"))),
     Case("letters", f"{ENCODE}@/letters", ("12 of 12", "letter_00.jpg", "and 7 more", "not a JPEG")),
@@ -773,13 +685,16 @@ ENCODINGS = [
     Case("below-a-file", "encode --run_dir=@/run --in=@/people --out=@/letter.txt/a.npz", ("@/letter.txt",)),
     Case("reconstructions-taken", f"{ENCODE}@/people --reconstructions=@/pictures", ("--reconstructions=@/pictures",)),
     Case("reconstructions-file", f"{ENCODE}@/people --reconstructions=@/letter.txt", ("--reconstructions",)),
-    fault(
-        "the codes stay",
-        Case("reconstructions-below", f"{ENCODE}@/people --reconstructions=@/letter.txt/new", ("@/letter.txt/new",)),
+    Case("reconstructions-below", f"{ENCODE}@/people --reconstructions=@/letter.txt/new", ("@/letter.txt/new",)),
+    Case("reconstructions-in-out", f"{ENCODE}@/people --reconstructions=new.npz", ("--reconstructions",)),
+    Case(
+        "reconstructions-below-out", f"{ENCODE}@/people --reconstructions=new.npz/a", ("--reconstructions=new.npz/a",)
     ),
-    fault(
-        "the codes stay",
-        Case("reconstructions-in-out", f"{ENCODE}@/people --reconstructions=new.npz", ("--reconstructions",)),
+    Case("reconstructions-empty", f"{ENCODE}@/people --reconstructions=", ("--reconstructions",)),
+    Case(
+        "reconstructions-and-no-codes",
+        "encode --run_dir=@/run --in=@/people --out=@/letter.txt/a.npz --reconstructions=new/pictures",
+        ("@/letter.txt",),
     ),
 ]
 
@@ -827,15 +742,10 @@ PUBLICATIONS = [
 # Data sets: the sheet shows what train refuses too, and faster.
 
 SHEETS = [
-    fault(
-        "the message names --dataset, which the user did not give",
-        Case("unknown", "datasets --show=nope", ("--show=nope", "procedural_faces")),
-    ),
-    fault(
-        "the message names --dataset, which the user did not give",
-        Case("empty", "datasets --show=", ("--show=", "procedural_faces")),
-    ),
-    fault("one of the two is passed over", Case("two", "datasets --show=digits --dataset=mnist", ("--dataset",))),
+    Case("unknown", "datasets --show=nope", ("--show=nope", "procedural_faces")),
+    Case("empty", "datasets --show=", ("--show=", "procedural_faces")),
+    Case("two", "datasets --show=digits --dataset=mnist", ("--dataset",)),
+    Case("without-show", "datasets --dataset=mnist", ("--dataset=mnist", "--show")),
     Case("not-png", "datasets --show=digits --out=sheet.jpg", ("--out=sheet.jpg", ".png")),
     Case("no-ending", "datasets --show=digits --out=sheet", ("--out=sheet", ".png")),
     Case("out-empty", "datasets --show=digits --out=", ("--out", ".png")),
@@ -852,10 +762,7 @@ SHEETS = [
     Case("crop-of-digits", "datasets --show=digits --crop=0,0,8,8", ("--crop", "digits")),
     Case("folder-without-data-dir", "datasets --show=folder", ("folder", "--data_dir")),
     Case("crop-of-mnist", "datasets --show=mnist --data_dir=@/empty --crop=20,20,28,28", ("crop=20,20,28,28", "28x28")),
-    fault(
-        "a ParseError of TFDS is taken for ours",
-        Case("tfds-of-junk", "datasets --show=mnist --data_dir=@/tfds", ("@/tfds", "mnist")),
-    ),
+    Case("tfds-of-junk", "datasets --show=mnist --data_dir=@/tfds", ("@/tfds", "mnist")),
 ]
 
 FOLDER = "datasets --show=folder --out=new.png --data_dir="
@@ -889,10 +796,7 @@ LABEL_FILES = [
     Case("missing", f"{LABELS}/nowhere.csv", ("nowhere.csv", "No such file")),
     Case("folder", f"{LABELS}", ("@/labels", "directory")),
     Case("circle", f"{FOLDER}@/pictures --labels=@/loop", ("@/loop",)),
-    fault(
-        "RuntimeError: Path.expanduser knows no such user",
-        Case("home-of-nobody", f"{FOLDER}@/pictures --labels=~nobody_of_this_name/a.csv", ("~nobody_of_this_name",)),
-    ),
+    Case("home-of-nobody", f"{FOLDER}@/pictures --labels=~nobody_of_this_name/a.csv", ("~nobody_of_this_name",)),
     Case("empty", f"{LABELS}/empty.csv", ("empty.csv", "line 1", "header")),
     Case("blank-lines", f"{LABELS}/blank_lines.csv", ("blank_lines.csv", "line 1", "header")),
     Case(
@@ -1036,6 +940,7 @@ def make_images(folder):
     for name, content in contents.items():
         write(folder / "images" / name, content)
     (folder / "images" / "folder.png").mkdir()
+    os.mkfifo(folder / "images" / "pipe.png")
     (folder / "images" / "dangling.png").symlink_to(folder / "nowhere.png")
 
 
@@ -1235,6 +1140,8 @@ def make_resumable_runs(folder):
     with_files("other_steps", state=json.dumps(state | {"steps_per_epoch": 7}))
     with_files("model_of_text", model="dear")
     with_files("no_config", model=zipped(without(members, "config.json")))
+    with_files("config_text", model=zipped(members | {"config.json": b"dear"}))
+    with_files("config_list", model=zipped(members | {"config.json": b"[1, 2]"}))
     with_files("other_model", model=saved(tiny_vae(latent_dim=8), folder))
     with_files("other_class", model=saved(sequential, folder))
     shutil.rmtree(copied("no_checkpoints"))

@@ -23,7 +23,7 @@ import numpy as np
 import pytest
 from facezoo.datasets import DATASETS, photographs
 from facezoo.datasets.procedural import procedural_faces
-from facezoo.experiments import cli, morph, runs
+from facezoo.experiments import cli, morph, runs, session
 from facezoo.experiments.faces import FaceReader
 from facezoo.experiments.training import EarlyStopping
 from facezoo.latents.interpolation import PATHS
@@ -35,6 +35,7 @@ pytestmark = pytest.mark.usefixtures("empty_folder")
 
 SCRIPT = Path(sys.executable).with_name("facezoo")
 SOFTWARE = f"facezoo {facezoo.__version__}"
+CHECKPOINT_FILES = ("model.keras", "state.json", "SHA256SUMS")
 VAE_FLAGS = (
     "--dataset=procedural_faces",
     "--image_size=32",
@@ -228,8 +229,9 @@ def test_a_run_folder_holds_what_the_design_says(finished):
         "environment.json",
         "metrics.csv",
         "model.keras",
-        "checkpoints/last.keras",
         "checkpoints/best/model.keras",
+        ".lock",
+        *(f"checkpoints/00000000{step}/{name}" for step in (4, 8) for name in CHECKPOINT_FILES),
     }
 
 
@@ -258,15 +260,14 @@ def test_metrics_have_one_row_for_each_epoch_with_every_term(finished):
 
 
 def test_validation_measures_the_first_batches(finished):
-    # The last checkpoint was written just before the last epoch's validation.
     images = drawn(range(16), "validation")
-    last = facezoo.load(finished / "checkpoints" / "last.keras")
+    last = facezoo.load(finished)
     errors = ((images - last.decode(last.encode(images)).numpy()) ** 2).mean(axis=(1, 2, 3))
     np.testing.assert_allclose(float(rows_of(finished)[-1]["val_reconstruction"]), errors.mean(), rtol=1e-4)
 
 
 def test_the_model_is_the_last_checkpoint_and_the_best_is_kept(finished):
-    assert_same(weights_of(finished), weights_of(finished / "checkpoints" / "last.keras"))
+    assert_same(weights_of(finished), weights_of(finished / "checkpoints" / "000000008" / "model.keras"))
     losses = [float(row["val_loss"]) for row in rows_of(finished)]
     best = facezoo.load(finished / "checkpoints" / "best" / "model.keras")
     images = drawn(range(16), "validation")
@@ -350,17 +351,45 @@ def test_a_tilde_is_the_home_folder(copied, command, monkeypatch):
     assert command("evaluate", f"--run_dir=~/{copied.name}", "--count=8").code == 0
 
 
-def test_an_unfinished_run_is_not_overwritten(copied, command):
+def test_a_run_that_only_lacks_its_model_gets_it(copied, command):
+    before = weights_of(copied)
     (copied / "model.keras").unlink()
-    before = contents(copied)
-    assert_refused(command("train", *VAE_FLAGS, f"--run_dir={copied}"), "unfinished", str(copied))
-    assert contents(copied) == before
+    assert command("train", *VAE_FLAGS, f"--run_dir={copied}").code == 0
+    assert_same(weights_of(copied), before)
 
 
 @pytest.mark.parametrize("arguments", [["evaluate"], ["morph", "--start=test:0", "--end=test:1"], ["encode", "--in=."]])
 def test_commands_on_an_unfinished_run_say_so(copied, command, arguments):
     (copied / "model.keras").unlink()
     assert_refused(command(*arguments, f"--run_dir={copied}"), "--run_dir", "has not finished")
+
+
+@pytest.mark.parametrize("error", [OSError("the disk is full"), RuntimeError("broken")])
+def test_a_training_that_fails_at_once_leaves_no_folder(command, empty_folder, monkeypatch, error):
+    def fail(*arguments, **options):
+        raise error
+
+    monkeypatch.setattr(session, "train", fail)
+    assert command("train", *CAE_FLAGS, "--run_dir=runs/deeper/one").code == (2 if isinstance(error, OSError) else 1)
+    assert list(empty_folder.iterdir()) == []
+    (empty_folder / "runs" / "other").mkdir(parents=True)
+    command("train", *CAE_FLAGS, "--run_dir=runs/deeper/one")
+    assert [path.name for path in (empty_folder / "runs").iterdir()] == ["other"]
+
+
+def test_what_another_put_into_a_new_folder_stays(tmp_path):
+    new = runs.make_folder(tmp_path / "a" / "b" / "c")
+    assert new == [tmp_path / "a" / "b" / "c", tmp_path / "a" / "b", tmp_path / "a"]
+    (tmp_path / "a" / "other").mkdir()
+    (new[0] / "mine.txt").write_text("dear")
+    runs.remove_folders(new)
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["other"]
+
+
+def test_a_folder_is_made_with_all_above_it_or_not_at_all(empty_folder):
+    with pytest.raises(OSError, match="too long"):
+        runs.make_folder(empty_folder / "a" / ("long" * 100))
+    assert list(empty_folder.iterdir()) == []
 
 
 def test_a_folder_that_is_no_run_is_left_alone(command, tmp_path):
@@ -462,12 +491,11 @@ def test_the_same_step_is_taken_with_and_without_cache(train):
     assert_same(weights_of(kept), weights_of(loaded))
 
 
-def test_checkpoints_come_as_often_as_asked(train, monkeypatch):
-    saved = []
-    save = runs.save_model
-    monkeypatch.setattr(runs, "save_model", lambda model, path: (saved.append(path.name), save(model, path)))
-    train("run", *CAE_FLAGS, "--epochs=2", "--steps_per_epoch=5", "--save_every=3")
-    assert saved.count("last.keras") == 3  # of 10 steps, after 3, 6 and 9
+def test_checkpoints_come_as_often_as_asked_and_after_each_epoch(train):
+    flags = ("--epochs=2", "--steps_per_epoch=5", "--save_every=3", "--keep_checkpoints=9")
+    folder = train("run", *CAE_FLAGS, *flags)
+    steps = [int(place.name) for place in sorted((folder / "checkpoints").glob("[0-9]*"))]
+    assert steps == [0, 3, 5, 6, 9, 10]
 
 
 def test_patience_stops_early(train):
@@ -502,7 +530,8 @@ def test_early_stopping_by_hand():
 def test_training_starts_from_another_run(finished, train, model):
     still = ("--optimizer=sgd", "--learning_rate=1e-30", "--epochs=1", "--steps_per_epoch=1")
     from_run = train("from_run", *VAE_FLAGS, *still, f"--init_from={finished}", "--seed=5")
-    from_file = train("from_file", *VAE_FLAGS, *still, f"--init_from={finished / 'checkpoints' / 'last.keras'}")
+    checkpoint = finished / "checkpoints" / "000000008" / "model.keras"
+    from_file = train("from_file", *VAE_FLAGS, *still, f"--init_from={checkpoint}")
     for folder in (from_run, from_file):
         assert_same(weights_of(folder, only_trainable=True), weights_of(finished, only_trainable=True))
 

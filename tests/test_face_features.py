@@ -11,7 +11,7 @@ from facezoo.datasets.procedural import procedural_faces
 from facezoo.metrics import face_reading
 from facezoo.metrics.face_reading import column_correlations, landmark_error, nearest_other, nearest_person
 from facezoo.models import FACE_NETWORKS, VAE, FaceFeatures, load_pretrained, pretrained_names
-from facezoo.models.pretrained import FOLDER, read_card, round_weights, save_pretrained
+from facezoo.models.pretrained import FOLDER, read_card, reason, round_weights, save_pretrained
 
 TWENTY_MEGABYTES = 20_000_000
 
@@ -210,7 +210,7 @@ def test_landmark_error_is_in_percent_of_the_eye_distance():
 
 def published(tmp_path):
     model = VAE(image_size=16, latent_dim=3, filters=(4, 8))
-    save_pretrained(model, "small", {"recipe": "none"}, tmp_path)
+    save_pretrained(model, "small", {"recipe": "none", "data": "none"}, tmp_path)
     return model
 
 
@@ -243,6 +243,27 @@ def test_an_unknown_name_lists_the_known_ones(tmp_path):
     published(tmp_path)
     with pytest.raises(ValueError, match="no pretrained model 'large'; there are small"):
         load_pretrained("large", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (RuntimeError(), "RuntimeError"),
+        (ValueError("\n\nfirst\nsecond"), "first"),
+        (TypeError("long\n\nconfig={}.\n\nException encountered: no argument 'a'\nmore"), "no argument 'a'"),
+    ],
+)
+def test_an_error_s_reason_is_one_line(error, expected):
+    assert reason(error) == expected
+
+
+@pytest.mark.parametrize("field", ["sha256", "recipe", "data"])
+def test_a_card_that_lacks_something_is_named(tmp_path, field):
+    published(tmp_path)
+    path = tmp_path / "small.json"
+    path.write_text(json.dumps({name: value for name, value in json.loads(path.read_text()).items() if name != field}))
+    with pytest.raises(ValueError, match=rf"small\.json is damaged: it has no {field}"):
+        read_card("small", tmp_path)
 
 
 def test_weights_too_large_for_float16_are_refused(tmp_path):

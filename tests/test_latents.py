@@ -1,5 +1,7 @@
 """Paths between codes and the pictures that are written of them."""
 
+import os
+
 import numpy as np
 import pytest
 from facezoo import __version__
@@ -173,6 +175,15 @@ def test_a_png_says_what_made_it_and_of_what(tmp_path, channels, mode):
         assert image.text["Description"] == "une tête of ß"
         assert (image.mode, image.size) == (mode, (5, 6))
         assert np.asarray(image).ravel()[0] == 128
+
+
+def test_a_description_may_hold_a_file_s_name_of_any_bytes(tmp_path):
+    description = os.fsdecode(b"of caf\xe9.png")
+    drawing.save_png(tmp_path / "a.png", frames(1)[0], description)
+    drawing.save_gif(tmp_path / "a.gif", frames(2), description)
+    with Image.open(tmp_path / "a.png") as picture, Image.open(tmp_path / "a.gif") as animation:
+        assert picture.text["Description"] == r"of caf\udce9.png"
+        assert animation.info["comment"].decode().endswith(r"of caf\udce9.png")
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -1,6 +1,7 @@
 """Reading one picture: every kind of file a camera, a phone or a web page leaves."""
 
 import io
+import os
 import struct
 import zlib
 
@@ -142,6 +143,19 @@ def test_a_truncated_file_is_refused(kind, part):
 def test_what_is_no_picture_is_refused(data, reason):
     with pytest.raises(DamagedPictureError, match=reason):
         read_bytes(data)
+
+
+@pytest.mark.parametrize(("kind", "length"), [("PNG", 8), ("JPEG", 200), ("JPEG", 12)])
+def test_a_header_that_is_cut_off_is_told(kind, length):
+    data = encoded(Image.fromarray(noise()), kind)
+    with pytest.raises(DamagedPictureError, match="the file is truncated"):
+        read_bytes(data[:length])
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(UnreadableFileError, match="not a regular file"):
+        read(tmp_path / "pipe.png")
 
 
 def test_a_missing_file_is_told_from_a_damaged_one(tmp_path):

@@ -38,6 +38,7 @@ FLAGS = (
 GAN_FLAGS = (*FLAGS, "--adversarial_factor=0.1", "--discriminator_filters=4,8", "--adversarial_start=4")
 SCALED_FLAGS = (*GAN_FLAGS, "--precision=mixed_float16")
 ALL_STEPS = 15
+LONG_EPOCHS = (*FLAGS, "--steps_per_epoch=30", "--epochs=2")
 
 
 def rows_of(folder):
@@ -424,51 +425,51 @@ def test_one_bad_example_stops_all_replicas(pictures, two_devices, policy):
 
 
 @pytest.fixture
-def broken_from(monkeypatch):
-    """The first pictures of the training split have a hole from a number of loads on, as long as asked."""
+def broken_steps(monkeypatch):
+    """The pictures of some training steps, from 0, are NaN: the first time they are loaded, or whenever they are."""
 
-    def arrange(first, last):
-        load, calls = session.pipeline._load, [0]
+    def arrange(steps, whenever=False):
+        load, loaded = session.pipeline._load, set()
 
         def loading(source, key, indices_of, batch_size):
             batch = load(source, key, indices_of, batch_size)
-
-            def hole(images):
-                calls[0] += 1
-                return np.full_like(images, np.nan) if first <= calls[0] <= last else images
-
             if "validation" in source.name:
                 return batch
-            shape = batch["image"].shape
-            batch["image"] = tf.ensure_shape(tf.numpy_function(hole, [batch["image"]], tf.float32), shape)
-            return batch
+
+            def harmed(images, step):
+                is_new = step not in loaded
+                loaded.add(int(step))
+                return np.full_like(images, np.nan) if step in steps and (is_new or whenever) else images
+
+            images = tf.numpy_function(harmed, [batch["image"], key], tf.float32)
+            return batch | {"image": tf.ensure_shape(images, batch["image"].shape)}
 
         monkeypatch.setattr(session.pipeline, "_load", loading)
 
     return arrange
 
 
-def test_some_bad_batches_are_skipped_and_counted(train, broken_from):
-    broken_from(3, 4)
+def test_some_bad_batches_are_skipped_and_counted(train, broken_steps):
+    broken_steps([2, 3])
     folder = train("run", *FLAGS)
     assert [row["skipped_steps"] for row in rows_of(folder)] == ["2.0", "0.0", "0.0"]
     assert all(np.isfinite(float(row["loss"])) for row in rows_of(folder))
 
 
-def test_many_bad_batches_roll_the_run_back_at_half_the_rate(train, command, tmp_path, broken_from):
-    broken_from(4, 15)
-    flags = (*FLAGS, "--schedule=constant", "--learning_rate=1e-3", "--warmup_steps=0")
+def test_many_bad_batches_roll_the_run_back_at_half_the_rate(train, command, tmp_path, broken_steps):
+    broken_steps(range(3, 13))
+    flags = (*LONG_EPOCHS, "--schedule=constant", "--learning_rate=1e-3", "--warmup_steps=0")
     done = command("train", *flags, f"--run_dir={tmp_path / 'run'}")
     assert done.code == 0, done.err
     assert "back to step 2 with 0.5 times the learning rate" in done.err
-    assert [float(row["learning_rate"]) for row in rows_of(tmp_path / "run")] == pytest.approx(3 * [5e-4])
-    assert [row["epoch"] for row in rows_of(tmp_path / "run")] == ["1", "2", "3"]
-    assert scalar_steps(tmp_path / "run") == [5, 10, 15]
+    assert [float(row["learning_rate"]) for row in rows_of(tmp_path / "run")] == pytest.approx(2 * [5e-4])
+    assert [row["epoch"] for row in rows_of(tmp_path / "run")] == ["1", "2"]
+    assert scalar_steps(tmp_path / "run") == [30, 60]
 
 
-def test_a_run_that_stays_bad_ends_with_the_term_and_the_batch(command, tmp_path, broken_from):
-    broken_from(4, 10_000)
-    done = command("train", *FLAGS, "--rollbacks=1", f"--run_dir={tmp_path / 'run'}")
+def test_a_run_that_stays_bad_ends_with_the_term_and_the_batch(command, tmp_path, broken_steps):
+    broken_steps(range(3, 60), whenever=True)
+    done = command("train", *LONG_EPOCHS, "--rollbacks=1", f"--run_dir={tmp_path / 'run'}")
     assert done.code == 2
     message = done.err.strip().splitlines()[-1]
     for part in ("after 1 rollbacks", "reconstruction", "bad_batch.npz", "--learning_rate"):
