@@ -103,7 +103,7 @@ class Checkpoints:
     def newest(self) -> State | None:
         """The last state that is whole, or None; a warning names what is damaged."""
         place = self._newest_place()
-        return place and _read_state(place)
+        return _read_state(place) if place else None
 
     def restore(self, model: "TrainableModel") -> State | None:
         """Gives a compiled model the weights, optimizers and metrics of the last whole state; None where there is none.
@@ -169,7 +169,7 @@ def _fault_of(place: Path) -> str | None:
     """What is wrong with a state's files, or None."""
     try:
         lines = (place / SUMS_FILE).read_text(encoding="utf-8").splitlines()
-        sums = dict(reversed(line.split("  ", 1)) for line in lines)
+        sums = {name: expected for expected, name in (line.split("  ", 1) for line in lines)}
         if sums.keys() != {MODEL_FILE, STATE_FILE}:
             return f"{SUMS_FILE} does not name its files"
         wrong = [name for name, expected in sums.items() if _sum_of(place / name) != expected]

@@ -114,8 +114,9 @@ class Session:
 
     def _random_warp(self, landmark_names: Sequence[str]) -> pipeline.Augmentation:
         warp = augmentation.WARP if self.values.warp is None else self.values.warp
-        unmoved = {} if self.values.affine else {"degrees": 0.0, "scale": 1.0, "shift": 0.0, "flip": 0.0}
-        return augmentation.random_warp(warp=warp, landmark_names=landmark_names, **unmoved)
+        if self.values.affine:
+            return augmentation.random_warp(warp=warp, landmark_names=landmark_names)
+        return augmentation.random_warp(warp=warp, degrees=0.0, scale=1.0, shift=0.0, flip=0.0)
 
     @property
     def _is_warped(self) -> bool:
@@ -171,7 +172,7 @@ class Session:
         devices, step = self._devices(), self.state.step
         beginning = f"training on {', '.join(devices)} in {self.values.precision}"
         print(f"{beginning}, from step {step}" if step else beginning, flush=True)
-        self.values.schedule_steps = self.state.schedule_steps
+        self.values["schedule_steps"].value = self.state.schedule_steps
         runs.create(folder, self.values, runs.environment(self.values.seed, self.values.precision, devices))
 
     def _train(self, folder: Path, checkpoints: Checkpoints) -> None:
@@ -245,8 +246,8 @@ class Session:
         rollbacks, scale = self.state.rollbacks + 1, self.state.learning_rate_scale / 2.0
         if rollbacks > self.values.rollbacks:
             raise DivergedError(self._explained(folder, error))
-        state = checkpoints.restore(self.model)
-        self.state = dataclasses.replace(state, rollbacks=rollbacks, learning_rate_scale=scale)
+        restored = checkpoints.restore(self.model) or self.state  # there has been one from the beginning
+        self.state = dataclasses.replace(restored, rollbacks=rollbacks, learning_rate_scale=scale)
         logging.warning("%s; back to step %d with %g times the learning rate", error, self.state.step, scale)
         self._compile()
         checkpoints.restore(self.model)  # the new optimizers' state
@@ -254,7 +255,8 @@ class Session:
     def _explained(self, folder: Path, error: UnstableError) -> str:
         """Saves the batch of the last update, and says which term was not finite."""
         path = folder / "bad_batch.npz"
-        np.savez_compressed(path, **{name: np.asarray(values) for name, values in error.batch.items()})
+        arrays: dict[str, Any] = {name: np.asarray(values) for name, values in error.batch.items()}
+        np.savez_compressed(path, **arrays)
         values = self.model.objective.measured(error.batch, self.model(error.batch, training=False))
         terms = [name for name, value in values.items() if name != "loss" and not np.isfinite(value).all()]
         culprits = f"{' and '.join(terms)} is not finite" if terms else "only the gradients are not finite"

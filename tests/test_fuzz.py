@@ -55,7 +55,7 @@ def flags_reader(folder):
 
 
 def card_reader(folder):
-    save_pretrained(VAE(image_size=16, filters=(2,), latent_dim=2), "tiny", {"recipe": "none"}, folder)
+    save_pretrained(VAE(image_size=16, filters=(2,), latent_dim=2), "tiny", {"recipe": "none", "data": "none"}, folder)
     path = folder / "tiny.json"
     return path, [path.read_bytes()], lambda: load_pretrained("tiny", folder), ValueError
 

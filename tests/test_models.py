@@ -148,7 +148,7 @@ def test_the_initialiser_takes_effect(key):
     narrow = kernels(make(image_size=32, filters=(32, 32), kernel_initializer="truncated_normal"))
     assert all(0.03 < kernel.std() < 0.055 for kernel in narrow)  # 0.05, cut off at two deviations
     assert all(np.abs(kernel).max() <= 0.1 for kernel in narrow)
-    xavier = kernels(make(image_size=32, filters=(32, 32)))[1]  # 32 -> 32
+    xavier = kernels(make(image_size=32, filters=(32, 32), kernel_initializer="glorot_uniform"))[1]  # 32 -> 32
     fan = xavier.shape[0] * xavier.shape[1] * 32
     np.testing.assert_allclose(np.abs(xavier).max(), (6 / (2 * fan)) ** 0.5, rtol=0.01)
     he = kernels(make(image_size=32, filters=(32, 32), kernel_initializer="he_normal"))[1]
