@@ -549,7 +549,7 @@ def test_a_loss_that_is_no_number_ends_training_with_advice(command, tmp_path):
     assert done.code == 2
     assert "lower --learning_rate" in done.err
     assert "Traceback" not in done.err
-    assert not (tmp_path / "run").exists()
+    assert (tmp_path / "run" / "bad_batch.npz").exists()
 
 
 def test_a_mixed_precision_run_is_measured_as_in_training(train, command):
@@ -912,7 +912,7 @@ def test_a_sheet_overwrites_nothing_and_needs_a_known_data_set(command, tmp_path
 # TensorBoard.
 
 SCALARS = {
-    *(f"train/{name}" for name in ("loss", "reconstruction", "kl")),
+    *(f"train/{name}" for name in ("loss", "reconstruction", "kl", "skipped_steps")),
     *(f"validation/{name}" for name in ("loss", "reconstruction", "kl", "psnr", "ssim", "active_units")),
     "speed/images_per_second",
     "speed/learning_rate",
