@@ -71,8 +71,8 @@ class Checkpoints:
           OSError: the disk is full, or nothing may be written there.
         """
         place = self.folder / f"{state.step:09d}"
-        temporary = self.folder / f".{place.name}.{os.getpid()}"
-        shutil.rmtree(temporary, ignore_errors=True)
+        temporary, before = self.folder / ".partial", self.folder / ".before"
+        self.clean()
         temporary.mkdir(parents=True)
         try:
             model.save(temporary / MODEL_FILE)
@@ -81,13 +81,14 @@ class Checkpoints:
             (temporary / SUMS_FILE).write_text("\n".join(sums) + "\n", encoding="utf-8")
             for path in (*temporary.iterdir(), temporary):
                 sync(path)
-            shutil.rmtree(place, ignore_errors=True)
+            if place.exists():  # after a rollback
+                place.rename(before)
             temporary.rename(place)
             sync(self.folder)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
-        for old in self.places()[: -self.keep]:
+        for old in (before, *self.places()[: -self.keep]):
             shutil.rmtree(old, ignore_errors=True)
 
     def save_best(self, model: "keras.Model") -> None:
@@ -117,8 +118,10 @@ class Checkpoints:
         state = _read_state(place)
         _load_weights(model, place / MODEL_FILE)
         for metric in model.metrics:
-            for variable, value in zip(metric.variables, state.trackers.get(metric.name, ()), strict=False):
+            for variable, value in zip(metric.variables, state.trackers[metric.name], strict=True):
                 variable.assign(value)
+        for damaged in self.places()[self.places().index(place) + 1 :]:
+            shutil.rmtree(damaged, ignore_errors=True)
         return state
 
     def clean(self) -> None:
@@ -137,7 +140,7 @@ class Checkpoints:
 
 def save_model(model: "keras.Model", path: Path) -> None:
     """Saves a model so that the file is there whole or not at all."""
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.keras")
+    temporary = path.with_name(f".{path.stem}.partial.keras")
     try:
         model.save(temporary)
         sync(temporary)

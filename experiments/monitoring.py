@@ -43,11 +43,10 @@ class Monitor:
     ):
         self.folder, self.examples, self.rows = folder, examples, list(rows)
         _write_rows(folder / "metrics.csv", self.rows)
-        events = list((folder / "tensorboard").glob("*.tfevents.*"))
-        for path in events:
+        for path in (folder / "tensorboard").glob("*.tfevents.*"):
             _cut_events(path, step)
         self.writer = tf.summary.create_file_writer(str(folder / "tensorboard"))
-        if not events:
+        if step == 0:
             self._describe(settings)
 
     def _describe(self, settings: dict[str, object]) -> None:
@@ -117,7 +116,13 @@ def _write_rows(path: Path, rows: Sequence[Row]) -> None:
 
 
 def _cut_events(path: Path, step: int) -> None:
-    """Takes the events after a step, and what a killed writer has left of one, out of a file of TensorBoard's."""
+    """Takes the events after a step, and what a killed writer has left of one, out of a file of TensorBoard's.
+
+    Of step 0 nothing is left at all: it is told again.
+    """
+    if step == 0:
+        path.unlink()
+        return
     kept, is_whole = [], True
     try:
         for record in tf.data.TFRecordDataset(str(path)):
@@ -129,7 +134,7 @@ def _cut_events(path: Path, step: int) -> None:
         is_whole = False
     if is_whole:
         return
-    temporary = path.with_name(f".{path.name}")
+    temporary = path.with_name("partial")  # TensorBoard reads whatever has its name in it
     with tf.io.TFRecordWriter(str(temporary)) as writer:
         for record in kept:
             writer.write(record)

@@ -6,7 +6,6 @@ import dataclasses
 import datetime
 import importlib.metadata
 import json
-import os
 import platform
 import shutil
 import subprocess
@@ -28,7 +27,7 @@ FLAGS_FILE, LOCK_FILE = "flags.txt", ".lock"
 # These say where or whether to run, not what: a run is the same run whatever they are.
 _NOT_SETTINGS = ("run_dir", "dry_run", "cache_gb")
 # These may be other than they were when a run goes on.
-_CHANGEABLE = ("epochs", "schedule_steps", "keep_checkpoints")
+_CHANGEABLE = ("epochs", "schedule_steps", "patience", "keep_checkpoints")
 _PATHS = ("data_dir", "labels", "init_from", "perceptual_weights")
 
 
@@ -185,20 +184,23 @@ def state_of(folder: Path, values: flags.FlagValues) -> State | None:
         return None
     if not folder.is_dir():
         raise UsageError(f"--run_dir={folder} is a file")
-    if not any(path.name != LOCK_FILE for path in folder.iterdir()):
+    if all(path.name.startswith(".") for path in folder.iterdir()):  # the lock, or what a killed start has left
         return None
     if not (folder / FLAGS_FILE).is_file():
         raise UsageError(f"--run_dir={folder} is not empty and not a run: choose another")
     _refuse_other_settings(folder, values)
     checkpoints = Checkpoints(folder / "checkpoints", values.keep_checkpoints)
     state = checkpoints.newest()
-    if state is None and (checkpoints.places() or (folder / "metrics.csv").exists()):
+    has_begun = checkpoints.places() or (folder / "metrics.csv").exists()
+    if state is None and has_begun and not is_finished(folder, state, values):
         raise UsageError(f"--run_dir={folder} holds no checkpoint to go on from: choose another, or remove it")
     return state
 
 
-def is_finished(folder: Path, state: State, values: flags.FlagValues) -> bool:
-    """Whether nothing is left to do for a run."""
+def is_finished(folder: Path, state: State | None, values: flags.FlagValues) -> bool:
+    """Whether nothing is left to do for a run; where its checkpoints are gone, its model tells."""
+    if state is None:
+        return (folder / MODEL_FILE).is_file() and values.epochs == _settings_of(folder).epochs
     is_patient = values.patience is None or state.epochs_since_best < values.patience
     goes_on = is_patient and state.step < values.epochs * state.steps_per_epoch
     return not goes_on and (folder / MODEL_FILE).is_file()
@@ -250,7 +252,7 @@ def environment(seed: int, precision: str, devices: list[str]) -> dict:
 
 def write_atomically(path: Path, text: str) -> None:
     """Writes a text file so that a reader sees the old one or the new one, never half."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.partial")
     try:
         temporary.write_text(text, encoding="utf-8", newline="")
         temporary.replace(path)

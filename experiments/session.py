@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from absl import flags, logging
 
 from ..datasets import augmentation, pipeline
 from ..datasets.source import Source
-from ..models import AutoencoderGAN
+from ..models import AutoencoderGAN, randomness
 from . import parts, runs
 from .checkpoints import Checkpoints, State, save_model, trackers_of
 from .data import for_model
@@ -24,6 +25,7 @@ from .training import EarlyStopping, Epoch, UnstableError, stop_requests, train
 
 # Of --cache_gb, about as the splits are cut.
 CACHE_SHARES = {"train": 0.85, "validation": 0.15}
+BAD_BATCH_FILE = "bad_batch.npz"
 WINNING_ACCURACY = 0.99  # of a discriminator
 
 
@@ -70,7 +72,7 @@ class Session:
         keras.config.set_dtype_policy(values.precision)
         with self.strategy.scope():
             network = parts.make_model(values.model, model_arguments, sources["train"])
-            if values.init_from:
+            if values.init_from and state is None:
                 parts.copy_weights(values.init_from, network)
             self.model = parts.with_discriminator(network, values)
         self._source_of_terms = sources["train"]
@@ -153,31 +155,40 @@ class Session:
           StoppedError: Ctrl-C or SIGTERM; the run is saved.
         """
         is_new = not (folder / runs.FLAGS_FILE).exists()
-        with runs.locked(folder) as new_folders:
+        with runs.locked(folder) as new_folders, stop_requests() as self.stop_requested:
             checkpoints = Checkpoints(folder / "checkpoints", self.values.keep_checkpoints)
             checkpoints.clean()
-            if restored := checkpoints.restore(self.model):
-                self.state = dataclasses.replace(restored, schedule_steps=self.state.schedule_steps)
+            self._restore(folder, checkpoints)
             try:
                 self._begin(folder)
                 self._train(folder, checkpoints)
-            except Exception as error:
-                if is_new and not self.state.rows and not isinstance(error, (StoppedError, DivergedError)):
-                    shutil.rmtree(folder)  # not one epoch was worth recording
+                save_model(self.model, folder / runs.MODEL_FILE)
+            except Exception:
+                state = checkpoints.newest()
+                if is_new and (state is None or state.step == 0) and not (folder / BAD_BATCH_FILE).exists():
+                    shutil.rmtree(folder)  # nothing was worth recording
                     runs.remove_folders(new_folders)
                 raise
-            save_model(self.model, folder / runs.MODEL_FILE)
+
+    def _restore(self, folder: Path, checkpoints: Checkpoints) -> None:
+        """Takes up the state that this session was made for."""
+        state = runs.state_of(folder, self.values)
+        if (state.step if state else 0) != self.state.step:
+            raise UsageError(f"--run_dir={folder}: another training has gone on there: give the command again")
+        if restored := checkpoints.restore(self.model):
+            self.state = dataclasses.replace(restored, schedule_steps=self.state.schedule_steps)
 
     def _begin(self, folder: Path) -> None:
         devices, step = self._devices(), self.state.step
         beginning = f"training on {', '.join(devices)} in {self.values.precision}"
         print(f"{beginning}, from step {step}" if step else beginning, flush=True)
         self.values["schedule_steps"].value = self.state.schedule_steps
+        (folder / runs.MODEL_FILE).unlink(missing_ok=True)  # of a run that is extended
         runs.create(folder, self.values, runs.environment(self.values.seed, self.values.precision, devices))
 
     def _train(self, folder: Path, checkpoints: Checkpoints) -> None:
         """Trains to the end; where the updates are not finite, from the last state with half the learning rate."""
-        if not checkpoints.newest():
+        if self.state.step == 0:
             self._save(checkpoints)
         while True:
             try:
@@ -204,34 +215,34 @@ class Session:
             self.state.step, self.state.rows = epoch.step, monitor.rows
             self.state.best, self.state.epochs_since_best = stopping.best, stopping.epochs_since_best
             self._save(checkpoints)
-            stop_if_asked(epoch.step)
+            if goes_on:
+                self._stop_if(self.stop_requested())
             return goes_on
 
         def after_step(step: int, is_good: bool) -> None:
             if step % self.steps_per_epoch == 0:
                 return  # the epoch's end saves
-            self.state.step = step
-            if stop_requested() or (self.values.save_every and step % self.values.save_every == 0 and is_good):
+            self.state.step, request = step, self.stop_requested()
+            if request or (self.values.save_every and step % self.values.save_every == 0 and is_good):
                 self._save(checkpoints)
-            stop_if_asked(step)
+            self._stop_if(request)
 
-        def stop_if_asked(step: int) -> None:
-            if request := stop_requested():
-                message = f"{request.name}: stopped after step {step}, saved; the same command goes on from there"
-                raise StoppedError(message, 128 + request)
+        train(
+            self.model,
+            self.batches(self.state.step),
+            self.strategy,
+            first_step=self.state.step,
+            epochs=0 if stopping.should_stop else self.values.epochs,
+            steps_per_epoch=self.steps_per_epoch,
+            batch_size=self.batch_size,
+            end_of_epoch=end_of_epoch,
+            after_step=after_step,
+        )
 
-        with stop_requests() as stop_requested:
-            train(
-                self.model,
-                self.batches(self.state.step),
-                self.strategy,
-                first_step=self.state.step,
-                epochs=0 if stopping.should_stop else self.values.epochs,
-                steps_per_epoch=self.steps_per_epoch,
-                batch_size=self.batch_size,
-                end_of_epoch=end_of_epoch,
-                after_step=after_step,
-            )
+    def _stop_if(self, request: signal.Signals | None) -> None:
+        if request:
+            message = f"stopped after step {self.state.step}, saved; the same command goes on from there"
+            raise StoppedError(f"{request.name}: {message}", 128 + request)
 
     def _save(self, checkpoints: Checkpoints) -> None:
         self.state.trackers = trackers_of(self.model)
@@ -246,23 +257,29 @@ class Session:
         rollbacks, scale = self.state.rollbacks + 1, self.state.learning_rate_scale / 2.0
         if rollbacks > self.values.rollbacks:
             raise DivergedError(self._explained(folder, error))
-        restored = checkpoints.restore(self.model) or self.state  # there has been one from the beginning
-        self.state = dataclasses.replace(restored, rollbacks=rollbacks, learning_rate_scale=scale)
+        self.state = dataclasses.replace(
+            checkpoints.newest() or self.state,
+            schedule_steps=self.state.schedule_steps,
+            rollbacks=rollbacks,
+            learning_rate_scale=scale,
+        )
         logging.warning("%s; back to step %d with %g times the learning rate", error, self.state.step, scale)
         self._compile()
-        checkpoints.restore(self.model)  # the new optimizers' state
+        checkpoints.restore(self.model)
+        self._save(checkpoints)  # a kill does not undo it
 
     def _explained(self, folder: Path, error: UnstableError) -> str:
         """Saves the batch of the last update, and says which term was not finite."""
-        path = folder / "bad_batch.npz"
+        path = folder / BAD_BATCH_FILE
         arrays: dict[str, Any] = {name: np.asarray(values) for name, values in error.batch.items()}
         np.savez_compressed(path, **arrays)
-        values = self.model.objective.measured(error.batch, self.model(error.batch, training=False))
+        with randomness.at_step(self.model.optimizer.iterations):
+            values = self.model.objective.measured(error.batch, self.model(error.batch, training=True))
         terms = [name for name, value in values.items() if name != "loss" and not np.isfinite(value).all()]
-        culprits = f"{' and '.join(terms)} is not finite" if terms else "only the gradients are not finite"
+        culprits = f"{' and '.join(terms)} is not finite" if terms else "each term by itself is finite"
         return (
-            f"{error}, after {self.values.rollbacks} rollbacks: {culprits} (the batch is in {path}); "
-            "lower --learning_rate or a factor"
+            f"{error}, rolled back {self.values.rollbacks} times: {culprits} (the batch is in {path}); "
+            "lower --learning_rate or a factor, in another --run_dir"
         )
 
     def _devices(self) -> list[str]:

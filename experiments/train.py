@@ -158,7 +158,7 @@ def _define_run_flags(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues) -> None:
     folder = Path(values.run_dir or runs.default_folder(values.model, values.dataset))
     state = None if values.dry_run else runs.state_of(folder, values)
-    if state and runs.is_finished(folder, state, values):
+    if not values.dry_run and runs.is_finished(folder, state, values):
         print(f"{folder} is finished; nothing to do")
         return
     image_size, _, channels = runs.picture_shape(values)

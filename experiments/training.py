@@ -70,7 +70,7 @@ class UnstableError(Exception):
 
     Attributes:
       step: batches taken since the start of the run.
-      batch: the last of them.
+      batch: the last of them, of all replicas.
     """
 
     def __init__(self, step: int, batch):
@@ -114,22 +114,28 @@ def train(
         begin = max(first_step - before, 0)
         if begin == 0:
             model.reset_metrics()
-        skipped = float(model.objective.skipped_steps.result())
+        # Here it is the sum over replicas, in the logs each replica's own.
+        skipped = float(model.objective.skipped_steps.result()) / strategy.num_replicas_in_sync
         start = time.perf_counter()
         with _progress_bar(number, epochs, steps_per_epoch, begin) as bar:
             for step in range(begin + 1, steps_per_epoch + 1):
                 batch = next(iterator)
                 logs = distributed_step(batch)
-                is_good = float(logs["skipped_steps"]) <= skipped
-                skipped, skipped_in_a_row = float(logs["skipped_steps"]), 0 if is_good else skipped_in_a_row + 1
+                skipped_before, skipped = skipped, float(logs["skipped_steps"])
+                skipped_in_a_row = skipped_in_a_row + 1 if skipped > skipped_before else 0
                 if skipped_in_a_row == SKIPPED_IN_A_ROW:
-                    raise UnstableError(before + step, strategy.experimental_local_results(batch)[0])
+                    raise UnstableError(before + step, _global_batch(batch, strategy))
                 _show(bar, logs, (step - begin) * batch_size / (time.perf_counter() - start))
-                after_step(before + step, is_good)
+                after_step(before + step, skipped_in_a_row == 0)
         terms = {name: float(value) for name, value in logs.items()}
         rate = (steps_per_epoch - begin) * batch_size / (time.perf_counter() - start)
         if not end_of_epoch(Epoch(number, number * steps_per_epoch, terms, rate)):
             return
+
+
+def _global_batch(batch, strategy: tf.distribute.Strategy) -> dict[str, tf.Tensor]:
+    shares = {name: strategy.experimental_local_results(values) for name, values in batch.items()}
+    return {name: tf.concat(values, axis=0) for name, values in shares.items()}
 
 
 @contextlib.contextmanager

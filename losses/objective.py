@@ -57,14 +57,19 @@ class Objective:
         """Adds a batch to the trackers where it `is_good`; returns their means since the last reset."""
         trackers = {name: tracker for name, tracker in self.trackers.items() if name in values}
         for name, tracker in trackers.items():
-            counted = tf.where(is_good, values[name], 0.0)  # a NaN times 0 would be a NaN
-            tracker.update_state(counted, tf.cast(is_good, tf.float32) * tf.ones_like(counted))
+            count(tracker, values[name], is_good)
         return {name: tracker.result() for name, tracker in trackers.items()}
 
     def track_step(self, values: Mapping[str, tf.Tensor], is_good: tf.Tensor) -> dict[str, tf.Tensor]:
         """As `track`, of a training step; besides `skipped_steps`, how many of them were not good."""
         self.skipped_steps.update_state(1.0 - tf.cast(is_good, tf.float32))
         return self.track(values, is_good) | {"skipped_steps": self.skipped_steps.result()}
+
+
+def count(tracker: keras.metrics.Mean, values: tf.Tensor, is_good: bool | tf.Tensor) -> None:
+    """Adds values to a mean where the step they are of is good."""
+    counted = tf.where(is_good, values, 0.0)  # a NaN times 0 would be a NaN
+    tracker.update_state(counted, tf.cast(is_good, tf.float32) * tf.ones_like(counted))
 
 
 class MissingTerm:

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from ..losses import Objective
 from ..losses.adversarial import ADVERSARIAL_LOSSES, AdversarialTerm, FeatureMatching, r1_penalty
+from ..losses.objective import count
 from . import randomness
 from .autoencoder import Autoencoder
 from .blocks import check_count, check_not_negative, checked_choice
@@ -357,9 +358,8 @@ class AutoencoderGAN(Autoencoder):
 
     def _track(self, values, is_good):
         """As `Objective.track_step`, with the game's values."""
-        weight = tf.cast(is_good, tf.float32)
         for name, tracker in self.game_trackers.items():
-            tracker.update_state(tf.where(is_good, values[name], 0.0), weight * tf.ones_like(values[name]))
+            count(tracker, values[name], is_good)
         game = {name: tracker.result() for name, tracker in self.game_trackers.items()}
         return self.objective.track_step(values, is_good) | game
 

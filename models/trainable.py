@@ -182,13 +182,13 @@ class FromStep:
         return tf.cond(randomness.has_come(self.start_step), value, lambda: tf.zeros(tf.shape(batch["image"])[:1]))
 
 
-def summed(gradients: list) -> list:
+def summed(tensors: list) -> list:
     """The sum over replicas of each, so that all of them see the same numbers."""
-    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, tensors)
 
 
 def apply_gradients(
-    optimizer: keras.Optimizer, gradients, variables, clip_norm: float | None = None, is_wanted: bool | tf.Tensor = True
+    optimizer: keras.Optimizer, gradients, variables, clip_norm: float | None, is_wanted: tf.Tensor
 ) -> None:
     """Clips summed gradients, then applies them.
 
@@ -210,10 +210,10 @@ def apply_gradients(
     def update(gradients):
         optimizer.apply(gradients, variables)
 
-    in_every_replica_if(is_wanted, update, [gradient / count for gradient in gradients])
+    _in_every_replica_if(is_wanted, update, [gradient / count for gradient in gradients])
 
 
-def in_every_replica_if(condition: bool | tf.Tensor, update: Callable, gradients) -> None:
+def _in_every_replica_if(condition: tf.Tensor, update: Callable, gradients) -> None:
     """`update(gradients)` in every replica where `condition`, which all replicas agree on, holds.
 
     An optimizer merges the replicas, which it cannot do in a branch that belongs to one of them: the choice must be

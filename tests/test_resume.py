@@ -168,6 +168,23 @@ def test_more_epochs_extend_a_run_at_the_last_rate(train, command, tmp_path):
     assert_same_run(again, folder)
 
 
+def test_an_extension_stopped_in_its_last_step_is_not_taken_for_finished(train, command, signal_at):
+    folder = train("run", *FLAGS)
+    signal_at(9)
+    done = command("train", *FLAGS, "--epochs=5", f"--run_dir={folder}")
+    assert done.code == 128 + signal.SIGTERM
+    assert not (folder / "model.keras").exists()
+    assert command("train", *FLAGS, "--epochs=5", f"--run_dir={folder}").code == 0
+    assert [row["epoch"] for row in rows_of(folder)] == ["1", "2", "3", "4", "5"]
+
+
+def test_a_finished_run_without_checkpoints_is_finished(train, command):
+    folder = train("run", *FLAGS)
+    shutil.rmtree(folder / "checkpoints")
+    assert "nothing to do" in command("train", *FLAGS, f"--run_dir={folder}").out
+    assert command("train", *FLAGS, "--epochs=5", f"--run_dir={folder}").code == 2
+
+
 def test_fewer_epochs_are_refused(train, command):
     folder = train("run", *FLAGS)
     done = command("train", *FLAGS, "--epochs=2", f"--run_dir={folder}")
@@ -302,15 +319,16 @@ def full_disk(after):
     return failing
 
 
-@pytest.mark.parametrize("after", [3, 4, 5, 6])
-def test_a_full_disk_leaves_the_last_state(train, command, tmp_path, after):
+@pytest.mark.parametrize(("after", "step"), [(3, 2), (4, 4), (5, 4), (6, 5)])  # the 4th save is of the best model
+def test_a_full_disk_leaves_the_last_state(train, command, tmp_path, after, step):
     whole = train("whole", *FLAGS)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(keras.Model, "save", full_disk(after))
         done = command("train", *FLAGS, f"--run_dir={tmp_path / 'run'}")
     assert (done.code, os.strerror(errno.ENOSPC) in done.err) == (2, True)
     assert not list((tmp_path / "run" / "checkpoints").glob(".*"))
-    assert command("train", *FLAGS, f"--run_dir={tmp_path / 'run'}").code == 0
+    again = command("train", *FLAGS, f"--run_dir={tmp_path / 'run'}")
+    assert (again.code, f"from step {step}" in again.out) == (0, True)
     assert_same_run(whole, tmp_path / "run")
 
 
@@ -472,7 +490,7 @@ def test_a_run_that_stays_bad_ends_with_the_term_and_the_batch(command, tmp_path
     done = command("train", *LONG_EPOCHS, "--rollbacks=1", f"--run_dir={tmp_path / 'run'}")
     assert done.code == 2
     message = done.err.strip().splitlines()[-1]
-    for part in ("after 1 rollbacks", "reconstruction", "bad_batch.npz", "--learning_rate"):
+    for part in ("rolled back 1 times", "reconstruction", "bad_batch.npz", "--learning_rate"):
         assert part in message
     with np.load(tmp_path / "run" / "bad_batch.npz") as batch:
         assert np.isnan(batch["image"]).any()
