@@ -418,7 +418,7 @@ TRAINING_FOLDERS = [
     Case("fewer-epochs", f"train {SMALL} --epochs=1 --run_dir=@/resume/longer", ("3 epochs", "--epochs=1")),
     Case("flags-of-junk", f"train {TINY} --run_dir=@/runs/flags_of_junk", ("@/runs/flags_of_junk",)),
     Case("unknown-flag", f"train {TINY} --run_dir=@/runs/unknown_flag", ("@/runs/unknown_flag", "no_such_flag")),
-    Case("no-checkpoints", f"train {TINY} --run_dir=@/resume/no_checkpoints", ("no_checkpoints", "no checkpoint")),
+    Case("no-checkpoints", f"train {SMALL} --epochs=2 --run_dir=@/resume/no_checkpoints", ("no checkpoint",)),
     Case("damaged", f"train {SMALL} --epochs=2 --run_dir=@/resume/damaged", ("@/resume/damaged", "no checkpoint")),
     Case("no-sums", f"train {SMALL} --epochs=2 --run_dir=@/resume/no_sums", ("@/resume/no_sums", "no checkpoint")),
     Case("other-sums", f"train {SMALL} --epochs=2 --run_dir=@/resume/other_sums", ("other_sums", "no checkpoint")),
