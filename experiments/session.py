@@ -171,7 +171,7 @@ class Session:
                 raise
 
     def _restore(self, folder: Path, checkpoints: Checkpoints) -> None:
-        """Takes up the state that this session was made for."""
+        """Takes up the state that the model was compiled for."""
         state = runs.state_of(folder, self.values)
         if (state.step if state else 0) != self.state.step:
             raise UsageError(f"--run_dir={folder}: another training has gone on there: give the command again")
