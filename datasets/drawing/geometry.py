@@ -9,8 +9,8 @@ import numpy as np
 
 from .factors import columns
 
-SCALE = 0.335  # head units -> share of the picture's side
-CENTRE_Y = 0.485
+SCALE = 0.40  # head units -> share of the picture's side
+CENTRE_Y = 0.46
 UPPER = np.float32(0.94)  # from the middle of the head to the top of the skull
 WIDE_SKULL = np.float32(0.13)  # rounds the skull: a plain ellipsoid looks like an egg
 ROLL_PIVOT = 0.55  # the head leans about a point this far below its middle
