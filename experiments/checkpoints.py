@@ -35,6 +35,7 @@ class State:
       trackers: the variables of each of the model's metrics: what has been summed up of an epoch that is not over.
       best: the monitored value of the best epoch, turned so that lower is better; None before the first.
       epochs_since_best: whole epochs since that one.
+      skipped_in_a_row: the last so many updates were left out.
       learning_rate_scale: what the schedule is multiplied by, halved at every rollback.
       rollbacks: so far.
     """
@@ -46,6 +47,7 @@ class State:
     trackers: dict[str, list[float]] = dataclasses.field(default_factory=dict)
     best: float | None = None
     epochs_since_best: int = 0
+    skipped_in_a_row: int = 0
     learning_rate_scale: float = 1.0
     rollbacks: int = 0
 

@@ -170,12 +170,14 @@ def run(values: flags.FlagValues) -> None:
 
     load_tensorflow()
     from .session import Session
+    from .training_run import TrainingRun
 
-    session = Session(values, sources, model_arguments(values, image_size, channels), state)
+    session = Session(values, sources, model_arguments(values, image_size, channels), is_new=state is None)
     if values.dry_run:
+        session.compile(session.total_steps)
         print(session.summary())
         return
-    session.train(folder)
+    TrainingRun(session, folder, state).train()
     print(f"{folder / runs.MODEL_FILE}\ntensorboard --logdir {folder / 'tensorboard'}")
 
 

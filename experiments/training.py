@@ -87,16 +87,18 @@ def train(
     epochs: int,
     steps_per_epoch: int,
     batch_size: int,
+    skipped_in_a_row: int,
+    after_step: Callable[[int, int], None],
     end_of_epoch: Callable[[Epoch], bool],
-    after_step: Callable[[int, bool], None],
 ) -> None:
     """Trains a compiled model.
 
     Args:
       batches: an endless stream of global batches, the first of them number `first_step`.
       first_step: batches taken before; within an epoch the model's metrics go on from what they are.
+      skipped_in_a_row: the last so many of the updates before were left out.
+      after_step: is told the number of batches taken, and how many updates in a row have been left out by then.
       end_of_epoch: is told each epoch; answers whether to go on.
-      after_step: is told the number of batches taken, and whether the last update was done.
 
     Raises:
       UnstableError: too many updates in a row had to be left out.
@@ -108,7 +110,6 @@ def train(
         return {name: strategy.reduce("MEAN", value, axis=None) for name, value in logs.items()}
 
     iterator = iter(strategy.experimental_distribute_dataset(batches))
-    skipped_in_a_row = 0
     for number in range(first_step // steps_per_epoch + 1, epochs + 1):
         before = (number - 1) * steps_per_epoch
         begin = max(first_step - before, 0)
@@ -126,8 +127,9 @@ def train(
                 if skipped_in_a_row == SKIPPED_IN_A_ROW:
                     raise UnstableError(before + step, _global_batch(batch, strategy))
                 _show(bar, logs, (step - begin) * batch_size / (time.perf_counter() - start))
-                after_step(before + step, skipped_in_a_row == 0)
-        terms = {name: float(value) for name, value in logs.items()}
+                after_step(before + step, skipped_in_a_row)
+        is_empty = float(logs["skipped_steps"]) == steps_per_epoch
+        terms = {name: math.nan if is_empty and name != "skipped_steps" else float(v) for name, v in logs.items()}
         rate = (steps_per_epoch - begin) * batch_size / (time.perf_counter() - start)
         if not end_of_epoch(Epoch(number, number * steps_per_epoch, terms, rate)):
             return

@@ -22,7 +22,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
-from facezoo.experiments import cli, session
+from facezoo.experiments import cli, training_run
 from facezoo.models import VAE, FaceFeatures, FaceMapping, pretrained
 from PIL import Image
 
@@ -1273,7 +1273,7 @@ def refused(command, materials, empty_folder, tmp_path, monkeypatch):
         raise AssertionError("a training began, which could take hours")
 
     def check(case):
-        monkeypatch.setattr(session, "train", begin)
+        monkeypatch.setattr(training_run, "train", begin)
         if case.cards:
             ship_instead(materials / "cards" / case.cards, monkeypatch)
         before = listing(materials)

@@ -23,7 +23,7 @@ import numpy as np
 import pytest
 from facezoo.datasets import DATASETS, photographs
 from facezoo.datasets.procedural import procedural_faces
-from facezoo.experiments import cli, morph, runs, session
+from facezoo.experiments import cli, morph, runs, training_run
 from facezoo.experiments.faces import FaceReader
 from facezoo.experiments.training import EarlyStopping
 from facezoo.latents.interpolation import PATHS
@@ -369,7 +369,7 @@ def test_a_training_that_fails_at_once_leaves_no_folder(command, empty_folder, m
     def fail(*arguments, **options):
         raise error
 
-    monkeypatch.setattr(session, "train", fail)
+    monkeypatch.setattr(training_run, "train", fail)
     assert command("train", *CAE_FLAGS, "--run_dir=runs/deeper/one").code == (2 if isinstance(error, OSError) else 1)
     assert list(empty_folder.iterdir()) == []
     (empty_folder / "runs" / "other").mkdir(parents=True)

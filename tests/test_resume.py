@@ -20,7 +20,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from facezoo.experiments import runs, session, training
+from facezoo.experiments import runs, session, training, training_run
 from facezoo.experiments.checkpoints import Checkpoints, State
 from facezoo.experiments.errors import UsageError
 from facezoo.models import VAE, AutoencoderGAN, Discriminator
@@ -504,7 +504,7 @@ def test_a_code_that_tells_nothing_is_warned_of(command, tmp_path):
 
 
 def test_a_discriminator_that_always_wins_is_warned_of(caplog):
-    session._warn_of_collapse(
-        training.Epoch(1, 5, {"discriminator_accuracy": 0.995}, 1.0), session.Measurement({"active_units": 3}, 8)
+    training_run._warn_of_collapse(
+        training.Epoch(1, 5, {"discriminator_accuracy": 0.995}, 1.0), training_run.Measurement({"active_units": 3}, 8)
     )
     assert "the discriminator is right of 99.5 %" in caplog.text

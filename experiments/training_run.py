@@ -1,0 +1,211 @@
+"""One training in its run folder: begins or goes on, records, saves, and goes back where it has come apart."""
+
+import dataclasses
+import functools
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from absl import logging
+
+from ..models import randomness
+from . import runs
+from .checkpoints import Checkpoints, State, save_model, trackers_of
+from .errors import StoppedError, UsageError
+from .measuring import Measurement, Measurer
+from .monitoring import Monitor
+from .session import Session
+from .training import EarlyStopping, Epoch, UnstableError, stop_requests, train
+
+BAD_BATCH_FILE = "bad_batch.npz"
+WINNING_ACCURACY = 0.99  # of a discriminator
+
+
+class DivergedError(UsageError):
+    """The updates stay other than finite."""
+
+
+class TrainingRun:
+    """A training and its run folder.
+
+    Args:
+      session: what trains; compiled here.
+      folder: the run folder.
+      state: where the run stands, as `runs.state_of` says; None is a new one.
+
+    Raises:
+      UsageError: the data are not those that the run began with, or what `Session.compile` raises.
+    """
+
+    def __init__(self, session: Session, folder: Path, state: State | None = None):
+        self.session, self.values, self.folder = session, session.values, folder
+        self.state = state or State(steps_per_epoch=session.steps_per_epoch)
+        if self.state.steps_per_epoch != session.steps_per_epoch:
+            raise UsageError(
+                f"--run_dir: the data fill {session.steps_per_epoch} steps an epoch, not {self.state.steps_per_epoch} "
+                "as when the run began: it goes on with the same pictures only"
+            )
+        self.schedule_steps = self.values.schedule_steps or self.state.schedule_steps or session.total_steps
+        self.checkpoints = Checkpoints(folder / "checkpoints", self.values.keep_checkpoints)
+        session.compile(self.schedule_steps, self.state.learning_rate_scale)
+
+    def train(self) -> None:
+        """Trains to the end, from where the run stands.
+
+        Raises:
+          UsageError: another training writes there, or the updates stay other than finite.
+          StoppedError: Ctrl-C or SIGTERM; the run is saved.
+        """
+        is_new = not (self.folder / runs.FLAGS_FILE).exists()
+        with runs.locked(self.folder) as new_folders, stop_requests() as self._stop_request:
+            self.checkpoints.clean()
+            self._restore()
+            try:
+                self._begin()
+                self._train()
+                save_model(self.session.model, self.folder / runs.MODEL_FILE)
+            except Exception:
+                if is_new and self._has_nothing_to_keep():
+                    shutil.rmtree(self.folder)
+                    runs.remove_folders(new_folders)
+                raise
+
+    def _restore(self) -> None:
+        """Takes up the state that the model was compiled for."""
+        state = runs.state_of(self.folder, self.values)
+        if (state.step if state else 0) != self.state.step:
+            raise UsageError(f"--run_dir={self.folder}: another training has gone on there: give the command again")
+        self.state = self.checkpoints.restore(self.session.model) or self.state
+        self.state.schedule_steps = self.schedule_steps
+
+    def _begin(self) -> None:
+        devices, step, values = self.session.devices, self.state.step, self.values
+        beginning = f"training on {', '.join(devices)} in {values.precision}"
+        print(f"{beginning}, from step {step}" if step else beginning, flush=True)
+        if self.schedule_steps != self.session.total_steps:  # the flags say what reproduces a run that was extended
+            values["schedule_steps"].value = self.schedule_steps
+        (self.folder / runs.MODEL_FILE).unlink(missing_ok=True)  # of a run that is extended
+        runs.create(self.folder, values, runs.environment(values.seed, values.precision, devices))
+
+    def _has_nothing_to_keep(self) -> bool:
+        state = self.checkpoints.newest()
+        return (state is None or state.step == 0) and not (self.folder / BAD_BATCH_FILE).exists()
+
+    def _train(self) -> None:
+        """Trains to the end; where the updates are not finite, from the last state with half the learning rate."""
+        if self.state.step == 0:
+            self._save()
+        while True:
+            try:
+                return self._train_from_state()
+            except UnstableError as error:
+                self._roll_back(error)
+
+    def _train_from_state(self) -> None:
+        session, values, state = self.session, self.values, self.state
+        monitor = Monitor(self.folder, session.examples(), values.flag_values_dict(), state.rows, state.step)
+        stopping = EarlyStopping(values.monitor, values.patience, state.best, state.epochs_since_best)
+        measurer = Measurer(session.model, session.strategy)
+        train(
+            session.model,
+            session.batches(state.step),
+            session.strategy,
+            first_step=state.step,
+            epochs=0 if stopping.should_stop else values.epochs,
+            steps_per_epoch=session.steps_per_epoch,
+            batch_size=session.batch_size,
+            skipped_in_a_row=state.skipped_in_a_row,
+            after_step=self._after_step,
+            end_of_epoch=functools.partial(self._end_of_epoch, monitor=monitor, stopping=stopping, measurer=measurer),
+        )
+
+    def _after_step(self, step: int, skipped_in_a_row: int) -> None:
+        state, values = self.state, self.values
+        state.step, state.skipped_in_a_row = step, skipped_in_a_row
+        if step % state.steps_per_epoch == 0:
+            return  # the epoch's end saves
+        request = self._stop_request()
+        if request or (values.save_every and step % values.save_every == 0 and not skipped_in_a_row):
+            self._save()
+        self._stop_if(request)
+
+    def _end_of_epoch(self, epoch: Epoch, *, monitor: Monitor, stopping: EarlyStopping, measurer: Measurer) -> bool:
+        """Measures, records, draws and saves; answers whether to go on."""
+        session, state = self.session, self.state
+        validation = measurer(session.sources["validation"], session.batch_size, session.validation_count)
+        monitor.record(epoch, validation, float(session.model.optimizer.learning_rate))
+        _warn_of_collapse(epoch, validation)
+        if stopping.is_new_best(validation.values):
+            self.checkpoints.save_best(session.model)
+        goes_on = epoch.number < self.values.epochs and not stopping.should_stop
+        if not goes_on or epoch.number % self.values.draw_every == 0:
+            monitor.draw(session.model, epoch)
+        state.rows, state.best, state.epochs_since_best = monitor.rows, stopping.best, stopping.epochs_since_best
+        self._save()
+        if goes_on:
+            self._stop_if(self._stop_request())
+        return goes_on
+
+    def _stop_if(self, request: signal.Signals | None) -> None:
+        if request:
+            message = f"stopped after step {self.state.step}, saved; the same command goes on from there"
+            raise StoppedError(f"{request.name}: {message}", 128 + request)
+
+    def _save(self) -> None:
+        self.state.trackers = trackers_of(self.session.model)
+        self.checkpoints.save(self.session.model, self.state)
+
+    def _roll_back(self, error: UnstableError) -> None:
+        """Goes back to the last state, with half the learning rate.
+
+        Raises:
+          DivergedError: that was done as often as it may be.
+        """
+        rollbacks, scale = self.state.rollbacks + 1, self.state.learning_rate_scale / 2.0
+        if rollbacks > self.values.rollbacks:
+            raise DivergedError(self._explained(error))
+        self.state = dataclasses.replace(
+            self.checkpoints.newest() or self.state,
+            schedule_steps=self.schedule_steps,
+            skipped_in_a_row=0,
+            rollbacks=rollbacks,
+            learning_rate_scale=scale,
+        )
+        logging.warning("%s; back to step %d with %g times the learning rate", error, self.state.step, scale)
+        self.session.compile(self.schedule_steps, scale)
+        self.checkpoints.restore(self.session.model)
+        self._save()  # a kill does not undo it
+
+    def _explained(self, error: UnstableError) -> str:
+        """Saves the batch of the last update, and says which term was not finite."""
+        path, model = self.folder / BAD_BATCH_FILE, self.session.model
+        arrays: dict[str, Any] = {name: np.asarray(values) for name, values in error.batch.items()}
+        np.savez_compressed(path, **arrays)
+        with randomness.at_step(model.optimizer.iterations):
+            values = model.objective.measured(error.batch, model(error.batch, training=True))
+        terms = [name for name, value in values.items() if name != "loss" and not np.isfinite(value).all()]
+        culprits = f"{' and '.join(terms)} is not finite" if terms else "each term by itself is finite"
+        return (
+            f"{error}, rolled back {self.values.rollbacks} times: {culprits} (the batch is in {path}); "
+            "lower --learning_rate or a factor, in another --run_dir"
+        )
+
+
+def _warn_of_collapse(epoch: Epoch, validation: Measurement) -> None:
+    """Says it where a code tells nothing any more, or where one player of two has lost."""
+    if validation.values.get("active_units") == 0:
+        logging.warning(
+            "epoch %d: no unit of the code is active, all pictures get the same one (posterior collapse): "
+            "lower --kl_factor or raise the other factors",
+            epoch.number,
+        )
+    accuracy = epoch.terms.get("discriminator_accuracy", 0.5)
+    if accuracy > WINNING_ACCURACY:
+        logging.warning(
+            "epoch %d: the discriminator is right of %.1f %% of the pictures, the autoencoder learns nothing from it: "
+            "lower --discriminator_learning_rate, or give it --r1_factor",
+            epoch.number,
+            100.0 * accuracy,
+        )
