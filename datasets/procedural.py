@@ -47,6 +47,7 @@ CANDIDATES = 4_000  # enough for every seed to have the two that `_people` looks
 IMAGE_SIZES = (32, 256)
 _NUM_FACES = sum(SPLIT_SIZES.values())
 _NUM_PICTURES = sum(PICTURES_OF_EACH.values())
+_OF_SURROUNDINGS = [name.startswith(("glasses", "background", "clothes")) for name in FACTOR_NAMES]
 PIXELS_AT_ONCE = 32 * 64 * 64  # keeps a plane of floats inside the processor's cache
 
 
@@ -147,15 +148,16 @@ def procedural_faces(split: str, *, image_size: int = 64, channels: int = 3, see
 def procedural_people(split: str, *, image_size: int = 64, channels: int = 3, people: int = 2, seed: int = 0) -> Source:
     """A few drawn people, many pictures of each, for face mapping: 4,000 / 500 / 500 of everyone.
 
-    A person keeps the face, hair, age and beard; expression, glasses, pose, light and what is around are each
-    picture's own and say nothing about who it is. None of the people are in `procedural_faces` of the same seed.
+    They come as if each were filmed in one place: a person keeps the face, hair, age, beard, glasses, clothes and what
+    is behind; expression, pose and light are each picture's own and say nothing about who it is. None of the people are
+    in `procedural_faces` of the same seed.
 
     Args:
       split: "train", "validation" or "test".
       image_size: side of the pictures in pixels, 32 to 256.
       channels: 3 for colour, 1 for gray.
       people: how many, 2 to 100; more people change nothing about the first ones. Person 0 is young with long hair,
-        person 1 has short dark hair and a full beard, the others are as they come.
+        person 1 has short dark hair and a full beard, neither wears glasses; the others are as they come.
       seed: which world of people.
 
     Returns:
@@ -169,10 +171,12 @@ def procedural_people(split: str, *, image_size: int = 64, channels: int = 3, pe
         raise DatasetError(f"procedural_people draws people 2 to {MOST_PEOPLE}, not {people}")
     first = sum(PICTURES_OF_EACH[name] for name in SPLITS[: SPLITS.index(split)])
     numbers = _people(people, seed)
+    surroundings = sample_pictures(numbers, numbers, seed)[:, _OF_SURROUNDINGS]
 
     def sample(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         pictures, identities = first + positions // people, positions % people
         factors = sample_pictures(numbers[identities], _NUM_FACES + identities * _NUM_PICTURES + pictures, seed)
+        factors[:, _OF_SURROUNDINGS] = surroundings[identities]
         return factors, identities.astype(np.int32)
 
     identity_names = tuple(f"person_{person}" for person in range(people))
@@ -190,5 +194,6 @@ def _people(count: int, seed: int) -> np.ndarray:
     # A beard that is as light or as dark as the skin hardly shows.
     stands_out = (face["hair_colour"] < 0.4) & (face["hair_gray"] < 0.3) & (face["skin_tone"] < 0.6)
     is_second = np.isin(hair, ("short", "side_part")) & (beard == "full") & stands_out
+    is_first, is_second = (who & (face["glasses"] == 0) for who in (is_first, is_second))
     others = candidates[-1] + 1 + np.arange(count - 2)
     return np.concatenate([candidates[[np.argmax(is_first), np.argmax(is_second)]], others])

@@ -9,6 +9,7 @@ from absl import flags
 
 from ..datasets.procedural import IMAGE_SIZES, procedural_faces
 from ..datasets.source import Source
+from ..losses.expression import ExpressionCode
 from ..losses.landmark import LandmarkConsistency, LandmarkWeightedError
 from ..losses.objective import Term
 from ..losses.perceptual import PerceptualLoss, feature_scales
@@ -21,6 +22,11 @@ DEFAULT_LAYERS = {
     "vgg19": ("relu1_1", "relu2_1", "relu3_1"),
     "face": ("stage_1_conv_1", "stage_2_conv_2", "stage_3_conv_2"),
 }
+# What a picture shows besides whose face it is, as drawn faces call it.
+EXPRESSION = (
+    *("smile", "mouth_open", "eyes_open", "brow_raise", "gaze_x", "gaze_y"),
+    *("yaw", "pitch", "roll", "light_x", "light_y", "light_strength", "light_warmth"),
+)
 CALIBRATION_PAIRS = 128
 
 
@@ -70,6 +76,10 @@ def _landmark_consistency(settings: flags.FlagValues, source: Source) -> Landmar
     return LandmarkConsistency(_face_network().landmark_network(source.image_shape[2]))
 
 
+def _expression_code(settings: flags.FlagValues, source: Source) -> ExpressionCode:
+    return ExpressionCode(_face_network().factor_network(EXPRESSION, source.image_shape[2]))
+
+
 def _face_network() -> Any:
     try:
         return load_pretrained("face_features")
@@ -81,6 +91,7 @@ OUTSIDE_TERMS: dict[str, Callable[[flags.FlagValues, Source], Term]] = {
     "perceptual": _perceptual_loss,
     "landmark": _landmark_error,
     "landmark_consistency": _landmark_consistency,
+    "expression": _expression_code,
 }
 
 

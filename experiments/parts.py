@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from absl import flags, logging
 
@@ -16,7 +17,7 @@ from ..models.pretrained import load_pretrained, reason
 from ..models.trainable import FromStep
 from . import runs
 from .errors import UsageError
-from .outside_terms import OUTSIDE_TERMS, make_outside_terms
+from .outside_terms import EXPRESSION, OUTSIDE_TERMS, make_outside_terms
 from .train import COMPANIONS, FACTOR_FLAGS, OWN_FLAGS
 
 # What a model may have otherwise than the one it takes its weights from: none of it changes what weights mean.
@@ -195,6 +196,8 @@ def make_objective(model: TrainableModel, settings: flags.FlagValues, source: So
             )
         factors[term] = factor
     _refuse_useless(settings, factors)
+    if factors.get("expression"):
+        _refuse_codes_without_room(model, settings)
     try:
         wanted = [term for term in OUTSIDE_TERMS if factors.get(term)]
         placeholders = {term: MissingTerm(term) for term in OUTSIDE_TERMS}  # of a factor 0
@@ -217,6 +220,17 @@ def _refuse_useless(settings: flags.FlagValues, factors: dict[str, Any]) -> None
                 raise UsageError(f"--{name} does nothing without --{' or --'.join(factor_flags)}")
     if settings.perceptual_network == "face" and _is_changed(settings, "perceptual_weights"):
         raise UsageError("--perceptual_weights does nothing with --perceptual_network=face, which ships with facezoo")
+
+
+def _refuse_codes_without_room(model: TrainableModel, settings: flags.FlagValues) -> None:
+    """A UsageError where a code is no vector, or too short for what it is to tell."""
+    network = getattr(model, "autoencoder", model)
+    code = network.encode(np.zeros((1, network.image_size, network.image_size, network.channels), np.float32))[0]
+    if code.ndim != 1 or len(code) < len(EXPRESSION):
+        raise UsageError(
+            f"--expression_factor={settings.expression_factor:g} needs codes of at least {len(EXPRESSION)} numbers in "
+            f"a row, those of --model={settings.model} are {tuple(code.shape)}"
+        )
 
 
 def _is_changed(settings: flags.FlagValues, name: str) -> bool:

@@ -307,9 +307,20 @@ def _refuse_other_settings(folder: Path, values: flags.FlagValues) -> None:
 
 
 def _serialized(flag: flags.Flag) -> str:
+    line = flag.serialize() if flag.value is not None else ""
     if flag.name in _PATHS and flag.value and Path(flag.value).exists():  # not a name, nor a place in the cloud
-        return f"--{flag.name}={Path(flag.value).absolute()}"
-    return flag.serialize() if flag.value is not None else ""
+        line = f"--{flag.name}={Path(flag.value).absolute()}"
+    if not _is_text(line):
+        raise UsageError(f"--{flag.name}={flag.value!a}: the name is not UTF-8, so the run could not tell of it")
+    return line
+
+
+def _is_text(line: str) -> bool:
+    try:
+        line.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _git_revision() -> str | None:

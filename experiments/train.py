@@ -25,6 +25,7 @@ FACTORS = {
     "perceptual_factor": ("perceptual", "the feature distance in --perceptual_network, 1 between two faces"),
     "landmark_factor": ("landmark", "the mean absolute error near landmarks"),
     "landmark_consistency_factor": ("landmark_consistency", "the distance of the landmarks that a network reads"),
+    "expression_factor": ("expression", "the error of a code's first numbers as expression, pose and light"),
     "adversarial_factor": ("adversarial", "the discriminator's judgement"),
     "feature_matching_factor": ("feature_matching", "the distance in the discriminator's features"),
 }

@@ -1,6 +1,7 @@
 """What "good" means: loss terms that give one value per example, and the objective that weighs and reduces them."""
 
 from .adversarial import ADVERSARIAL_LOSSES, AdversarialTerm, FeatureMatching, r1_penalty
+from .expression import ExpressionCode
 from .kl import KLDivergence, vae_kl_loss
 from .landmark import LandmarkConsistency, LandmarkWeightedError
 from .objective import MissingTerm, Objective
@@ -14,6 +15,7 @@ __all__ = [
     "DSSIM",
     "AbsoluteError",
     "AdversarialTerm",
+    "ExpressionCode",
     "FeatureMatching",
     "KLDivergence",
     "LandmarkConsistency",

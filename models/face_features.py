@@ -155,11 +155,36 @@ class FaceFeatures(TrainableModel):
 
     def landmark_network(self, channels: int = 3) -> keras.Model:
         """The frozen network from [B, H, W, channels] in [0, 1], of any size, to landmarks [B, L, 2]."""
-        images = keras.Input((None, None, channels))
-        x = keras.layers.Resizing(self.image_size, self.image_size, dtype="float32")(self._own_channels(images))
-        points = self.heads["landmarks"](self.trunk(x))
+        images, features = self._any_images(channels)
+        points = self.heads["landmarks"](features)
         places = keras.layers.Rescaling(LANDMARK_SCALE, offset=0.5, dtype="float32")(points)
         return _frozen(images, keras.layers.Reshape((len(self.landmark_names), 2), dtype="float32")(places))
+
+    def factor_network(self, names: Sequence[str], channels: int = 3) -> keras.Model:
+        """The frozen network from [B, H, W, channels] in [0, 1], of any size, to continuous factors [B, len(names)].
+
+        They are in half ranges: -1 is the lowest value that the data have, 1 the highest.
+
+        Raises:
+          ValueError: no such factor, or a discrete one.
+        """
+        firsts, first = {}, 0
+        for name, (_, _, choices) in zip(self.factor_names, self.factor_ranges, strict=True):
+            if not choices:
+                firsts[name] = first
+            first += max(int(choices), 1)
+        for name in names:
+            if name not in firsts:
+                raise ValueError(f"the face network reads no continuous factor {name!r}; it reads {', '.join(firsts)}")
+        images, features = self._any_images(channels)
+        scores = self.heads["factors"](features)
+        return _frozen(images, keras.ops.take(scores, [firsts[name] for name in names], axis=-1))
+
+    def _any_images(self, channels: int):
+        """An input for pictures of any size, and what the heads read of them."""
+        images = keras.Input((None, None, channels))
+        resized = keras.layers.Resizing(self.image_size, self.image_size, dtype="float32")(self._own_channels(images))
+        return images, self.trunk(resized)
 
     def _map_layers(self) -> list[keras.layers.Layer]:
         """The trunk's layers, which are a chain, up to the one that flattens."""

@@ -374,6 +374,14 @@ COMBINATIONS = [
     Case("parts-of-nothing", f"train {TINY} --landmark_parts=nose", ("--landmark_parts", "--landmark_factor")),
     Case("parts-unknown", f"train {TINY} --landmark_factor=1 --landmark_parts=ear", ("--landmark_parts=ear",)),
     Case("parts-empty", f"train {TINY} --landmark_factor=1 --landmark_parts=eye,", ("--landmark_parts",)),
+    Case(
+        "expression-of-maps",
+        "train --model=cae --image_size=32 --expression_factor=1",
+        ("--expression_factor=1", "cae"),
+    ),
+    Case(
+        "expression-in-few", f"train {TINY} --latent_dim=12 --expression_factor=1", ("--expression_factor=1", "(12,)")
+    ),
     Case("landmarks-of-digits", f"train {TINY} --dataset=digits --landmark_factor=1", ("--landmark_factor", "digits")),
     Case(
         "layers-of-another-network",

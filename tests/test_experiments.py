@@ -1100,6 +1100,13 @@ def test_text_files_called_jpg_are_no_pictures(command, tmp_path):
     assert_refused(done, "12 of 12", "letter_00.jpg", "letter_04.jpg", "and 7 more", "not a JPEG")
 
 
+def test_a_folder_whose_name_is_no_text_is_refused(command, tmp_path, empty_folder):
+    folder = photographs_in(tmp_path / os.fsdecode(b"t\xeates"), 12, size=(32, 32))
+    done = command("train", *CAE_FLAGS, "--dataset=folder", f"--data_dir={folder}", "--batch_size=4", "--run_dir=run")
+    assert_refused(done, "--data_dir=", "not UTF-8")
+    assert not (empty_folder / "run").exists()
+
+
 def test_half_of_the_files_truncated_is_refused_with_the_count(command, tmp_path):
     folder = photographs_in(tmp_path / "photographs", 20)
     truncate(*sorted(folder.iterdir())[::2])

@@ -156,6 +156,19 @@ def test_the_landmark_network_reads_as_the_network_does():
     np.testing.assert_allclose(gray, network.read(np.repeat(images[..., :1], 3, -1))["landmarks"], atol=1e-5)
 
 
+def test_the_factor_network_reads_continuous_factors_in_half_ranges():
+    network, images = small_network(), faces(3)["image"]
+    read = network.factor_network(["yaw", "smile"])(images)
+    for column, name in enumerate(("yaw", "smile")):
+        place = network.factor_names.index(name)
+        low, high, _ = network.factor_ranges[place]
+        in_units = (low + high + (high - low) * np.asarray(read)[:, column]) / 2.0
+        np.testing.assert_allclose(in_units, network.read(images)["factors"][:, place], rtol=1e-4, atol=1e-4)
+    for name in ("hair_style", "height"):
+        with pytest.raises(ValueError, match=f"no continuous factor '{name}'"):
+            network.factor_network([name])
+
+
 def test_bad_arguments_are_named():
     with pytest.raises(ValueError, match="factor_names has 1 names, factor_ranges 2 rows"):
         FaceFeatures(factor_names=("yaw",), factor_ranges=((0.0, 1.0, 0), (0.0, 1.0, 0)))

@@ -282,7 +282,9 @@ def test_a_bad_argument_is_named_in_one_line(arguments, words):
 
 # A few people.
 
-OF_PERSON = np.array([procedural.FACTORS[name].of_person for name in FACTOR_NAMES])
+# Each of them is filmed in one place.
+SURROUNDINGS = np.array([name.startswith(("glasses", "background", "clothes")) for name in FACTOR_NAMES])
+OF_PERSON = np.array([procedural.FACTORS[name].of_person for name in FACTOR_NAMES]) | SURROUNDINGS
 
 
 def factors_of(split: str, count: int, **options) -> np.ndarray:
@@ -309,7 +311,7 @@ def test_everyone_has_as_many_pictures_in_turn(split, first, count, people):
     np.testing.assert_array_equal(examples["identity"], [0, 1, 0, people - 1])
 
 
-def test_people_keep_their_faces_in_all_splits_and_no_picture_comes_twice():
+def test_people_keep_faces_and_places_in_all_splits_and_no_picture_comes_twice():
     factors = np.concatenate([factors_of(split, 500, people=3) for split in ("train", "validation", "test")])
     assert (np.ptp(factors[..., OF_PERSON], axis=0) == 0.0).all()
     assert (np.ptp(factors[..., ~OF_PERSON], axis=0) > 0.0).all()
@@ -323,6 +325,12 @@ def test_a_picture_says_nothing_about_the_person():
     assert (np.abs(means[0] - means[1]) < 3.5 * error).all()
     first, second = ((factors[:, person] - means[person]) / deviations[person] for person in (0, 1))
     assert np.abs(first.T @ second / 4000).max() < 0.07
+
+
+def test_everyone_is_somewhere_else():
+    places = factors_of("test", 1, people=20)[0][:, SURROUNDINGS]
+    assert (places.std(axis=0) > 0.0).all()
+    assert len(np.unique(places, axis=0)) == 20
 
 
 def test_the_people_are_none_of_the_other_data_set():
@@ -344,6 +352,7 @@ def test_the_first_two_look_different_in_every_world(seed):
     first, second = (dict(zip(ATTRIBUTE_NAMES, row, strict=True)) for row in attributes)
     assert first["long_hair"] and first["young"] and not first["mustache"]
     assert second["beard"] and second["mustache"] and not second["long_hair"] and not second["blond_hair"]
+    assert not first["eyeglasses"] and not second["eyeglasses"]
 
 
 def test_people_are_drawn_as_the_other_faces_are():

@@ -485,6 +485,21 @@ def test_many_bad_batches_roll_the_run_back_at_half_the_rate(train, command, tmp
     assert scalar_steps(tmp_path / "run") == [30, 60]
 
 
+def test_updates_left_out_are_counted_over_a_stop(command, tmp_path, broken_steps, signal_at):
+    broken_steps(range(3, 13), whenever=True)
+    signal_at(8)
+    assert command("train", *LONG_EPOCHS, f"--run_dir={tmp_path / 'run'}").code == 143
+    done = command("train", *LONG_EPOCHS, f"--run_dir={tmp_path / 'run'}")
+    assert (done.code, "up to step 13; back to step 8" in done.err) == (0, True), done.err
+
+
+def test_an_epoch_without_an_update_has_no_loss(train, broken_steps):
+    broken_steps(range(5))
+    rows = rows_of(train("run", *FLAGS))
+    assert [row["loss"] == "nan" for row in rows] == [True, False, False]
+    assert rows[0]["skipped_steps"] == "5.0"
+
+
 def test_a_run_that_stays_bad_ends_with_the_term_and_the_batch(command, tmp_path, broken_steps):
     broken_steps(range(3, 60), whenever=True)
     done = command("train", *LONG_EPOCHS, "--rollbacks=1", f"--run_dir={tmp_path / 'run'}")

@@ -96,7 +96,7 @@ def test_training_starts_from_weights_that_ship(train):
 
 
 def test_perceptual_and_landmark_terms_train_and_are_reported_unweighted(train):
-    terms = ("--landmark_factor=5", "--landmark_consistency_factor=0.5")
+    terms = ("--landmark_factor=5", "--landmark_consistency_factor=0.5", "--expression_factor=3", "--latent_dim=13")
     row = last_row(train("run", *VAE_FLAGS, *FACE, *terms))
     expected = sum(
         factor * row[name]
@@ -106,6 +106,7 @@ def test_perceptual_and_landmark_terms_train_and_are_reported_unweighted(train):
             ("perceptual", 10),
             ("landmark", 5),
             ("landmark_consistency", 0.5),
+            ("expression", 3),
         )
     )
     np.testing.assert_allclose(row["loss"], expected, rtol=1e-4)
