@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import shutil
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from absl import logging
 
 from .errors import UsageError
+from .model_files import saved_config
 
 if TYPE_CHECKING:  # what stands here must not wait for TensorFlow
     import keras
@@ -202,7 +202,7 @@ def _load_weights(model: "TrainableModel", path: Path) -> None:
 
     from ..models.pretrained import reason
 
-    there = _saved_config(path)
+    there = saved_config(path)
     here = keras.saving.serialize_keras_object(model)
     differing = list(_differences(there.get("config", {}), json.loads(json.dumps(here["config"]))))
     if there.get("class_name") != here["class_name"]:
@@ -213,17 +213,6 @@ def _load_weights(model: "TrainableModel", path: Path) -> None:
         model.load_weights(path)
     except (ValueError, KeyError, OSError) as error:
         raise UsageError(f"{path} does not fit the model: {reason(error)}") from error
-
-
-def _saved_config(path: Path) -> dict:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            config = json.loads(archive.read("config.json"))
-    except (zipfile.BadZipFile, KeyError, ValueError, RecursionError) as error:
-        raise UsageError(f"{path} is not a model's file: {error}") from error
-    if not isinstance(config, dict):
-        raise UsageError(f"{path} is not a model's file: its config.json describes none")
-    return config
 
 
 def _differences(there: dict, here: dict, within: str = "") -> Iterator[str]:

@@ -10,7 +10,6 @@ import platform
 import shutil
 import subprocess
 import time
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,10 +17,10 @@ import filelock
 from absl import flags
 
 from .. import __version__
-from .backend import load_tensorflow
 from .checkpoints import MODEL_FILE, Checkpoints, State
 from .data import OPTIONAL_FLAGS, default_channels
 from .errors import UsageError
+from .model_files import load_model
 
 FLAGS_FILE, LOCK_FILE = "flags.txt", ".lock"
 # These say where or whether to run, not what: a run is the same run whatever they are.
@@ -122,44 +121,6 @@ def with_data_flags(settings: flags.FlagValues, values: flags.FlagValues) -> fla
         if values[name].present:
             merged[name].value = values[name].value
     return merged
-
-
-def load_model(path: Path, kind: type | None = None):
-    """A saved model, in float32 and in Keras' safe mode: nothing in the file is executed.
-
-    Args:
-      path: a `.keras` file.
-      kind: the class that it must have; `Autoencoder` by default.
-
-    Raises:
-      UsageError: the file is not there, is damaged, or holds another kind of model.
-    """
-    load_tensorflow()
-    import keras
-
-    from ..models import Autoencoder
-    from ..models.pretrained import reason
-
-    kind = kind or Autoencoder
-    if not path.is_file():
-        raise UsageError(f"{path}: no such model file")
-    policy = keras.config.dtype_policy()
-    try:
-        keras.config.set_dtype_policy("float32")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of each layer that does not fit, before Keras raises
-            model = keras.saving.load_model(path, safe_mode=True)
-    except Exception as error:  # a damaged zip, HDF5 or config raises whatever its reader raises
-        raise UsageError(f"{path} cannot be read as a model: {reason(error)}") from error
-    finally:
-        keras.config.set_dtype_policy(policy)
-    if not isinstance(model, kind):
-        raise UsageError(f"{path} holds a {type(model).__name__}, not one of facezoo's {_plural(kind)}")
-    return model
-
-
-def _plural(kind: type) -> str:
-    return "autoencoders" if kind.__name__ == "Autoencoder" else "models"
 
 
 def default_folder(model: str, dataset: str) -> Path:

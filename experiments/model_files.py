@@ -1,0 +1,89 @@
+"""Model files, which may come from anybody: they are read in Keras' safe mode, and name no class but the known ones."""
+
+import json
+import warnings
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from .backend import load_tensorflow
+from .errors import UsageError
+
+# What of Keras a model of facezoo's may hold besides facezoo's own classes.
+KERAS_MODULES = ("keras.optimizers", "keras.initializers")
+MOST_BYTES = 10_000_000  # of a configuration, unpacked
+
+
+def load_model(path: Path, kind: type | None = None):
+    """A saved model, in float32 and in Keras' safe mode: nothing in the file is executed or looked up elsewhere.
+
+    Args:
+      path: a `.keras` file.
+      kind: the class that it must have; `Autoencoder` by default.
+
+    Raises:
+      UsageError: the file is not there, is damaged, or holds another kind of model or something besides.
+    """
+    load_tensorflow()
+    import keras
+
+    from ..models import Autoencoder
+    from ..models.pretrained import reason
+
+    kind = kind or Autoencoder
+    if not path.is_file():
+        raise UsageError(f"{path}: no such model file")
+    for name in _foreign_classes(saved_config(path)):
+        raise UsageError(f"{path} names {name}, which is no part of facezoo's models: it is not loaded")
+    policy = keras.config.dtype_policy()
+    try:
+        keras.config.set_dtype_policy("float32")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of each layer that does not fit, before Keras raises
+            model = keras.saving.load_model(path, safe_mode=True)
+    except Exception as error:  # a damaged zip, HDF5 or config raises whatever its reader raises
+        raise UsageError(f"{path} cannot be read as a model: {reason(error)}") from error
+    finally:
+        keras.config.set_dtype_policy(policy)
+    if not isinstance(model, kind):
+        raise UsageError(f"{path} holds a {type(model).__name__}, not one of facezoo's {_plural(kind)}")
+    return model
+
+
+def _plural(kind: type) -> str:
+    return "autoencoders" if kind.__name__ == "Autoencoder" else "models"
+
+
+def saved_config(path: Path) -> dict[str, Any]:
+    """What a model file says of its model, as Keras serialises it.
+
+    Raises:
+      UsageError: it is no model file.
+    """
+    from ..models.pretrained import reason
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.getinfo("config.json").file_size > MOST_BYTES:
+                raise ValueError(f"its config.json has more than {MOST_BYTES // 1_000_000} MB")
+            config = json.loads(archive.read("config.json"))
+        if not isinstance(config, dict):
+            raise ValueError("its config.json describes none")
+    except Exception as error:  # a damaged zip raises whatever its reader raises
+        raise UsageError(f"{path} cannot be read as a model: {reason(error)}") from error
+    return config
+
+
+def _foreign_classes(config: Any) -> Iterator[str]:
+    """The classes and functions in a configuration, at any depth, that are neither facezoo's nor harmless of Keras'."""
+    import keras
+
+    if isinstance(config, dict):
+        name, module = config.get("class_name"), config.get("module")
+        is_known = keras.saving.get_registered_object(str(config.get("registered_name"))) or module in KERAS_MODULES
+        if name is not None and not is_known:
+            yield f"{module}.{name}"
+    parts = config.values() if isinstance(config, dict) else config if isinstance(config, list) else ()
+    for part in parts:
+        yield from _foreign_classes(part)

@@ -1,0 +1,125 @@
+"""Files that somebody has made in bad faith: nothing in them is executed, followed or written elsewhere."""
+
+import base64
+import hashlib
+import io
+import json
+import marshal
+import zipfile
+
+import facezoo
+import numpy as np
+import pytest
+from facezoo.experiments.errors import UsageError
+from facezoo.models import VAE, load_pretrained
+from facezoo.models.pretrained import read_card
+
+
+@pytest.fixture
+def model_file(tmp_path):
+    path = tmp_path / "model.keras"
+    VAE(image_size=32, filters=(4, 4), latent_dim=2).save(path)
+    return path
+
+
+def rewritten(path, change):
+    """The model file with another configuration."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    config = json.loads(members["config.json"])
+    members["config.json"] = json.dumps(change(config)).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return path
+
+
+def function(module, name):
+    return {"module": module, "class_name": "function", "config": name, "registered_name": name}
+
+
+def lambda_layer(marker):
+    code = compile(f"lambda x: open({str(marker)!r}, 'w') and x", "<lambda>", "eval").co_consts[0]
+    packed = base64.b64encode(marshal.dumps(code)).decode()
+    layer = {"name": "attack", "function": {"class_name": "__lambda__", "config": {"code": packed}}}
+    return {"module": "keras.layers", "class_name": "Lambda", "config": layer, "registered_name": None}
+
+
+def call(module, name, *arguments):
+    """A layer whose making calls a function by its name."""
+    config = {"function": function(module, name), "arguments": list(arguments)}
+    return {"module": "keras.layers", "class_name": "Lambda", "config": config, "registered_name": None}
+
+
+ATTACKS = {
+    "python code": lambda marker: lambda_layer(marker),
+    "a function of the system": lambda marker: call("os", "system", f"touch {marker}"),
+    "a class of Python": lambda marker: {"module": "subprocess", "class_name": "Popen", "config": {"args": ["touch"]}},
+    "a download": lambda marker: call("keras.utils", "get_file", "x", "http://127.0.0.1:9/x"),
+    "unsafe loading": lambda marker: call("keras.config", "enable_unsafe_deserialization"),
+    "a file elsewhere": lambda marker: {
+        "module": "keras.layers",
+        "class_name": "StringLookup",
+        "config": {"vocabulary": "/etc/hostname"},
+    },
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
+@pytest.mark.parametrize("place", ["whole", "argument", "compiled"])
+def test_a_configuration_that_names_anything_else_is_refused(model_file, tmp_path, attack, place):
+    foreign = attack(tmp_path / "marker")
+
+    def change(config):
+        if place == "argument":
+            config["config"]["kernel_initializer"] = foreign
+        else:
+            config["compile_config"] = {"optimizer": [foreign]}
+        return foreign if place == "whole" else config
+
+    with pytest.raises(UsageError, match="no part of facezoo's models") as error:
+        facezoo.load(rewritten(model_file, change))
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "marker").exists()
+
+
+def test_a_class_that_only_claims_to_be_facezoo_s_is_refused(model_file):
+    def change(config):
+        return {"module": "subprocess", "class_name": "Popen", "registered_name": "facezoo>Popen", "config": {}}
+
+    with pytest.raises(UsageError, match=r"subprocess\.Popen"):
+        facezoo.load(rewritten(model_file, change))
+
+
+def test_an_archive_writes_nothing_outside_of_itself(model_file, tmp_path):
+    with zipfile.ZipFile(model_file, "a") as archive:
+        archive.writestr("../outside.txt", "attack")
+        archive.writestr("/tmp/../" + str(tmp_path) + "/absolute.txt", "attack")
+    facezoo.load(model_file)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.keras"]
+    assert not (tmp_path.parent / "outside.txt").exists()
+
+
+def test_a_configuration_that_unpacks_to_very_much_is_refused(model_file):
+    with zipfile.ZipFile(model_file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("config.json", b" " * 20_000_000)
+    assert model_file.stat().st_size < 50_000
+    with pytest.raises(UsageError, match="more than 10 MB"):
+        facezoo.load(model_file)
+
+
+class Attack:
+    def __reduce__(self):
+        return print, ("executed",)
+
+
+def test_weights_that_ship_are_read_without_pickle(tmp_path, capsys):
+    data = io.BytesIO()
+    np.savez(data, attack=np.array([Attack()], object))
+    (tmp_path / "vae.npz").write_bytes(data.getvalue())
+    card = read_card("vae") | {"sha256": hashlib.sha256(data.getvalue()).hexdigest()}
+    (tmp_path / "vae.json").write_text(json.dumps(card))
+    with pytest.raises(ValueError, match=r"vae\.npz or its card is damaged") as error:
+        load_pretrained("vae", tmp_path)
+    assert "\n" not in str(error.value)
+    assert "executed" not in capsys.readouterr().out
