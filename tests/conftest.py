@@ -1,12 +1,18 @@
 """Before TensorFlow starts: two logical CPU devices, so that one replica can be held against two."""
 
+import shutil
 import types
+from pathlib import Path
 
+import facezoo
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from facezoo.experiments import cli
+
+pytest.register_assert_rewrite("command_line")
+from command_line import VAE_FLAGS  # noqa: E402  the line above has to come first
 
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
@@ -70,3 +76,22 @@ def train(command, tmp_path):
         return tmp_path / name
 
     return train_to
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """A tiny trained run that no test changes."""
+    folder = tmp_path_factory.mktemp("runs") / "finished"
+    assert cli.run(["train", *VAE_FLAGS, f"--run_dir={folder}"]) == 0
+    return folder
+
+
+@pytest.fixture
+def copied(finished, tmp_path):
+    """A copy of it, for what writes into the run folder."""
+    return Path(shutil.copytree(finished, tmp_path / "copied"))
+
+
+@pytest.fixture(scope="session")
+def model(finished):
+    return facezoo.load(finished)

@@ -1,8 +1,5 @@
 """Adversarial training: its losses, the discriminator, and what both players do in a step."""
 
-import sys
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
@@ -17,8 +14,6 @@ from facezoo.models import (
     FaceMapping,
     adversarial,
 )
-
-sys.path.insert(0, str(Path(__file__).parent))
 from zoo import SIZE, batch
 
 LN_2 = float(np.log(2.0))

@@ -1,8 +1,6 @@
 """The contract of an autoencoder, held once over the whole zoo."""
 
 import inspect
-import sys
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -11,8 +9,6 @@ import tensorflow as tf
 from facezoo.losses import Objective
 from facezoo.models import MODELS
 from facezoo.models.learning_rate import Schedule
-
-sys.path.insert(0, str(Path(__file__).parent))
 from zoo import SIZE, ZOO, batch
 
 over_zoo = pytest.mark.parametrize("specimen", ZOO, ids=str)

@@ -1,0 +1,152 @@
+"""What the tests of the commands share: tiny runs, a command's start and its refusal, files, pictures."""
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import facezoo
+import numpy as np
+from facezoo.datasets.procedural import procedural_faces
+from PIL import Image
+
+SCRIPT = Path(sys.executable).with_name("facezoo")
+SOFTWARE = f"facezoo {facezoo.__version__}"
+VAE_FLAGS = (
+    "--dataset=procedural_faces",
+    "--image_size=32",
+    "--model=vae",
+    "--set=filters=8,8",
+    "--latent_dim=4",
+    "--batch_size=8",
+    "--steps_per_epoch=4",
+    "--validation_steps=2",
+    "--epochs=2",
+)
+# The smallest model there is, for what does not depend on the model.
+CAE_FLAGS = (
+    "--model=cae",
+    "--image_size=32",
+    "--set=filters=4,4",
+    "--batch_size=8",
+    "--steps_per_epoch=2",
+    "--validation_steps=1",
+    "--epochs=1",
+)
+
+
+def started(*arguments, timeout=120, **environment):
+    """Runs the console script in a process of its own."""
+    return subprocess.run(
+        [SCRIPT, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+        env=os.environ | environment,
+    )
+
+
+def assert_refused(done, *words):
+    """Exit code 2, one message of at most 6 lines that holds the words, and nothing left behind."""
+    code = done.returncode if isinstance(done, subprocess.CompletedProcess) else done.code
+    message = done.stderr if isinstance(done, subprocess.CompletedProcess) else done.err
+    assert code == 2, message
+    assert message.startswith("facezoo: "), message
+    assert message.count("facezoo: ") == 1, message
+    assert len(message.strip().splitlines()) <= 6, message
+    assert "Traceback" not in message
+    for word in words:
+        assert word in message
+    assert not list(Path.cwd().iterdir())
+
+
+def contents(folder):
+    """Every file below a folder: its bytes and the time of its last change."""
+    return {
+        path.relative_to(folder).as_posix(): (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def rows_of(folder):
+    with (folder / "metrics.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def weights_of(path, only_trainable=False):
+    """The weights of a run or of a model file."""
+    loaded = facezoo.load(path)
+    return [weight.numpy() for weight in (loaded.trainable_variables if only_trainable else loaded.variables)]
+
+
+def assert_same(first, second, tolerance=0.0):
+    for one, other in zip(first, second, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=tolerance)
+
+
+def drawn(positions, split="test"):
+    """Drawn faces as the finished run sees them: float32 [N, 32, 32, 3]."""
+    images = procedural_faces(split, image_size=32).load(np.asarray(positions))["image"]
+    return images.astype(np.float32) / 255
+
+
+def picture(size=(48, 40), seed=0):
+    """A smooth picture in colour."""
+    numbers = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), np.uint8)
+    return Image.fromarray(numbers).resize(size, Image.Resampling.BICUBIC)
+
+
+def photographs_in(folder, count, size=(20, 20)):
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        picture(size, number).save(folder / f"{number:03d}.jpg")
+    return folder
+
+
+def truncate(*paths):
+    for path in paths:
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def read_png(path):
+    with Image.open(path) as image:
+        return np.asarray(image), dict(image.text)
+
+
+def reconstructed(model, image):
+    return np.rint(model.decode(model.encode(image[None]))[0].numpy() * 255).astype(np.uint8)
+
+
+def photograph_files(folder):
+    """One picture in many kinds of file: path -> what should be read, uint8 [H, W, 3], before crop and resizing."""
+    folder.mkdir()
+    colour = picture()
+    gray = colour.convert("L")
+    pixels, gray_pixels = np.asarray(colour), np.stack([np.asarray(gray)] * 3, axis=-1)
+    alpha = Image.fromarray(np.tile(np.uint8([[255, 0]]), (40, 24)), "L")
+    files = {}
+
+    def save(name, image, expected, **options):
+        image.save(folder / name, **options)
+        files[folder / name] = expected
+
+    save("plain.png", colour, pixels)
+    save("gray.png", gray, gray_pixels)
+    save("sixteen_bit.png", Image.fromarray(np.asarray(gray).astype(np.uint16) * 257), gray_pixels)
+    save("transparent.png", colour.copy(), np.where(np.asarray(alpha)[..., None] == 255, pixels, 255))
+    with_alpha = colour.copy()
+    with_alpha.putalpha(alpha)
+    with_alpha.save(folder / "transparent.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned a quarter; upright again when rotated clockwise
+    save("rotated.png", colour.transpose(Image.Transpose.ROTATE_90), pixels, exif=exif)
+    others = [Image.new("RGB", colour.size, shade) for shade in ("black", "white")]
+    save("animated.webp", colour, pixels, save_all=True, append_images=others, lossless=True)
+    save("one_pixel.png", Image.new("RGB", (1, 1), (10, 200, 90)), np.full((1, 1, 3), (10, 200, 90), np.uint8))
+    save("large.jpg", colour.resize((480, 400)), np.asarray(colour.resize((480, 400))), quality=100, subsampling=0)
+    cmyk = colour.convert("CMYK")
+    save("cmyk.jpg", cmyk, np.asarray(cmyk.convert("RGB")), quality=100, subsampling=0)
+    return files

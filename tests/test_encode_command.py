@@ -1,0 +1,65 @@
+"""`facezoo encode`: the codes, names and reconstructions that it leaves."""
+
+import shutil
+
+import numpy as np
+import pytest
+from command_line import SOFTWARE, assert_refused, photograph_files, photographs_in, read_png, reconstructed
+from facezoo.experiments import cli, morph, runs
+from facezoo.experiments.faces import FaceReader
+
+pytestmark = pytest.mark.usefixtures("empty_folder")
+
+
+def test_encode_keeps_codes_names_and_reconstructions(finished, command, model, tmp_path):
+    files = photograph_files(tmp_path / "pictures")
+    (tmp_path / "pictures" / "deeper").mkdir()
+    deeper = tmp_path / "pictures" / "deeper" / "plain.png"
+    shutil.copy(tmp_path / "pictures" / "plain.png", deeper)
+    files[deeper] = files[tmp_path / "pictures" / "plain.png"]
+    out, decoded = tmp_path / "new" / "codes.npz", tmp_path / "decoded"
+    done = command(
+        "encode",
+        f"--run_dir={finished}",
+        f"--in={tmp_path / 'pictures'}",
+        f"--out={out}",
+        f"--reconstructions={decoded}",
+    )
+    assert done.code == 0, done.err
+    assert f"{len(files)} codes" in done.out
+    with np.load(out, allow_pickle=False) as archive:
+        assert set(archive) == {"codes", "names"}
+        codes = dict(zip(archive["names"].tolist(), archive["codes"], strict=True))
+    names = sorted(path.relative_to(tmp_path / "pictures").as_posix() for path in files)
+    assert list(codes) == names
+    reader = FaceReader(runs.open_run(finished), cli.parse(morph, ["--run_dir=.", "--start=a", "--end=b"]))
+    for name in names:
+        image = reader.read_file(tmp_path / "pictures" / name)
+        np.testing.assert_allclose(codes[name], model.encode(image[None])[0], atol=1e-4, err_msg=name)
+        pixels, text = read_png(decoded / f"{name}.png")
+        np.testing.assert_allclose(pixels.astype(int), reconstructed(model, image), atol=1)
+        assert text["Software"] == SOFTWARE
+        assert name in text["Description"]
+    assert {path.relative_to(decoded).as_posix() for path in decoded.rglob("*.png")} == {f"{n}.png" for n in names}
+
+
+def test_encode_overwrites_nothing(finished, command, tmp_path):
+    folder = photographs_in(tmp_path / "pictures", 2)
+    out, taken = tmp_path / "codes.npz", tmp_path / "taken"
+    out.write_bytes(b"precious")
+    taken.mkdir()
+    (taken / "a.txt").write_text("mine")
+    arguments = ("encode", f"--run_dir={finished}", f"--in={folder}")
+    assert_refused(command(*arguments, f"--out={out}"), "--out", "exists")
+    assert out.read_bytes() == b"precious"
+    done = command(*arguments, f"--out={tmp_path / 'new.npz'}", f"--reconstructions={taken}")
+    assert_refused(done, "--reconstructions")
+    assert not (tmp_path / "new.npz").exists()
+    assert [path.name for path in taken.iterdir()] == ["a.txt"]
+
+
+def test_encode_of_nothing_is_refused(finished, command, tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert_refused(command("encode", f"--run_dir={finished}"), "--in")
+    assert_refused(command("encode", f"--run_dir={finished}", f"--in={tmp_path / 'empty'}"), "no pictures")
+    assert_refused(command("encode", f"--run_dir={finished}", f"--in={tmp_path / 'nowhere'}"), "nowhere")

@@ -1,0 +1,140 @@
+"""`facezoo morph`: what it leaves, and the faces that it starts from."""
+
+import facezoo
+import numpy as np
+import pytest
+from command_line import (
+    CAE_FLAGS,
+    SOFTWARE,
+    assert_refused,
+    contents,
+    drawn,
+    photograph_files,
+    photographs_in,
+    picture,
+    read_png,
+    reconstructed,
+    truncate,
+)
+from facezoo.datasets import photographs
+from facezoo.experiments import cli, morph, runs
+from facezoo.experiments.faces import FaceReader
+from facezoo.latents.interpolation import PATHS
+from PIL import Image
+
+pytestmark = pytest.mark.usefixtures("empty_folder")
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_morph_leaves_frames_a_row_and_an_animation(copied, command, model, path):
+    done = command("morph", f"--run_dir={copied}", "--start=test:1", "--end=test:2", "--steps=5", f"--path={path}")
+    assert done.code == 0
+    folder = copied / "morphs"
+    assert done.out.split() == [str(folder / "row.png"), str(folder / "morph.gif")]
+    names = [f"{number:03d}.png" for number in range(5)]
+    assert {file.name for file in folder.iterdir()} == {*names, "row.png", "morph.gif"}
+
+    frames = []
+    for number, name in enumerate(names):
+        frame, text = read_png(folder / name)
+        assert text["Software"] == SOFTWARE
+        assert all(word in text["Description"] for word in ("test:1", "test:2", f"frame {number + 1} of 5"))
+        frames.append(frame)
+    first, last = drawn([1, 2])
+    np.testing.assert_allclose(frames[0].astype(int), reconstructed(model, first), atol=1)
+    np.testing.assert_allclose(frames[-1].astype(int), reconstructed(model, last), atol=1)
+    np.testing.assert_array_equal(read_png(folder / "row.png")[0], np.concatenate(frames, axis=1))
+    assert read_png(folder / "row.png")[1]["Software"] == SOFTWARE
+    with Image.open(folder / "morph.gif") as animation:
+        assert animation.info["comment"].decode().startswith(f"{SOFTWARE}: morph from test:1 to test:2")
+        assert animation.size == (32, 32)
+        assert animation.is_animated
+
+
+def test_a_second_morph_does_not_overwrite_the_first(copied, command):
+    arguments = ("morph", f"--run_dir={copied}", "--start=test:1", "--steps=2")
+    assert command(*arguments, "--end=test:2").code == 0
+    before = contents(copied / "morphs")
+    second = command(*arguments, "--end=test:3")
+    assert second.code == 0
+    assert str(copied / "morphs-2" / "row.png") in second.out
+    assert contents(copied / "morphs") == before
+    assert contents(copied / "morphs-2").keys() == before.keys()
+
+
+def test_morph_writes_where_it_is_told_but_over_nothing(finished, command, tmp_path):
+    arguments = ("morph", f"--run_dir={finished}", "--start=train:0", "--end=validation:0", "--steps=2")
+    assert command(*arguments, f"--out={tmp_path / 'new' / 'folder'}").code == 0
+    before = contents(tmp_path / "new")
+    assert len(before) == 4
+    assert_refused(command(*arguments, f"--out={tmp_path / 'new'}"), "--out")
+    assert contents(tmp_path / "new") == before
+    assert not (finished / "morphs").exists()
+
+
+def test_every_kind_of_picture_is_read_right(finished, tmp_path):
+    reader = FaceReader(runs.open_run(finished), cli.parse(morph, ["--run_dir=.", "--start=a", "--end=b"]))
+    for path, expected in photograph_files(tmp_path / "pictures").items():
+        wanted = photographs.fit(Image.fromarray(expected.astype(np.uint8)), 32) / 255
+        tolerance = 0.03 if path.suffix == ".jpg" else 1e-6
+        np.testing.assert_allclose(reader.read(str(path)), wanted, atol=tolerance, err_msg=path.name)
+
+
+@pytest.mark.parametrize("name", ["large.jpg", "gray.png", "transparent.png"])
+def test_a_morph_starts_from_any_picture(finished, command, model, tmp_path, name):
+    files = photograph_files(tmp_path / "pictures")
+    start = tmp_path / "pictures" / name
+    arguments = ("--end=test:0", "--steps=2", f"--out={tmp_path / 'morph'}")
+    assert command("morph", f"--run_dir={finished}", f"--start={start}", *arguments).code == 0
+    image = photographs.fit(Image.fromarray(files[start].astype(np.uint8)), 32).astype(np.float32) / 255
+    frame, text = read_png(tmp_path / "morph" / "000.png")
+    np.testing.assert_allclose(frame.astype(int), reconstructed(model, image), atol=1)
+    assert str(start) in text["Description"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--start=nowhere.png", "--end=test:0"], ["nowhere.png"]),
+        (["--start=test:2000", "--end=test:0"], ["test:2000", "test:0 to test:1999"]),
+        (["--start=test:x", "--end=test:0"], ["test:x", "test:0 to test:1999"]),
+        (["--start=test:-1", "--end=test:0"], ["test:-1", "test:0 to test:1999"]),
+        (["--start=test:0", "--end={broken}"], ["broken.png"]),
+        (["--start=test:0", "--end={letter}"], ["letter.jpg", "not a JPEG, PNG or WebP"]),
+        (["--start={sound}", "--end={sound}", "--crop=30,0,40,40"], ["sound.png", "crop", "48x40"]),
+        (["--start=test:0", "--end=test:1", "--steps=1"], ["--steps", "2"]),
+        (["--start=test:0", "--end=test:1", "--path=bent"], ["--path", "linear", "slerp"]),
+        (["--start=test:0"], ["--end"]),
+        (["--end=test:0"], ["--start"]),
+    ],
+)
+def test_a_face_that_cannot_be_had_is_named(finished, command, tmp_path, flags, words):
+    files = {name: tmp_path / name for name in ("broken.png", "letter.jpg", "sound.png")}
+    picture().save(files["sound.png"])
+    picture().save(files["broken.png"])
+    truncate(files["broken.png"])
+    files["letter.jpg"].write_text("dear")
+    flags = [flag.format(**{path.stem: path for path in files.values()}) for flag in flags]
+    before = contents(finished)
+    assert_refused(command("morph", f"--run_dir={finished}", *flags), *words)
+    assert contents(finished) == before
+
+
+def test_a_crop_of_the_run_holds_for_its_faces(train, command, tmp_path):
+    folder = photographs_in(tmp_path / "photographs", 60, size=(40, 30))
+    flags = ("--dataset=folder", f"--data_dir={folder}", "--crop=5,2,20,20")
+    run = train("run", *CAE_FLAGS, *flags)
+    file = next(iter(sorted(folder.iterdir())))
+    done = command("morph", f"--run_dir={run}", f"--start={file}", "--end=test:0", "--steps=2")
+    assert done.code == 0
+    cut = Image.open(file).crop((5, 2, 25, 22)).resize((32, 32), Image.Resampling.LANCZOS)
+    expected = reconstructed(facezoo.load(run), np.asarray(cut).astype(np.float32) / 255)
+    np.testing.assert_allclose(read_png(run / "morphs" / "000.png")[0].astype(int), expected, atol=1)
+
+
+def test_a_gray_run_morphs_and_draws_in_gray(train, command):
+    run = train("run", *CAE_FLAGS, "--dataset=digits")
+    assert facezoo.load(run).channels == 1
+    assert command("morph", f"--run_dir={run}", "--start=test:0", "--end=test:1", "--steps=2").code == 0
+    assert read_png(run / "morphs" / "row.png")[0].shape == (32, 64)
+    assert read_png(run / "images" / "morph-0001.png")[0].ndim == 2

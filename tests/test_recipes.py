@@ -1,0 +1,32 @@
+"""Every recipe is understood, named and open to changes."""
+
+import pytest
+from command_line import photographs_in
+from facezoo.experiments import cli
+
+pytestmark = pytest.mark.usefixtures("empty_folder")
+
+
+@pytest.mark.parametrize("recipe", sorted(path.stem for path in cli.RECIPES.glob("*.flags")))
+def test_every_recipe_is_understood(command, recipe, tmp_path):
+    folder = ["--data_dir=" + str(photographs_in(tmp_path / "photographs", 200))] if recipe.endswith("_folder") else []
+    small = ["--batch_size=8", "--image_size=32"]
+    if folder:
+        small += ["--crop="]
+    if "perceptual_network=vgg" in (cli.RECIPES / f"{recipe}.flags").read_text():
+        small += ["--perceptual_network=face", "--perceptual_layers="]  # what needs no download
+    done = command(
+        "train", f"--recipe={recipe}", *folder, *small, "--warmup_steps=0", "--steps_per_epoch=2", "--dry_run"
+    )
+    assert done.code == 0, done.err
+    assert "trainable parameters" in done.out
+
+
+def test_a_recipe_s_flags_can_be_overridden_after_it(command):
+    done = command("train", "--recipe=vae", "--latent_dim=7", "--image_size=32", "--batch_size=8", "--dry_run")
+    assert done.code == 0, done.err
+    assert "latent_dim=7" in done.out
+
+
+def test_help_of_train_names_the_recipes(command):
+    assert "cae, cae_folder, conditional_vae" in command("train", "--help").out
