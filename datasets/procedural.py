@@ -47,7 +47,7 @@ CANDIDATES = 4_000  # enough for every seed to have the two that `_people` looks
 IMAGE_SIZES = (32, 256)
 _NUM_FACES = sum(SPLIT_SIZES.values())
 _NUM_PICTURES = sum(PICTURES_OF_EACH.values())
-_OF_SURROUNDINGS = [name.startswith(("glasses", "background", "clothes")) for name in FACTOR_NAMES]
+_OF_OCCASION = [factor.of_occasion for factor in FACTORS.values()]
 PIXELS_AT_ONCE = 32 * 64 * 64  # keeps a plane of floats inside the processor's cache
 
 
@@ -171,12 +171,12 @@ def procedural_people(split: str, *, image_size: int = 64, channels: int = 3, pe
         raise DatasetError(f"procedural_people draws people 2 to {MOST_PEOPLE}, not {people}")
     first = sum(PICTURES_OF_EACH[name] for name in SPLITS[: SPLITS.index(split)])
     numbers = _people(people, seed)
-    surroundings = sample_pictures(numbers, numbers, seed)[:, _OF_SURROUNDINGS]
+    occasions = sample_pictures(numbers, numbers, seed)[:, _OF_OCCASION]
 
     def sample(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         pictures, identities = first + positions // people, positions % people
         factors = sample_pictures(numbers[identities], _NUM_FACES + identities * _NUM_PICTURES + pictures, seed)
-        factors[:, _OF_SURROUNDINGS] = surroundings[identities]
+        factors[:, _OF_OCCASION] = occasions[identities]
         return factors, identities.astype(np.int32)
 
     identity_names = tuple(f"person_{person}" for person in range(people))
@@ -190,10 +190,10 @@ def _people(count: int, seed: int) -> np.ndarray:
     candidates = _NUM_FACES // PICTURES_PER_IDENTITY + np.arange(CANDIDATES)
     face = columns(sample_pictures(candidates, candidates, seed))
     hair, beard = np.array(HAIR_STYLES)[face["hair_style"].astype(int)], np.array(BEARDS)[face["beard"].astype(int)]
-    is_first = np.isin(hair, ("long_straight", "long_wavy")) & (face["age"] < 35)
+    is_bare = face["glasses"] == 0
+    is_first = np.isin(hair, ("long_straight", "long_wavy")) & (face["age"] < 35) & is_bare
     # A beard that is as light or as dark as the skin hardly shows.
     stands_out = (face["hair_colour"] < 0.4) & (face["hair_gray"] < 0.3) & (face["skin_tone"] < 0.6)
-    is_second = np.isin(hair, ("short", "side_part")) & (beard == "full") & stands_out
-    is_first, is_second = (who & (face["glasses"] == 0) for who in (is_first, is_second))
+    is_second = np.isin(hair, ("short", "side_part")) & (beard == "full") & stands_out & is_bare
     others = candidates[-1] + 1 + np.arange(count - 2)
     return np.concatenate([candidates[[np.argmax(is_first), np.argmax(is_second)]], others])

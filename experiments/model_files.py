@@ -3,7 +3,6 @@
 import json
 import warnings
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,8 @@ from .backend import load_tensorflow
 from .errors import UsageError
 
 # What of Keras a model of facezoo's may hold besides facezoo's own classes.
-KERAS_MODULES = ("keras.optimizers", "keras.initializers")
+KERAS_MODULES = ("keras.optimizers", "keras.optimizers.schedules", "keras.initializers")
+_PACKAGE = __name__.split(".")[0] + "."
 MOST_BYTES = 10_000_000  # of a configuration, unpacked
 
 
@@ -34,8 +34,8 @@ def load_model(path: Path, kind: type | None = None):
     kind = kind or Autoencoder
     if not path.is_file():
         raise UsageError(f"{path}: no such model file")
-    for name in _foreign_classes(saved_config(path)):
-        raise UsageError(f"{path} names {name}, which is no part of facezoo's models: it is not loaded")
+    if foreign := _foreign_classes(saved_config(path)):
+        raise UsageError(f"{path} names {foreign[0]}, which is no part of facezoo's models: it is not loaded")
     policy = keras.config.dtype_policy()
     try:
         keras.config.set_dtype_policy("float32")
@@ -75,15 +75,28 @@ def saved_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def _foreign_classes(config: Any) -> Iterator[str]:
-    """The classes and functions in a configuration, at any depth, that are neither facezoo's nor harmless of Keras'."""
+def _foreign_classes(config: dict[str, Any]) -> list[str]:
+    """The classes and functions in a configuration, at any depth, that are no class of facezoo's or `KERAS_MODULES`."""
+    foreign: list[str] = []
+    parts: list[Any] = [config]
+    while parts:  # not recursively: a file may be nested as deeply as it likes
+        part = parts.pop()
+        if isinstance(part, dict):
+            if "class_name" in part and not _is_known(part):
+                foreign.append(f"{part.get('module')}.{part['class_name']}")
+            parts.extend(part.values())
+        elif isinstance(part, list):
+            parts.extend(part)
+    return foreign
+
+
+def _is_known(part: dict[str, Any]) -> bool:
     import keras
 
-    if isinstance(config, dict):
-        name, module = config.get("class_name"), config.get("module")
-        is_known = keras.saving.get_registered_object(str(config.get("registered_name"))) or module in KERAS_MODULES
-        if name is not None and not is_known:
-            yield f"{module}.{name}"
-    parts = config.values() if isinstance(config, dict) else config if isinstance(config, list) else ()
-    for part in parts:
-        yield from _foreign_classes(part)
+    name, module = str(part["class_name"]), part.get("module")
+    registered = keras.saving.get_registered_object(str(part.get("registered_name")))
+    if registered is not None:
+        return registered.__name__ == name and registered.__module__.startswith(_PACKAGE)
+    if module is None:  # as users write initializers
+        return isinstance(getattr(keras.initializers, name, None), type)
+    return module in KERAS_MODULES and name != "function" and not name.startswith("__")

@@ -22,9 +22,9 @@ DEFAULT_LAYERS = {
     "vgg19": ("relu1_1", "relu2_1", "relu3_1"),
     "face": ("stage_1_conv_1", "stage_2_conv_2", "stage_3_conv_2"),
 }
-# What a picture shows besides whose face it is, as drawn faces call it.
+# What a picture shows besides whose face it is and the face network reads: not the gaze, too small at its size.
 EXPRESSION = (
-    *("smile", "mouth_open", "eyes_open", "brow_raise", "gaze_x", "gaze_y"),
+    *("smile", "mouth_open", "eyes_open", "brow_raise"),
     *("yaw", "pitch", "roll", "light_x", "light_y", "light_strength", "light_warmth"),
 )
 CALIBRATION_PAIRS = 128

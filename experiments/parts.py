@@ -17,6 +17,7 @@ from ..models.pretrained import load_pretrained, reason
 from ..models.trainable import FromStep
 from . import runs
 from .errors import UsageError
+from .model_files import load_model
 from .outside_terms import EXPRESSION, OUTSIDE_TERMS, make_outside_terms
 from .train import COMPANIONS, FACTOR_FLAGS, OWN_FLAGS
 
@@ -224,12 +225,14 @@ def _refuse_useless(settings: flags.FlagValues, factors: dict[str, Any]) -> None
 
 def _refuse_codes_without_room(model: TrainableModel, settings: flags.FlagValues) -> None:
     """A UsageError where a code is no vector, or too short for what it is to tell."""
-    network = getattr(model, "autoencoder", model)
-    code = network.encode(np.zeros((1, network.image_size, network.image_size, network.channels), np.float32))[0]
-    if code.ndim != 1 or len(code) < len(EXPRESSION):
+    code = model.encode(np.zeros((1, model.image_size, model.image_size, model.channels), np.float32))[0]
+    shape = tuple(code.shape)
+    if settings.model == "face_mapping":  # whose code may be several, one after the other
+        shape = (getattr(model, "autoencoder", model).inter_dim,)
+    if len(shape) != 1 or shape[0] < len(EXPRESSION):
         raise UsageError(
             f"--expression_factor={settings.expression_factor:g} needs codes of at least {len(EXPRESSION)} numbers in "
-            f"a row, those of --model={settings.model} are {tuple(code.shape)}"
+            f"a row, those of --model={settings.model} are {shape}"
         )
 
 
@@ -273,5 +276,5 @@ def _loaded(start: str) -> TrainableModel:
             return load_pretrained(start)
         except ValueError as error:
             raise UsageError(f"--init_from={start}: no such run or file, and {error}") from error
-    loaded = runs.load_model(path / runs.MODEL_FILE if path.is_dir() else path, TrainableModel)
+    loaded = load_model(path / runs.MODEL_FILE if path.is_dir() else path, TrainableModel)
     return getattr(loaded, "autoencoder", loaded)

@@ -129,7 +129,11 @@ def default_folder(model: str, dataset: str) -> Path:
 
 
 def settings_text(values: flags.FlagValues, with_paths: bool = True) -> str:
-    """The flag file that reproduces a run; without paths, what of it others may read."""
+    """The flag file that reproduces a run; without paths, what of it others may read.
+
+    Raises:
+      UsageError: a path is not UTF-8.
+    """
     left_out = _NOT_SETTINGS if with_paths else _NOT_SETTINGS + _PATHS
     lines = [_serialized(values[name]) for name in sorted(values) if name not in left_out]
     return "\n".join(line for line in lines if line) + "\n"
@@ -271,17 +275,11 @@ def _serialized(flag: flags.Flag) -> str:
     line = flag.serialize() if flag.value is not None else ""
     if flag.name in _PATHS and flag.value and Path(flag.value).exists():  # not a name, nor a place in the cloud
         line = f"--{flag.name}={Path(flag.value).absolute()}"
-    if not _is_text(line):
-        raise UsageError(f"--{flag.name}={flag.value!a}: the name is not UTF-8, so the run could not tell of it")
-    return line
-
-
-def _is_text(line: str) -> bool:
     try:
         line.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{ascii(line)[1:-1]} is not UTF-8, so {FLAGS_FILE} cannot hold it: rename it") from error
+    return line
 
 
 def _git_revision() -> str | None:

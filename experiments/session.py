@@ -21,7 +21,7 @@ CACHE_SHARES = {"train": 0.85, "validation": 0.15}
 
 
 class Session:
-    """Everything that one `facezoo train` needs besides its run folder; `compile` before anything else.
+    """Everything that one `facezoo train` needs besides its run folder; `compile` it before it trains or is shown.
 
     Args:
       values: the command's flags.
@@ -30,6 +30,7 @@ class Session:
       is_new: the training begins: with --init_from, from the weights there.
 
     Attributes:
+      values, batch_size, strategy: what the flags say.
       model: in the strategy's scope.
       sources: the pictures as the model takes them, kept in memory as far as --cache_gb goes.
       steps_per_epoch: batches in an epoch.
@@ -79,7 +80,7 @@ class Session:
         with self.strategy.scope():
             parts.compile_model(self.model, self.values, self.sources["train"], schedule_steps, rate_scale)
         self._check_monitor()
-        self._check_columns(self.sources["train"])
+        self._check_columns()
 
     @property
     def total_steps(self) -> int:
@@ -157,7 +158,8 @@ class Session:
         steps = self.values.validation_steps
         return steps * self.batch_size if steps else None
 
-    def _check_columns(self, source: Source) -> None:
+    def _check_columns(self) -> None:
+        source = self.sources["train"]
         if "mask" in self.model.objective.terms and "mask" not in source.load(np.zeros(1, np.int64)):
             raise UsageError(
                 f"the mask head learns from masks, which {source.name} does not give (no landmarks, or --nomasks): "

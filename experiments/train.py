@@ -157,6 +157,7 @@ def _define_run_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues) -> None:
+    runs.settings_text(values)  # refuses what no run could tell of
     folder = Path(values.run_dir or runs.default_folder(values.model, values.dataset))
     state = None if values.dry_run else runs.state_of(folder, values)
     if not values.dry_run and runs.is_finished(folder, state, values):
@@ -174,11 +175,11 @@ def run(values: flags.FlagValues) -> None:
     from .training_run import TrainingRun
 
     session = Session(values, sources, model_arguments(values, image_size, channels), is_new=state is None)
+    training = TrainingRun(session, folder, state)
     if values.dry_run:
-        session.compile(session.total_steps)
         print(session.summary())
         return
-    TrainingRun(session, folder, state).train()
+    training.train()
     print(f"{folder / runs.MODEL_FILE}\ntensorboard --logdir {folder / 'tensorboard'}")
 
 

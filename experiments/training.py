@@ -25,7 +25,7 @@ class Epoch:
     Attributes:
       number: from 1.
       step: batches taken since the start of the run.
-      terms: training means of `loss` and of each unweighted term, and `skipped_steps`.
+      terms: training means of `loss` and of each unweighted term, nan where no update was done, and `skipped_steps`.
       images_per_second: of those of its steps that were done without a break.
     """
 
@@ -128,8 +128,9 @@ def train(
                     raise UnstableError(before + step, _global_batch(batch, strategy))
                 _show(bar, logs, (step - begin) * batch_size / (time.perf_counter() - start))
                 after_step(before + step, skipped_in_a_row)
-        is_empty = float(logs["skipped_steps"]) == steps_per_epoch
-        terms = {name: math.nan if is_empty and name != "skipped_steps" else float(v) for name, v in logs.items()}
+        terms = {name: float(value) for name, value in logs.items()}
+        if skipped == steps_per_epoch:
+            terms = dict.fromkeys(terms, math.nan) | {"skipped_steps": skipped}
         rate = (steps_per_epoch - begin) * batch_size / (time.perf_counter() - start)
         if not end_of_epoch(Epoch(number, number * steps_per_epoch, terms, rate)):
             return

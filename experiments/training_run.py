@@ -44,8 +44,8 @@ class TrainingRun:
         self.state = state or State(steps_per_epoch=session.steps_per_epoch)
         if self.state.steps_per_epoch != session.steps_per_epoch:
             raise UsageError(
-                f"--run_dir: the data fill {session.steps_per_epoch} steps an epoch, not {self.state.steps_per_epoch} "
-                "as when the run began: it goes on with the same pictures only"
+                f"--run_dir={folder}: the data fill {session.steps_per_epoch} steps an epoch, not "
+                f"{self.state.steps_per_epoch} as when the run began: it goes on with the same pictures only"
             )
         self.schedule_steps = self.values.schedule_steps or self.state.schedule_steps or session.total_steps
         self.checkpoints = Checkpoints(folder / "checkpoints", self.values.keep_checkpoints)
@@ -58,7 +58,7 @@ class TrainingRun:
           UsageError: another training writes there, or the updates stay other than finite.
           StoppedError: Ctrl-C or SIGTERM; the run is saved.
         """
-        is_new = not (self.folder / runs.FLAGS_FILE).exists()
+        is_made_here = not (self.folder / runs.FLAGS_FILE).exists()
         with runs.locked(self.folder) as new_folders, stop_requests() as self._stop_request:
             self.checkpoints.clean()
             self._restore()
@@ -67,7 +67,7 @@ class TrainingRun:
                 self._train()
                 save_model(self.session.model, self.folder / runs.MODEL_FILE)
             except Exception:
-                if is_new and self._has_nothing_to_keep():
+                if is_made_here and self._has_nothing_to_keep():
                     shutil.rmtree(self.folder)
                     runs.remove_folders(new_folders)
                 raise
@@ -78,7 +78,6 @@ class TrainingRun:
         if (state.step if state else 0) != self.state.step:
             raise UsageError(f"--run_dir={self.folder}: another training has gone on there: give the command again")
         self.state = self.checkpoints.restore(self.session.model) or self.state
-        self.state.schedule_steps = self.schedule_steps
 
     def _begin(self) -> None:
         devices, step, values = self.session.devices, self.state.step, self.values
@@ -154,7 +153,7 @@ class TrainingRun:
             raise StoppedError(f"{request.name}: {message}", 128 + request)
 
     def _save(self) -> None:
-        self.state.trackers = trackers_of(self.session.model)
+        self.state.schedule_steps, self.state.trackers = self.schedule_steps, trackers_of(self.session.model)
         self.checkpoints.save(self.session.model, self.state)
 
     def _roll_back(self, error: UnstableError) -> None:
@@ -168,7 +167,6 @@ class TrainingRun:
             raise DivergedError(self._explained(error))
         self.state = dataclasses.replace(
             self.checkpoints.newest() or self.state,
-            schedule_steps=self.schedule_steps,
             skipped_in_a_row=0,
             rollbacks=rollbacks,
             learning_rate_scale=scale,

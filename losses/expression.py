@@ -5,33 +5,32 @@ from typing import Any
 
 import tensorflow as tf
 
-CODE_SCALE = 3.0  # so that these numbers of the code stand out among the others from the first steps on
-
 
 class ExpressionCode:
     """Mean squared difference between a code's first numbers and what a network reads in the picture, [B].
 
-    mean over k of (r_k(x) - z_k / 3)^2, with the readings r of K factors: expression, pose and light. So these
+    mean over k of (r_k(x) - z_k / s)^2, with the readings r of K factors: expression, pose and light. So these
     directions of the code mean the same for everybody, and a decoder that knows one person follows them on another's
     picture. Kulkarni et al., "Deep convolutional inverse graphics network" (2015), ties pose and light to single units
-    too, there by holding the others still.
+    too, there by holding the others still. A variational code is drawn away from its prior here.
 
     The readings get no gradient. This is a plain object, so that a model which is compiled with it neither trains nor
     saves the network.
 
     Args:
       network: frozen, images [B, H, W, C] in [0, 1] -> readings [B, K], of about -1 to 1.
+      code_scale: s, large enough for these numbers to stand out among the others from the first steps on.
 
     Raises:
       ValueError: when it is called, codes `z` that are no vectors of at least K numbers.
     """
 
-    def __init__(self, network: Callable[..., Any]):
-        self.network = network
+    def __init__(self, network: Callable[..., Any], code_scale: float = 3.0):
+        self.network, self.code_scale = network, code_scale
 
     def __call__(self, batch, outputs):
         readings = tf.stop_gradient(self.network(tf.cast(batch["image"], tf.float32), training=False))
         codes, count = tf.cast(outputs["z"], tf.float32), readings.shape[-1]
         if codes.shape.rank != 2 or codes.shape[-1] < count:
             raise ValueError(f"expression needs codes of at least {count} numbers, not {tuple(codes.shape[1:])}")
-        return tf.reduce_mean(tf.math.squared_difference(readings, codes[:, :count] / CODE_SCALE), axis=-1)
+        return tf.reduce_mean(tf.math.squared_difference(readings, codes[:, :count] / self.code_scale), axis=-1)

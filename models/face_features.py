@@ -98,7 +98,7 @@ class FaceFeatures(TrainableModel):
             "embedding": self._head(embedding_dim),
             "attributes": self._head(len(self.attribute_names)),
             "landmarks": self._head(2 * len(self.landmark_names)),
-            "factors": self._head(sum(max(int(choices), 1) for _, _, choices in self.factor_ranges)),
+            "factors": self._head(sum(self._score_counts)),
         }
         self.people = self.add_weight(
             shape=(embedding_dim, identities), initializer="glorot_uniform", autocast=False, name="people"
@@ -168,20 +168,18 @@ class FaceFeatures(TrainableModel):
         Raises:
           ValueError: no such factor, or a discrete one.
         """
-        firsts, first = {}, 0
-        for name, (_, _, choices) in zip(self.factor_names, self.factor_ranges, strict=True):
-            if not choices:
-                firsts[name] = first
-            first += max(int(choices), 1)
+        starts = itertools.accumulate(self._score_counts, initial=0)
+        rows = zip(self.factor_names, self.factor_ranges, starts, strict=False)  # there is one start more
+        columns = {name: start for name, (_, _, choices), start in rows if not choices}
         for name in names:
-            if name not in firsts:
-                raise ValueError(f"the face network reads no continuous factor {name!r}; it reads {', '.join(firsts)}")
+            if name not in columns:
+                raise ValueError(f"the face network reads no continuous factor {name!r}, only {', '.join(columns)}")
         images, features = self._any_images(channels)
         scores = self.heads["factors"](features)
-        return _frozen(images, keras.ops.take(scores, [firsts[name] for name in names], axis=-1))
+        return _frozen(images, keras.ops.take(scores, [columns[name] for name in names], axis=-1))
 
     def _any_images(self, channels: int):
-        """An input for pictures of any size, and what the heads read of them."""
+        """An input for pictures of any size [B, H, W, channels], and what the heads read of them [B, hidden_units]."""
         images = keras.Input((None, None, channels))
         resized = keras.layers.Resizing(self.image_size, self.image_size, dtype="float32")(self._own_channels(images))
         return images, self.trunk(resized)
@@ -196,7 +194,7 @@ class FaceFeatures(TrainableModel):
         copies, rest = divmod(self.channels, images.shape[-1])
         if rest or not copies:
             raise ValueError(f"the face network wants {self.channels} channels, not {images.shape[-1]}")
-        return keras.layers.Concatenate()([images] * copies) if copies > 1 else images
+        return keras.layers.Concatenate(dtype="float32")([images] * copies) if copies > 1 else images
 
     def loss_terms(self):
         return {
@@ -226,8 +224,12 @@ class FaceFeatures(TrainableModel):
 
     def _by_factor(self, scores):
         """Pairs of a factor's own scores [B, choices or 1] and its range."""
-        sizes = [max(choices, 1) for _, _, choices in self.factor_ranges]
-        return zip(tf.split(scores, sizes, axis=-1), self.factor_ranges, strict=True)
+        return zip(tf.split(scores, self._score_counts, axis=-1), self.factor_ranges, strict=True)
+
+    @property
+    def _score_counts(self) -> list[int]:
+        """How many scores each factor has: one for each choice, or one."""
+        return [max(int(choices), 1) for _, _, choices in self.factor_ranges]
 
     def _factors_of(self, scores):
         values = [

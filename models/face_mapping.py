@@ -6,7 +6,7 @@ from typing import ClassVar
 import keras
 import tensorflow as tf
 
-from ..losses import Masked, SquaredMaskError
+from ..losses import ExpressionCode, Masked, SquaredMaskError
 from ..losses.objective import Term
 from .autoencoder import Autoencoder
 from .blocks import (
@@ -209,7 +209,7 @@ class FaceMapping(Autoencoder):
         return terms | ({"mask": SquaredMaskError()} if self.mask_head else {})
 
     def inside(self, term: Term) -> Term:
-        return Masked(term)
+        return term if isinstance(term, ExpressionCode) else Masked(term)  # which reads whole pictures only
 
     @property
     def default_factors(self) -> Mapping[str, float]:  # type: ignore[override]

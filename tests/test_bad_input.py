@@ -380,7 +380,13 @@ COMBINATIONS = [
         ("--expression_factor=1", "cae"),
     ),
     Case(
-        "expression-in-few", f"train {TINY} --latent_dim=12 --expression_factor=1", ("--expression_factor=1", "(12,)")
+        "expression-in-few", f"train {TINY} --latent_dim=10 --expression_factor=1", ("--expression_factor=1", "(10,)")
+    ),
+    Case(
+        "expression-in-two",
+        "train --model=face_mapping --dataset=procedural_people --image_size=32 --set=structure=liae "
+        "--set=inter_dim=10 --expression_factor=1",
+        ("--expression_factor=1", "(10,)"),
     ),
     Case("landmarks-of-digits", f"train {TINY} --dataset=digits --landmark_factor=1", ("--landmark_factor", "digits")),
     Case(

@@ -27,6 +27,11 @@ def held(process="self"):
     return int(status["VmRSS"].split()[0]) / 1024.0, files, int(status["Threads"])
 
 
+def epochs_in(folder):
+    path = folder / "metrics.csv"
+    return len(path.read_text().splitlines()) - 1 if path.exists() else 0
+
+
 def test_a_training_leaves_no_file_and_no_thread_behind(train):
     train("first", *FLAGS, "--epochs=1")
     _, files, threads = held()
@@ -41,30 +46,30 @@ def test_a_training_leaves_no_file_and_no_thread_behind(train):
 @pytest.mark.long
 def test_memory_files_threads_and_disk_stay_flat(tmp_path):
     """For FACEZOO_LONG_MINUTES, an hour if absent; the first quarter is for caches and pools to fill."""
-    folder = tmp_path / "run"
+    folder, errors = tmp_path / "run", tmp_path / "errors.txt"
     command = [sys.executable, "-c", "from facezoo.experiments.cli import main; main()", "train", *FLAGS]
     process = subprocess.Popen(
         [*command, "--epochs=1000000", "--draw_every=100", f"--run_dir={folder}"],
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
+        stderr=errors.open("wb"),  # no pipe: it would fill up with progress bars, and the training would wait
         cwd="/",
     )
     samples, end = [], time.monotonic() + 60.0 * MINUTES
     try:
         while time.monotonic() < end:
             time.sleep(SECONDS_BETWEEN)
-            assert process.poll() is None, process.stderr.read().decode()[-2000:]
-            samples.append(held(process.pid))
+            assert process.poll() is None, errors.read_text()[-2000:]
+            samples.append((*held(process.pid), epochs_in(folder)))
         checkpoints = sorted(path.name for path in (folder / "checkpoints").iterdir() if not path.name.startswith("."))
     finally:
         process.terminate()
-        process.communicate(timeout=120)
+        process.wait(timeout=120)
     assert process.returncode == 143
     assert len(checkpoints) <= 4  # the last two, the best, and one that is being replaced
-    epochs = len((folder / "metrics.csv").read_text().splitlines()) - 1
     quarter = len(samples) // 4
     second, last = (np.median(part, axis=0) for part in (samples[quarter : 2 * quarter], samples[-quarter:]))
-    print(f"{epochs} epochs; megabytes, files, threads in the second quarter {second}, in the last {last}")
+    print(f"megabytes, files, threads, epochs: {second} in the second quarter, {last} in the last")
+    assert last[3] > second[3] > 10
     assert last[0] < 1.05 * second[0]
     assert last[1] <= second[1]
     assert last[2] <= second[2]

@@ -158,8 +158,10 @@ def test_records_behind_the_checkpoint_are_cut_off(train, command, tmp_path):
 
 def test_more_epochs_extend_a_run_at_the_last_rate(train, command, tmp_path):
     folder = train("run", *FLAGS)
+    assert "schedule_steps" not in (folder / "flags.txt").read_text()
     done = command("train", *FLAGS, "--epochs=5", f"--run_dir={folder}")
     assert done.code == 0, done.err
+    assert f"--schedule_steps={ALL_STEPS}\n" in (folder / "flags.txt").read_text()
     rows = rows_of(folder)
     assert [row["epoch"] for row in rows] == ["1", "2", "3", "4", "5"]
     assert len({row["learning_rate"] for row in rows[2:]}) == 1

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from facezoo.datasets.procedural import procedural_faces, procedural_people
+from facezoo.experiments.outside_terms import EXPRESSION
 from facezoo.metrics import face_reading, psnr
 from facezoo.metrics.face_reading import column_correlations, nearest_person
 from facezoo.models import load_pretrained, pretrained_names
@@ -35,6 +36,16 @@ def test_the_face_network_reads_people_whom_it_has_not_seen(judge):
     assert seen["attribute_accuracy"] > 0.92
     assert seen["landmark_error"] < 5.0
     assert seen["choice_accuracy"] > 0.95
+
+
+@pytest.mark.parametrize("person", [0, 1])
+def test_the_face_network_reads_of_one_person_what_codes_are_to_tell(judge, person):
+    people = procedural_people("test")
+    examples = people.load(np.arange(person, 600, 2))
+    columns = [people.factor_names.index(name) for name in EXPRESSION]
+    seen = np.asarray(judge.factor_network(EXPRESSION)(images_of(examples)))
+    correlations = column_correlations(examples["factors"][:, columns], seen)
+    assert (correlations > 0.8).all(), dict(zip(EXPRESSION, correlations, strict=True))
 
 
 @pytest.mark.parametrize("name", sorted(DECIBELS.keys() & set(pretrained_names())))

@@ -33,6 +33,12 @@ def test_a_progress_bar_shows_every_term_and_the_speed(command, tmp_path):
         assert word in last
 
 
+@pytest.mark.parametrize(("schedule_steps", "code"), [(10, 2), (1000, 0)])
+def test_a_dry_run_takes_the_schedule_that_the_training_would(command, schedule_steps, code):
+    flags = (*VAE_FLAGS, "--warmup_steps=50", f"--schedule_steps={schedule_steps}", "--dry_run")
+    assert command("train", *flags).code == code
+
+
 def test_a_dry_run_prints_and_writes_nothing(command, empty_folder, tmp_path, model):
     before = contents(tmp_path)
     done = command("train", *VAE_FLAGS, "--dry_run")

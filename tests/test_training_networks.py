@@ -96,7 +96,7 @@ def test_training_starts_from_weights_that_ship(train):
 
 
 def test_perceptual_and_landmark_terms_train_and_are_reported_unweighted(train):
-    terms = ("--landmark_factor=5", "--landmark_consistency_factor=0.5", "--expression_factor=3", "--latent_dim=13")
+    terms = ("--landmark_factor=5", "--landmark_consistency_factor=0.5", "--expression_factor=3", "--latent_dim=11")
     row = last_row(train("run", *VAE_FLAGS, *FACE, *terms))
     expected = sum(
         factor * row[name]
@@ -110,6 +110,32 @@ def test_perceptual_and_landmark_terms_train_and_are_reported_unweighted(train):
         )
     )
     np.testing.assert_allclose(row["loss"], expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--adversarial_factor=0.1", "--discriminator_filters=4,8"),
+        ("--model=conditional_vae", "--attributes=smiling"),
+        ("--strategy=mirrored", "--devices=2"),
+        ("--precision=mixed_float16",),
+    ],
+    ids=["gan", "conditional", "mirrored", "float16"],
+)
+def test_the_expression_is_learned_by_any_model_with_vectors(train, command, flags):
+    folder = train("run", *VAE_FLAGS, "--latent_dim=11", "--expression_factor=3", *flags)
+    row = last_row(folder)
+    assert 0.0 < row["expression"] < 10.0
+    assert command("evaluate", f"--run_dir={folder}", "--split=validation", "--count=8").code == 0
+    metrics = json.loads((folder / "metrics.json").read_text())
+    np.testing.assert_allclose(metrics["expression"], row["val_expression"], rtol=2e-2)
+
+
+def test_the_expression_is_read_of_whole_pictures(train):
+    flags = (*MAPPING, "--dataset=procedural_people", "--set=inter_dim=11", "--expression_factor=3", "--epochs=1")
+    with_masks, without = (last_row(train(name, *flags, flag)) for name, flag in (("a", "--masks"), ("b", "--nomasks")))
+    assert with_masks["reconstruction"] != without["reconstruction"]
+    np.testing.assert_allclose(with_masks["expression"], without["expression"], rtol=0.2)
 
 
 def test_a_run_with_a_frozen_network_is_measured_with_it(train, command):

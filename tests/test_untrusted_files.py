@@ -8,10 +8,11 @@ import marshal
 import zipfile
 
 import facezoo
+import keras
 import numpy as np
 import pytest
 from facezoo.experiments.errors import UsageError
-from facezoo.models import VAE, load_pretrained
+from facezoo.models import DFCVAE, VAE, load_pretrained
 from facezoo.models.pretrained import read_card
 
 
@@ -57,6 +58,11 @@ ATTACKS = {
     "a class of Python": lambda marker: {"module": "subprocess", "class_name": "Popen", "config": {"args": ["touch"]}},
     "a download": lambda marker: call("keras.utils", "get_file", "x", "http://127.0.0.1:9/x"),
     "unsafe loading": lambda marker: call("keras.config", "enable_unsafe_deserialization"),
+    "a function under our name": lambda marker: (
+        function("keras.utils", "get_file") | {"registered_name": "facezoo>VAE"}
+    ),
+    "a function of the optimizers": lambda marker: function("keras.optimizers", "get"),
+    "a class without a module": lambda marker: {"class_name": "Lambda", "config": {}},
     "a file elsewhere": lambda marker: {
         "module": "keras.layers",
         "class_name": "StringLookup",
@@ -89,6 +95,37 @@ def test_a_class_that_only_claims_to_be_facezoo_s_is_refused(model_file):
 
     with pytest.raises(UsageError, match=r"subprocess\.Popen"):
         facezoo.load(rewritten(model_file, change))
+
+
+@pytest.mark.parametrize(
+    "initializer", [None, "he_normal", {"class_name": "HeNormal", "config": {"seed": 1}}, "facenet's"], ids=str
+)
+def test_our_own_files_are_read(tmp_path, initializer):
+    arguments = {"image_size": 32, "filters": (4, 4), "latent_dim": 2}
+    if initializer == "facenet's":
+        model = DFCVAE(form="plain", image_size=32, latent_dim=2)
+    else:
+        model = VAE(**arguments, **({"kernel_initializer": initializer} if initializer else {}))
+    model.compile(keras.optimizers.AdamW(keras.optimizers.schedules.CosineDecay(1e-3, 10)))
+    model.save(tmp_path / "model.keras")
+    assert facezoo.load(tmp_path / "model.keras").get_config() == model.get_config()
+
+
+def test_a_configuration_of_any_depth_is_answered(model_file):
+    def change(config):
+        config["config"]["deep"] = "@"
+        return config
+
+    path = rewritten(model_file, change)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members["config.json"] = members["config.json"].replace(b'"@"', b"[" * 3000 + b"]" * 3000)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    with pytest.raises(UsageError, match="cannot be read as a model") as error:
+        facezoo.load(path)
+    assert "\n" not in str(error.value)
 
 
 def test_an_archive_writes_nothing_outside_of_itself(model_file, tmp_path):

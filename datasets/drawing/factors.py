@@ -40,6 +40,7 @@ class Factor:
       meaning: what the ends look like.
       choices: the names of a discrete factor's values 0, 1, ...; empty for a continuous one.
       of_person: the same in all pictures of a person.
+      of_occasion: the same in all pictures of a person that are taken on one occasion.
     """
 
     low: float
@@ -47,6 +48,7 @@ class Factor:
     meaning: str
     choices: tuple[str, ...] = ()
     of_person: bool = True
+    of_occasion: bool = True
 
 
 def _trait(meaning: str) -> Factor:
@@ -58,6 +60,10 @@ def _choice(choices: tuple[str, ...], meaning: str, of_person: bool = True) -> F
 
 
 def _of_picture(low: float, high: float, meaning: str) -> Factor:
+    return Factor(low, high, meaning, of_person=False, of_occasion=False)
+
+
+def _of_occasion(low: float, high: float, meaning: str) -> Factor:
     return Factor(low, high, meaning, of_person=False)
 
 
@@ -98,13 +104,13 @@ FACTORS = {
     "light_y": _of_picture(-1.0, 0.3, "light from above to a little below"),
     "light_strength": _of_picture(0.0, 1.0, "soft even light to a strong key light"),
     "light_warmth": _of_picture(-1.0, 1.0, "cool to warm light"),
-    "background_hue": _of_picture(0.0, 1.0, "once around the colour circle"),
-    "background_saturation": _of_picture(0.0, 0.6, "gray to colourful"),
-    "background_brightness": _of_picture(0.15, 0.9, "dark to bright"),
+    "background_hue": _of_occasion(0.0, 1.0, "once around the colour circle"),
+    "background_saturation": _of_occasion(0.0, 0.6, "gray to colourful"),
+    "background_brightness": _of_occasion(0.15, 0.9, "dark to bright"),
     "background_pattern": _choice(BACKGROUNDS, "what is behind", of_person=False),
-    "background_shift": _of_picture(0.0, 1.0, "where the pattern lies"),
-    "clothes_hue": _of_picture(0.0, 1.0, "round collar below 0.5, V-neck above, each once around the colour circle"),
-    "clothes_brightness": _of_picture(0.1, 0.9, "dark to bright clothes"),
+    "background_shift": _of_occasion(0.0, 1.0, "where the pattern lies"),
+    "clothes_hue": _of_occasion(0.0, 1.0, "round collar below 0.5, V-neck above, each once around the colour circle"),
+    "clothes_brightness": _of_occasion(0.1, 0.9, "dark to bright clothes"),
 }
 FACTOR_NAMES = tuple(FACTORS)
 FACTOR_RANGES = {name: (factor.low, factor.high) for name, factor in FACTORS.items()}
