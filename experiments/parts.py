@@ -11,7 +11,7 @@ from absl import flags, logging
 
 from ..datasets.source import Source
 from ..losses import MissingTerm, Objective
-from ..models import FACE_NETWORKS, MODELS, Autoencoder, AutoencoderGAN, Discriminator, TrainableModel
+from ..models import FACE_NETWORKS, MODELS, Autoencoder, AutoencoderGAN, Discriminator, FaceMapping, TrainableModel
 from ..models.learning_rate import Schedule
 from ..models.pretrained import load_pretrained, reason
 from ..models.trainable import FromStep
@@ -227,8 +227,9 @@ def _refuse_codes_without_room(model: TrainableModel, settings: flags.FlagValues
     """A UsageError where a code is no vector, or too short for what it is to tell."""
     code = model.encode(np.zeros((1, model.image_size, model.image_size, model.channels), np.float32))[0]
     shape = tuple(code.shape)
-    if settings.model == "face_mapping":  # whose code may be several, one after the other
-        shape = (getattr(model, "autoencoder", model).inter_dim,)
+    network = getattr(model, "autoencoder", model)
+    if isinstance(network, FaceMapping):  # whose code may be several, one after the other
+        shape = (network.inter_dim,)
     if len(shape) != 1 or shape[0] < len(EXPRESSION):
         raise UsageError(
             f"--expression_factor={settings.expression_factor:g} needs codes of at least {len(EXPRESSION)} numbers in "
