@@ -34,7 +34,10 @@ def load_model(path: Path, kind: type | None = None):
     kind = kind or Autoencoder
     if not path.is_file():
         raise UsageError(f"{path}: no such model file")
-    if foreign := _foreign_classes(saved_config(path)):
+    config = saved_config(path)
+    if "class_name" in config and not _is_known(config):
+        raise UsageError(f"{path} holds a {config['class_name']}, not one of facezoo's {_plural(kind)}")
+    if foreign := _foreign_classes(config):
         raise UsageError(f"{path} names {foreign[0]}, which is no part of facezoo's models: it is not loaded")
     policy = keras.config.dtype_policy()
     try:

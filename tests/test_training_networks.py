@@ -117,10 +117,9 @@ def test_perceptual_and_landmark_terms_train_and_are_reported_unweighted(train):
     [
         ("--adversarial_factor=0.1", "--discriminator_filters=4,8"),
         ("--model=conditional_vae", "--attributes=smiling"),
-        ("--strategy=mirrored", "--devices=2"),
         ("--precision=mixed_float16",),
     ],
-    ids=["gan", "conditional", "mirrored", "float16"],
+    ids=["gan", "conditional", "float16"],
 )
 def test_the_expression_is_learned_by_any_model_with_vectors(train, command, flags):
     folder = train("run", *VAE_FLAGS, "--latent_dim=11", "--expression_factor=3", *flags)

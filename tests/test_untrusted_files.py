@@ -83,7 +83,7 @@ def test_a_configuration_that_names_anything_else_is_refused(model_file, tmp_pat
             config["compile_config"] = {"optimizer": [foreign]}
         return foreign if place == "whole" else config
 
-    with pytest.raises(UsageError, match="no part of facezoo's models") as error:
+    with pytest.raises(UsageError, match=r"no part of facezoo's models|not one of facezoo's") as error:
         facezoo.load(rewritten(model_file, change))
     assert "\n" not in str(error.value)
     assert not (tmp_path / "marker").exists()
@@ -93,7 +93,7 @@ def test_a_class_that_only_claims_to_be_facezoo_s_is_refused(model_file):
     def change(config):
         return {"module": "subprocess", "class_name": "Popen", "registered_name": "facezoo>Popen", "config": {}}
 
-    with pytest.raises(UsageError, match=r"subprocess\.Popen"):
+    with pytest.raises(UsageError, match="holds a Popen, not one of facezoo's"):
         facezoo.load(rewritten(model_file, change))
 
 
