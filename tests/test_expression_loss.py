@@ -4,7 +4,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from facezoo.losses import ExpressionCode
+from facezoo.datasets.procedural import procedural_faces
+from facezoo.losses import ExpressionCode, Objective
+from facezoo.models import VAE, load_pretrained
 
 
 def reader():
@@ -40,3 +42,25 @@ def test_it_moves_the_codes_that_it_reads_and_no_picture():
 def test_codes_without_room_are_refused(shape):
     with pytest.raises(ValueError, match="at least 2 numbers"):
         ExpressionCode(reader())({"image": coloured(0.2, 0.5)}, {"z": np.zeros(shape, np.float32)})
+
+
+def test_one_replica_equals_two(two_devices):
+    """With the network that ships, made in the strategy's scope as training makes it."""
+    examples = procedural_faces("test", image_size=32).load(np.arange(8))
+    batch = {"image": examples["image"].astype(np.float32) / 255.0}
+
+    def trained(strategy):
+        keras.utils.set_random_seed(1)
+        with strategy.scope():
+            model = VAE(image_size=32, filters=(4, 4), latent_dim=2, seed=1)
+            term = ExpressionCode(load_pretrained("face_features").factor_network(["yaw", "smile"]))
+            factors = {"reconstruction": 1.0, "expression": 1.0}
+            model.compile(keras.optimizers.SGD(1e-2), Objective({**model.loss_terms(), "expression": term}, factors))
+        step = tf.function(lambda rows: strategy.run(model.train_step, args=(rows,)))
+        for rows in strategy.experimental_distribute_dataset(tf.data.Dataset.from_tensors(batch).repeat(2)):
+            step(rows)
+        return [variable.numpy() for variable in model.encoder.trainable_variables]
+
+    one, two = trained(tf.distribute.get_strategy()), trained(two_devices)
+    for first, second in zip(one, two, strict=True):
+        np.testing.assert_allclose(first, second, rtol=0, atol=1e-5)
