@@ -157,7 +157,7 @@ def procedural_people(split: str, *, image_size: int = 64, channels: int = 3, pe
       image_size: side of the pictures in pixels, 32 to 256.
       channels: 3 for colour, 1 for gray.
       people: how many, 2 to 100; more people change nothing about the first ones. Person 0 is young with long hair,
-        person 1 has short dark hair and a full beard, neither wears glasses; the others are as they come.
+        person 1 is old with short gray hair, neither has a beard or glasses; the others are as they come.
       seed: which world of people.
 
     Returns:
@@ -190,10 +190,8 @@ def _people(count: int, seed: int) -> np.ndarray:
     candidates = _NUM_FACES // PICTURES_PER_IDENTITY + np.arange(CANDIDATES)
     face = columns(sample_pictures(candidates, candidates, seed))
     hair, beard = np.array(HAIR_STYLES)[face["hair_style"].astype(int)], np.array(BEARDS)[face["beard"].astype(int)]
-    is_bare = face["glasses"] == 0
+    is_bare = (face["glasses"] == 0) & (beard == "none")  # neither hides the expression
     is_first = np.isin(hair, ("long_straight", "long_wavy")) & (face["age"] < 35) & is_bare
-    # A beard that is as light or as dark as the skin hardly shows.
-    stands_out = (face["hair_colour"] < 0.4) & (face["hair_gray"] < 0.3) & (face["skin_tone"] < 0.6)
-    is_second = np.isin(hair, ("short", "side_part")) & (beard == "full") & stands_out & is_bare
+    is_second = np.isin(hair, ("short", "side_part")) & (face["age"] > 55) & (face["hair_gray"] > 0.6) & is_bare
     others = candidates[-1] + 1 + np.arange(count - 2)
     return np.concatenate([candidates[[np.argmax(is_first), np.argmax(is_second)]], others])

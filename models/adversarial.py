@@ -14,7 +14,7 @@ from . import randomness
 from .autoencoder import Autoencoder
 from .blocks import check_count, check_not_negative, checked_choice
 from .discriminator import Discriminator
-from .trainable import apply_gradients, summed
+from .trainable import apply_gradients, gradients_of, summed
 
 BALANCES = ("adaptive", "skip", "none")
 JUDGED_TERMS = ("adversarial", "feature_matching")  # they read the discriminator
@@ -350,11 +350,8 @@ class AutoencoderGAN(Autoencoder):
         """Sends the gradients of the outputs through the autoencoder: this replica's, of each learned variable."""
         by_output = {"reconstruction": 0.0, **gradients.rest}
         by_output["reconstruction"] += self._adversarial_factor * weight * gradients.adversarial
-        return tape.gradient(
-            [*(outputs[name] for name in by_output), penalty],
-            self.learned_variables,
-            output_gradients=[*by_output.values(), tf.ones(())],
-        )
+        made = [*(outputs[name] for name in by_output), penalty]
+        return gradients_of(tape, made, self.learned_variables, [*by_output.values(), tf.ones(())])
 
     def _track(self, values, is_good):
         """As `Objective.track_step`, with the game's values."""

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import keras
 import tensorflow as tf
+from absl import logging
 
 from ..losses import MissingTerm, Objective
 from ..losses.objective import Term
@@ -110,7 +111,7 @@ class TrainableModel(keras.Model):
             values = self.objective.values(batch, self(batch, training=True))
             loss = self.objective.reduce(values["loss"]) + self.regularization()
             scaled_loss = self.optimizer.scale_loss(loss)
-        gradients = summed(tape.gradient(scaled_loss, self.learned_variables))
+        gradients = summed(gradients_of(tape, scaled_loss, self.learned_variables))
         is_good = self._is_good(values["loss"], (self.optimizer, gradients))
         apply_gradients(self.optimizer, gradients, self.learned_variables, self.clip_norm, is_good)
         self._restore_layers(kept, is_good)
@@ -180,6 +181,15 @@ class FromStep:
             return tf.cast(self.term(batch, outputs), tf.float32)
 
         return tf.cond(randomness.has_come(self.start_step), value, lambda: tf.zeros(tf.shape(batch["image"])[:1]))
+
+
+def gradients_of(tape: tf.GradientTape, target, variables, output_gradients=None) -> list[tf.Tensor]:
+    """As `tape.gradient`, with 0 for weights that no term reaches; a warning names their layers."""
+    gradients = tape.gradient(target, variables, output_gradients)
+    unreached = {variable.path.split("/")[0] for variable, found in zip(variables, gradients) if found is None}
+    if unreached:
+        logging.warning("no loss term reaches %s, which stay as they are", ", ".join(sorted(unreached)))
+    return [tf.zeros_like(variable) if found is None else found for variable, found in zip(variables, gradients)]
 
 
 def summed(tensors: list) -> list:

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from facezoo.losses import Objective
 from facezoo.models import (
     MODELS,
     VAE,
@@ -330,3 +331,25 @@ def test_a_schedule_refuses_unknown_kinds_and_long_warm_ups():
         Schedule(1.0, 10, "steps")
     with pytest.raises(ValueError, match="warm-up of 10 steps must be shorter than the run's 10"):
         Schedule(1.0, 10, warmup_steps=10)
+
+
+# Training.
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_weights_that_no_term_reaches_stay_and_are_named(replicas, two_devices, pictures, caplog):
+    strategy = two_devices if replicas == 2 else tf.distribute.get_strategy()
+    with strategy.scope():
+        model = VAE(image_size=32, filters=(4,), latent_dim=2)
+        model.compile(objective=Objective(model.loss_terms(), {"kl": 1.0}))
+    encoder, decoder = (
+        [weight.numpy() for weight in part.trainable_variables] for part in (model.encoder, model.decoder)
+    )
+    batches = strategy.experimental_distribute_dataset(tf.data.Dataset.from_tensors({"image": pictures}))
+    for rows in batches:
+        tf.function(lambda batch: strategy.run(model.train_step, args=(batch,)))(rows)
+    layers = {variable.path.split("/")[0] for variable in model.decoder.trainable_variables}
+    assert f"no loss term reaches {', '.join(sorted(layers))}, which stay as they are" in caplog.text
+    assert any((old != new.numpy()).any() for old, new in zip(encoder, model.encoder.trainable_variables, strict=True))
+    for old, new in zip(decoder, model.decoder.trainable_variables, strict=True):
+        np.testing.assert_array_equal(old, new.numpy())

@@ -222,33 +222,46 @@ def start(folder, *flags):
     )
 
 
+def saved(folder):
+    return {path.name for path in (folder / "checkpoints").glob("[0-9]*")}
+
+
 def killed_until_done(folder, flags, kills, seed=0):
-    """Kills a run at random moments so many times, then lets it end."""
-    numbers = np.random.default_rng(seed)
+    """Kills a run so many times, each at a random moment of its going on, then lets it end.
+
+    Returns:
+      How many of the kills left a half-written checkpoint.
+    """
+    numbers, amid_writes = np.random.default_rng(seed), 0
     for _ in range(kills):
+        before = saved(folder)
         process = start(folder, *flags)
-        while not (folder / "checkpoints").exists() and process.poll() is None:
-            time.sleep(0.05)
-        moment = time.monotonic() + numbers.uniform(0.0, 9.0)
-        while time.monotonic() < moment and process.poll() is None:
+        while saved(folder) <= before:
+            assert process.poll() is None, process.communicate()[1].decode()[-2000:]
             time.sleep(0.01)
+        time.sleep(numbers.uniform(0.0, 0.3))
+        assert process.poll() is None, "it ended before it could be killed"
         process.kill()
         process.communicate()
+        amid_writes += any((folder / "checkpoints").rglob(".*"))
     process = start(folder, *flags)
     _, errors = process.communicate(timeout=600)
     assert process.returncode == 0, errors.decode()[-2000:]
+    return amid_writes
 
 
 def test_a_killed_run_goes_on_bit_for_bit(train, tmp_path):
-    flags = (*FLAGS, "--save_every=1")
+    flags = (*FLAGS, "--save_every=1", "--steps_per_epoch=20")
     killed_until_done(tmp_path / "killed", flags, kills=2)
     assert_same_run(train("whole", *flags), tmp_path / "killed")
 
 
 @pytest.mark.long
 def test_a_run_killed_fifty_times_goes_on_bit_for_bit(train, tmp_path):
-    flags = (*GAN_FLAGS, "--save_every=1", "--steps_per_epoch=100", "--epochs=4")
-    killed_until_done(tmp_path / "killed", flags, kills=50)
+    flags = (*GAN_FLAGS, "--save_every=1", "--steps_per_epoch=100", "--epochs=5")
+    amid_writes = killed_until_done(tmp_path / "killed", flags, kills=50)
+    print(f"{amid_writes} of 50 kills left a half-written checkpoint")
+    assert amid_writes > 10
     assert_same_run(train("whole", *flags), tmp_path / "killed")
 
 
