@@ -14,12 +14,14 @@ FOLDERS = (
     "metrics",
     "latents",
     "experiments",
+    "experiments.benchmarks",
     "experiments.recipes",
 )
 VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "__init__.py").read_text())[1]
 
 EXTRAS = {
     "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
+    "peers": ["torch>=2.13,<2.14"],  # what `facezoo benchmark --peer=torch` measures against
     "notebooks": ["ipykernel", "jupyterlab"],
 }
 DEVELOPMENT = [

@@ -12,7 +12,7 @@ from absl import flags, logging
 
 from .. import __version__
 from ..datasets.source import DatasetError
-from . import datasets, encode, evaluate, models, morph, publish, swap, train
+from . import benchmark, datasets, encode, evaluate, models, morph, publish, swap, train
 from .backend import check_keras_backend
 from .errors import StoppedError, UsageError
 
@@ -25,6 +25,7 @@ COMMANDS: dict[str, ModuleType] = {
     "models": models,
     "datasets": datasets,
     "publish": publish,
+    "benchmark": benchmark,
 }
 RECIPES = Path(__file__).parent / "recipes"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from absl import flags
 
-from ..datasets.source import with_attributes
+from ..datasets.source import Source, with_attributes
 from . import data, options, runs
 from .backend import load_tensorflow
 from .errors import UsageError
@@ -163,24 +163,35 @@ def run(values: flags.FlagValues) -> None:
     if not values.dry_run and runs.is_finished(folder, state, values):
         print(f"{folder} is finished; nothing to do")
         return
-    image_size, _, channels = runs.picture_shape(values)
-    sources = {split: data.open_source(values, split, image_size, channels) for split in ("train", "validation")}
-    if values.attributes and values.model not in ATTRIBUTE_MODELS:
-        raise UsageError(f"--attributes: --model={values.model} takes none; {' and '.join(ATTRIBUTE_MODELS)} do")
-    if values.attributes:
-        sources = {split: with_attributes(source, values.attributes) for split, source in sources.items()}
+    sources, arguments = sources_and_arguments(values)
 
     load_tensorflow()
     from .session import Session
     from .training_run import TrainingRun
 
-    session = Session(values, sources, model_arguments(values, image_size, channels), is_new=state is None)
+    session = Session(values, sources, arguments, is_new=state is None)
     training = TrainingRun(session, folder, state)
     if values.dry_run:
         print(session.summary())
         return
     training.train()
     print(f"{folder / runs.MODEL_FILE}\ntensorboard --logdir {folder / 'tensorboard'}")
+
+
+def sources_and_arguments(values: flags.FlagValues) -> tuple[dict[str, Source], dict[str, Any]]:
+    """What a `Session` is made of: "train" and "validation", and the arguments of the model's constructor.
+
+    Raises:
+      UsageError: flags that do not go together.
+      DatasetError: the data is not there or damaged.
+    """
+    image_size, _, channels = runs.picture_shape(values)
+    sources = {split: data.open_source(values, split, image_size, channels) for split in ("train", "validation")}
+    if values.attributes and values.model not in ATTRIBUTE_MODELS:
+        raise UsageError(f"--attributes: --model={values.model} takes none; {' and '.join(ATTRIBUTE_MODELS)} do")
+    if values.attributes:
+        sources = {split: with_attributes(source, values.attributes) for split, source in sources.items()}
+    return sources, model_arguments(values, image_size, channels)
 
 
 def model_arguments(values: flags.FlagValues, image_size: int, channels: int) -> dict[str, Any]:

@@ -103,12 +103,7 @@ def train(
     Raises:
       UnstableError: too many updates in a row had to be left out.
     """
-
-    @tf.function(autograph=False)
-    def distributed_step(batch):
-        logs = strategy.run(model.train_step, args=(batch,))
-        return {name: strategy.reduce("MEAN", value, axis=None) for name, value in logs.items()}
-
+    take_step = step_function(model, strategy)
     iterator = iter(strategy.experimental_distribute_dataset(batches))
     for number in range(first_step // steps_per_epoch + 1, epochs + 1):
         before = (number - 1) * steps_per_epoch
@@ -121,7 +116,7 @@ def train(
         with _progress_bar(number, epochs, steps_per_epoch, begin) as bar:
             for step in range(begin + 1, steps_per_epoch + 1):
                 batch = next(iterator)
-                logs = distributed_step(batch)
+                logs = take_step(batch)
                 skipped_before, skipped = skipped, float(logs["skipped_steps"])
                 skipped_in_a_row = skipped_in_a_row + 1 if skipped > skipped_before else 0
                 if skipped_in_a_row == SKIPPED_IN_A_ROW:
@@ -134,6 +129,17 @@ def train(
         rate = (steps_per_epoch - begin) * batch_size / (time.perf_counter() - start)
         if not end_of_epoch(Epoch(number, number * steps_per_epoch, terms, rate)):
             return
+
+
+def step_function(model: TrainableModel, strategy: tf.distribute.Strategy) -> tf.types.experimental.PolymorphicFunction:
+    """`train_step` on all replicas as one traced function: a distributed batch -> the logs' means over replicas."""
+
+    @tf.function(autograph=False)
+    def step(batch):
+        logs = strategy.run(model.train_step, args=(batch,))
+        return {name: strategy.reduce("MEAN", value, axis=None) for name, value in logs.items()}
+
+    return step
 
 
 def _global_batch(batch, strategy: tf.distribute.Strategy) -> dict[str, tf.Tensor]:

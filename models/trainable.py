@@ -185,11 +185,11 @@ class FromStep:
 
 def gradients_of(tape: tf.GradientTape, target, variables, output_gradients=None) -> list[tf.Tensor]:
     """As `tape.gradient`, with 0 for weights that no term reaches; a warning names their layers."""
-    gradients = tape.gradient(target, variables, output_gradients)
-    unreached = {variable.path.split("/")[0] for variable, found in zip(variables, gradients) if found is None}
+    pairs = list(zip(variables, tape.gradient(target, variables, output_gradients), strict=True))
+    unreached = {variable.path.split("/")[0] for variable, gradient in pairs if gradient is None}
     if unreached:
         logging.warning("no loss term reaches %s, which stay as they are", ", ".join(sorted(unreached)))
-    return [tf.zeros_like(variable) if found is None else found for variable, found in zip(variables, gradients)]
+    return [tf.zeros_like(variable) if gradient is None else gradient for variable, gradient in pairs]
 
 
 def summed(tensors: list) -> list:

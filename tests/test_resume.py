@@ -508,8 +508,12 @@ def test_updates_left_out_are_counted_over_a_stop(command, tmp_path, broken_step
     assert (done.code, "up to step 13; back to step 8" in done.err) == (0, True), done.err
 
 
-def test_an_epoch_without_an_update_has_no_loss(train, broken_steps):
-    broken_steps(range(5))
+@pytest.mark.parametrize("stopped", [False, True])
+def test_an_epoch_without_an_update_has_no_loss(train, command, tmp_path, broken_steps, signal_at, stopped):
+    broken_steps(range(5), whenever=True)
+    if stopped:
+        signal_at(3)
+        assert command("train", *FLAGS, f"--run_dir={tmp_path / 'run'}").code == 143
     rows = rows_of(train("run", *FLAGS))
     assert [row["loss"] == "nan" for row in rows] == [True, False, False]
     assert rows[0]["skipped_steps"] == "5.0"

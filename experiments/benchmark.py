@@ -1,0 +1,239 @@
+"""Time training steps, input, latency and start-up, against PyTorch if asked; medians over alternations."""
+
+import contextlib
+import dataclasses
+import itertools
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+
+from . import options, runs
+from .backend import load_tensorflow
+from .benchmarks.contestants import Contestant, Timing, alternate
+from .errors import UsageError
+
+MEASURES = ("train", "input", "latency", "startup")
+TERMS = {
+    "plain": (),
+    "perceptual": ("--perceptual_network=vgg16", "--perceptual_factor=500"),
+    "adversarial": ("--adversarial_factor=0.1",),
+}
+# What a model needs besides its name; it then trains on drawn faces with the factors that it has by itself.
+MODEL_FLAGS = {
+    "conditional_vae": ("--attributes=smiling,eyeglasses",),
+    "dfc_vae": ("--perceptual_factor=0", "--r_loss_factor=1000"),
+    "face_mapping": ("--dataset=procedural_people",),
+}
+CONVOLUTION = "convolution"
+PEER_MODEL, PEER_SIZE, PEER_TERMS = "dfc_vae", 64, ("plain", "perceptual")
+LATENCIES = ("encode", "decode", "morph")
+PIPELINES = {"as they are": (), "flipped": ("--flip",)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One line of the table.
+
+    Attributes:
+      what: "train", "input", "latency" or "startup".
+      case: what exactly.
+      timing: of one repetition.
+      images: that a repetition goes through; 0 where it is about none.
+      gigaflops: of a repetition, where they are counted.
+      share_of_best: of the machine's best convolution rate.
+      peak_megabytes: of the process.
+    """
+
+    what: str
+    case: str
+    timing: Timing
+    images: int = 0
+    gigaflops: float | None = None
+    share_of_best: float | None = None
+    peak_megabytes: float | None = None
+
+    @property
+    def images_per_second(self) -> float:
+        return self.images / self.timing.median
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    where: dict[str, Any] = {"flag_values": values}
+    flags.DEFINE_multi_enum("measure", None, MEASURES, "What to time; all of it if absent.", **where)
+    flags.DEFINE_list("models", None, "Keys of models; all if absent.", **where)
+    flags.DEFINE_multi_enum("terms", ["plain"], list(TERMS), "Loss terms of the training steps.", **where)
+    flags.DEFINE_multi_enum(
+        "precision", ["mixed_bfloat16"], options.PRECISIONS, "Precisions of the training steps.", **where
+    )
+    flags.DEFINE_enum("peer", None, ["torch"], "Times PyTorch's DFC-VAE, too: pip install 'facezoo[peers]'.", **where)
+    options.define_image_size(values, 64)
+    options.define_number(values, "batch_size", 64, "Pictures in a batch.", 1)
+    options.define_number(values, "alternations", 5, "How often each is timed, in turn.", 1)
+    options.define_number(values, "seconds", 3.0, "Seconds of each turn.", 0.0, kind=float, above=True)
+    options.define_path(values, "out", "JSON file for all figures.")
+
+
+def run(values: flags.FlagValues) -> None:
+    """Raises UsageError for a model that there is not, a peer that is not installed, or a place that is taken."""
+    models = _models(values)
+    if values.out and Path(values.out).exists():
+        raise UsageError(f"--out={values.out} exists: name another file")
+    if values.peer:
+        _check_peer(values)
+    measures = values.measure or MEASURES
+    rows = [row for measure in MEASURES if measure in measures for row in _MEASURE[measure](values, models)]
+    print(table(rows))
+    if values.out:
+        device = runs.environment(0, ",".join(values.precision), [])
+        found = {"environment": device, "rows": [_as_json(row) for row in rows]}
+        runs.write_atomically(Path(values.out), json.dumps(found, indent=2) + "\n")
+
+
+def _models(values: flags.FlagValues) -> list[str]:
+    load_tensorflow()
+    from ..models import MODELS
+
+    for name in values.models or ():
+        if name not in MODELS:
+            raise UsageError(f"--models={name} must be some of {', '.join(MODELS)}")
+    return values.models or list(MODELS)
+
+
+def _check_peer(values: flags.FlagValues) -> None:
+    try:
+        import torch  # noqa: F401
+    except ImportError as error:
+        raise UsageError("--peer=torch: PyTorch is not installed: pip install 'facezoo[peers]'") from error
+    if values.image_size != PEER_SIZE:
+        raise UsageError(f"--peer=torch: its network is for --image_size={PEER_SIZE}, not {values.image_size}")
+
+
+def _train(values: flags.FlagValues, models: Sequence[str]) -> Iterator[Row]:
+    """Each step alternates with its peers, and with the convolution that says what this machine could do."""
+    from .benchmarks.convolutions import BestConvolution
+    from .benchmarks.training_steps import TrainingStep
+
+    for precision, model, terms in itertools.product(values.precision, models, values.terms):
+        case = f"{model} {terms} {precision}"
+        step_flags = [
+            *(f"--model={model}", f"--image_size={values.image_size}", f"--batch_size={values.batch_size}"),
+            *(f"--precision={precision}", *MODEL_FLAGS.get(model, ()), *TERMS[terms]),
+        ]
+        dtype = "bfloat16" if precision == "mixed_bfloat16" else "float32"
+        steps: dict[str, tuple] = {
+            CONVOLUTION: (BestConvolution, values.batch_size, dtype),
+            f"facezoo {case}": (TrainingStep, step_flags),
+        }
+        if values.peer and model == PEER_MODEL and terms in PEER_TERMS:
+            steps |= _peers(values, case, terms, precision)
+        with _contestants(steps) as contestants:
+            timings = alternate(contestants, values.alternations, values.seconds)
+            best = contestants[CONVOLUTION].ask(_gigaflops) / timings[CONVOLUTION].median
+            gigaflops = contestants[f"facezoo {case}"].ask(_gigaflops)
+            for name in list(steps)[1:]:
+                yield Row(
+                    *("train", name, timings[name], values.batch_size, gigaflops),
+                    share_of_best=gigaflops / timings[name].median / best,
+                    peak_megabytes=contestants[name].peak_megabytes(),
+                )
+
+
+def _peers(values: flags.FlagValues, case: str, terms: str, precision: str) -> dict[str, tuple]:
+    from .benchmarks.torch_peer import MODES, TorchStep
+
+    half, perceptual = precision != "float32", terms == "perceptual"
+    return {f"PyTorch {mode} {case}": (TorchStep, mode, values.batch_size, half, perceptual) for mode in MODES}
+
+
+def _input(values: flags.FlagValues, models: Sequence[str]) -> Iterator[Row]:
+    from .benchmarks.using import Pipeline
+
+    shared = ["--model=vae", f"--image_size={values.image_size}", f"--batch_size={values.batch_size}"]
+    with _contestants({name: (Pipeline, [*shared, *more]) for name, more in PIPELINES.items()}) as contestants:
+        for name, timing in alternate(contestants, values.alternations, values.seconds).items():
+            yield Row("input", f"drawn faces, {name}", timing, values.batch_size)
+
+
+def _latency(values: flags.FlagValues, models: Sequence[str]) -> Iterator[Row]:
+    from .benchmarks.using import Latency
+
+    for model in models:
+        cases = {f"{model} {what}": (Latency, model, values.image_size, what) for what in LATENCIES}
+        with _contestants(cases) as contestants:
+            for name, timing in alternate(contestants, values.alternations, values.seconds).items():
+                yield Row("latency", name, timing, 1)
+
+
+def _startup(values: flags.FlagValues, models: Sequence[str]) -> Iterator[Row]:
+    """Help, and a morph from nothing to its pictures."""
+    with tempfile.TemporaryDirectory() as folder:
+        run_dir = f"--run_dir={Path(folder) / 'run'}"
+        short = ("--epochs=1", "--steps_per_epoch=1", "--validation_steps=1", f"--image_size={values.image_size}")
+        _seconds_of_command("train", "--model=vae", *short, run_dir)
+        commands = {
+            "--help": ("--help",),
+            "train --help": ("train", "--help"),
+            "morph": ("morph", run_dir, "--start=test:3", "--end=test:10"),
+        }
+        for name, arguments in commands.items():
+            seconds = [_seconds_of_command(*arguments) for _ in range(values.alternations)]
+            yield Row("startup", f"facezoo {name}", Timing(tuple(seconds)))
+
+
+def _seconds_of_command(*arguments: str) -> float:
+    command = [sys.executable, "-c", "from facezoo.experiments.cli import main; main()", *arguments]
+    start = time.perf_counter()
+    subprocess.run(command, check=True, capture_output=True)
+    return time.perf_counter() - start
+
+
+_MEASURE = {"train": _train, "input": _input, "latency": _latency, "startup": _startup}
+
+
+@contextlib.contextmanager
+def _contestants(works: Mapping[str, tuple]) -> Iterator[dict[str, Contestant]]:
+    """Contestants by name, of (what makes the work, its arguments ...), until the end of the block."""
+    with contextlib.ExitStack() as stack:
+        yield {
+            name: stack.enter_context(contextlib.closing(Contestant(make, *arguments)))
+            for name, (make, *arguments) in works.items()
+        }
+
+
+def _gigaflops(work: Any) -> float:
+    return work.flops() / 1e9
+
+
+def table(rows: Sequence[Row]) -> str:
+    """A line for each row: what, milliseconds, spread, images/s, share of the best convolution rate, megabytes."""
+    lines = [("", "median ms", "spread", "images/s", "of best rate", "peak MB")]
+    for row in rows:
+        lines.append(
+            (
+                f"{row.what}: {row.case}",
+                f"{1000 * row.timing.median:.4g}",
+                f"{row.timing.spread:.0%}",
+                f"{row.images_per_second:.4g}" if row.images else "",
+                "" if row.share_of_best is None else f"{row.share_of_best:.0%}",
+                "" if row.peak_megabytes is None else f"{row.peak_megabytes:.0f}",
+            )
+        )
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join(
+            f"{cell:<{width}}" if not column else f"{cell:>{width}}"
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in lines
+    )
+
+
+def _as_json(row: Row) -> dict[str, Any]:
+    return dataclasses.asdict(row) | {"median": row.timing.median, "images_per_second": row.images_per_second}

@@ -1,0 +1,1 @@
+"""What `facezoo benchmark` measures, and how: in processes of their own, in alternation."""

@@ -1,0 +1,59 @@
+"""What using facezoo takes besides training steps: reading pictures, one face's way through a model."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from ...latents.interpolation import interpolate
+from ...models import MODELS
+from .. import cli, train
+from ..session import Session
+
+MORPH_PICTURES = 10
+
+
+class Pipeline:
+    """The input of a training, alone; calling it takes so many batches.
+
+    Args:
+      flags: of `facezoo train`.
+    """
+
+    def __init__(self, flags: Sequence[str]):
+        values = cli.parse(train, list(flags))
+        self.session = Session(values, *train.sources_and_arguments(values))
+        source = self.session.sources["train"]
+        for start in range(0, len(source), values.batch_size):  # so that what is kept in memory is there
+            source.load(np.arange(start, min(start + values.batch_size, len(source))))
+        self._batches = iter(self.session.batches())
+
+    def __call__(self, count: int) -> None:
+        for _ in range(count):
+            next(self._batches)
+
+
+class Latency:
+    """One face through a model; calling it does so many.
+
+    Args:
+      model: of `MODELS`.
+      image_size: of the face.
+      what: "encode", "decode" or "morph".
+    """
+
+    def __init__(self, model: str, image_size: int, what: str):
+        network = MODELS[model](image_size=image_size, channels=3)
+        face = np.random.default_rng(0).uniform(size=(1, image_size, image_size, network.channels)).astype(np.float32)
+        code = np.asarray(network.encode(face))
+        encode, decode = (tf.function(function) for function in (network.encode, network.decode))
+
+        def morph():
+            ends = np.asarray(encode(np.concatenate([face, 1.0 - face])))
+            return decode(interpolate(ends[0], ends[1], np.linspace(0.0, 1.0, MORPH_PICTURES), path="slerp"))
+
+        self._do = {"encode": lambda: encode(face), "decode": lambda: decode(code), "morph": morph}[what]
+
+    def __call__(self, count: int) -> None:
+        for _ in range(count):
+            self._do().numpy()
