@@ -1,5 +1,6 @@
 """What a training goes on from: states that are on disk whole or not at all, and are checked when they are read."""
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -21,6 +22,7 @@ if TYPE_CHECKING:  # what stands here must not wait for TensorFlow
 
 MODEL_FILE, STATE_FILE, SUMS_FILE = "model.keras", "state.json", "SHA256SUMS"
 Row = dict[str, Any]
+_KINDS = ("Layer", "Functional", "Sequential", "Metric", "Optimizer")  # of classes that Keras walks through to save
 
 
 @dataclasses.dataclass
@@ -77,7 +79,7 @@ class Checkpoints:
         self.clean()
         temporary.mkdir(parents=True)
         try:
-            model.save(temporary / MODEL_FILE)
+            _write(model, temporary / MODEL_FILE)
             (temporary / STATE_FILE).write_text(json.dumps(dataclasses.asdict(state)), encoding="utf-8")
             sums = [f"{_sum_of(temporary / name)}  {name}" for name in (MODEL_FILE, STATE_FILE)]
             (temporary / SUMS_FILE).write_text("\n".join(sums) + "\n", encoding="utf-8")
@@ -144,11 +146,24 @@ def save_model(model: "keras.Model", path: Path) -> None:
     """Saves a model so that the file is there whole or not at all."""
     temporary = path.with_name(f".{path.stem}.partial.keras")
     try:
-        model.save(temporary)
+        _write(model, temporary)
         sync(temporary)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _write(model: "keras.Model", path: Path) -> None:
+    """`model.save`, which costs memory for good each time: Keras 3.15 looks for what it knows of its own classes under
+    another name than it keeps it, and makes an optimizer to find it out anew. So it is put where Keras looks.
+    """
+    with contextlib.suppress(ImportError, AttributeError):  # another Keras: then there is nothing to put right
+        from keras.src.backend.common import global_state
+        from keras.src.saving.saving_lib import get_attr_skipset
+
+        for kind in _KINDS:
+            global_state.set_global_attribute(f"saving_attr_skiplist_{kind}", get_attr_skipset(kind))
+    model.save(path)
 
 
 def trackers_of(model: "TrainableModel") -> dict[str, list[float]]:

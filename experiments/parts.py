@@ -150,15 +150,17 @@ def compile_model(
         rate = settings.discriminator_learning_rate or settings.learning_rate
         steps = max(total_steps - settings.adversarial_start, settings.warmup_steps + 1)
         options["discriminator_optimizer"] = make_optimizer(settings, steps, rate_scale * rate)
-    optimizer = make_optimizer(settings, total_steps, rate_scale * settings.learning_rate)
+    optimizer = make_optimizer(settings, total_steps, rate_scale * settings.learning_rate, settings.ema)
     try:
         model.compile(optimizer, objective, settings.clip_norm, **options)
     except ValueError as error:
         raise UsageError(str(error)) from error
 
 
-def make_optimizer(settings: flags.FlagValues, total_steps: int, learning_rate: float) -> keras.Optimizer:
-    """The optimizer with its learning-rate schedule."""
+def make_optimizer(
+    settings: flags.FlagValues, total_steps: int, learning_rate: float, ema: float | None = None
+) -> keras.Optimizer:
+    """The optimizer with its learning-rate schedule, and with a running mean of the weights where `ema` decays one."""
     try:
         schedule = Schedule(
             learning_rate,
@@ -169,11 +171,12 @@ def make_optimizer(settings: flags.FlagValues, total_steps: int, learning_rate: 
         )
     except ValueError as error:
         raise UsageError(f"--warmup_steps={settings.warmup_steps}: {error}") from error
+    averaging: dict[str, Any] = {} if ema is None else {"use_ema": True, "ema_momentum": ema}
     if settings.optimizer == "sgd":
-        return keras.optimizers.SGD(schedule, momentum=settings.momentum)
+        return keras.optimizers.SGD(schedule, momentum=settings.momentum, **averaging)
     if settings.optimizer == "adamw":
-        return keras.optimizers.AdamW(schedule, weight_decay=settings.weight_decay)
-    return keras.optimizers.Adam(schedule, beta_1=settings.beta_1)
+        return keras.optimizers.AdamW(schedule, weight_decay=settings.weight_decay, **averaging)
+    return keras.optimizers.Adam(schedule, beta_1=settings.beta_1, **averaging)
 
 
 def make_objective(model: TrainableModel, settings: flags.FlagValues, source: Source) -> Objective:

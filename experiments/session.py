@@ -1,6 +1,7 @@
 """What one training needs, put together as its flags say: sources, model, objective, optimizers, strategy."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -81,6 +82,21 @@ class Session:
             parts.compile_model(self.model, self.values, self.sources["train"], schedule_steps, rate_scale)
         self._check_monitor()
         self._check_columns()
+
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Within, the model's weights are their running mean, where --ema keeps one."""
+        if self.values.ema is None:
+            yield
+            return
+        variables = self.model.learned_variables
+        latest = [variable.numpy() for variable in variables]
+        self.model.optimizer.finalize_variable_values(variables)
+        try:
+            yield
+        finally:
+            for variable, value in zip(variables, latest, strict=True):
+                variable.assign(value)
 
     @property
     def total_steps(self) -> int:

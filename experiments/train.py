@@ -82,6 +82,8 @@ def _define_training_flags(values: flags.FlagValues) -> None:
     number("warmup_steps", 0, "Steps of linear rise to the learning rate.", 0)
     number("final_fraction", 0.01, "Last learning rate as a share of the highest.", 0, 1, kind=float, above=True)
     number("clip_norm", None, "Highest norm of the gradient; no limit if absent.", 0, kind=float, above=True)
+    text = "Decay of a running mean of the weights, such as 0.999: what is validated and becomes the model; else none."
+    number("ema", None, text, 0, MOST_BETA_1, kind=float)
     flags.DEFINE_bool("flip", False, "Mirror half of the training pictures.", **where)
     flags.DEFINE_bool("blur", False, "Soften half of the training pictures, each to its own degree.", **where)
     text = "Largest move of a grid's point, in cells, of the random warps that face mapping undoes (0.24)."

@@ -65,7 +65,8 @@ class TrainingRun:
             try:
                 self._begin()
                 self._train()
-                save_model(self.session.model, self.folder / runs.MODEL_FILE)
+                with self.session.averaged():
+                    save_model(self.session.model, self.folder / runs.MODEL_FILE)
             except Exception:
                 if is_made_here and self._has_nothing_to_keep():
                     shutil.rmtree(self.folder)
@@ -133,14 +134,15 @@ class TrainingRun:
     def _end_of_epoch(self, epoch: Epoch, *, monitor: Monitor, stopping: EarlyStopping, measurer: Measurer) -> bool:
         """Measures, records, draws and saves; answers whether to go on."""
         session, state = self.session, self.state
-        validation = measurer(session.sources["validation"], session.batch_size, session.validation_count)
-        monitor.record(epoch, validation, float(session.model.optimizer.learning_rate))
-        _warn_of_collapse(epoch, validation)
-        if stopping.is_new_best(validation.values):
-            self.checkpoints.save_best(session.model)
-        goes_on = epoch.number < self.values.epochs and not stopping.should_stop
-        if not goes_on or epoch.number % self.values.draw_every == 0:
-            monitor.draw(session.model, epoch)
+        with session.averaged():
+            validation = measurer(session.sources["validation"], session.batch_size, session.validation_count)
+            monitor.record(epoch, validation, float(session.model.optimizer.learning_rate))
+            _warn_of_collapse(epoch, validation)
+            if stopping.is_new_best(validation.values):
+                self.checkpoints.save_best(session.model)
+            goes_on = epoch.number < self.values.epochs and not stopping.should_stop
+            if not goes_on or epoch.number % self.values.draw_every == 0:
+                monitor.draw(session.model, epoch)
         state.rows, state.best, state.epochs_since_best = monitor.rows, stopping.best, stopping.epochs_since_best
         self._save()
         if goes_on:

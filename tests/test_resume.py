@@ -28,12 +28,13 @@ from tensorboard.compat.proto import event_pb2
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
-# Everything whose state could be lost: batch norm, dropout, noise, a schedule, annealing, augmentation, patience.
+# Everything whose state could be lost: batch norm, dropout, noise, a schedule, annealing, augmentation, patience, the
+# mean of the weights.
 FLAGS = (
     *("--model=vae", "--image_size=32", "--set=filters=8,8", "--latent_dim=4", "--set=dropout=0.1"),
     *("--set=capacity=5.0", "--set=capacity_steps=10", "--schedule=cosine", "--warmup_steps=2", "--flip"),
     *("--batch_size=8", "--steps_per_epoch=5", "--validation_steps=1", "--epochs=3", "--save_every=2"),
-    *("--patience=9", "--monitor=psnr", "--seed=3"),
+    *("--patience=9", "--monitor=psnr", "--seed=3", "--ema=0.9"),
 )
 GAN_FLAGS = (*FLAGS, "--adversarial_factor=0.1", "--discriminator_filters=4,8", "--adversarial_start=4")
 SCALED_FLAGS = (*GAN_FLAGS, "--precision=mixed_float16")
