@@ -129,6 +129,9 @@ def _in_float32(description: dict[str, Any]) -> TrainableModel:
     policy = keras.config.dtype_policy()
     try:
         keras.config.set_dtype_policy("float32")
-        return keras.saving.deserialize_keras_object(description, safe_mode=True)
+        model = keras.saving.deserialize_keras_object(description, safe_mode=True)
     finally:
         keras.config.set_dtype_policy(policy)
+    if not isinstance(model, TrainableModel):  # what is not the description of an object comes back as it is
+        raise TypeError(f"it describes a {type(model).__name__}, no model of facezoo's")
+    return model

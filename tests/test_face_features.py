@@ -279,6 +279,14 @@ def test_a_card_that_lacks_something_is_named(tmp_path, field):
         read_card("small", tmp_path)
 
 
+def test_a_card_that_describes_no_model_is_refused(tmp_path):
+    published(tmp_path)
+    path = tmp_path / "small.json"
+    path.write_text(path.read_text().replace('"class_name"', '"class_nam"'))
+    with pytest.raises(ValueError, match=r"small\.npz or its card is damaged: it describes a dict"):
+        load_pretrained("small", tmp_path)
+
+
 def test_weights_too_large_for_float16_are_refused(tmp_path):
     model = VAE(image_size=16, latent_dim=3, filters=(4, 8))
     model.set_weights([weight + 1e6 for weight in model.get_weights()])
