@@ -32,7 +32,8 @@ MODEL_FLAGS = {
     "face_mapping": ("--dataset=procedural_people",),
 }
 CONVOLUTION = "convolution"
-PEER_MODEL, PEER_SIZE, PEER_TERMS = "dfc_vae", 64, ("plain", "perceptual")
+PEER_MODEL, PEER_SIZE = "dfc_vae", 64
+PEER_TERMS, PEER_PRECISIONS = ("plain", "perceptual"), ("float32", "mixed_bfloat16")
 LATENCIES = ("encode", "decode", "morph")
 PIPELINES = {"as they are": (), "flipped": ("--flip",)}
 
@@ -83,10 +84,12 @@ def define_flags(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues) -> None:
     """Raises UsageError for a model that there is not, a peer that is not installed, or a place that is taken."""
     models = _models(values)
-    if values.out and Path(values.out).exists():
-        raise UsageError(f"--out={values.out} exists: name another file")
     if values.peer:
         _check_peer(values)
+    if values.out and Path(values.out).exists():
+        raise UsageError(f"--out={values.out} exists: choose another file")
+    if values.out:
+        Path(values.out).parent.mkdir(parents=True, exist_ok=True)
     measures = values.measure or MEASURES
     rows = [row for measure in MEASURES if measure in measures for row in _MEASURE[measure](values, models)]
     print(table(rows))
@@ -131,7 +134,7 @@ def _train(values: flags.FlagValues, models: Sequence[str]) -> Iterator[Row]:
             CONVOLUTION: (BestConvolution, values.batch_size, dtype),
             f"facezoo {case}": (TrainingStep, step_flags),
         }
-        if values.peer and model == PEER_MODEL and terms in PEER_TERMS:
+        if values.peer and model == PEER_MODEL and terms in PEER_TERMS and precision in PEER_PRECISIONS:
             steps |= _peers(values, case, terms, precision)
         with _contestants(steps) as contestants:
             timings = alternate(contestants, values.alternations, values.seconds)
