@@ -2,8 +2,11 @@
 
 import contextlib
 import dataclasses
+import importlib.metadata
+import importlib.util
 import itertools
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -20,15 +23,16 @@ from .benchmarks.contestants import Contestant, Timing, alternate
 from .errors import UsageError
 
 MEASURES = ("train", "input", "latency", "startup")
+R_LOSS_FACTOR, PERCEPTUAL_FACTOR = 1000.0, 500.0  # they only have to be the peer's too
 TERMS = {
     "plain": (),
-    "perceptual": ("--perceptual_network=vgg16", "--perceptual_factor=500"),
+    "perceptual": ("--perceptual_network=vgg16", f"--perceptual_factor={PERCEPTUAL_FACTOR}"),
     "adversarial": ("--adversarial_factor=0.1",),
 }
-# What a model needs besides its name; it then trains on drawn faces with the factors that it has by itself.
+# What a model needs besides its name, to train on drawn faces.
 MODEL_FLAGS = {
     "conditional_vae": ("--attributes=smiling,eyeglasses",),
-    "dfc_vae": ("--perceptual_factor=0", "--r_loss_factor=1000"),
+    "dfc_vae": ("--perceptual_factor=0", f"--r_loss_factor={R_LOSS_FACTOR}"),  # by pixels, as the others
     "face_mapping": ("--dataset=procedural_people",),
 }
 CONVOLUTION = "convolution"
@@ -49,7 +53,7 @@ class Row:
       images: that a repetition goes through; 0 where it is about none.
       gigaflops: of a repetition, where they are counted.
       share_of_best: of the machine's best convolution rate.
-      peak_megabytes: of the process.
+      peak_megabytes: of the process, with what it needed to get ready.
     """
 
     what: str
@@ -82,25 +86,21 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues) -> None:
-    """Raises UsageError for a model that there is not, a peer that is not installed, or a place that is taken."""
-    models = _models(values)
+    """Raises UsageError for a model or size that there is not, a peer that cannot be, or a place that is taken."""
+    load_tensorflow()
+    models, measures = _models(values), values.measure or MEASURES
     if values.peer:
-        _check_peer(values)
+        _check_peer(values, models, measures)
     if values.out and Path(values.out).exists():
         raise UsageError(f"--out={values.out} exists: choose another file")
-    if values.out:
-        Path(values.out).parent.mkdir(parents=True, exist_ok=True)
-    measures = values.measure or MEASURES
-    rows = [row for measure in MEASURES if measure in measures for row in _MEASURE[measure](values, models)]
-    print(table(rows))
-    if values.out:
-        device = runs.environment(0, ",".join(values.precision), [])
-        found = {"environment": device, "rows": [_as_json(row) for row in rows]}
-        runs.write_atomically(Path(values.out), json.dumps(found, indent=2) + "\n")
+    with runs.made_folder(Path(values.out).parent) if values.out else contextlib.nullcontext():
+        rows = [row for measure in MEASURES if measure in measures for row in _MEASURE[measure](values, models)]
+        print(table(rows))
+        if values.out:
+            runs.write_atomically(Path(values.out), json.dumps(_as_json(values, rows), indent=2) + "\n")
 
 
 def _models(values: flags.FlagValues) -> list[str]:
-    load_tensorflow()
     from ..models import MODELS
 
     for name in values.models or ():
@@ -109,13 +109,21 @@ def _models(values: flags.FlagValues) -> list[str]:
     return values.models or list(MODELS)
 
 
-def _check_peer(values: flags.FlagValues) -> None:
-    try:
-        import torch  # noqa: F401
-    except ImportError as error:
-        raise UsageError("--peer=torch: PyTorch is not installed: pip install 'facezoo[peers]'") from error
+def _check_peer(values: flags.FlagValues, models: Sequence[str], measures: Sequence[str]) -> None:
+    if importlib.util.find_spec("torch") is None:
+        raise UsageError("--peer=torch: PyTorch is not installed: pip install 'facezoo[peers]'")
     if values.image_size != PEER_SIZE:
         raise UsageError(f"--peer=torch: its network is for --image_size={PEER_SIZE}, not {values.image_size}")
+    wanted = itertools.product(models, values.terms, values.precision)
+    if "train" not in measures or not any(_has_peer(*case) for case in wanted):
+        raise UsageError(
+            f"--peer=torch does nothing here: it trains {PEER_MODEL} with --terms={' or '.join(PEER_TERMS)} in "
+            f"--precision={' or '.join(PEER_PRECISIONS)}"
+        )
+
+
+def _has_peer(model: str, terms: str, precision: str) -> bool:
+    return model == PEER_MODEL and terms in PEER_TERMS and precision in PEER_PRECISIONS
 
 
 def _train(values: flags.FlagValues, models: Sequence[str]) -> Iterator[Row]:
@@ -125,34 +133,43 @@ def _train(values: flags.FlagValues, models: Sequence[str]) -> Iterator[Row]:
 
     for precision, model, terms in itertools.product(values.precision, models, values.terms):
         case = f"{model} {terms} {precision}"
-        step_flags = [
-            *(f"--model={model}", f"--image_size={values.image_size}", f"--batch_size={values.batch_size}"),
-            *(f"--precision={precision}", *MODEL_FLAGS.get(model, ()), *TERMS[terms]),
-        ]
-        dtype = "bfloat16" if precision == "mixed_bfloat16" else "float32"
-        steps: dict[str, tuple] = {
-            CONVOLUTION: (BestConvolution, values.batch_size, dtype),
-            f"facezoo {case}": (TrainingStep, step_flags),
+        ours = f"facezoo {case}"
+        works: dict[str, tuple] = {
+            CONVOLUTION: (BestConvolution, values.batch_size, precision.removeprefix("mixed_")),
+            ours: (TrainingStep, step_flags(values, model, terms, precision)),
         }
-        if values.peer and model == PEER_MODEL and terms in PEER_TERMS and precision in PEER_PRECISIONS:
-            steps |= _peers(values, case, terms, precision)
-        with _contestants(steps) as contestants:
+        if values.peer and _has_peer(model, terms, precision):
+            works |= _peers(values, case, terms, precision)
+        with _contestants(works) as contestants:
             timings = alternate(contestants, values.alternations, values.seconds)
-            best = contestants[CONVOLUTION].ask(_gigaflops) / timings[CONVOLUTION].median
-            gigaflops = contestants[f"facezoo {case}"].ask(_gigaflops)
-            for name in list(steps)[1:]:
+            best = contestants[CONVOLUTION].ask(_flops) / timings[CONVOLUTION].median
+            flops = contestants[ours].ask(_flops)
+            for name in list(works)[1:]:
                 yield Row(
-                    *("train", name, timings[name], values.batch_size, gigaflops),
-                    share_of_best=gigaflops / timings[name].median / best,
+                    what="train",
+                    case=name,
+                    timing=timings[name],
+                    images=values.batch_size,
+                    gigaflops=flops and flops / 1e9,
+                    share_of_best=flops and flops / timings[name].median / best,
                     peak_megabytes=contestants[name].peak_megabytes(),
                 )
+
+
+def step_flags(values: flags.FlagValues, model: str, terms: str, precision: str) -> list[str]:
+    """What `facezoo train` is told for one of the steps."""
+    return [
+        *(f"--model={model}", f"--image_size={values.image_size}", f"--batch_size={values.batch_size}"),
+        *(f"--precision={precision}", *MODEL_FLAGS.get(model, ()), *TERMS[terms]),
+    ]
 
 
 def _peers(values: flags.FlagValues, case: str, terms: str, precision: str) -> dict[str, tuple]:
     from .benchmarks.torch_peer import MODES, TorchStep
 
-    half, perceptual = precision != "float32", terms == "perceptual"
-    return {f"PyTorch {mode} {case}": (TorchStep, mode, values.batch_size, half, perceptual) for mode in MODES}
+    factors = R_LOSS_FACTOR, PERCEPTUAL_FACTOR if terms == "perceptual" else 0.0
+    half = precision != "float32"
+    return {f"PyTorch {mode} {case}": (TorchStep, mode, values.batch_size, half, *factors) for mode in MODES}
 
 
 def _input(values: flags.FlagValues, models: Sequence[str]) -> Iterator[Row]:
@@ -161,7 +178,7 @@ def _input(values: flags.FlagValues, models: Sequence[str]) -> Iterator[Row]:
     shared = ["--model=vae", f"--image_size={values.image_size}", f"--batch_size={values.batch_size}"]
     with _contestants({name: (Pipeline, [*shared, *more]) for name, more in PIPELINES.items()}) as contestants:
         for name, timing in alternate(contestants, values.alternations, values.seconds).items():
-            yield Row("input", f"drawn faces, {name}", timing, values.batch_size)
+            yield Row("input", f"drawn faces from memory, {name}", timing, values.batch_size)
 
 
 def _latency(values: flags.FlagValues, models: Sequence[str]) -> Iterator[Row]:
@@ -185,15 +202,19 @@ def _startup(values: flags.FlagValues, models: Sequence[str]) -> Iterator[Row]:
             "train --help": ("train", "--help"),
             "morph": ("morph", run_dir, "--start=test:3", "--end=test:10"),
         }
-        for name, arguments in commands.items():
-            seconds = [_seconds_of_command(*arguments) for _ in range(values.alternations)]
-            yield Row("startup", f"facezoo {name}", Timing(tuple(seconds)))
+        turns = [
+            [_seconds_of_command(*arguments) for arguments in commands.values()] for _ in range(values.alternations)
+        ]
+        for name, seconds in zip(commands, zip(*turns, strict=True), strict=True):
+            yield Row("startup", f"facezoo {name}", Timing(seconds))
 
 
 def _seconds_of_command(*arguments: str) -> float:
     command = [sys.executable, "-c", "from facezoo.experiments.cli import main; main()", *arguments]
     start = time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True)
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise UsageError(f"facezoo {arguments[0]} fails: {done.stderr.strip().splitlines()[-1]}")
     return time.perf_counter() - start
 
 
@@ -210,8 +231,8 @@ def _contestants(works: Mapping[str, tuple]) -> Iterator[dict[str, Contestant]]:
         }
 
 
-def _gigaflops(work: Any) -> float:
-    return work.flops() / 1e9
+def _flops(work: Any) -> int | None:
+    return work.flops()
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -238,5 +259,14 @@ def table(rows: Sequence[Row]) -> str:
     )
 
 
-def _as_json(row: Row) -> dict[str, Any]:
-    return dataclasses.asdict(row) | {"median": row.timing.median, "images_per_second": row.images_per_second}
+def _as_json(values: flags.FlagValues, rows: Sequence[Row]) -> dict[str, Any]:
+    """The figures, and all that they depend on."""
+    environment = runs.environment(0, ",".join(values.precision), []) | {
+        "cpus": os.cpu_count(),
+        "torch": importlib.metadata.version("torch") if values.peer else None,
+    }
+    found = [
+        dataclasses.asdict(row) | {"median": row.timing.median, "images_per_second": row.images_per_second}
+        for row in rows
+    ]
+    return {"environment": environment, "flags": values.flag_values_dict(), "rows": found}

@@ -154,10 +154,10 @@ def save_model(model: "keras.Model", path: Path) -> None:
 
 
 def _write(model: "keras.Model", path: Path) -> None:
-    """`model.save`, which costs memory for good each time: Keras 3.15 looks for what it knows of its own classes under
-    another name than it keeps it, and makes an optimizer to find it out anew. So it is put where Keras looks.
+    """As `model.save`, without the memory that Keras 3.15 keeps of each: it puts what it knows of its own classes under
+    one name, looks under another, and so makes an optimizer every time to find it out anew.
     """
-    with contextlib.suppress(ImportError, AttributeError):  # another Keras: then there is nothing to put right
+    with contextlib.suppress(ImportError, AttributeError, TypeError, ValueError):  # of a Keras that is made otherwise
         from keras.src.backend.common import global_state
         from keras.src.saving.saving_lib import get_attr_skipset
 

@@ -85,11 +85,14 @@ class Session:
 
     @contextlib.contextmanager
     def averaged(self) -> Iterator[None]:
-        """Within, the model's weights are their running mean, where --ema keeps one."""
-        if self.values.ema is None:
+        """Within, the weights that are learned are their running mean, where --ema keeps one.
+
+        The moments of batch normalisation, running means themselves, stay the latest.
+        """
+        variables = self.model.learned_variables
+        if self.values.ema is None or self.model.optimizer.iterations.numpy() == 0:  # no update yet: no mean
             yield
             return
-        variables = self.model.learned_variables
         latest = [variable.numpy() for variable in variables]
         self.model.optimizer.finalize_variable_values(variables)
         try:

@@ -30,8 +30,8 @@ FACTORS = {
     "feature_matching_factor": ("feature_matching", "the distance in the discriminator's features"),
 }
 FACTOR_FLAGS = {flag: term for flag, (term, _) in FACTORS.items()}
-# Adam divides by 1 - beta_1, and float32 hardly tells more from 1.
-MOST_BETA_1 = 0.999999
+# Of running means; Adam divides by 1 - beta_1, and float32 hardly tells more from 1.
+MOST_DECAY = 0.999999
 MOST_GIGABYTES = 1_000_000
 MOST_DEVICES = 1024
 
@@ -75,15 +75,17 @@ def _define_training_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_enum("optimizer", "adam", ["adam", "adamw", "sgd"], "Optimizer.", **where)
     number("learning_rate", 5e-4, "Highest learning rate.", 0, kind=float, above=True)
     number("weight_decay", 0.004, "Of adamw.", 0, kind=float)
-    number("beta_1", 0.9, "First moment's decay of adam.", 0, MOST_BETA_1, kind=float)
+    number("beta_1", 0.9, "First moment's decay of adam.", 0, MOST_DECAY, kind=float)
     number("momentum", 0.9, "Of sgd.", 0, 1, kind=float)
     flags.DEFINE_enum("schedule", "constant", ["constant", "cosine", "exponential"], "After the warm-up.", **where)
     number("schedule_steps", None, "Steps that the schedule spans; those of the first --epochs if absent.", 1)
     number("warmup_steps", 0, "Steps of linear rise to the learning rate.", 0)
     number("final_fraction", 0.01, "Last learning rate as a share of the highest.", 0, 1, kind=float, above=True)
     number("clip_norm", None, "Highest norm of the gradient; no limit if absent.", 0, kind=float, above=True)
-    text = "Decay of a running mean of the weights, such as 0.999: what is validated and becomes the model; else none."
-    number("ema", None, text, 0, MOST_BETA_1, kind=float)
+    text = (
+        "Decay of a running mean of what is learned, such as 0.999: what is validated and becomes the model; else none."
+    )
+    number("ema", None, text, 0, MOST_DECAY, kind=float)
     flags.DEFINE_bool("flip", False, "Mirror half of the training pictures.", **where)
     flags.DEFINE_bool("blur", False, "Soften half of the training pictures, each to its own degree.", **where)
     text = "Largest move of a grid's point, in cells, of the random warps that face mapping undoes (0.24)."

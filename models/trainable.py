@@ -188,7 +188,7 @@ def gradients_of(tape: tf.GradientTape, target, variables, output_gradients=None
     pairs = list(zip(variables, tape.gradient(target, variables, output_gradients), strict=True))
     unreached = {variable.path.split("/")[0] for variable, gradient in pairs if gradient is None}
     if unreached:
-        logging.warning("no loss term reaches %s, which stay as they are", ", ".join(sorted(unreached)))
+        logging.warning("no loss term reaches %s: they do not learn", ", ".join(sorted(unreached)))
     return [tf.zeros_like(variable) if gradient is None else gradient for variable, gradient in pairs]
 
 

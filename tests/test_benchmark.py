@@ -1,15 +1,17 @@
 """Timing: what is counted, who works when, and the command."""
 
 import json
-import sys
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from facezoo.experiments import benchmark, cli
 from facezoo.experiments.benchmarks.contestants import Timing, alternate
 from facezoo.experiments.benchmarks.flops import flops_of
-from facezoo.models import DFCVAE
+from facezoo.experiments.benchmarks.training_steps import TrainingStep
+from facezoo.experiments.benchmarks.using import Latency
+from facezoo.models import DFCVAE, MODELS
 
 
 def graph_of(function, *shapes):
@@ -75,20 +77,42 @@ def test_contestants_work_in_turn_for_as_long():
     assert (timings["fast"].seconds, timings["slow"].seconds) == ((0.125, 0.125), (0.5, 0.5))
 
 
-def test_the_command_times_a_step_and_a_face(command, tmp_path):
-    small = ("--models=vae", "--image_size=32", "--batch_size=4", "--alternations=2", "--seconds=0.01")
-    done = command("benchmark", *small, "--measure=train", "--measure=latency", f"--out={tmp_path / 'times.json'}")
+SMALL = ("--image_size=32", "--batch_size=4", "--alternations=2", "--seconds=0.01")
+
+
+def test_the_command_times_a_step(command, tmp_path):
+    out = tmp_path / "figures" / "times.json"
+    done = command("benchmark", *SMALL, "--models=vae", "--measure=train", f"--out={out}")
     assert done.code == 0, done.err
-    rows = json.loads((tmp_path / "times.json").read_text())["rows"]
-    assert [row["case"] for row in rows] == [
-        "facezoo vae plain mixed_bfloat16",
-        *("vae encode", "vae decode", "vae morph"),
-    ]
-    step = rows[0]
-    assert len(step["timing"]["seconds"]) == 2
-    assert step["images_per_second"] == pytest.approx(4 / np.median(step["timing"]["seconds"]))
-    assert step["share_of_best"] > 0.0
-    assert all(row["case"] in done.out for row in rows)
+    (row,) = json.loads(out.read_text())["rows"]
+    assert row["case"] == "facezoo vae plain mixed_bfloat16" and row["case"] in done.out
+    assert len(row["timing"]["seconds"]) == 2
+    assert row["images_per_second"] == pytest.approx(4 / np.median(row["timing"]["seconds"]))
+    assert row["share_of_best"] > 0.0
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_s_step_can_be_timed(model):
+    step = TrainingStep(benchmark.step_flags(cli.parse(benchmark, list(SMALL)), model, "plain", "float32"))
+    before = [variable.numpy() for variable in step.session.model.trainable_variables]
+    step(1)
+    assert any(
+        (old != new.numpy()).any() for old, new in zip(before, step.session.model.trainable_variables, strict=True)
+    )
+    assert (step.flops() is None) == (model == "face_mapping")  # its decoders take as many pictures as are theirs
+
+
+@pytest.mark.parametrize("what", ["encode", "decode", "morph"])
+def test_a_face_s_way_can_be_timed(what):
+    Latency("vae", 32, what)(1)
+
+
+def test_start_up_is_timed_by_commands(monkeypatch):
+    commands = []
+    monkeypatch.setattr(benchmark, "_seconds_of_command", lambda *arguments: commands.append(arguments[0]) or 0.5)
+    rows = list(benchmark._startup(cli.parse(benchmark, list(SMALL)), ["vae"]))
+    assert commands == ["train", *2 * ["--help", "train", "morph"]]
+    assert [row.timing.seconds for row in rows] == 3 * [(0.5, 0.5)]
 
 
 @pytest.mark.parametrize(
@@ -99,20 +123,45 @@ def test_the_command_times_a_step_and_a_face(command, tmp_path):
         (("--alternations=0",), "at least 1"),
         (("--seconds=0",), "above 0"),
         (("--out=.",), "exists"),
+        (("--measure=latency", "--models=vae", "--image_size=100", "--out=new/times.json"), "multiple of 16"),
     ],
 )
-def test_the_command_refuses(command, flags, words):
+def test_the_command_refuses(command, empty_folder, flags, words):
     done = command("benchmark", *flags)
+    assert (done.code, words in done.err) == (2, True), done.err
+    assert list(empty_folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("is_there", "flags", "words"),
+    [
+        (False, (), "pip install 'facezoo[peers]'"),
+        (True, ("--image_size=32",), "--image_size=64, not 32"),
+        (True, ("--models=vae",), "does nothing here"),
+        (True, ("--measure=latency",), "does nothing here"),
+        (True, ("--terms=adversarial",), "does nothing here"),
+    ],
+)
+def test_a_peer_that_cannot_be_is_refused(command, monkeypatch, is_there, flags, words):
+    monkeypatch.setattr(benchmark.importlib.util, "find_spec", lambda name: "torch" if is_there else None)
+    done = command("benchmark", "--peer=torch", *flags)
     assert (done.code, words in done.err) == (2, True), done.err
 
 
-def test_a_peer_that_is_not_installed_is_named(command, monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch", None)
-    done = command("benchmark", "--peer=torch", "--measure=train")
-    assert (done.code, "pip install 'facezoo[peers]'" in done.err) == (2, True)
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths:UserWarning")
+def test_the_peer_computes_the_same():
+    torch = pytest.importorskip("torch", reason="needs PyTorch")
+    from facezoo.experiments.benchmarks import torch_peer
 
-
-def test_the_peer_is_the_same_network():
-    torch_peer = pytest.importorskip("facezoo.experiments.benchmarks.torch_peer", reason="needs PyTorch")
-    learned = [weight.numel() for weight in torch_peer.DFCVAE().parameters() if weight.requires_grad]
-    assert sum(learned) == sum(int(np.prod(weight.shape)) for weight in DFCVAE().trainable_variables)
+    ours, theirs = DFCVAE(), torch_peer.DFCVAE()
+    axes = {4: (3, 2, 0, 1), 2: (1, 0), 1: (0,)}
+    encoder = [weight for weight in theirs.encoder.parameters() if weight.requires_grad]
+    images = np.random.default_rng(0).uniform(size=(2, 64, 64, 3)).astype(np.float32)
+    with torch.no_grad():
+        for weight, variable in zip(encoder, ours.encoder.features.trainable_variables, strict=True):
+            weight.copy_(torch.tensor(variable.numpy().transpose(axes[len(variable.shape)])))
+        found = theirs.encoder[:-1](torch.tensor(images.transpose(0, 3, 1, 2))).numpy()
+    expected = np.reshape(ours.encoder.features(images, training=True), (-1, 4, 4, 256))
+    np.testing.assert_allclose(found.transpose(0, 2, 3, 1), expected, atol=1e-3 * np.abs(expected).max())
+    learned = [weight.numel() for weight in theirs.parameters() if weight.requires_grad]
+    assert sum(learned) == sum(int(np.prod(weight.shape)) for weight in ours.trainable_variables)

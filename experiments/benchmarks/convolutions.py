@@ -6,22 +6,22 @@ import tensorflow as tf
 
 from .flops import flops_of
 
-SHAPES = (  # side, channels in, channels out, kernel: of VGG and of facenet's blocks
-    *((64, 64, 64, 3), (32, 128, 128, 3), (16, 256, 256, 3), (32, 32, 32, 4), (16, 64, 64, 4), (8, 128, 128, 4)),
-)
+# Side, channels in, channels out, kernel: of VGG, and of facenet's blocks.
+VGG_SHAPES = ((64, 64, 64, 3), (32, 128, 128, 3), (16, 256, 256, 3))
+BLOCK_SHAPES = ((32, 32, 32, 4), (16, 64, 64, 4), (8, 128, 128, 4))
 REPETITIONS = 5
 
 
 class BestConvolution:
-    """That forward convolution among `SHAPES` that has the highest rate; calling it does so many.
+    """That forward convolution among the shapes above that has the highest rate; calling it does so many.
 
     Args:
       batch_size: pictures at once.
-      dtype: "bfloat16" or "float32".
+      dtype: "bfloat16", "float16" or "float32".
     """
 
     def __init__(self, batch_size: int, dtype: str):
-        self._chosen = max((_Convolution(shape, batch_size, dtype) for shape in SHAPES), key=_rate)
+        self._chosen = max((_Convolution(shape, batch_size, dtype) for shape in VGG_SHAPES + BLOCK_SHAPES), key=_rate)
 
     def __call__(self, count: int) -> None:
         self._chosen.repeat(count)

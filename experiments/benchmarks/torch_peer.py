@@ -1,7 +1,8 @@
 """facenet's residual DFC-VAE in PyTorch, as its users would write it for speed: what our step is measured against.
 
-The network, its numbers and its loss are those of `models.DFCVAE` with the factors of `facezoo train`: channels-last,
-autocast to bfloat16, a fused Adam, the target's features without a gradient.
+The network and its loss are those of `models.DFCVAE`; channels-last, autocast to bfloat16, a fused Adam, the target's
+features without a gradient, in a VGG that is bfloat16 itself. What ours computes in float32, the heads of the code and
+the last convolution, is bfloat16 here. Even kernels with "same" padding make PyTorch copy a padded map, as they must.
 """
 
 import torch
@@ -11,7 +12,6 @@ from torch.nn import functional
 MODES = ("eager", "compiled")
 FILTERS, BLOCKS, BLOCK_SCALE, LATENT_DIM = (32, 64, 128, 256), 3, 0.1, 100
 VGG16_TO_BLOCK3_CONV3 = (64, 64, "pool", 128, 128, "pool", 256, 256, 256)
-R_LOSS_FACTOR, PERCEPTUAL_FACTOR, KL_FACTOR = 1000.0, 500.0, 1.0
 
 
 class Activated(nn.Module):
@@ -36,7 +36,7 @@ class Block(nn.Module):
         self.change = Activated(channels, channels, kernel_size)
 
     def forward(self, x):
-        return x + BLOCK_SCALE * self.change(x)
+        return torch.add(x, self.change(x), alpha=BLOCK_SCALE)
 
 
 class DFCVAE(nn.Module):
@@ -90,19 +90,20 @@ class TorchStep:
       mode: "eager", or "compiled" by `torch.compile`.
       batch_size: pictures in the batch, 64x64x3.
       half: autocasts to bfloat16, else float32.
-      perceptual: VGG16's block3_conv3 judges besides the pixels.
+      r_loss_factor: of the mean squared error; that of the KL divergence is 1.
+      perceptual_factor: of the distance in VGG16's block3_conv3; 0 goes without.
     """
 
-    def __init__(self, mode: str, batch_size: int, half: bool, perceptual: bool):
+    def __init__(self, mode: str, batch_size: int, half: bool, r_loss_factor: float, perceptual_factor: float):
         torch.manual_seed(0)
-        self.half = half
+        self.half, self.r_loss_factor, self.perceptual_factor = half, r_loss_factor, perceptual_factor
         self.network = DFCVAE().to(memory_format=torch.channels_last)
-        self.judges = [vgg16()] if perceptual else []
+        self.judges = [vgg16().to(torch.bfloat16 if half else torch.float32)] if perceptual_factor else []
         learned = [weight for weight in self.network.parameters() if weight.requires_grad]
         self.optimizer = torch.optim.Adam(learned, lr=1e-3, fused=True)
         images = torch.rand(batch_size, 3, 64, 64)
         self.images = images.contiguous(memory_format=torch.channels_last)
-        self.loss = torch.compile(self._loss) if mode == "compiled" else self._loss
+        self.loss = torch.compile(self._loss, fullgraph=True) if mode == "compiled" else self._loss
 
     def __call__(self, count: int) -> None:
         for _ in range(count):
@@ -114,16 +115,18 @@ class TorchStep:
         with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
             reconstruction, mean, log_var = self.network(images)
             kl = -0.5 * torch.sum(1.0 + log_var - mean.square() - log_var.exp(), dim=1).mean()
-            loss = R_LOSS_FACTOR * functional.mse_loss(reconstruction, images) + KL_FACTOR * kl
+            loss = self.r_loss_factor * functional.mse_loss(reconstruction, images) + kl
             for judge in self.judges:
-                loss = loss + PERCEPTUAL_FACTOR * _distance(judge, images, reconstruction)
+                loss = loss + self.perceptual_factor * _distance(judge, images, reconstruction)
             return loss
 
 
 def _distance(judge, images, reconstruction):
+    """The mean squared difference of the features, before it is divided by a constant."""
+    kind = judge[0].weight.dtype
     with torch.no_grad():
-        target = judge(_preprocessed(images))
-    return functional.mse_loss(judge(_preprocessed(reconstruction)).float(), target.float())
+        target = judge(_preprocessed(images).to(kind))
+    return functional.mse_loss(judge(_preprocessed(reconstruction).to(kind)).float(), target.float())
 
 
 def _preprocessed(images):

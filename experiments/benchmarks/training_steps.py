@@ -33,9 +33,12 @@ class TrainingStep:
             logs = self._step(self._batch)
         float(logs["loss"])  # waits for the last one
 
-    def flops(self) -> int:
-        """Of one step."""
-        return flops_of(self._step.get_concrete_function(self._batch).graph)
+    def flops(self) -> int | None:
+        """Of one step; None where it depends on the batch, as of people who each have a decoder."""
+        try:
+            return flops_of(self._step.get_concrete_function(self._batch).graph)
+        except ValueError:
+            return None
 
 
 def _stand_in_weights(flags: Sequence[str], folder: Path) -> list[str]:

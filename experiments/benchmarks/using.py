@@ -8,13 +8,14 @@ import tensorflow as tf
 from ...latents.interpolation import interpolate
 from ...models import MODELS
 from .. import cli, train
+from ..errors import UsageError
 from ..session import Session
 
 MORPH_PICTURES = 10
 
 
 class Pipeline:
-    """The input of a training, alone; calling it takes so many batches.
+    """The input of a training whose pictures are in memory, alone; calling it takes so many batches.
 
     Args:
       flags: of `facezoo train`.
@@ -43,7 +44,10 @@ class Latency:
     """
 
     def __init__(self, model: str, image_size: int, what: str):
-        network = MODELS[model](image_size=image_size, channels=3)
+        try:
+            network = MODELS[model](image_size=image_size, channels=3)
+        except ValueError as error:
+            raise UsageError(f"--image_size={image_size}: {model}: {error}") from error
         face = np.random.default_rng(0).uniform(size=(1, image_size, image_size, network.channels)).astype(np.float32)
         code = np.asarray(network.encode(face))
         encode, decode = (tf.function(function) for function in (network.encode, network.decode))
