@@ -62,12 +62,13 @@ def test_memory_files_threads_and_disk_stay_flat(tmp_path):
     """For FACEZOO_LONG_MINUTES, an hour if absent; the first quarter is for caches and pools to fill."""
     folder, errors = tmp_path / "run", tmp_path / "errors.txt"
     command = [sys.executable, "-c", "from facezoo.experiments.cli import main; main()", "train", *FLAGS]
-    process = subprocess.Popen(
-        [*command, "--epochs=1000000", "--draw_every=100", f"--run_dir={folder}"],
-        stdout=subprocess.DEVNULL,
-        stderr=errors.open("wb"),  # no pipe: it would fill up with progress bars, and the training would wait
-        cwd="/",
-    )
+    with errors.open("wb") as file:  # no pipe: it would fill up with progress bars, and the training would wait
+        process = subprocess.Popen(
+            [*command, "--epochs=1000000", "--draw_every=100", f"--run_dir={folder}"],
+            stdout=subprocess.DEVNULL,
+            stderr=file,
+            cwd="/",
+        )
     samples, end = [], time.monotonic() + 60.0 * MINUTES
     try:
         while time.monotonic() < end:
