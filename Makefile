@@ -7,6 +7,8 @@ INSTALLED := $(VENV)/.installed
 DEMO ?= runs/demo
 START ?= 53
 END ?= 17
+# Processes of `make test`; each holds TensorFlow and the models that it has made, some gigabytes.
+WORKERS ?= 2
 
 .PHONY: demo test test-long check format clean
 
@@ -24,7 +26,7 @@ demo: $(INSTALLED)
 	@echo "watch the run: $(BIN)/tensorboard --logdir $(DEMO)/tensorboard"
 
 test: $(INSTALLED)
-	$(BIN)/pytest -m 'not long'
+	$(BIN)/pytest -n $(WORKERS) --dist=worksteal -m 'not long'
 
 test-long: $(INSTALLED)
 	$(BIN)/pytest -m long

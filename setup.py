@@ -35,6 +35,7 @@ DEVELOPMENT = [
     "pre-commit",
     "pytest",
     "pytest-cov",
+    "pytest-xdist",
     "ruff",
 ]
 

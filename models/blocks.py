@@ -3,6 +3,7 @@
 import dataclasses
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from . import randomness
@@ -60,6 +61,43 @@ class Dropout(keras.layers.Layer):
         return super().get_config() | {"rate": self.rate, "seed": self.seed, "stream": self.stream}
 
 
+@keras.saving.register_keras_serializable("facezoo")
+class UpsampledConv2D(keras.layers.Conv2D):
+    """`Conv2D` of what `UpSampling2D` gives, nearest pixels: [B, H, W, C] -> [B, 2 H, 2 W, filters].
+
+    Of the taps of the kernel several fall on the same small pixel: their sums make the kernel of a transposed
+    convolution, of 4x4 instead of 3x3 and for a quarter of the pixels. So the enlarged maps are never made, and 3x3
+    costs 4/9 of its multiplications; the results are the same within rounding.
+
+    Args:
+      filters: channels that come out.
+      kernel_size: of the convolution, an odd number of pixels.
+      options: of `Conv2D`; no strides, dilation or groups, and "same" padding.
+    """
+
+    def __init__(self, filters: int, kernel_size: int, **options):
+        super().__init__(filters, kernel_size, **{**options, "padding": "same"})
+
+    def call(self, inputs):
+        shape = tf.shape(inputs)
+        taps = tf.constant(_taps_of_small_pixels(self.kernel_size[0]), self.compute_dtype)
+        kernel = tf.einsum("au,bv,uvcf->abfc", taps, taps, self.kernel)
+        size = (shape[0], 2 * shape[1], 2 * shape[2], self.filters)
+        outputs = tf.nn.conv2d_transpose(inputs, kernel, size, strides=2, padding="SAME")
+        outputs = tf.nn.bias_add(outputs, self.bias) if self.use_bias else outputs
+        return outputs if self.activation is None else self.activation(outputs)
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, _ = input_shape
+        return batch, height and 2 * height, width and 2 * width, self.filters
+
+
+def _taps_of_small_pixels(kernel_size: int) -> np.ndarray:
+    """Which taps of a kernel each tap of the transposed one sums up: [kernel_size + 1, kernel_size] of 0 and 1."""
+    taps = np.eye(kernel_size)[::-1]
+    return np.pad(taps, ((0, 1), (0, 0))) + np.pad(taps, ((1, 0), (0, 0)))
+
+
 @dataclasses.dataclass(frozen=True)
 class ConvolutionStyle:
     """What all convolutions and dense layers of one network share; calling it makes a layer.
@@ -85,6 +123,10 @@ class ConvolutionStyle:
         layer = keras.layers.Conv2DTranspose if transposed else keras.layers.Conv2D
         shared = {"padding": "same", "use_bias": self.use_bias, **self._kernel()}
         return layer(filters, self.kernel_size, strides=strides, **shared, **options)
+
+    def upsampled_conv(self, filters: int) -> keras.layers.Layer:
+        """Of maps that are enlarged twice, nearest pixels; `kernel_size` must be odd."""
+        return UpsampledConv2D(filters, self.kernel_size, use_bias=self.use_bias, **self._kernel())
 
     def dense(self, units: int, **options) -> keras.layers.Layer:
         return keras.layers.Dense(units, **self._kernel(), **options)
@@ -118,9 +160,10 @@ def conv2d_block(x, scale: float, style: ConvolutionStyle, activate):
       x: symbolic feature maps.
       scale: of the change to x; facenet's is 0.1.
       style: of the convolution.
-      activate: what follows the convolution, facenet's batch normalisation and leaky ReLU: symbolic -> symbolic.
+      activate: what follows the convolution, facenet's batch normalisation and leaky ReLU, times a scale, which
+        batch normalisation takes along for nothing: (symbolic, scale) -> symbolic.
     """
-    return x + scale * activate(style.conv(x.shape[-1])(x))
+    return x + activate(style.conv(x.shape[-1])(x), scale)
 
 
 def residual_block(x, style: ConvolutionStyle, negative_slope: float = 0.2):

@@ -98,19 +98,21 @@ class DFCVAE(VAE):
     def _mirrored_filters(self) -> tuple[int, ...]:
         return (*reversed(self.filters[:-1]), self.channels)
 
-    def _normalization(self) -> keras.layers.Layer:
-        return BatchNormalization(momentum=0.995, epsilon=0.001, scale=False)
+    def _normalization(self, output_scale: float = 1.0) -> keras.layers.Layer:
+        return BatchNormalization(momentum=0.995, epsilon=0.001, scale=False, output_scale=output_scale)
 
     def _encoder_stage(self, x, style, filters, strides, stream):
         return self._with_blocks(super()._encoder_stage(x, style, filters, strides, stream), style, stream)
 
     def _decoder_stage(self, x, style, filters, strides, stream):
-        x = keras.layers.UpSampling2D()(x)
-        return self._with_blocks(self._activate(style.conv(filters)(x), stream), style, stream)
+        return self._with_blocks(self._activate(style.upsampled_conv(filters)(x), stream), style, stream)
 
     def _with_blocks(self, x, style, stream):
+        def activate(maps, scale):  # a leaky ReLU of what is scaled is its value scaled
+            return self._activated(self._normalization(scale)(maps), stream)
+
         for _ in range(self.blocks):
-            x = conv2d_block(x, BLOCK_SCALE, style, lambda maps: self._activate(maps, stream))
+            x = conv2d_block(x, BLOCK_SCALE, style, activate)
         return x
 
     def _images_out(self, x, picture):

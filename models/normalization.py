@@ -3,8 +3,8 @@
 import keras
 import tensorflow as tf
 
-# With fewer channels oneDNN's bfloat16 kernel is many times slower than its float32 one.
-FEWEST_CHANNELS_IN_HALF_PRECISION = 16
+# With fewer channels oneDNN has no vectorised kernel.
+FEWEST_CHANNELS_OF_FUSED_KERNEL = 16
 
 
 @keras.saving.register_keras_serializable("facezoo")
@@ -12,35 +12,71 @@ class BatchNormalization(keras.layers.BatchNormalization):
     """Keras' batch normalisation over the last axis of feature maps, synchronised over replicas.
 
     On one replica it runs TensorFlow's fused kernel in the type that comes in, its sums in float32, instead of separate
-    passes in float32; the results are Keras' within rounding. On several replicas, whose moments belong together, and
-    for inputs that are not feature maps, it is Keras' own.
+    passes in float32; of few channels it takes the moments in rows. The results are Keras' within rounding. On several
+    replicas, whose moments belong together, and for inputs that are not feature maps, it is Keras' own.
 
     Ioffe and Szegedy, "Batch Normalization" (2015), algorithm 1.
+
+    Args:
+      output_scale: of what comes out; it costs nothing here.
+      options: Keras' own.
     """
 
-    def __init__(self, **options):
+    def __init__(self, output_scale: float = 1.0, **options):
         super().__init__(**{**options, "synchronized": True})
+        self.output_scale = output_scale
+
+    def get_config(self):
+        return super().get_config() | {"output_scale": self.output_scale}
 
     def call(self, inputs, training=None, mask=None):
         trains = bool(training and self.trainable)
         if inputs.shape.rank != 4 or (trains and tf.distribute.get_strategy().num_replicas_in_sync > 1):
-            return super().call(inputs, training=training, mask=mask)
-        wide = inputs.shape[-1] >= FEWEST_CHANNELS_IN_HALF_PRECISION
+            return self.output_scale * super().call(inputs, training=training, mask=mask)
+        is_wide = inputs.shape[-1] >= FEWEST_CHANNELS_OF_FUSED_KERNEL or inputs.shape[2] is None
+        normalize = self._by_fused_kernel if is_wide else self._in_rows
+        outputs, mean, variance = normalize(inputs, trains)
+        if trains:
+            for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
+                moving.assign(moving * self.momentum + value * (1.0 - self.momentum))
+        return tf.cast(outputs, self.compute_dtype)
+
+    def _by_fused_kernel(self, inputs, trains):
+        """Outputs, mean and variance of [B, H, W, C]."""
+        scale, offset = self._scale_and_offset()
         outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
-            inputs if wide else tf.cast(inputs, tf.float32),
-            tf.cast(self.gamma, tf.float32) if self.scale else tf.ones(inputs.shape[-1]),
-            tf.cast(self.beta, tf.float32) if self.center else tf.zeros(inputs.shape[-1]),
+            inputs,
+            scale,
+            offset,
             mean=None if trains else tf.cast(self.moving_mean, tf.float32),
             variance=None if trains else tf.cast(self.moving_variance, tf.float32),
             epsilon=self.epsilon,
             is_training=trains,
         )
-        if trains:
-            self._move(mean, variance, tf.cast(tf.size(inputs) // inputs.shape[-1], tf.float32))
-        return tf.cast(outputs, self.compute_dtype)
+        count = tf.cast(tf.size(inputs) // inputs.shape[-1], tf.float32)
+        return outputs, mean, variance * (count - 1.0) / count  # the kernel's is that of a sample
 
-    def _move(self, mean, variance, count):
-        """Moves the running moments; the kernel's variance is that of a sample, Keras' that of the batch."""
-        variance *= (count - 1.0) / count
-        for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
-            moving.assign(moving * self.momentum + value * (1.0 - self.momentum))
+    def _in_rows(self, inputs, trains):
+        """The same, in float32: rows of pixels are wide enough for vector instructions where C numbers are not."""
+        _, _, width, channels = inputs.shape
+        scale, offset = self._scale_and_offset()
+        rows = tf.reshape(tf.cast(inputs, tf.float32), (-1, width * channels))  # [B * H, W * C]
+
+        def mean_of(rows):
+            return tf.reduce_mean(tf.reshape(tf.reduce_mean(rows, axis=0), (width, channels)), axis=0)  # [C]
+
+        def in_row(values):
+            return tf.tile(values, (width,))  # [W * C]
+
+        mean = mean_of(rows) if trains else tf.cast(self.moving_mean, tf.float32)
+        centred = rows - in_row(mean)
+        variance = mean_of(tf.square(centred)) if trains else tf.cast(self.moving_variance, tf.float32)
+        outputs = centred * in_row(scale * tf.math.rsqrt(variance + self.epsilon)) + in_row(offset)
+        return tf.reshape(outputs, tf.shape(inputs)), mean, variance
+
+    def _scale_and_offset(self):
+        """What the normalised maps are multiplied by, and what is added: two float32 [C]."""
+        ones = tf.fill(self.moving_mean.shape, self.output_scale)
+        scale = ones * tf.cast(self.gamma, tf.float32) if self.scale else ones
+        offset = ones * tf.cast(self.beta, tf.float32) if self.center else tf.zeros_like(ones)
+        return scale, offset

@@ -164,8 +164,9 @@ class VAE(Autoencoder):
         return ConvolutionStyle(kernel_size, self.kernel_initializer, self.l2, use_bias=not self.batch_norm)
 
     def _activate(self, x, stream: str):
-        if self.batch_norm:
-            x = self._normalization()(x)
+        return self._activated(self._normalization()(x) if self.batch_norm else x, stream)
+
+    def _activated(self, x, stream: str):
         x = keras.layers.LeakyReLU(self.negative_slope)(x)
         return Dropout(self.dropout, self.seed, stream)(x) if self.dropout else x
 

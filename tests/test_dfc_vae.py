@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from facezoo.models import DFCVAE, MODELS, VAE, conv2d_block
-from facezoo.models.blocks import ConvolutionStyle, output_skip, residual_block
+from facezoo.models.blocks import ConvolutionStyle, UpsampledConv2D, output_skip, residual_block
 
 
 def tiny(**arguments):
@@ -65,9 +65,8 @@ def test_the_residual_form_is_facenet_s_layer_by_layer():
 
 
 def test_pixels_are_repeated_before_they_are_convolved():
-    kinds = (keras.layers.UpSampling2D, keras.layers.Conv2D)
-    order = [type(layer) for layer in tiny(blocks=1).decoder.layers if isinstance(layer, kinds)]
-    assert order == 2 * [keras.layers.UpSampling2D, keras.layers.Conv2D, keras.layers.Conv2D] + [keras.layers.Conv2D]
+    order = [type(layer) for layer in layers_of(tiny(blocks=1), keras.layers.Conv2D)][-5:]
+    assert order == 2 * [UpsampledConv2D, keras.layers.Conv2D] + [keras.layers.Conv2D]
 
 
 def test_kernels_start_as_facenet_s_and_each_with_its_own_numbers():
@@ -145,12 +144,37 @@ def test_bad_combinations_name_both_sides(arguments, message):
 def test_conv2d_block_is_x_plus_a_share_of_the_activated_convolution():
     images = keras.Input((6, 6, 5))
     style = ConvolutionStyle(3, use_bias=False)
-    block = keras.Model(images, conv2d_block(images, 0.1, style, keras.layers.LeakyReLU(0.1)))
+    block = keras.Model(
+        images, conv2d_block(images, 0.1, style, lambda x, scale: scale * keras.layers.LeakyReLU(0.1)(x))
+    )
     x = np.random.default_rng(0).normal(size=(2, 6, 6, 5)).astype(np.float32)
     (kernel,) = block.trainable_variables
     convolved = tf.nn.conv2d(x, kernel, 1, "SAME")
     np.testing.assert_allclose(block(x), x + 0.1 * np.maximum(0.1 * convolved, convolved), atol=1e-6)
     assert block(x).numpy().min() < -1  # nothing follows the sum
+
+
+@pytest.mark.parametrize("kernel_size", [1, 3, 5])
+@pytest.mark.parametrize("options", [{}, {"activation": "tanh", "bias_initializer": "ones"}, {"use_bias": False}])
+def test_upsampled_convolution_is_a_convolution_of_enlarged_maps(kernel_size, options):
+    layer = UpsampledConv2D(4, kernel_size, **options)
+    plain = keras.Sequential(
+        [keras.layers.UpSampling2D(), keras.layers.Conv2D(4, kernel_size, padding="same", **options)]
+    )
+    x = tf.constant(np.random.default_rng(0).normal(size=(2, 5, 6, 3)), tf.float32)
+    assert layer(x).shape == plain(x).shape == layer.compute_output_shape(x.shape)
+    plain.set_weights(layer.get_weights())
+    weights = np.random.default_rng(1).normal(size=(2, 10, 12, 4)).astype(np.float32)
+    for one, other in zip(*(values_and_gradients(network, x, weights) for network in (layer, plain)), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def values_and_gradients(network, x, weights):
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        values = network(x)
+        loss = tf.reduce_sum(values * weights)
+    return [values, *tape.gradient(loss, [x, *network.trainable_variables])]
 
 
 def test_residual_block_is_deepfacelab_s():
