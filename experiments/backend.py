@@ -21,7 +21,7 @@ def check_keras_backend() -> None:
 def load_tensorflow():
     """Imports TensorFlow and finds its devices; returns the module."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _without_chatter():
+    with without_chatter():
         import tensorflow as tf
 
         tf.config.list_physical_devices()
@@ -30,7 +30,7 @@ def load_tensorflow():
 
 
 @contextlib.contextmanager
-def _without_chatter() -> Iterator[None]:
+def without_chatter() -> Iterator[None]:
     """Drops what TensorFlow's C++ side says before its log level holds; everything else written to stderr stays."""
     sys.stderr.flush()
     saved = os.dup(2)

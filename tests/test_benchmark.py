@@ -148,7 +148,6 @@ def test_a_peer_that_cannot_be_is_refused(command, monkeypatch, is_there, flags,
     assert (done.code, words in done.err) == (2, True), done.err
 
 
-@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths:UserWarning")
 def test_the_peer_computes_the_same():
     torch = pytest.importorskip("torch", reason="needs PyTorch")
     from facezoo.experiments.benchmarks import torch_peer

@@ -1,15 +1,18 @@
 """Work that is timed in a process of its own, one kind after the other, again and again."""
 
 import dataclasses
+import pickle
 import resource
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
+
+from ..backend import without_chatter
 
 Work = Callable[[int], Any]  # does something so many times, and is back when it is done
 WARM_UP = 3  # repetitions before the first that counts
@@ -45,7 +48,7 @@ class Contestant:
 
     def __init__(self, make: Callable[..., Work], *arguments: Any):
         self._process = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
-        self._process.submit(_prepare, make, arguments).result()
+        self._process.submit(_prepare, pickle.dumps((make, arguments))).result()
 
     def seconds(self, count: int) -> float:
         """How long `count` repetitions took."""
@@ -88,8 +91,10 @@ def alternate(contestants: Mapping[str, Contestant], alternations: int, seconds:
 _work: list[Work] = []  # of this process
 
 
-def _prepare(make: Callable[..., Work], arguments: Sequence[Any]) -> None:
-    _work[:] = [make(*arguments)]
+def _prepare(make_and_arguments: bytes) -> None:
+    with without_chatter():  # unpickling imports TensorFlow
+        make, arguments = pickle.loads(make_and_arguments)
+        _work[:] = [make(*arguments)]
 
 
 def _timed(count: int) -> float:

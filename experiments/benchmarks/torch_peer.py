@@ -5,6 +5,8 @@ features without a gradient, in a VGG that is bfloat16 itself. What ours compute
 the last convolution, is bfloat16 here. Even kernels with "same" padding make PyTorch copy a padded map, as they must.
 """
 
+import warnings
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -12,6 +14,8 @@ from torch.nn import functional
 MODES = ("eager", "compiled")
 FILTERS, BLOCKS, BLOCK_SCALE, LATENT_DIM = (32, 64, 128, 256), 3, 0.1, 100
 VGG16_TO_BLOCK3_CONV3 = (64, 64, "pool", 128, 128, "pool", 256, 256, 256)
+
+warnings.filterwarnings("ignore", "Using padding='same' with even kernel lengths", UserWarning)
 
 
 class Activated(nn.Module):
