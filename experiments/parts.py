@@ -152,7 +152,7 @@ def compile_model(
         options["discriminator_optimizer"] = make_optimizer(settings, steps, rate_scale * rate)
     optimizer = make_optimizer(settings, total_steps, rate_scale * settings.learning_rate, settings.ema)
     try:
-        model.compile(optimizer, objective, settings.clip_norm, **options)
+        model.compile(optimizer, objective, settings.clip_norm, settings.accumulation_steps, **options)
     except ValueError as error:
         raise UsageError(str(error)) from error
 

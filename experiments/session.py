@@ -52,10 +52,7 @@ class Session:
         self.values, self.batch_size = values, values.batch_size
         self.steps_per_epoch = pipeline.steps_in_epoch(sources["train"], self.batch_size, values.steps_per_epoch)
         self.strategy = parts.make_strategy(values.strategy, values.devices)
-        if self.batch_size % self.strategy.num_replicas_in_sync:
-            raise UsageError(
-                f"--batch_size={self.batch_size} must be a multiple of the {self.strategy.num_replicas_in_sync} devices"
-            )
+        self._check_batch_size()
         keras.utils.set_random_seed(values.seed)
         keras.config.set_dtype_policy(values.precision)
         with self.strategy.scope():
@@ -176,6 +173,12 @@ class Session:
         """Examples to validate with; None is all of them."""
         steps = self.values.validation_steps
         return steps * self.batch_size if steps else None
+
+    def _check_batch_size(self) -> None:
+        devices, parts = self.strategy.num_replicas_in_sync, self.values.accumulation_steps
+        if self.batch_size % (devices * parts):
+            times = f" times --accumulation_steps={parts}" if parts > 1 else ""
+            raise UsageError(f"--batch_size={self.batch_size} must be a multiple of the {devices} devices{times}")
 
     def _check_columns(self) -> None:
         source = self.sources["train"]

@@ -82,6 +82,8 @@ def _define_training_flags(values: flags.FlagValues) -> None:
     number("warmup_steps", 0, "Steps of linear rise to the learning rate.", 0)
     number("final_fraction", 0.01, "Last learning rate as a share of the highest.", 0, 1, kind=float, above=True)
     number("clip_norm", None, "Highest norm of the gradient; no limit if absent.", 0, kind=float, above=True)
+    text = "Parts of each device's batch, one after the other, whose gradients make one update: saves memory."
+    number("accumulation_steps", 1, text, 1)
     text = (
         "Decay of a running mean of what is learned, such as 0.999: what is validated and becomes the model; else none."
     )

@@ -14,7 +14,7 @@ from . import randomness
 from .autoencoder import Autoencoder
 from .blocks import check_count, check_not_negative, checked_choice
 from .discriminator import Discriminator
-from .trainable import apply_gradients, gradients_of, summed
+from .trainable import apply_gradients, gradients_of, in_parts, summed
 
 BALANCES = ("adaptive", "skip", "none")
 JUDGED_TERMS = ("adversarial", "feature_matching")  # they read the discriminator
@@ -187,6 +187,7 @@ class AutoencoderGAN(Autoencoder):
         objective: Objective | None = None,
         clip_norm: float | None = None,
         discriminator_optimizer: str | keras.Optimizer = "adam",
+        accumulation_steps: int = 1,
     ):
         """As any model of the zoo; the objective is the autoencoder's.
 
@@ -195,11 +196,12 @@ class AutoencoderGAN(Autoencoder):
           objective: by default `loss_terms()` weighed by `default_factors`.
           clip_norm: of either player's gradients.
           discriminator_optimizer: of the discriminator; under mixed_float16 wrapped for a loss scale of its own.
+          accumulation_steps: parts of each batch; each is balanced by itself.
 
         Raises:
           ValueError: the objective has no term besides the adversarial one.
         """
-        super().compile(optimizer, objective, clip_norm)
+        super().compile(optimizer, objective, clip_norm, accumulation_steps)
         if self.objective.terms.keys() == {"adversarial"}:
             raise ValueError("the only loss term is 'adversarial': give the autoencoder a reconstruction term besides")
         self.discriminator_optimizer = self._prepared(discriminator_optimizer, self.discriminator.trainable_variables)
@@ -229,15 +231,10 @@ class AutoencoderGAN(Autoencoder):
         """
         kept = self._state_of_layers()
         with randomness.at_step(self.optimizer.iterations):
-            with tf.GradientTape(persistent=True) as tape:
-                outputs = self.autoencoder(batch, training=True)
-                penalty = tf.convert_to_tensor(self.optimizer.scale_loss(self.regularization()))
-            values, halves, gradients = self._play(batch, outputs)
-            learns, learns_against = self._turns(*halves)
-            weight = learns_against * self._adversarial_weight(tape, outputs["reconstruction"], gradients)
-            values |= {"loss": self._weighed(values, weight), "adversarial_weight": weight}
-        own = summed(self._through_autoencoder(tape, outputs, penalty, gradients, weight))
-        judging = summed(gradients.discriminator)
+            values, gradients = in_parts(self._values_and_gradients, batch, self.accumulation_steps)
+        learns = tf.reduce_any(values.pop("learns"))
+        gradients = summed(gradients)
+        own, judging = gradients[: len(self.learned_variables)], gradients[len(self.learned_variables) :]
         losses = values["loss"] + values["discriminator"]
         is_good = self._is_good(losses, (self.optimizer, own), (self.discriminator_optimizer, judging))
         apply_gradients(self.optimizer, own, self.learned_variables, self.clip_norm, is_good)
@@ -245,6 +242,21 @@ class AutoencoderGAN(Autoencoder):
         apply_gradients(self.discriminator_optimizer, judging, judges, self.clip_norm, is_good & learns)
         self._restore_layers(kept, is_good)
         return self._track(values, is_good)
+
+    def _values_and_gradients(self, batch):
+        """Of a batch: all values and whether the discriminator learns, [B]; and the gradients of both players."""
+        with tf.GradientTape(persistent=True) as tape:
+            outputs = self.autoencoder(batch, training=True)
+            penalty = tf.convert_to_tensor(self.optimizer.scale_loss(self.regularization()))
+        values, halves, gradients = self._play(batch, outputs)
+        learns, learns_against = self._turns(*halves)
+        weight = learns_against * self._adversarial_weight(tape, outputs["reconstruction"], gradients)
+        own = self._through_autoencoder(tape, outputs, penalty, gradients, weight)
+        judging = [tf.where(learns, gradient, 0.0) for gradient in gradients.discriminator]
+        losses = self._weighed(values, weight)
+        told = {"adversarial_weight": weight, "learns": learns}
+        for_each = {name: tf.fill(tf.shape(losses), value) for name, value in told.items()}
+        return values | {"loss": losses} | for_each, own + judging
 
     def _play(self, batch, outputs) -> tuple[dict, tuple, Gradients]:
         """The judgement of a batch: all values [B], the two halves of the discriminator's loss, and gradients."""
@@ -393,7 +405,8 @@ class AutoencoderGAN(Autoencoder):
         optimizer, discriminator_optimizer = (
             keras.saving.deserialize_keras_object(config[name]) for name in ("optimizer", "discriminator_optimizer")
         )
-        self.compile(optimizer, self._objective_of(config["factors"]), config["clip_norm"], discriminator_optimizer)
+        options = self._saved_options(config)
+        self.compile(optimizer, discriminator_optimizer=discriminator_optimizer, **options)
 
 
 _GAME = ("discriminator", "discriminator_accuracy", "adversarial_weight")

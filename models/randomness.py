@@ -7,6 +7,7 @@ import zlib
 import tensorflow as tf
 
 _step: contextvars.ContextVar = contextvars.ContextVar("step", default=None)
+_part: contextvars.ContextVar[tuple[int, int]] = contextvars.ContextVar("part", default=(0, 1))
 
 
 @contextlib.contextmanager
@@ -17,6 +18,16 @@ def at_step(step):
         yield
     finally:
         _step.reset(token)
+
+
+@contextlib.contextmanager
+def of_part(number: int, count: int):
+    """Draws inside are for one of `count` equal parts, one after the other, of each replica's examples."""
+    token = _part.set((number, count))
+    try:
+        yield
+    finally:
+        _part.reset(token)
 
 
 def current_step():
@@ -34,7 +45,7 @@ def normal(batch_size, shape: tuple[int, ...], *, seed: int, stream: str):
     """Standard normal numbers, float32 [batch_size, *shape].
 
     Args:
-      batch_size: this replica's number of examples, an integer or a scalar tensor.
+      batch_size: this replica's number of examples, or that of the part, an integer or a scalar tensor.
       shape: what one example gets.
       seed: the model's.
       stream: names the place that draws, so that no two places get the same numbers.
@@ -53,6 +64,8 @@ def _rows_of_global_batch(draw, batch_size, shape, seed, stream):
     context = tf.distribute.get_replica_context()
     if context is not None:
         replica_count, replica = context.num_replicas_in_sync, context.replica_id_in_sync_group
+    part, part_count = _part.get()
+    row, count = replica * part_count + part, replica_count * part_count
     key = tf.stack([tf.constant((seed ^ zlib.crc32(stream.encode())) & 0x7FFFFFFF, tf.int32), current_step()])
-    numbers = draw((batch_size * replica_count, *shape), seed=key)
-    return numbers[replica * batch_size : (replica + 1) * batch_size]  # [B, ...]
+    numbers = draw((batch_size * count, *shape), seed=key)
+    return numbers[row * batch_size : (row + 1) * batch_size]  # [B, ...]

@@ -11,6 +11,7 @@ from absl import logging
 from ..losses import MissingTerm, Objective
 from ..losses.objective import Term
 from . import randomness
+from .blocks import check_positive
 
 
 class TrainableModel(keras.Model):
@@ -30,6 +31,7 @@ class TrainableModel(keras.Model):
     batch_columns: ClassVar[tuple[str, ...]] = ()
     objective: Objective
     clip_norm: float | None
+    accumulation_steps: int
 
     def build(self, input_shape=None):
         """Nothing is left to build: subclasses build their networks in `__init__`."""
@@ -48,6 +50,7 @@ class TrainableModel(keras.Model):
         optimizer: str | keras.Optimizer = "adam",
         objective: Objective | None = None,
         clip_norm: float | None = None,
+        accumulation_steps: int = 1,
     ):
         """Sets what `train_step` minimises and how.
 
@@ -55,9 +58,15 @@ class TrainableModel(keras.Model):
           optimizer: under mixed_float16 it is wrapped for loss scaling. Give clipping to no optimizer but here.
           objective: the loss terms and their factors; by default `loss_terms()` weighed by `default_factors`.
           clip_norm: the gradients are scaled down where their norm over the global batch is above this; None never.
+          accumulation_steps: equal parts of each replica's batch that are gone through one after the other, so that
+            memory holds one at a time; their gradients make one update. Batch normalisation sees each by itself.
+
+        Raises:
+          ValueError: `accumulation_steps` is no positive whole number.
         """
+        check_positive(accumulation_steps=accumulation_steps)
         self.objective = objective or self._objective_of(self.default_factors)
-        self.clip_norm = clip_norm
+        self.clip_norm, self.accumulation_steps = clip_norm, accumulation_steps
         super().compile(optimizer=self._prepared(optimizer, self.learned_variables), loss=None)
         self.build()
 
@@ -84,12 +93,18 @@ class TrainableModel(keras.Model):
             "optimizer": keras.saving.serialize_keras_object(self.optimizer),
             "factors": self.objective.factors,
             "clip_norm": self.clip_norm,
+            "accumulation_steps": self.accumulation_steps,
         }
 
     def compile_from_config(self, config):
         """Compiles as saved, with a `MissingTerm` for each term that needs something from outside."""
         optimizer = keras.saving.deserialize_keras_object(config["optimizer"])
-        self.compile(optimizer, self._objective_of(config["factors"]), config.get("clip_norm"))
+        self.compile(optimizer, **self._saved_options(config))
+
+    def _saved_options(self, config) -> dict:
+        """The arguments of `compile` besides optimizers; a model of an older version may lack some."""
+        options = {name: config[name] for name in ("clip_norm", "accumulation_steps") if name in config}
+        return {"objective": self._objective_of(config["factors"]), **options}
 
     def _objective_of(self, factors: Mapping[str, float]) -> Objective:
         terms = {name: MissingTerm(name) for name in factors} | self.loss_terms()
@@ -107,15 +122,21 @@ class TrainableModel(keras.Model):
           Each unweighted term and `loss`, as means since the last reset, and `skipped_steps`, the updates left out.
         """
         kept = self._state_of_layers()
-        with randomness.at_step(self.optimizer.iterations), tf.GradientTape() as tape:
-            values = self.objective.values(batch, self(batch, training=True))
-            loss = self.objective.reduce(values["loss"]) + self.regularization()
-            scaled_loss = self.optimizer.scale_loss(loss)
-        gradients = summed(gradients_of(tape, scaled_loss, self.learned_variables))
+        with randomness.at_step(self.optimizer.iterations):
+            values, gradients = in_parts(self._values_and_gradients, batch, self.accumulation_steps)
+        gradients = summed(gradients)
         is_good = self._is_good(values["loss"], (self.optimizer, gradients))
         apply_gradients(self.optimizer, gradients, self.learned_variables, self.clip_norm, is_good)
         self._restore_layers(kept, is_good)
         return self.objective.track_step(values, is_good)
+
+    def _values_and_gradients(self, batch) -> tuple[dict[str, tf.Tensor], list[tf.Tensor]]:
+        """Of a batch: the terms and `loss`, [B]; and this replica's gradients of the scaled loss."""
+        with tf.GradientTape() as tape:
+            values = self.objective.values(batch, self(batch, training=True))
+            loss = self.objective.reduce(values["loss"]) + self.regularization()
+            scaled_loss = self.optimizer.scale_loss(loss)
+        return values, gradients_of(tape, scaled_loss, self.learned_variables)
 
     @staticmethod
     def _is_good(losses, *players):
@@ -190,6 +211,29 @@ def gradients_of(tape: tf.GradientTape, target, variables, output_gradients=None
     if unreached:
         logging.warning("no loss term reaches %s: they do not learn", ", ".join(sorted(unreached)))
     return [tf.zeros_like(variable) if gradient is None else gradient for variable, gradient in pairs]
+
+
+def in_parts(values_and_gradients: Callable, batch, count: int) -> tuple[dict[str, tf.Tensor], list[tf.Tensor]]:
+    """What `values_and_gradients(batch)` says, without holding the activations of more than a part of the batch.
+
+    Args:
+      values_and_gradients: batch -> (values by name, each [B]; gradients of losses that are means over the batch).
+      batch: tensors [B, ...] by name.
+      count: of the equal parts.
+    """
+    if count == 1:
+        return values_and_gradients(batch)
+    parts = {name: tf.split(rows, count) for name, rows in batch.items()}
+    values: list[dict] = []
+    total: list[tf.Tensor] = []
+    for number in range(count):
+        part = {name: rows[number] for name, rows in parts.items()}
+        with randomness.of_part(number, count), tf.control_dependencies(total):  # so that they do not run side by side
+            own_values, gradients = values_and_gradients(part)
+            total = [sum(pair) for pair in zip(total, gradients, strict=True)] if total else gradients
+        values.append(own_values)
+    whole = {name: tf.concat([part[name] for part in values], axis=0) for name in values[0]}
+    return whole, [gradient / count for gradient in total]
 
 
 def summed(tensors: list) -> list:

@@ -184,6 +184,28 @@ def test_one_replica_equals_two(specimen, two_devices):
 
 
 @over_zoo
+def test_a_batch_in_parts_is_the_whole(specimen):
+    """Where no layer sees other examples: batch normalisation sees a part only."""
+
+    def trained(accumulation_steps):
+        keras.utils.set_random_seed(3)
+        model = specimen.make()
+        objective = objective_of(specimen, model)
+        model.compile(keras.optimizers.SGD(0.01), objective, clip_norm=1.0, accumulation_steps=accumulation_steps)
+        start = [variable.numpy() for variable in model.trainable_variables]
+        return model, start, take_steps(model, 3)[-1]
+
+    whole, start, logs_of_whole = trained(1)
+    parts, _, logs_of_parts = trained(4)
+    assert logs_of_parts.keys() == logs_of_whole.keys()
+    changed = [(old != new.numpy()).any() for old, new in zip(start, parts.trainable_variables, strict=True)]
+    assert np.mean(changed) > 0.9  # the bias that ends a discriminator may stay: hinge pulls it both ways
+    if not any(isinstance(layer, keras.layers.BatchNormalization) for layer in parts._flatten_layers()):
+        assert_same(whole.variables, parts.variables, 1e-5)
+        assert logs_of_parts == pytest.approx(logs_of_whole, rel=1e-4)
+
+
+@over_zoo
 def test_learns_eight_pictures(specimen):
     model = compiled(specimen, keras.optimizers.Adam(5e-3))
     before = squared_error(model)
