@@ -1,4 +1,4 @@
-"""Random changes of training pictures, through `tf.random.stateless_*` alone.
+"""Random changes of training pictures, drawn through `share.draw` alone.
 
 Every augmentation is `(batch, seed [2]) -> batch`; the batch's size must be known when the graph is built.
 """
@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from .share import draw
 from .source import DatasetError
 
 WARP = 0.24  # DeepFaceLab's, in cells of its grid
@@ -32,7 +33,7 @@ def flip(landmark_names: Sequence[str] = ()) -> Callable:
 
     def augment(batch, seed):
         images = batch["image"]  # [B, H, W, C]
-        is_mirrored = tf.random.stateless_uniform((images.shape[0],), seed) < 0.5
+        is_mirrored = draw(tf.random.stateless_uniform, images.shape[:1], seed) < 0.5
         flipped = {"image": tf.where(is_mirrored[:, None, None, None], tf.reverse(images, axis=[2]), images)}
         if "landmarks" in batch:
             points = tf.gather(batch["landmarks"], mirrored_order, axis=1)  # [B, L, 2]
@@ -90,7 +91,7 @@ def blur(factor: int = 2) -> Callable:
         small = tf.image.resize(images, (height // factor, width // factor), "area")
         soft = tf.image.resize(small, (height, width), "bilinear")
         # Below zero, so for half of them, the share is none.
-        share = tf.nn.relu(tf.random.stateless_uniform((images.shape[0], 1, 1, 1), seed, -1.0, 1.0))
+        share = tf.nn.relu(draw(tf.random.stateless_uniform, (images.shape[0], 1, 1, 1), seed, -1.0, 1.0))
         return batch | {"image": images + share * (soft - images)}
 
     return augment
@@ -189,9 +190,9 @@ class _Affine:
 def _random_affine(
     shape: Sequence[int], seed: tf.Tensor, degrees: float, scale: float, shift: float, flip: float
 ) -> _Affine:
-    numbers = tf.random.stateless_uniform((5, shape[0]), seed)
-    turn, growth, across, down = tf.unstack(2.0 * numbers[:4] - 1.0)  # each [B] in [-1, 1)
-    is_mirrored = numbers[4] < flip
+    numbers = draw(tf.random.stateless_uniform, (shape[0], 5), seed)
+    turn, growth, across, down = tf.unstack(2.0 * numbers[:, :4] - 1.0, axis=-1)  # each [B] in [-1, 1)
+    is_mirrored = numbers[:, 4] < flip
     angle, size = turn * np.float32(np.radians(degrees)), tf.exp(growth * np.float32(np.log(scale)))
     cosine, sine = size * tf.cos(angle), size * tf.sin(angle)
     side_of_x = tf.where(is_mirrored, -1.0, 1.0)
@@ -222,7 +223,7 @@ def _pixel_centres(shape: Sequence[int]) -> np.ndarray:
 def _random_displacement(shape: Sequence[int], cells: int, seed: tf.Tensor) -> tf.Tensor:
     """Moves of all pixels, [B, H * W, 2] in pixels, between those of a grid whose border stays."""
     batch_size, height, width = shape[:3]
-    moves = tf.random.stateless_truncated_normal((batch_size, cells - 2, cells - 2, 2), seed) / 2.0  # in [-1, 1]
+    moves = draw(tf.random.stateless_truncated_normal, (batch_size, cells - 2, cells - 2, 2), seed) / 2.0  # in [-1, 1]
     moves = tf.pad(moves, [[0, 0], [1, 1], [1, 1], [0, 0]])  # [B, cells, cells, 2]
     dense = tf.einsum("hi,wj,bijc->bhwc", _tents(height, cells), _tents(width, cells), moves)
     distance = np.array([width, height], np.float32) / (cells - 1)

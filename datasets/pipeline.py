@@ -10,9 +10,11 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from .share import WHOLE, Share, drawing_for
 from .source import DatasetError, Source
 
 Batch = dict[str, tf.Tensor]
+
 LOADERS = 2  # threads; more of them only fight over Python's lock
 Augmentation = Callable[[Batch, tf.Tensor], Batch]
 
@@ -48,6 +50,7 @@ def training_batches(
     steps_per_epoch: int,
     first_step: int = 0,
     augmentation: Augmentation | None = None,
+    share: Share = WHOLE,
 ) -> tf.data.Dataset:
     """An endless stream of shuffled batches; batch number n is a function of (seed, n) and of the arguments
     below, of nothing that happened before.
@@ -58,7 +61,8 @@ def training_batches(
       seed: of the order and the augmentation.
       steps_per_epoch: batches after which a new order begins.
       first_step: number of the first batch, counted over all epochs.
-      augmentation: `(batch, seed [2]) -> batch`, drawing only through `tf.random.stateless_*`.
+      augmentation: `(batch, seed [2]) -> batch`, drawing only through `share.draw`.
+      share: of each global batch that is loaded.
     """
 
     @functools.lru_cache(maxsize=2)  # two, since batches are loaded ahead
@@ -67,31 +71,34 @@ def training_batches(
 
     def indices_of(step: int) -> np.ndarray:
         epoch, batch = divmod(int(step), steps_per_epoch)
-        return order(epoch)[batch * batch_size : (batch + 1) * batch_size]
+        return share.of(order(epoch)[batch * batch_size : (batch + 1) * batch_size])
 
     @tf.autograph.experimental.do_not_convert  # it would read through all the code that draws
     def load(step: tf.Tensor) -> Batch:
-        batch = _load(source, step, indices_of, batch_size)
-        return batch if augmentation is None else augmentation(batch, tf.stack([tf.cast(seed, tf.int64), step]))
+        batch = _load(source, step, indices_of, batch_size // share.count)
+        with drawing_for(share):
+            return batch if augmentation is None else augmentation(batch, tf.stack([tf.cast(seed, tf.int64), step]))
 
     steps = tf.data.Dataset.counter(first_step)
     return steps.map(load, num_parallel_calls=LOADERS, deterministic=True).prefetch(tf.data.AUTOTUNE)
 
 
-def evaluation_batches(source: Source, batch_size: int, count: int | None = None) -> tf.data.Dataset:
-    """The first `count` examples (all by default) once each, in order.
+def evaluation_batches(
+    source: Source, batch_size: int, count: int | None = None, share: Share = WHOLE
+) -> tf.data.Dataset:
+    """The first `count` examples (all by default) once each, in order; of each batch a `share`.
 
     Every batch is full, so that shapes never change: the last one repeats its last example, and its `padding` [B] is
     True there.
     """
     count = len(source) if count is None else min(count, len(source))
     padded = -(-count // batch_size) * batch_size
-    indices = np.minimum(np.arange(padded), count - 1)
+    rows = share.of(np.arange(batch_size))
 
     @tf.autograph.experimental.do_not_convert
     def load(start: tf.Tensor) -> Batch:
-        batch = _load(source, start, lambda first: indices[first : first + batch_size], batch_size)
-        return {**batch, "padding": start + tf.range(batch_size, dtype=tf.int64) >= count}
+        batch = _load(source, start, lambda first: np.minimum(first + rows, count - 1), len(rows))
+        return {**batch, "padding": start + rows >= count}
 
     starts = tf.data.Dataset.range(0, padded, batch_size)
     return starts.map(load, num_parallel_calls=LOADERS, deterministic=True).prefetch(tf.data.AUTOTUNE)

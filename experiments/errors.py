@@ -6,10 +6,10 @@ class UsageError(Exception):
 
 
 class StoppedError(Exception):
-    """Ctrl-C or SIGTERM ended a training, which is saved.
+    """A training ended before its time, and can go on from what is saved.
 
     Attributes:
-      code: the exit code that a shell expects, 128 and the signal's number.
+      code: of Ctrl-C or SIGTERM what a shell expects, 128 and the signal's number; 1 where another worker is gone.
     """
 
     def __init__(self, message: str, code: int):

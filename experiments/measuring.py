@@ -11,6 +11,7 @@ from ..losses import ssim
 from ..metrics import active_units, face_reading, psnr
 from ..metrics.features import FeatureDistance
 from ..models import Autoencoder, FaceFeatures, TrainableModel
+from .devices import distributed
 
 READ = ("embedding", "attribute_logits", "landmarks", "factors")
 KNOWN = ("identity", "attributes", "landmarks", "factors")
@@ -50,10 +51,12 @@ class Measurer:
 
     def __call__(self, source: Source, batch_size: int, count: int | None = None) -> Measurement:
         """Measures the first `count` examples of a source, all of them by default."""
-        dataset = self.strategy.experimental_distribute_dataset(evaluation_batches(source, batch_size, count))
+        dataset = distributed(
+            self.strategy, lambda share: evaluation_batches(source, batch_size, count, share), batch_size
+        )
         batches = [{name: value.numpy() for name, value in self._step(batch).items()} for batch in dataset]
         columns = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
-        is_example = ~columns.pop("padding")
+        is_example = columns.pop("padding") == 0
         columns = {name: column[is_example] for name, column in columns.items()}
         whole = self._whole_split({name: columns.pop(name) for name in list(columns) if "/" in name})
         means = {name: float(column.mean(dtype=np.float64)) for name, column in columns.items()}
@@ -61,10 +64,7 @@ class Measurer:
 
     def _measure_batch(self, batch):
         per_replica = self.strategy.run(self._measure_examples, args=(batch,))
-        return {
-            name: tf.concat(self.strategy.experimental_local_results(value), axis=0)
-            for name, value in per_replica.items()
-        }
+        return {name: self.strategy.gather(value, axis=0) for name, value in per_replica.items()}
 
     def _measure_examples(self, batch):
         """One value per example, and under a name with a slash what only the whole split can be measured by."""
@@ -75,7 +75,7 @@ class Measurer:
         if isinstance(self.model, FaceFeatures):
             values |= {f"read/{name}": outputs[name] for name in READ}
             values |= {f"known/{name}": batch[name] for name in KNOWN}
-        return values | {"padding": batch["padding"]}
+        return values | {"padding": tf.cast(batch["padding"], tf.int32)}  # workers cannot gather booleans
 
     def _reconstruction(self, batch, outputs):
         """How like the picture is; inside of the mask where the model was trained there only."""

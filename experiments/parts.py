@@ -1,4 +1,4 @@
-"""The parts of a training, each made from its flags: strategy, model, optimizers, objective."""
+"""The parts of a training, each made from its flags: model, optimizers, objective."""
 
 import inspect
 from pathlib import Path
@@ -33,35 +33,6 @@ DATA_HINTS = {
     "landmark_names": "landmarks: choose --dataset=procedural_faces",
     "factor_names": "true factors: choose --dataset=procedural_faces",
 }
-
-
-def make_strategy(name: str, devices: int | None) -> tf.distribute.Strategy:
-    """TensorFlow's strategy by its flag.
-
-    Without a GPU, several devices are logical ones that share the CPU: slower than one, for trying and testing.
-
-    Raises:
-      UsageError: more devices than there are, or devices for one_device.
-    """
-    if name == "one_device":
-        if devices not in (None, 1):
-            raise UsageError(f"--devices={devices} needs --strategy=mirrored")
-        return tf.distribute.get_strategy()
-    kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
-    if kind == "CPU" and devices:
-        _split_cpu(devices)
-    found = [device.name for device in tf.config.list_logical_devices(kind)]
-    if devices and devices > len(found):
-        raise UsageError(f"--devices={devices}, but there are {len(found)} {kind}s")
-    return tf.distribute.MirroredStrategy(found[:devices])
-
-
-def _split_cpu(devices: int) -> None:
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    try:
-        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
-    except RuntimeError:  # TensorFlow is running already: the devices are what they are
-        return
 
 
 def make_model(name: str, arguments: dict[str, Any], source: Source) -> TrainableModel:

@@ -26,7 +26,7 @@ FLAGS_FILE, LOCK_FILE = "flags.txt", ".lock"
 # These say where or whether to run, not what: a run is the same run whatever they are.
 _NOT_SETTINGS = ("run_dir", "dry_run", "cache_gb")
 # These may be other than they were when a run goes on.
-_CHANGEABLE = ("epochs", "schedule_steps", "patience", "keep_checkpoints")
+_CHANGEABLE = ("epochs", "schedule_steps", "patience", "keep_checkpoints", "strategy", "devices")
 _PATHS = ("data_dir", "labels", "init_from", "perceptual_weights")
 
 

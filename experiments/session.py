@@ -10,9 +10,10 @@ import tensorflow as tf
 from absl import flags
 
 from ..datasets import augmentation, pipeline
+from ..datasets.share import WHOLE, Share
 from ..datasets.source import Source
 from ..models import AutoencoderGAN
-from . import parts, runs
+from . import devices, parts, runs
 from .data import for_model
 from .errors import UsageError
 from .monitoring import SHOWN
@@ -32,6 +33,7 @@ class Session:
 
     Attributes:
       values, batch_size, strategy: what the flags say.
+      workers: the processes that train together.
       model: in the strategy's scope.
       sources: the pictures as the model takes them, kept in memory as far as --cache_gb goes.
       steps_per_epoch: batches in an epoch.
@@ -51,7 +53,8 @@ class Session:
     ):
         self.values, self.batch_size = values, values.batch_size
         self.steps_per_epoch = pipeline.steps_in_epoch(sources["train"], self.batch_size, values.steps_per_epoch)
-        self.strategy = parts.make_strategy(values.strategy, values.devices)
+        self.strategy = devices.make_strategy(values.strategy, values.devices)
+        self.workers = devices.Workers(self.strategy)
         self._check_batch_size()
         keras.utils.set_random_seed(values.seed)
         keras.config.set_dtype_policy(values.precision)
@@ -102,8 +105,12 @@ class Session:
     def total_steps(self) -> int:
         return self.values.epochs * self.steps_per_epoch
 
-    def batches(self, first_step: int = 0) -> tf.data.Dataset:
-        """The endless stream of training batches."""
+    def distributed_batches(self, first_step: int = 0) -> tf.distribute.DistributedDataset:
+        """The endless stream of training batches, as the strategy takes them."""
+        return devices.distributed(self.strategy, lambda share: self.batches(first_step, share), self.batch_size)
+
+    def batches(self, first_step: int = 0, share: Share = WHOLE) -> tf.data.Dataset:
+        """The endless stream of training batches, or of a share of each."""
         return pipeline.training_batches(
             self.sources["train"],
             self.batch_size,
@@ -111,6 +118,7 @@ class Session:
             steps_per_epoch=self.steps_per_epoch,
             first_step=first_step,
             augmentation=self._augmentation(),
+            share=share,
         )
 
     def _augmentation(self) -> pipeline.Augmentation | None:
@@ -158,9 +166,13 @@ class Session:
 
     @property
     def devices(self) -> list[str]:
-        """The devices that compute, as "GPU:0"."""
+        """The devices that compute, as "GPU:0", or "worker 1 GPU:0" of several workers."""
         kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
-        return [f"{kind}:{number}" for number in range(self.strategy.num_replicas_in_sync)]
+        each = self.strategy.num_replicas_in_sync // self.workers.count
+        names = [f"{kind}:{number}" for number in range(each)]
+        if self.workers.count == 1:
+            return names
+        return [f"worker {worker} {name}" for worker in range(self.workers.count) for name in names]
 
     def examples(self) -> dict[str, np.ndarray]:
         """Some validation examples, far apart, since neighbours may show one person."""

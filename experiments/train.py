@@ -34,6 +34,7 @@ FACTOR_FLAGS = {flag: term for flag, (term, _) in FACTORS.items()}
 MOST_DECAY = 0.999999
 MOST_GIGABYTES = 1_000_000
 MOST_DEVICES = 1024
+STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker")
 
 
 # Flags that say how a term is made: of no use where none of these factors is asked for.
@@ -98,9 +99,13 @@ def _define_training_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_bool("masks", True, text, **where)
     flags.DEFINE_string("monitor", "loss", "Validation value of the best epoch: a loss term, psnr or ssim.", **where)
     number("patience", None, "Stop after so many epochs without a new best.", 1)
-    flags.DEFINE_enum("precision", "float32", options.PRECISIONS, "Type of computation; weights are float32.", **where)
-    flags.DEFINE_enum("strategy", "one_device", ["one_device", "mirrored"], "Of tf.distribute.", **where)
-    number("devices", None, "Devices of --strategy=mirrored; all GPUs if absent.", 1, MOST_DEVICES)
+    text = "Type of computation; weights are float32. auto is what this machine is fast in."
+    flags.DEFINE_enum("precision", "float32", ["auto", *options.PRECISIONS], text, **where)
+    text = "Of tf.distribute; multi_worker finds the others by TF_CONFIG or Slurm, auto takes all that there is."
+    flags.DEFINE_enum("strategy", "one_device", STRATEGIES, text, **where)
+    number(
+        "devices", None, "Devices of each process, for mirrored and multi_worker; all GPUs if absent.", 1, MOST_DEVICES
+    )
     number("seed", 0, "Of weights, data order, noise.", 0, 2**31 - 1)
 
 
@@ -164,6 +169,13 @@ def _define_run_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues) -> None:
     runs.settings_text(values)  # refuses what no run could tell of
+    if values.strategy == "multi_worker" and not values.run_dir:
+        raise UsageError("--strategy=multi_worker needs --run_dir, the same for all workers")
+    if values.precision == "auto":
+        load_tensorflow()
+        from .devices import best_precision
+
+        values["precision"].value = best_precision()  # the run goes on in it elsewhere, too
     folder = Path(values.run_dir or runs.default_folder(values.model, values.dataset))
     state = None if values.dry_run else runs.state_of(folder, values)
     if not values.dry_run and runs.is_finished(folder, state, values):
@@ -181,7 +193,8 @@ def run(values: flags.FlagValues) -> None:
         print(session.summary())
         return
     training.train()
-    print(f"{folder / runs.MODEL_FILE}\ntensorboard --logdir {folder / 'tensorboard'}")
+    if session.workers.is_chief:
+        print(f"{folder / runs.MODEL_FILE}\ntensorboard --logdir {folder / 'tensorboard'}")
 
 
 def sources_and_arguments(values: flags.FlagValues) -> tuple[dict[str, Source], dict[str, Any]]:

@@ -80,7 +80,7 @@ class UnstableError(Exception):
 
 def train(
     model: TrainableModel,
-    batches: tf.data.Dataset,
+    batches: tf.distribute.DistributedDataset,
     strategy: tf.distribute.Strategy,
     *,
     first_step: int,
@@ -88,15 +88,17 @@ def train(
     steps_per_epoch: int,
     batch_size: int,
     skipped_in_a_row: int,
+    is_shown: bool,
     after_step: Callable[[int, int], None],
     end_of_epoch: Callable[[Epoch], bool],
 ) -> None:
     """Trains a compiled model.
 
     Args:
-      batches: an endless stream of global batches, the first of them number `first_step`.
+      batches: an endless stream of batches, the first of them number `first_step`.
       first_step: batches taken before; within an epoch the model's metrics go on from what they are.
       skipped_in_a_row: the last so many of the updates before were left out.
+      is_shown: a progress bar tells the user.
       after_step: is told the number of batches taken, and how many updates in a row have been left out by then.
       end_of_epoch: is told each epoch; answers whether to go on.
 
@@ -104,7 +106,7 @@ def train(
       UnstableError: too many updates in a row had to be left out.
     """
     take_step = step_function(model, strategy)
-    iterator = iter(strategy.experimental_distribute_dataset(batches))
+    iterator = iter(batches)
     for number in range(first_step // steps_per_epoch + 1, epochs + 1):
         before = (number - 1) * steps_per_epoch
         begin = max(first_step - before, 0)
@@ -113,7 +115,7 @@ def train(
         # Here it is the sum over replicas, in the logs each replica's own.
         skipped = float(model.objective.skipped_steps.result()) / strategy.num_replicas_in_sync
         start = time.perf_counter()
-        with _progress_bar(number, epochs, steps_per_epoch, begin) as bar:
+        with _progress_bar(number, epochs, steps_per_epoch, begin, is_shown) as bar:
             for step in range(begin + 1, steps_per_epoch + 1):
                 batch = next(iterator)
                 logs = take_step(batch)
@@ -143,8 +145,7 @@ def step_function(model: TrainableModel, strategy: tf.distribute.Strategy) -> tf
 
 
 def _global_batch(batch, strategy: tf.distribute.Strategy) -> dict[str, tf.Tensor]:
-    shares = {name: strategy.experimental_local_results(values) for name, values in batch.items()}
-    return {name: tf.concat(values, axis=0) for name, values in shares.items()}
+    return {name: strategy.gather(values, axis=0) for name, values in batch.items()}
 
 
 @contextlib.contextmanager
@@ -167,13 +168,15 @@ def stop_requests() -> Iterator[Callable[[], signal.Signals | None]]:
             signal.signal(number, handler)
 
 
-def _progress_bar(number: int, epochs: int, steps: int, begin: int) -> tqdm:
+def _progress_bar(number: int, epochs: int, steps: int, begin: int, is_shown: bool) -> tqdm:
     title = f"epoch {number}/{epochs}"
-    return tqdm(total=steps, initial=begin, desc=title, unit="step", mininterval=REFRESH_SECONDS, leave=True)
+    return tqdm(total=steps, initial=begin, desc=title, unit="step", mininterval=REFRESH_SECONDS, disable=not is_shown)
 
 
 def _show(bar: tqdm, logs, images_per_second: float) -> None:
     """Advances the bar; the terms are fetched from the device only when the bar is drawn again."""
+    if bar.disable:
+        return
     if bar.n + 1 == bar.total or time.time() - bar.last_print_t >= REFRESH_SECONDS:
         terms = {name: f"{float(value):.4g}" for name, value in logs.items() if value or name != "skipped_steps"}
         bar.set_postfix({**terms, "images/s": f"{images_per_second:.0f}"}, refresh=False)

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 from absl import logging
 
 from ..models import randomness
+from ..models.pretrained import reason
 from . import runs
 from .checkpoints import Checkpoints, State, save_model, trackers_of
 from .errors import StoppedError, UsageError
@@ -32,7 +34,7 @@ class TrainingRun:
 
     Args:
       session: what trains; compiled here.
-      folder: the run folder.
+      folder: the run folder. Of several workers, to which it must be the same one, only the chief writes there.
       state: where the run stands, as `runs.state_of` says; None is a new one.
 
     Raises:
@@ -41,6 +43,7 @@ class TrainingRun:
 
     def __init__(self, session: Session, folder: Path, state: State | None = None):
         self.session, self.values, self.folder = session, session.values, folder
+        self.workers = session.workers
         self.state = state or State(steps_per_epoch=session.steps_per_epoch)
         if self.state.steps_per_epoch != session.steps_per_epoch:
             raise UsageError(
@@ -56,12 +59,28 @@ class TrainingRun:
 
         Raises:
           UsageError: another training writes there, or the updates stay other than finite.
-          StoppedError: Ctrl-C or SIGTERM; the run is saved.
+          StoppedError: Ctrl-C or SIGTERM, and the run is saved; or a worker is gone.
         """
+        with stop_requests() as self._stop_request:
+            try:
+                if self.workers.is_chief:
+                    self._train_as_chief()
+                else:
+                    self._train_beside_chief()
+            except (tf.errors.UnavailableError, tf.errors.InternalError, tf.errors.AbortedError) as error:
+                if self.workers.count == 1:
+                    raise
+                raise StoppedError(
+                    f"a worker is gone: start all of them again, the run goes on ({reason(error)})", 1
+                ) from error
+
+    def _train_as_chief(self) -> None:
         is_made_here = not (self.folder / runs.FLAGS_FILE).exists()
-        with runs.locked(self.folder) as new_folders, stop_requests() as self._stop_request:
+        with runs.locked(self.folder) as new_folders:
             self.checkpoints.clean()
+            self.workers.wait()
             self._restore()
+            self.workers.wait()
             try:
                 self._begin()
                 self._train()
@@ -72,6 +91,15 @@ class TrainingRun:
                     shutil.rmtree(self.folder)
                     runs.remove_folders(new_folders)
                 raise
+            self.workers.wait()
+
+    def _train_beside_chief(self) -> None:
+        """Takes every step that the chief takes, and leaves the folder to it."""
+        self.workers.wait()  # until it holds the folder
+        self._restore()
+        self.workers.wait()  # before it writes
+        self._train()
+        self.workers.wait()
 
     def _restore(self) -> None:
         """Takes up the state that the model was compiled for."""
@@ -105,18 +133,21 @@ class TrainingRun:
 
     def _train_from_state(self) -> None:
         session, values, state = self.session, self.values, self.state
-        monitor = Monitor(self.folder, session.examples(), values.flag_values_dict(), state.rows, state.step)
+        monitor = None
+        if self.workers.is_chief:
+            monitor = Monitor(self.folder, session.examples(), values.flag_values_dict(), state.rows, state.step)
         stopping = EarlyStopping(values.monitor, values.patience, state.best, state.epochs_since_best)
         measurer = Measurer(session.model, session.strategy)
         train(
             session.model,
-            session.batches(state.step),
+            session.distributed_batches(state.step),
             session.strategy,
             first_step=state.step,
             epochs=0 if stopping.should_stop else values.epochs,
             steps_per_epoch=session.steps_per_epoch,
             batch_size=session.batch_size,
             skipped_in_a_row=state.skipped_in_a_row,
+            is_shown=self.workers.is_chief,
             after_step=self._after_step,
             end_of_epoch=functools.partial(self._end_of_epoch, monitor=monitor, stopping=stopping, measurer=measurer),
         )
@@ -126,28 +157,38 @@ class TrainingRun:
         state.step, state.skipped_in_a_row = step, skipped_in_a_row
         if step % state.steps_per_epoch == 0:
             return  # the epoch's end saves
-        request = self._stop_request()
+        request = self._agreed_stop_request()
         if request or (values.save_every and step % values.save_every == 0 and not skipped_in_a_row):
             self._save()
         self._stop_if(request)
 
-    def _end_of_epoch(self, epoch: Epoch, *, monitor: Monitor, stopping: EarlyStopping, measurer: Measurer) -> bool:
+    def _end_of_epoch(
+        self, epoch: Epoch, *, monitor: Monitor | None, stopping: EarlyStopping, measurer: Measurer
+    ) -> bool:
         """Measures, records, draws and saves; answers whether to go on."""
         session, state = self.session, self.state
         with session.averaged():
             validation = measurer(session.sources["validation"], session.batch_size, session.validation_count)
-            monitor.record(epoch, validation, float(session.model.optimizer.learning_rate))
-            _warn_of_collapse(epoch, validation)
-            if stopping.is_new_best(validation.values):
-                self.checkpoints.save_best(session.model)
+            is_new_best = stopping.is_new_best(validation.values)
             goes_on = epoch.number < self.values.epochs and not stopping.should_stop
-            if not goes_on or epoch.number % self.values.draw_every == 0:
-                monitor.draw(session.model, epoch)
-        state.rows, state.best, state.epochs_since_best = monitor.rows, stopping.best, stopping.epochs_since_best
+            if monitor:
+                monitor.record(epoch, validation, float(session.model.optimizer.learning_rate))
+                _warn_of_collapse(epoch, validation)
+                if is_new_best:
+                    self.checkpoints.save_best(session.model)
+                if not goes_on or epoch.number % self.values.draw_every == 0:
+                    monitor.draw(session.model, epoch)
+                state.rows = monitor.rows
+        state.best, state.epochs_since_best = stopping.best, stopping.epochs_since_best
         self._save()
         if goes_on:
-            self._stop_if(self._stop_request())
+            self._stop_if(self._agreed_stop_request())
         return goes_on
+
+    def _agreed_stop_request(self) -> signal.Signals | None:
+        """That of any worker, known to all."""
+        request = self._stop_request()
+        return (request or signal.SIGTERM) if self.workers.any(request is not None) else None
 
     def _stop_if(self, request: signal.Signals | None) -> None:
         if request:
@@ -156,7 +197,8 @@ class TrainingRun:
 
     def _save(self) -> None:
         self.state.schedule_steps, self.state.trackers = self.schedule_steps, trackers_of(self.session.model)
-        self.checkpoints.save(self.session.model, self.state)
+        if self.workers.is_chief:
+            self.checkpoints.save(self.session.model, self.state)
 
     def _roll_back(self, error: UnstableError) -> None:
         """Goes back to the last state, with half the learning rate.
@@ -176,13 +218,15 @@ class TrainingRun:
         logging.warning("%s; back to step %d with %g times the learning rate", error, self.state.step, scale)
         self.session.compile(self.schedule_steps, scale)
         self.checkpoints.restore(self.session.model)
+        self.workers.wait()  # all have read it
         self._save()  # a kill does not undo it
 
     def _explained(self, error: UnstableError) -> str:
         """Saves the batch of the last update, and says which term was not finite."""
         path, model = self.folder / BAD_BATCH_FILE, self.session.model
         arrays: dict[str, Any] = {name: np.asarray(values) for name, values in error.batch.items()}
-        np.savez_compressed(path, **arrays)
+        if self.workers.is_chief:
+            np.savez_compressed(path, **arrays)
         with randomness.at_step(model.optimizer.iterations):
             values = model.objective.measured(error.batch, model(error.batch, training=True))
         terms = [name for name, value in values.items() if name != "loss" and not np.isfinite(value).all()]

@@ -186,8 +186,8 @@ class AutoencoderGAN(Autoencoder):
         optimizer: str | keras.Optimizer = "adam",
         objective: Objective | None = None,
         clip_norm: float | None = None,
-        discriminator_optimizer: str | keras.Optimizer = "adam",
         accumulation_steps: int = 1,
+        discriminator_optimizer: str | keras.Optimizer = "adam",
     ):
         """As any model of the zoo; the objective is the autoencoder's.
 
@@ -195,8 +195,8 @@ class AutoencoderGAN(Autoencoder):
           optimizer: of the autoencoder.
           objective: by default `loss_terms()` weighed by `default_factors`.
           clip_norm: of either player's gradients.
-          discriminator_optimizer: of the discriminator; under mixed_float16 wrapped for a loss scale of its own.
           accumulation_steps: parts of each batch; each is balanced by itself.
+          discriminator_optimizer: of the discriminator; under mixed_float16 wrapped for a loss scale of its own.
 
         Raises:
           ValueError: the objective has no term besides the adversarial one.

@@ -34,7 +34,9 @@ def model_of(*, factors=None, optimizer=None, discriminator_optimizer=None, clip
     model = AutoencoderGAN(autoencoder=autoencoder(), discriminator=judge, **arguments)
     factors = factors or {"reconstruction": 2.0, "adversarial": 0.5, "feature_matching": 0.3}
     optimizers = [given or keras.optimizers.SGD(0.1) for given in (optimizer, discriminator_optimizer)]
-    model.compile(optimizers[0], Objective(model.loss_terms(), factors), clip_norm, optimizers[1])
+    model.compile(
+        optimizers[0], Objective(model.loss_terms(), factors), clip_norm, discriminator_optimizer=optimizers[1]
+    )
     return model
 
 

@@ -25,7 +25,7 @@ class TrainingStep:
             self.session = Session(values, *train.sources_and_arguments(values))
             self.session.compile(schedule_steps=1_000_000)
         strategy = self.session.strategy
-        self._batch = next(iter(strategy.experimental_distribute_dataset(self.session.batches())))
+        self._batch = next(iter(self.session.distributed_batches()))
         self._step = step_function(self.session.model, strategy)
 
     def __call__(self, count: int) -> None:
