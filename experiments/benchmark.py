@@ -8,7 +8,6 @@ import itertools
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +20,7 @@ from . import options, runs
 from .backend import load_tensorflow
 from .benchmarks.contestants import Contestant, Timing, alternate
 from .errors import UsageError
+from .processes import command_line
 
 MEASURES = ("train", "input", "latency", "startup")
 R_LOSS_FACTOR, PERCEPTUAL_FACTOR = 1000.0, 500.0  # they only have to be the peer's too
@@ -211,9 +211,8 @@ def _startup(values: flags.FlagValues, models: Sequence[str]) -> Iterator[Row]:
 
 
 def _seconds_of_command(*arguments: str) -> float:
-    command = [sys.executable, "-c", "from facezoo.experiments.cli import main; main()", *arguments]
     start = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command_line(*arguments), capture_output=True, text=True)
     if done.returncode:
         raise UsageError(f"facezoo {arguments[0]} fails: {done.stderr.strip().splitlines()[-1]}")
     return time.perf_counter() - start

@@ -12,7 +12,7 @@ from absl import flags, logging
 
 from .. import __version__
 from ..datasets.source import DatasetError
-from . import benchmark, datasets, encode, evaluate, models, morph, publish, swap, train
+from . import benchmark, datasets, encode, evaluate, launch, models, morph, publish, swap, train
 from .backend import check_keras_backend
 from .errors import StoppedError, UsageError
 
@@ -26,6 +26,7 @@ COMMANDS: dict[str, ModuleType] = {
     "datasets": datasets,
     "publish": publish,
     "benchmark": benchmark,
+    "launch": launch,
 }
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -43,7 +44,7 @@ def run(arguments: list[str]) -> int:
     0 done; 2 the user's flags, files or data are at fault; 1 we are; 130 and 143 it was interrupted.
     """
     try:
-        _run(arguments)
+        code = _run(arguments)
         sys.stdout.flush()
     except (UsageError, DatasetError, flags.Error, OSError) as error:
         print(f"facezoo: {error}", file=sys.stderr)
@@ -58,29 +59,35 @@ def run(arguments: list[str]) -> int:
         traceback.print_exc()
         print("facezoo: this is a fault of facezoo's; please report it with the lines above", file=sys.stderr)
         return 1
-    return 0
+    return code
 
 
-def _run(arguments: list[str]) -> None:
+def _run(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("--help", "-h", "help"):
         print(commands_help())
     elif arguments[0] == "--version":
         print(f"facezoo {__version__}")
     else:
-        _run_command(arguments[0], arguments[1:])
+        return _run_command(arguments[0], arguments[1:])
+    return 0
 
 
-def _run_command(name: str, arguments: list[str]) -> None:
+def _run_command(name: str, arguments: list[str]) -> int:
     if name not in COMMANDS:
         raise UsageError(f"no command {name!r}{_did_you_mean(name)}; the commands are {', '.join(COMMANDS)}")
     command = COMMANDS[name]
+    end = arguments.index("--") if command is launch and "--" in arguments else len(arguments)
+    arguments, launched = arguments[:end], arguments[end + 1 :]
     if {"--help", "-h"} & set(arguments):
         print(command_help(name))
-        return
+        return 0
     values = parse(command, arguments)
     check_keras_backend()
     _log_warnings_to_stderr()
+    if command is launch:
+        return launch.run(values, launched)
     command.run(values)
+    return 0
 
 
 def commands_help() -> str:
