@@ -1,0 +1,262 @@
+"""Several processes that train together: who they are, what each loads, and the launcher that watches them."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from command_line import SCRIPT, VAE_FLAGS, assert_refused, rows_of, weights_of
+from facezoo.datasets import augmentation
+from facezoo.datasets.pipeline import evaluation_batches, training_batches
+from facezoo.datasets.procedural import LANDMARK_NAMES, procedural_faces
+from facezoo.datasets.share import Share
+from facezoo.experiments import devices, launch
+from facezoo.experiments import train as train_command
+from facezoo.experiments.cli import parse
+
+# The rate is low enough for the order of summation not to be amplified from step to step.
+FLAGS = (
+    *(*VAE_FLAGS, "--optimizer=sgd", "--momentum=0", "--learning_rate=1e-4", "--set=dropout=0.25", "--flip"),
+    *("--steps_per_epoch=30", "--save_every=5"),
+)
+
+
+# What each loads.
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_the_shares_of_a_training_batch_are_its_parts(count):
+    source = procedural_faces("train", image_size=32)
+    changes = [
+        augmentation.flip(LANDMARK_NAMES),
+        augmentation.blur(),
+        augmentation.random_warp(landmark_names=LANDMARK_NAMES),
+    ]
+
+    def first_batch(share):
+        batches = training_batches(
+            source, 8, seed=1, steps_per_epoch=5, augmentation=augmentation.chain(*changes), share=share
+        )
+        return next(iter(batches))
+
+    assert_parts(first_batch(Share()), [first_batch(Share(number, count)) for number in range(count)])
+
+
+def test_the_shares_of_an_evaluation_batch_are_its_parts():
+    source = procedural_faces("test", image_size=32)
+    whole, *parts = (list(evaluation_batches(source, 8, 13, share)) for share in (Share(), Share(0, 2), Share(1, 2)))
+    assert [int(tf.reduce_sum(tf.cast(~batch["padding"], tf.int32))) for batch in whole] == [8, 5]
+    for batch, *shares in zip(whole, *parts, strict=True):
+        assert_parts(batch, shares)
+
+
+def assert_parts(whole, parts):
+    for name, values in whole.items():
+        together = np.concatenate([part[name] for part in parts])
+        np.testing.assert_allclose(together, values, rtol=0, atol=1e-5, err_msg=name)
+
+
+# Who they are.
+
+
+def test_tf_config_names_the_workers(monkeypatch):
+    cluster = {"worker": ["a:1", "b:2"]}
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": {"type": "worker", "index": 1}}))
+    resolver = devices._workers()
+    assert resolver.cluster_spec().as_dict() == cluster
+    assert (resolver.task_type, resolver.task_id) == ("worker", 1)
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ("{", "TF_CONFIG must be"),
+        ("[]", "TF_CONFIG must be"),
+        ('{"cluster": {"worker": ["a:1"]}}', "TF_CONFIG must be"),
+        ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": "first"}}', "TF_CONFIG must be"),
+        ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}', "no worker number 1"),
+        ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "chief", "index": 0}}', "no chief number 0"),
+        ('{"cluster": {"worker": ["a:1"], "ps": ["b:1"]}, "task": {"type": "ps", "index": 0}}', "worker, ps"),
+        ('{"cluster": {"chief": ["a:1", "b:1"]}, "task": {"type": "chief", "index": 0}}', "one chief"),
+        ('{"cluster": {}, "task": {"type": "worker", "index": 0}}', "nobody"),
+    ],
+)
+def test_a_bad_tf_config_is_refused(command, monkeypatch, empty_folder, config, words):
+    monkeypatch.setenv("TF_CONFIG", config)
+    done = command("train", "--strategy=multi_worker", "--run_dir=run")
+    assert_refused(done, words)
+    assert list(empty_folder.iterdir()) == []
+
+
+def test_slurm_s_tasks_are_workers(monkeypatch):
+    variables = {"PROCID": "2", "STEP_NUM_TASKS": "3", "STEP_NODELIST": "node[1-2]", "STEP_TASKS_PER_NODE": "2,1"}
+    for name, value in variables.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    resolver = devices._workers()
+    assert resolver.cluster_spec().as_dict() == {"worker": ["node1:8888", "node1:8889", "node2:8888"]}
+    assert (resolver.task_type, resolver.task_id, resolver.num_accelerators()) == ("worker", 2, {"GPU": 0})
+    monkeypatch.setenv("SLURM_STEP_NODELIST", "node[1-")
+    with pytest.raises(devices.UsageError, match="Slurm's variables"):
+        devices._workers()
+
+
+def test_one_task_of_slurm_trains_alone(monkeypatch):
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "1")
+    assert devices.make_strategy("auto", None) is tf.distribute.get_strategy()
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (("--run_dir=run",), "facezoo launch --workers=2"),
+        ((), "needs --run_dir"),
+    ],
+)
+def test_workers_must_be_known(command, flags, words):
+    assert_refused(command("train", "--strategy=multi_worker", *flags), words)
+
+
+# What is chosen where nothing is said.
+
+
+@pytest.mark.parametrize(
+    ("cpu", "precision"),
+    [("fma avx2 avx512f", "float32"), ("fma avx512_bf16 sha", "mixed_bfloat16"), ("amx_bf16", "mixed_bfloat16")],
+)
+def test_the_precision_is_the_cpu_s(monkeypatch, tmp_path, cpu, precision):
+    (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nflags\t\t: {cpu}\n")
+    monkeypatch.setattr(devices, "CPU_INFO", tmp_path / "cpuinfo")
+    assert devices.best_precision() == precision
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "precision"),
+    [([(8, 0), (9, 0)], "mixed_bfloat16"), ([(8, 6), (7, 5)], "mixed_float16"), ([(6, 1)], "float32")],
+)
+def test_the_precision_is_that_of_the_oldest_gpu(monkeypatch, capabilities, precision):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: list(range(len(capabilities))))
+    details = [{"compute_capability": capability} for capability in capabilities]
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", details.__getitem__)
+    assert devices.best_precision() == precision
+
+
+def test_a_run_says_and_keeps_its_precision(command, monkeypatch, tmp_path):
+    monkeypatch.setattr(devices, "best_precision", lambda: "mixed_bfloat16")
+    done = command(
+        "train", *VAE_FLAGS, "--epochs=1", "--precision=auto", "--strategy=auto", f"--run_dir={tmp_path / 'run'}"
+    )
+    assert done.code == 0, done.err
+    assert "training on CPU:0 in mixed_bfloat16" in done.out
+    assert "--precision=mixed_bfloat16" in (tmp_path / "run" / "flags.txt").read_text()
+
+
+# The launcher.
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--workers=2",), "after two dashes"),
+        (("--workers=2", "--", "evaluate"), "after two dashes"),
+        (("--workers=0", "--", "train"), "--workers"),
+        (("--", "train", "--model=vae", "--epoch=3"), "epoch"),
+        (("--", "train", "--strategy=mirrored"), "multi_worker"),
+        (("--workers=3", "--", "train"), "CUDA_VISIBLE_DEVICES has 2 GPUs"),
+    ],
+)
+def test_the_launcher_refuses(command, monkeypatch, empty_folder, arguments, words):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    assert_refused(command("launch", *arguments), words)
+    assert list(empty_folder.iterdir()) == []
+
+
+def test_the_launcher_shares_out_gpus(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6,7")
+    assert launch._shares_of_gpus(2) == ["4,5", "6,7"]
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    assert launch._shares_of_gpus(2) == [None, None]
+
+
+def test_what_all_workers_must_agree_on_is_told_to_all():
+    *_, strategy, run_dir = launch._train_arguments(["train", "--model=cae"])
+    assert strategy == "--strategy=multi_worker"
+    assert re.fullmatch(r"--run_dir=runs/cae-procedural_faces-\d+-\d+", run_dir)
+    assert parse(train_command, [run_dir]).run_dir
+
+
+def test_a_fault_of_the_flags_is_told_once_and_not_tried_again():
+    done = run_launcher("--", "train", *FLAGS, "--batch_size=7", "--run_dir=run").communicate(timeout=120)
+    assert done[1].count("facezoo: ") == 1
+    assert "--batch_size=7 must be a multiple of the 2 devices" in done[1]
+
+
+def run_launcher(*arguments):
+    return subprocess.Popen([SCRIPT, "launch", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def children_of(process):
+    """The workers, chief first."""
+    listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process.pid)], capture_output=True, text=True)
+    return sorted(int(number) for number in listed.stdout.split())
+
+
+def wait_for_step(folder, step):
+    deadline = time.monotonic() + 120
+    while not any(int(path.name) >= step for path in (folder / "checkpoints").glob("[0-9]*")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def assert_as_one(one, several):
+    np.testing.assert_equal(len(weights_of(one)), len(weights_of(several)))
+    for first, second in zip(weights_of(one), weights_of(several), strict=True):
+        np.testing.assert_allclose(first, second, rtol=0, atol=1e-5)
+    for first, second in zip(rows_of(one), rows_of(several), strict=True):
+        for name in set(first) - {"images_per_second"}:
+            np.testing.assert_allclose(float(first[name]), float(second[name]), rtol=1e-3, atol=1e-5, err_msg=name)
+
+
+def test_two_workers_of_which_one_is_killed_end_as_one_process(train, tmp_path):
+    one, several = train("one", *FLAGS), tmp_path / "several"
+    process = run_launcher("--workers=2", "--", "train", *FLAGS, f"--run_dir={several}")
+    wait_for_step(several, 10)
+    os.kill(children_of(process)[1], signal.SIGKILL)
+    _, errors = process.communicate(timeout=240)
+    assert process.returncode == 0, errors[-3000:]
+    assert errors.count("starting all again") == 1
+    assert len(json.loads((several / "environment.json").read_text())["devices"]) == 2
+    assert_as_one(one, several)
+
+
+@pytest.mark.long
+def test_workers_killed_ten_times_end_as_one_process(train, tmp_path):
+    flags = (*FLAGS, "--steps_per_epoch=200", "--save_every=1")
+    one, several = train("one", *flags), tmp_path / "several"
+    process = run_launcher("--workers=2", "--restarts=10", "--", "train", *flags, f"--run_dir={several}")
+    numbers, step = np.random.default_rng(0), 0
+    for kill in range(10):
+        wait_for_step(several, step + 1)
+        time.sleep(numbers.uniform(0.0, 0.5))
+        os.kill(children_of(process)[kill % 2], signal.SIGKILL)
+        step = max(int(path.name) for path in (several / "checkpoints").glob("[0-9]*"))
+        time.sleep(1.0)  # until the launcher has ended the other
+    _, errors = process.communicate(timeout=600)
+    assert process.returncode == 0, errors[-3000:]
+    assert errors.count("starting all again") == 10
+    assert_as_one(one, several)
+
+
+def test_a_stopped_launcher_saves(train, tmp_path):
+    folder = tmp_path / "run"
+    process = run_launcher("--", "train", *FLAGS, f"--run_dir={folder}")
+    wait_for_step(folder, 5)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=120)
+    assert (process.returncode, errors.count("SIGTERM: stopped after step")) == (143, 1), errors[-3000:]
+    step = int(re.search(r"stopped after step (\d+)", errors)[1])
+    assert (folder / "checkpoints" / f"{step:09d}").is_dir()
