@@ -104,13 +104,34 @@ def evaluation_batches(
     return starts.map(load, num_parallel_calls=LOADERS, deterministic=True).prefetch(tf.data.AUTOTUNE)
 
 
+def with_columns(source: Source, columns_of: Callable[[tf.Tensor], Batch]) -> Source:
+    """The source with more columns: what `columns_of` makes of pictures, float32 [n, H, W, C] in [0, 1]."""
+
+    @functools.partial(tf.function, input_signature=[tf.TensorSpec((None, *source.image_shape), tf.uint8)])
+    def columns(images):
+        return columns_of(tf.cast(images, tf.float32) / 255.0)
+
+    def load(positions: np.ndarray) -> dict[str, np.ndarray]:
+        examples = source.load(positions)
+        with tf.init_scope():  # also where a graph is being traced
+            added = columns(examples["image"])
+        return examples | {name: values.numpy() for name, values in added.items()}
+
+    return dataclasses.replace(source, load=load)
+
+
+def number_cached(source: Source, cache_gb: float) -> int:
+    """How many of its examples `cache_gb` gigabytes hold."""
+    bytes_per_example = sum(values.nbytes for values in source.load(np.zeros(1, np.int64)).values())
+    return min(len(source), int(cache_gb * 1e9) // bytes_per_example)
+
+
 def cached(source: Source, cache_gb: float) -> Source:
     """The source with its first examples, as many as `cache_gb` gigabytes hold, kept in memory once they are loaded."""
-    example = source.load(np.zeros(1, np.int64))
-    bytes_per_example = sum(values.nbytes for values in example.values())
-    kept = min(len(source), int(cache_gb * 1e9) // bytes_per_example)
+    kept = number_cached(source, cache_gb)
     if kept == 0:
         return source
+    example = source.load(np.zeros(1, np.int64))
     store = {name: np.empty((kept, *values.shape[1:]), values.dtype) for name, values in example.items()}
     is_stored = np.zeros(kept, bool)
 

@@ -24,9 +24,11 @@ from .processes import command_line
 
 MEASURES = ("train", "input", "latency", "startup")
 R_LOSS_FACTOR, PERCEPTUAL_FACTOR = 1000.0, 500.0  # they only have to be the peer's too
+PERCEPTUAL = ("--perceptual_network=vgg16", f"--perceptual_factor={PERCEPTUAL_FACTOR}")
 TERMS = {
     "plain": (),
-    "perceptual": ("--perceptual_network=vgg16", f"--perceptual_factor={PERCEPTUAL_FACTOR}"),
+    "perceptual": (*PERCEPTUAL, "--cache_gb=0"),  # the target's features are computed in every step
+    "perceptual-cached": PERCEPTUAL,
     "adversarial": ("--adversarial_factor=0.1",),
 }
 # What a model needs besides its name, to train on drawn faces.

@@ -12,7 +12,9 @@ from absl import flags
 from ..datasets import augmentation, pipeline
 from ..datasets.share import WHOLE, Share
 from ..datasets.source import Source
+from ..losses import PerceptualLoss
 from ..models import AutoencoderGAN
+from ..models.trainable import FromStep
 from . import devices, parts, runs
 from .data import for_model
 from .errors import UsageError
@@ -63,10 +65,12 @@ class Session:
             if values.init_from and is_new:
                 parts.copy_weights(values.init_from, network)
             self.model = parts.with_discriminator(network, values)
-        fitted = {name: for_model(source, self.model, values) for name, source in sources.items()}
+        self._uncached = {name: for_model(source, self.model, values) for name, source in sources.items()}
         self.sources = {
-            name: pipeline.cached(source, values.cache_gb * CACHE_SHARES[name]) for name, source in fitted.items()
+            name: pipeline.cached(source, values.cache_gb * CACHE_SHARES[name])
+            for name, source in self._uncached.items()
         }
+        self._keeps_features = False
 
     def compile(self, schedule_steps: int, rate_scale: float = 1.0) -> None:
         """Gives the model its objective and optimizers, as new.
@@ -82,6 +86,18 @@ class Session:
             parts.compile_model(self.model, self.values, self.sources["train"], schedule_steps, rate_scale)
         self._check_monitor()
         self._check_columns()
+        self._keep_target_features()
+
+    def _keep_target_features(self) -> None:
+        """Has the features that the perceptual loss compares with kept beside the pictures, if all of them fit."""
+        term = self.model.objective.terms.get("perceptual")
+        term = term.term if isinstance(term, FromStep) else term
+        if self._keeps_features or not isinstance(term, PerceptualLoss) or self._augmentation():
+            return
+        source = pipeline.with_columns(self._uncached["train"], term.target_features)
+        gigabytes = self.values.cache_gb * CACHE_SHARES["train"]
+        if pipeline.number_cached(source, gigabytes) == len(source):
+            self.sources["train"], self._keeps_features = pipeline.cached(source, gigabytes), True
 
     @contextlib.contextmanager
     def averaged(self) -> Iterator[None]:

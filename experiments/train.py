@@ -154,7 +154,7 @@ def _are_words(words: list[str]) -> bool:
 
 
 def _define_run_flags(values: flags.FlagValues) -> None:
-    text = "Gigabytes of decoded pictures kept in memory."
+    text = "Gigabytes of decoded pictures kept in memory, with their features for --perceptual_factor if all fit."
     options.define_number(values, "cache_gb", 4.0, text, 0, MOST_GIGABYTES, kind=float)
     options.define_number(values, "save_every", None, "Steps between checkpoints, besides one after each epoch.", 1)
     options.define_number(values, "keep_checkpoints", 2, "The last so many are kept, and the best model.", 1)

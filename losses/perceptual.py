@@ -4,18 +4,20 @@ Johnson, Alahi, Fei-Fei, "Perceptual losses for real-time style transfer and sup
 variational autoencoders Hou, Shen, Sun, Qiu, "Deep feature consistent variational autoencoder" (2017), section 3.2.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+TARGET_COLUMN = "target_features_{}"
 BATCH_SIZE = 64  # bounds the memory of `feature_scales`
 
 Network = Callable[..., Any]  # a keras.Model: images [B, H, W, C] in [0, 1] -> one feature map or several
 
 
-def perceptual_loss(y_true, y_pred, network: Network, scales: Sequence[float] | None = None):
+def perceptual_loss(y_true, y_pred, network: Network, scales: Sequence[float] | None = None, targets=None):
     """Mean over layers of the feature maps' mean squared difference, each divided by its scale: float32 [B].
 
     The target gets a forward pass of its own and no gradient: cheaper than both in one batch, through whose target half
@@ -26,11 +28,13 @@ def perceptual_loss(y_true, y_pred, network: Network, scales: Sequence[float] | 
       y_pred: the reconstruction, the same; what lies outside of [0, 1] is not clipped and counts as it is.
       network: frozen; it may have one output or several.
       scales: of each layer, from `feature_scales`; 1 if absent.
+      targets: the target's feature maps, where they are known; the network then sees the reconstruction only.
 
     Raises:
       ValueError: not one scale for each layer.
     """
-    targets = [tf.stop_gradient(features) for features in _feature_maps(network, y_true)]
+    if targets is None:
+        targets = [tf.stop_gradient(features) for features in _feature_maps(network, y_true)]
     errors = [
         _mean_squared_difference(target, features)
         for target, features in zip(targets, _feature_maps(network, y_pred), strict=True)
@@ -47,6 +51,8 @@ class PerceptualLoss:
 
     The reconstruction is not clipped here: outside of [0, 1] a gradient must lead back.
 
+    A batch may bring the target's features along, as `target_features` gives them: the same distance for less.
+
     This is a plain object, as the objective is, so that a model which is compiled with it neither trains nor saves the
     network.
 
@@ -62,8 +68,15 @@ class PerceptualLoss:
         self.network = network
         self.scales = None if scales is None else _checked(scales)
 
+    def target_features(self, images) -> dict[str, tf.Tensor]:
+        """Columns for a batch with these pictures, float32 [B, H, W, C] in [0, 1]: one for each layer."""
+        maps = _feature_maps(self.network, images)
+        return {TARGET_COLUMN.format(layer): features for layer, features in enumerate(maps)}
+
     def __call__(self, batch, outputs):
-        return perceptual_loss(batch["image"], outputs["reconstruction"], self.network, self.scales)
+        columns = itertools.takewhile(batch.__contains__, map(TARGET_COLUMN.format, itertools.count()))
+        targets = [batch[column] for column in columns] or None
+        return perceptual_loss(batch["image"], outputs["reconstruction"], self.network, self.scales, targets)
 
 
 def feature_scales(network: Network, first: np.ndarray, second: np.ndarray) -> list[float]:

@@ -109,6 +109,16 @@ def test_the_term_is_the_function_and_does_not_clip(pictures):
     np.testing.assert_allclose(term(*batch_of(pictures, pictures + 2.0)), np.full(8, (9 * 4 + 4) / 2), rtol=1e-5)
 
 
+def test_target_features_that_a_batch_brings_along_change_nothing(pictures, others):
+    term = PerceptualLoss(stand_in(), [2.0, 0.5])
+    batch, outputs = batch_of(pictures, others)
+    columns = term.target_features(pictures)
+    assert [columns[f"target_features_{layer}"].shape[-1] for layer in range(2)] == [3, 3]
+    np.testing.assert_array_equal(term(batch | columns, outputs), term(batch, outputs))
+    black = {name: tf.zeros_like(features) for name, features in columns.items()}
+    np.testing.assert_allclose(term(batch | black, outputs), term(*batch_of(0 * pictures, others)), rtol=1e-6)
+
+
 def test_equal_pictures_are_at_distance_zero(pictures):
     np.testing.assert_array_equal(PerceptualLoss(stand_in())(*batch_of(pictures, pictures)), np.zeros(8))
 

@@ -6,6 +6,10 @@ import json
 import facezoo
 import numpy as np
 import pytest
+from command_line import CAE_FLAGS, assert_same, weights_of
+from facezoo.experiments import cli
+from facezoo.experiments import train as train_command
+from facezoo.experiments.session import Session
 from facezoo.models import FaceFeatures, load_pretrained
 from PIL import Image
 
@@ -349,3 +353,26 @@ def test_mapping_wants_two_people_with_names(command, people):
     (people / "bob").rmdir()
     done = command("train", *MAPPING, "--dataset=folder", f"--data_dir={people}", "--subfolders=identity")
     assert_refused(done, "people", "two")
+
+
+FEATURES = (
+    *(*CAE_FLAGS, "--dataset=digits", "--batch_size=8", "--steps_per_epoch=3", "--epochs=2"),
+    *("--perceptual_factor=1", "--perceptual_network=face", "--perceptual_layers=stage_3_conv_2"),
+)
+
+
+@pytest.mark.parametrize(
+    ("flags", "are_kept"),
+    [((), True), (("--perceptual_start=3",), True), (("--cache_gb=0",), False), (("--flip",), False)],
+)
+def test_features_of_pictures_that_never_change_are_kept_beside_them(flags, are_kept):
+    values = cli.parse(train_command, [*FEATURES, *flags])
+    session = Session(values, *train_command.sources_and_arguments(values))
+    session.compile(schedule_steps=10)
+    batch = next(iter(session.batches()))
+    assert ("target_features_0" in batch) == are_kept
+
+
+def test_kept_features_train_as_computed_ones(train):
+    kept, computed = train("kept", *FEATURES), train("computed", *FEATURES, "--cache_gb=0")
+    assert_same(weights_of(kept), weights_of(computed), tolerance=1e-6)
