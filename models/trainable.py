@@ -13,6 +13,8 @@ from ..losses.objective import Term
 from . import randomness
 from .blocks import check_positive
 
+KERAS_SUM = "_all_reduce_sum_gradients"  # with which Keras' optimizers sum gradients over replicas
+
 
 class TrainableModel(keras.Model):
     """A network that learns by an `Objective`.
@@ -83,6 +85,8 @@ class TrainableModel(keras.Model):
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         if not optimizer.built:
             optimizer.build(variables)
+        if hasattr(_inner(optimizer), KERAS_SUM):
+            setattr(_inner(optimizer), KERAS_SUM, list)  # `summed` has done it: not over the network twice
         return optimizer
 
     def get_compile_config(self):
@@ -247,7 +251,6 @@ def apply_gradients(
     """Clips summed gradients, then applies them.
 
     Clipping and the loss scale's judgement of finiteness are the same on all replicas, since they see the same numbers.
-    The optimizer sums once more, hence the division.
 
     Args:
       optimizer: plain, or wrapped for loss scaling; then the gradients are those of the scaled loss.
@@ -259,12 +262,19 @@ def apply_gradients(
     if clip_norm is not None:
         scale = getattr(optimizer, "dynamic_scale", 1.0)
         gradients, _ = tf.clip_by_global_norm(gradients, clip_norm * scale)
-    count = tf.distribute.get_strategy().num_replicas_in_sync
+    if KERAS_SUM not in vars(_inner(optimizer)):  # another Keras than we know, which sums once more
+        count = tf.distribute.get_strategy().num_replicas_in_sync
+        gradients = [gradient / count for gradient in gradients]
 
     def update(gradients):
         optimizer.apply(gradients, variables)
 
-    _in_every_replica_if(is_wanted, update, [gradient / count for gradient in gradients])
+    _in_every_replica_if(is_wanted, update, gradients)
+
+
+def _inner(optimizer: keras.Optimizer) -> keras.Optimizer:
+    """The optimizer inside of one that scales the loss, or itself."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
 
 
 def _in_every_replica_if(condition: tf.Tensor, update: Callable, gradients) -> None:
