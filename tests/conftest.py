@@ -1,5 +1,6 @@
 """Before TensorFlow starts: two logical CPU devices, so that one replica can be held against two."""
 
+import gc
 import shutil
 import types
 from pathlib import Path
@@ -26,6 +27,14 @@ def fresh_state():
     keras.config.set_dtype_policy("float32")
     yield
     keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_heap():
+    """The functions that TensorFlow has traced and never lets go are not searched for garbage again and again."""
+    yield
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

