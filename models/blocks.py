@@ -72,11 +72,17 @@ class UpsampledConv2D(keras.layers.Conv2D):
     Args:
       filters: channels that come out.
       kernel_size: of the convolution, an odd number of pixels.
-      options: of `Conv2D`; no strides, dilation or groups, and "same" padding.
+      options: of `Conv2D`; the padding is "same".
+
+    Raises:
+      ValueError: an even kernel, or one that is not square; strides, dilation or groups.
     """
 
     def __init__(self, filters: int, kernel_size: int, **options):
         super().__init__(filters, kernel_size, **{**options, "padding": "same"})
+        height, width = self.kernel_size
+        if height != width or height % 2 == 0 or {*self.strides, *self.dilation_rate, self.groups} != {1}:
+            raise ValueError(f"kernel_size={kernel_size} must be odd, without strides, dilation and groups")
 
     def call(self, inputs):
         shape = tf.shape(inputs)

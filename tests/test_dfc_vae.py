@@ -169,6 +169,12 @@ def test_upsampled_convolution_is_a_convolution_of_enlarged_maps(kernel_size, op
         np.testing.assert_allclose(one, other, atol=1e-4)
 
 
+@pytest.mark.parametrize(("kernel_size", "options"), [(4, {}), ((3, 1), {}), (3, {"strides": 2}), (3, {"groups": 2})])
+def test_upsampled_convolution_refuses_what_it_cannot_fold(kernel_size, options):
+    with pytest.raises(ValueError, match="must be odd, without strides"):
+        UpsampledConv2D(4, kernel_size, **options)
+
+
 def values_and_gradients(network, x, weights):
     with tf.GradientTape() as tape:
         tape.watch(x)

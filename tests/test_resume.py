@@ -20,7 +20,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from facezoo.experiments import runs, session, training, training_run
+from facezoo.experiments import cli, runs, session, training, training_run
 from facezoo.experiments.checkpoints import Checkpoints, State
 from facezoo.experiments.errors import UsageError
 from facezoo.models import VAE, AutoencoderGAN, Discriminator
@@ -107,14 +107,28 @@ def signal_at(monkeypatch):
     return arrange
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The run of `FLAGS` that nothing has happened to; no test changes it."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    assert cli.run(["train", *FLAGS, f"--run_dir={folder}"]) == 0
+    return folder
+
+
+@pytest.fixture
+def folder(whole, tmp_path):
+    """A copy of it."""
+    return Path(shutil.copytree(whole, tmp_path / "run"))
+
+
 # Stopped.
 
 
 @pytest.mark.parametrize(
     ("flags", "step"), [(FLAGS, 3), (FLAGS, 5), (GAN_FLAGS, 8), (SCALED_FLAGS, 7)], ids=["mid", "end", "gan", "scaled"]
 )
-def test_a_stopped_run_goes_on_bit_for_bit(train, command, tmp_path, signal_at, flags, step):
-    whole = train("whole", *flags)
+def test_a_stopped_run_goes_on_bit_for_bit(train, command, tmp_path, signal_at, whole, flags, step):
+    uninterrupted = whole if flags is FLAGS else train("whole", *flags)
     signal_at(step)
     done = command("train", *flags, f"--run_dir={tmp_path / 'stopped'}")
     assert done.code == 128 + signal.SIGTERM
@@ -125,7 +139,7 @@ def test_a_stopped_run_goes_on_bit_for_bit(train, command, tmp_path, signal_at, 
     done = command("train", *flags, f"--run_dir={tmp_path / 'stopped'}")
     assert done.code == 0, done.err
     assert f"from step {step}" in done.out
-    assert_same_run(whole, tmp_path / "stopped")
+    assert_same_run(uninterrupted, tmp_path / "stopped")
 
 
 def test_control_c_saves_too(command, tmp_path, signal_at):
@@ -141,9 +155,8 @@ def test_handlers_are_given_back(train):
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
 
 
-def test_records_behind_the_checkpoint_are_cut_off(train, command, tmp_path):
+def test_records_behind_the_checkpoint_are_cut_off(train, command, tmp_path, whole):
     """As after a kill between the epoch's records and its checkpoint."""
-    whole = train("whole", *FLAGS)
     shutil.copytree(whole, tmp_path / "cut")
     for place in ("000000015", "000000014"):
         shutil.rmtree(tmp_path / "cut" / "checkpoints" / place, ignore_errors=True)
@@ -157,8 +170,7 @@ def test_records_behind_the_checkpoint_are_cut_off(train, command, tmp_path):
 # Extended.
 
 
-def test_more_epochs_extend_a_run_at_the_last_rate(train, command, tmp_path):
-    folder = train("run", *FLAGS)
+def test_more_epochs_extend_a_run_at_the_last_rate(train, command, folder):
     assert "schedule_steps" not in (folder / "flags.txt").read_text()
     done = command("train", *FLAGS, "--epochs=5", f"--run_dir={folder}")
     assert done.code == 0, done.err
@@ -171,8 +183,7 @@ def test_more_epochs_extend_a_run_at_the_last_rate(train, command, tmp_path):
     assert_same_run(again, folder)
 
 
-def test_an_extension_stopped_in_its_last_step_is_not_taken_for_finished(train, command, signal_at):
-    folder = train("run", *FLAGS)
+def test_an_extension_stopped_in_its_last_step_is_not_taken_for_finished(folder, command, signal_at):
     signal_at(9)
     done = command("train", *FLAGS, "--epochs=5", f"--run_dir={folder}")
     assert done.code == 128 + signal.SIGTERM
@@ -181,21 +192,18 @@ def test_an_extension_stopped_in_its_last_step_is_not_taken_for_finished(train, 
     assert [row["epoch"] for row in rows_of(folder)] == ["1", "2", "3", "4", "5"]
 
 
-def test_a_finished_run_without_checkpoints_is_finished(train, command):
-    folder = train("run", *FLAGS)
+def test_a_finished_run_without_checkpoints_is_finished(folder, command):
     shutil.rmtree(folder / "checkpoints")
     assert "nothing to do" in command("train", *FLAGS, f"--run_dir={folder}").out
     assert command("train", *FLAGS, "--epochs=5", f"--run_dir={folder}").code == 2
 
 
-def test_fewer_epochs_are_refused(train, command):
-    folder = train("run", *FLAGS)
+def test_fewer_epochs_are_refused(folder, command):
     done = command("train", *FLAGS, "--epochs=2", f"--run_dir={folder}")
     assert (done.code, "3 epochs" in done.err) == (2, True)
 
 
-def test_a_finished_run_changes_nothing(train, command):
-    folder = train("run", *FLAGS)
+def test_a_finished_run_changes_nothing(folder, command):
     before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.rglob("*") if path.is_file()}
     done = command("train", *FLAGS, f"--run_dir={folder}")
     assert (done.code, "is finished; nothing to do" in done.out) == (0, True)
@@ -268,8 +276,7 @@ def test_a_run_killed_fifty_times_goes_on_bit_for_bit(train, tmp_path):
 # What is on the disk.
 
 
-def test_a_damaged_checkpoint_is_left_out(train, command, tmp_path, signal_at):
-    whole = train("whole", *FLAGS)
+def test_a_damaged_checkpoint_is_left_out(whole, command, tmp_path, signal_at):
     signal_at(8)
     command("train", *FLAGS, f"--run_dir={tmp_path / 'run'}")
     path = newest(tmp_path / "run") / "model.keras"
@@ -284,16 +291,15 @@ def test_a_damaged_checkpoint_is_left_out(train, command, tmp_path, signal_at):
 
 @pytest.mark.parametrize("name", ["model.keras", "state.json", "SHA256SUMS"])
 @pytest.mark.parametrize("harm", ["cut", "empty", "gone"])
-def test_a_run_without_a_whole_checkpoint_is_refused(train, command, tmp_path, signal_at, name, harm):
-    signal_at(3)
-    command("train", *FLAGS, f"--run_dir={tmp_path / 'run'}")
-    for place in (tmp_path / "run" / "checkpoints").glob("[0-9]*"):
+def test_a_run_without_a_whole_checkpoint_is_refused(folder, command, name, harm):
+    (folder / "model.keras").unlink()  # it has not finished
+    for place in (folder / "checkpoints").glob("[0-9]*"):
         path = place / name
         data = path.read_bytes()
         path.unlink()
         if harm != "gone":
             path.write_bytes(data[: len(data) // 2] if harm == "cut" else b"")
-    done = command("train", *FLAGS, f"--run_dir={tmp_path / 'run'}")
+    done = command("train", *FLAGS, f"--run_dir={folder}")
     assert (done.code, "no checkpoint to go on from" in done.err) == (2, True)
 
 
@@ -335,8 +341,7 @@ def full_disk(after):
 
 
 @pytest.mark.parametrize(("after", "step"), [(3, 2), (4, 4), (5, 4), (6, 5)])  # the 4th save is of the best model
-def test_a_full_disk_leaves_the_last_state(train, command, tmp_path, after, step):
-    whole = train("whole", *FLAGS)
+def test_a_full_disk_leaves_the_last_state(whole, command, tmp_path, after, step):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(keras.Model, "save", full_disk(after))
         done = command("train", *FLAGS, f"--run_dir={tmp_path / 'run'}")
