@@ -14,7 +14,6 @@ from .share import WHOLE, Share, drawing_for
 from .source import DatasetError, Source
 
 Batch = dict[str, tf.Tensor]
-
 LOADERS = 2  # threads; more of them only fight over Python's lock
 Augmentation = Callable[[Batch, tf.Tensor], Batch]
 

@@ -28,7 +28,7 @@ PERCEPTUAL = ("--perceptual_network=vgg16", f"--perceptual_factor={PERCEPTUAL_FA
 TERMS = {
     "plain": (),
     "perceptual": (*PERCEPTUAL, "--cache_gb=0"),  # the target's features are computed in every step
-    "perceptual-cached": PERCEPTUAL,
+    "perceptual-cached": (*PERCEPTUAL, "--cache_gb=64"),  # of 20,000 pictures; only a batch is ever filled in
     "adversarial": ("--adversarial_factor=0.1",),
 }
 # What a model needs besides its name, to train on drawn faces.

@@ -110,8 +110,10 @@ class Checkpoints:
         place = self._newest_place()
         return _read_state(place) if place else None
 
-    def restore(self, model: "TrainableModel") -> State | None:
+    def restore(self, model: "TrainableModel", is_owner: bool = True) -> State | None:
         """Gives a compiled model the weights, optimizers and metrics of the last whole state; None where there is none.
+
+        The owner removes what is damaged behind it.
 
         Raises:
           UsageError: the state is another model's.
@@ -124,7 +126,7 @@ class Checkpoints:
         for metric in model.metrics:
             for variable, value in zip(metric.variables, state.trackers[metric.name], strict=True):
                 variable.assign(value)
-        for damaged in self.places()[self.places().index(place) + 1 :]:
+        for damaged in self.places()[self.places().index(place) + 1 :] if is_owner else ():
             shutil.rmtree(damaged, ignore_errors=True)
         return state
 

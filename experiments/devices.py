@@ -1,18 +1,30 @@
 """Where a training computes: in which precision, on which devices, with which other processes."""
 
+import contextlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import tensorflow as tf
+from tensorflow.python.distribute.cluster_resolver.slurm_cluster_resolver import expand_hostlist, expand_tasks_per_node
 
 from ..datasets.share import Share
-from .errors import UsageError
+from ..models.pretrained import reason
+from .errors import StoppedError, UsageError
 
 CPU_INFO = Path("/proc/cpuinfo")
 FAST_BFLOAT16 = ("avx512_bf16", "amx_bf16")  # Linux' names of what x86 CPUs can
-FIRST_PORT = 8888  # of Slurm's tasks on a host
+PORTS = range(12000, 32000, 100)  # where those of one of Slurm's jobs on a host begin
+LOST = (  # what a collective says of a worker that is gone
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.FailedPreconditionError,
+    tf.errors.InternalError,
+    tf.errors.UnavailableError,
+    tf.errors.UnknownError,
+)
 
 
 def best_precision() -> str:
@@ -40,7 +52,7 @@ def make_strategy(name: str, devices: int | None) -> tf.distribute.Strategy:
     Raises:
       UsageError: more devices than there are, devices for one_device, or no description of the workers.
     """
-    workers = _workers() if name in ("auto", "multi_worker") else None
+    workers = _workers(devices) if name in ("auto", "multi_worker") else None
     kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
     if name == "auto":
         several = (devices or len(tf.config.list_physical_devices("GPU"))) > 1
@@ -79,7 +91,7 @@ def distributed(
 class Workers:
     """The processes that train together, one of them the chief; a process by itself is the chief.
 
-    All of them must come to each `wait` and each `any`.
+    All of them must come to each call of a method.
 
     Args:
       strategy: of the training.
@@ -94,17 +106,37 @@ class Workers:
         jobs = resolver.cluster_spec().as_dict() if resolver else {}
         self.count = sum(len(addresses) for addresses in jobs.values()) or 1
         self.is_chief = self.count == 1 or (resolver.task_type, resolver.task_id) == (min(jobs), 0)  # chief < worker
-        self._sum = tf.function(lambda number: strategy.reduce("SUM", strategy.run(tf.identity, (number,)), axis=None))
+
+        @tf.function
+        def gathered(number):
+            return strategy.gather(strategy.run(lambda number: number[None], (number,)), axis=0)
+
+        self._gathered = gathered
+
+    def numbers(self, number: int) -> set[int]:
+        """What all of them give."""
+        if self.count == 1:
+            return {number}
+        return set(self._gathered(tf.constant(number, tf.int64)).numpy().tolist())
 
     def wait(self) -> None:
         """Comes back when all of them are here."""
-        self.any(False)
+        self.numbers(0)
 
-    def any(self, is_so: bool) -> bool:
-        """Whether it is so for any of them."""
-        if self.count == 1:
-            return is_so
-        return bool(self._sum(tf.constant(float(is_so))) > 0.0)
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Within, a worker that is lost, which the others cannot do without, ends this one with a clear line.
+
+        Raises:
+          StoppedError: one is lost.
+        """
+        try:
+            yield
+        except LOST as error:
+            if self.count == 1:
+                raise
+            message = "a worker is gone: start all of them again, the run goes on"
+            raise StoppedError(f"{message} ({reason(error)})", 1) from error
 
 
 def _multi_worker(
@@ -121,7 +153,11 @@ def _multi_worker(
         raise UsageError(f"--devices={devices}, but a worker here has {len(found)} {kind}{'s' * (len(found) > 1)}")
     if devices and kind == "GPU":
         tf.config.set_visible_devices(found[:devices], "GPU")
-    return tf.distribute.MultiWorkerMirroredStrategy(workers)
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy(workers)
+    except LOST as error:
+        addresses = [address for job in workers.cluster_spec().as_dict().values() for address in job]
+        raise StoppedError(f"the workers {', '.join(addresses)} do not come together ({reason(error)})", 1) from error
 
 
 def _split_cpu(devices: int) -> None:
@@ -132,13 +168,13 @@ def _split_cpu(devices: int) -> None:
         return
 
 
-def _workers() -> tf.distribute.cluster_resolver.ClusterResolver | None:
+def _workers(devices: int | None = None) -> tf.distribute.cluster_resolver.ClusterResolver | None:
     """The processes that train together, as TF_CONFIG or Slurm's variables say; None where neither does."""
     if os.environ.get("TF_CONFIG"):
         _check_tf_config(os.environ["TF_CONFIG"])
         return tf.distribute.cluster_resolver.TFConfigClusterResolver()
     if os.environ.get("SLURM_STEP_NUM_TASKS", "1") != "1":
-        return _slurm_workers()
+        return _slurm_workers(devices)
     return None
 
 
@@ -146,7 +182,9 @@ def _check_tf_config(text: str) -> None:
     """A UsageError where it is not {"cluster": {"worker": ["host:port", ...]}, "task": {"type": ..., "index": ...}}."""
     try:
         config = json.loads(text)
-        kinds = {kind: len(addresses) for kind, addresses in config["cluster"].items()}
+        kinds = {kind: len([*map(str.strip, addresses)]) for kind, addresses in config["cluster"].items()}
+        if any(isinstance(addresses, str) for addresses in config["cluster"].values()):
+            raise TypeError("an address by itself")
         kind, number = config["task"]["type"], int(config["task"]["index"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         form = '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}'
@@ -159,17 +197,20 @@ def _check_tf_config(text: str) -> None:
         raise UsageError(f"TF_CONFIG: the cluster has no {kind} number {number}")
 
 
-def _slurm_workers() -> tf.distribute.cluster_resolver.ClusterResolver:
-    """Slurm's tasks, each with the GPUs that Slurm shows it (`--gpus-per-task`)."""
-    resolvers = tf.distribute.cluster_resolver
+def _slurm_workers(devices: int | None) -> tf.distribute.cluster_resolver.ClusterResolver:
+    """Slurm's tasks in its block distribution, each with the GPUs that Slurm shows it (`--gpus-per-task`).
+
+    Not by TensorFlow's own resolver, which sorts the hosts (node10 before node9) and shares out their GPUs by itself.
+    """
     try:
-        tasks = int(os.environ["SLURM_STEP_NUM_TASKS"])
-        # TensorFlow would share out a host's GPUs by itself, and fails where there are none.
-        slurm = resolvers.SlurmClusterResolver(
-            port_base=FIRST_PORT, gpus_per_node=tasks, gpus_per_task=1, auto_set_gpu=False
-        )
-        spec = slurm.cluster_spec()
-    except (RuntimeError, ValueError) as error:
+        hosts = expand_hostlist(os.environ["SLURM_STEP_NODELIST"])
+        tasks = expand_tasks_per_node(os.environ["SLURM_STEP_TASKS_PER_NODE"])
+        number, port = int(os.environ["SLURM_PROCID"]), PORTS[int(os.environ.get("SLURM_JOB_ID", 0)) % len(PORTS)]
+        addresses = [
+            f"{host}:{port + task}" for host, on_host in zip(hosts, tasks, strict=True) for task in range(on_host)
+        ]
+    except (KeyError, ValueError) as error:
         raise UsageError(f"Slurm's variables do not describe its tasks: {error}") from error
-    gpus = {"GPU": len(tf.config.list_physical_devices("GPU"))}
-    return resolvers.SimpleClusterResolver(spec, "", slurm.task_type, slurm.task_id, num_accelerators=gpus)
+    gpus = {"GPU": devices or len(tf.config.list_physical_devices("GPU"))}
+    spec = tf.train.ClusterSpec({"worker": addresses})
+    return tf.distribute.cluster_resolver.SimpleClusterResolver(spec, "", "worker", number, num_accelerators=gpus)

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -21,7 +22,7 @@ from .processes import command_line
 MOST_WORKERS = 1024
 POLL_SECONDS = 0.1
 PATIENCE_SECONDS = 15.0  # for the chief to say by itself what another worker has ended by
-FINAL_CODES = (2, 128 + signal.SIGINT, 128 + signal.SIGTERM)  # another try would end alike, or is not wanted
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # all of them save the run
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -31,7 +32,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues, command: Sequence[str]) -> int:
-    """Starts the workers, and again where one dies; returns the exit code of the one that ended it.
+    """Starts the workers, and again where one dies; returns the exit code.
 
     Args:
       values: the launcher's flags.
@@ -40,19 +41,18 @@ def run(values: flags.FlagValues, command: Sequence[str]) -> int:
     Raises:
       UsageError: another command, flags that it refuses, or fewer GPUs than workers.
     """
-    arguments = _train_arguments(command)
-    gpus = _shares_of_gpus(values.workers)
-    for restart in range(values.restarts + 1):
-        code = _Team(values.workers, arguments, gpus).watch()
-        if code == 0 or code in FINAL_CODES:
-            return code
-        if restart < values.restarts:
-            print(
-                f"facezoo: a worker has died: starting all again, {restart + 1} of {values.restarts} times",
-                file=sys.stderr,
-                flush=True,
-            )
-    print(f"facezoo: a worker has died again, after {values.restarts} restarts", file=sys.stderr)
+    team = _Team(values.workers, _train_arguments(command), _shares_of_gpus(values.workers))
+    with team.passing_on_signals():
+        for restart in range(values.restarts + 1):
+            number, code = team.work()
+            if team.signals:
+                return 128 + team.signals[0]
+            if code in (0, 2):  # done, or the flags, files or data are at fault: another try would end alike
+                return code
+            next_try = f"starting all again, {restart + 1} of {values.restarts} times"
+            what = "ended with code" if code > 0 else "was killed by signal"
+            outlook = next_try if restart < values.restarts else "giving up; the same command goes on"
+            print(f"facezoo: worker {number} {what} {abs(code)}: {outlook}", file=sys.stderr, flush=True)
     return 1
 
 
@@ -70,96 +70,113 @@ def _train_arguments(command: Sequence[str]) -> list[str]:
 
 
 def _shares_of_gpus(workers: int) -> list[str | None]:
-    """Each worker's CUDA_VISIBLE_DEVICES; None where the launcher has none."""
-    gpus = [gpu for gpu in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if gpu]
+    """Each worker's CUDA_VISIBLE_DEVICES; None where there are no GPUs."""
+    gpus = _gpus()
     if not gpus:
         return [None] * workers
     if len(gpus) < workers:
-        raise UsageError(f"--workers={workers}, but CUDA_VISIBLE_DEVICES has {len(gpus)} GPUs")
+        raise UsageError(f"--workers={workers}, but there are {len(gpus)} GPUs (CUDA_VISIBLE_DEVICES=-1 hides them)")
     each = len(gpus) // workers
     return [",".join(gpus[number * each : (number + 1) * each]) for number in range(workers)]
 
 
+def _gpus() -> list[str]:
+    """Those that CUDA_VISIBLE_DEVICES names, or that NVIDIA's tool lists where it is not set."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return [gpu for gpu in named.split(",") if gpu.strip() not in ("", "-1")]
+    if shutil.which("nvidia-smi") is None:
+        return []
+    listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True).stdout.splitlines()
+    return [str(number) for number, line in enumerate(line for line in listed if line.startswith("GPU "))]
+
+
 class _Team:
-    """All workers, once. The chief, number 0, speaks to the user; what the others say is kept for the worst.
+    """All workers. The chief, number 0, speaks to the user; what the others say is kept for the worst.
 
     Args:
       count: of workers.
       arguments: of `facezoo`, the same for all.
       gpus: CUDA_VISIBLE_DEVICES of each, or None.
+
+    Attributes:
+      signals: that the user has sent.
     """
 
     def __init__(self, count: int, arguments: Sequence[str], gpus: Sequence[str | None]):
         self.count, self.arguments, self.gpus = count, arguments, gpus
+        self.signals: list[signal.Signals] = []
+        self._processes: list[subprocess.Popen] = []
 
-    def watch(self) -> int:
-        """Starts them and waits: 0 where all have ended well, else the code of the first that has not."""
-        with _free_ports(self.count) as ports:
-            addresses = [f"127.0.0.1:{port}" for port in ports]
-        with contextlib.ExitStack() as stack, _passing_on_signals() as processes:
-            said = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(1, self.count)]
-            stack.callback(_kill, processes)
-            processes += [self._start(number, addresses, [None, *said][number]) for number in range(self.count)]
+    def work(self) -> tuple[int, int]:
+        """Starts all and waits: (0, 0) where all have ended well, else the first that has not, and its code."""
+        with contextlib.ExitStack() as stack:
+            said: list[IO | None] = [None]
+            said += [stack.enter_context(tempfile.TemporaryFile()) for _ in range(1, self.count)]
+            stack.callback(self._end)
+            addresses = [f"127.0.0.1:{port}" for port in _free_ports(self.count)]
+            for number, stream in enumerate(said):
+                self._start(number, addresses, stream)
             while True:
-                codes = [process.poll() for process in processes]
+                codes = [process.poll() for process in self._processes]
                 failed = [number for number, code in enumerate(codes) if code]
-                if failed:
-                    return self._ended(processes, said, failed[0])
-                if None not in codes:
-                    return 0
+                if None not in codes or (failed and not self.signals):  # after a signal each ends in its time
+                    break
                 time.sleep(POLL_SECONDS)
+            number = failed[0] if failed else 0
+            if number and not self.signals:
+                self._tell(self._processes[number].returncode, said[number])
+            return number, self._processes[number].returncode
 
-    def _start(self, number: int, addresses: Sequence[str], said: IO | None) -> subprocess.Popen:
+    def _start(self, number: int, addresses: Sequence[str], said: IO | None) -> None:
         cluster = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": number}}
         environment = os.environ | {"TF_CONFIG": json.dumps(cluster)}
         if (gpus := self.gpus[number]) is not None:
             environment["CUDA_VISIBLE_DEVICES"] = gpus
         streams: dict[str, Any] = {"stdout": said, "stderr": said} if said else {}
         # A session of its own: Ctrl-C reaches the launcher, which passes it on once.
-        return subprocess.Popen(command_line(*self.arguments), env=environment, start_new_session=True, **streams)
+        process = subprocess.Popen(command_line(*self.arguments), env=environment, start_new_session=True, **streams)
+        self._processes.append(process)
+        if self.signals:
+            process.terminate()
 
-    @staticmethod
-    def _ended(processes: Sequence[subprocess.Popen], said: Sequence[IO], number: int) -> int:
-        """The exit code of a worker that failed; if the chief does not tell why, its last words are shown."""
-        code = processes[number].returncode
-        if code in FINAL_CODES:
+    def _tell(self, code: int, said: IO | None) -> None:
+        """The last words of a worker that failed by itself, if the chief does not say the same."""
+        if code == 2:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                processes[0].wait(PATIENCE_SECONDS)
-            if processes[0].returncode != code:
-                said[number - 1].seek(0)
-                sys.stderr.write(said[number - 1].read().decode(errors="replace")[-2000:])
-        return code
+                self._processes[0].wait(PATIENCE_SECONDS)
+        if said and (code != 2 or self._processes[0].returncode != code):
+            said.seek(0)
+            sys.stderr.write(said.read().decode(errors="replace")[-2000:])
+
+    def _end(self) -> None:
+        for process in self._processes:
+            process.kill()
+        for process in self._processes:
+            process.wait()
+        self._processes.clear()
+
+    @contextlib.contextmanager
+    def passing_on_signals(self) -> Iterator[None]:
+        """Within, Ctrl-C, SIGTERM and a closed terminal reach every worker, which saves and ends."""
+
+        def pass_on(number, frame):
+            self.signals.append(signal.Signals(number))
+            for process in self._processes:
+                process.send_signal(signal.SIGTERM if number == signal.SIGHUP else number)
+
+        before = {number: signal.signal(number, pass_on) for number in SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
-def _kill(processes: Sequence[subprocess.Popen]) -> None:
-    for process in processes:
-        process.kill()
-    for process in processes:
-        process.wait()
-
-
-@contextlib.contextmanager
-def _passing_on_signals() -> Iterator[list[subprocess.Popen]]:
-    """Processes that get the launcher's SIGINT and SIGTERM; both save the run."""
-    processes: list[subprocess.Popen] = []
-
-    def pass_on(number, frame):
-        for process in processes:
-            process.send_signal(number)
-
-    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield processes
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextlib.contextmanager
-def _free_ports(count: int) -> Iterator[list[int]]:
-    """Ports that nobody else listens on; held inside, so that they differ."""
+def _free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on now."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for held in sockets:
+        for held in sockets:  # all at once, so that they differ
             held.bind(("127.0.0.1", 0))
-        yield [held.getsockname()[1] for held in sockets]
+        return [held.getsockname()[1] for held in sockets]

@@ -24,9 +24,9 @@ from .model_files import load_model
 
 FLAGS_FILE, LOCK_FILE = "flags.txt", ".lock"
 # These say where or whether to run, not what: a run is the same run whatever they are.
-_NOT_SETTINGS = ("run_dir", "dry_run", "cache_gb")
+_NOT_SETTINGS = ("run_dir", "dry_run", "cache_gb", "strategy", "devices")
 # These may be other than they were when a run goes on.
-_CHANGEABLE = ("epochs", "schedule_steps", "patience", "keep_checkpoints", "strategy", "devices")
+_CHANGEABLE = ("epochs", "schedule_steps", "patience", "keep_checkpoints")
 _PATHS = ("data_dir", "labels", "init_from", "perceptual_weights")
 
 
@@ -137,6 +137,11 @@ def settings_text(values: flags.FlagValues, with_paths: bool = True) -> str:
     left_out = _NOT_SETTINGS if with_paths else _NOT_SETTINGS + _PATHS
     lines = [_serialized(values[name]) for name in sorted(values) if name not in left_out]
     return "\n".join(line for line in lines if line) + "\n"
+
+
+def precision_of(folder: Path) -> str | None:
+    """What a run computes in, or None where there is none yet."""
+    return _settings_of(folder).precision if (folder / FLAGS_FILE).is_file() else None
 
 
 def state_of(folder: Path, values: flags.FlagValues) -> State | None:

@@ -31,6 +31,7 @@ class Session:
       values: the command's flags.
       sources: "train" and "validation".
       model_arguments: of the model's constructor.
+      strategy: where it was made before the sources; else it is made here.
       is_new: the training begins: with --init_from, from the weights there.
 
     Attributes:
@@ -51,11 +52,12 @@ class Session:
         sources: dict[str, Source],
         model_arguments: dict[str, Any],
         *,
+        strategy: tf.distribute.Strategy | None = None,
         is_new: bool = True,
     ):
         self.values, self.batch_size = values, values.batch_size
         self.steps_per_epoch = pipeline.steps_in_epoch(sources["train"], self.batch_size, values.steps_per_epoch)
-        self.strategy = devices.make_strategy(values.strategy, values.devices)
+        self.strategy = strategy or devices.make_strategy(values.strategy, values.devices)
         self.workers = devices.Workers(self.strategy)
         self._check_batch_size()
         keras.utils.set_random_seed(values.seed)
@@ -203,10 +205,10 @@ class Session:
         return steps * self.batch_size if steps else None
 
     def _check_batch_size(self) -> None:
-        devices, parts = self.strategy.num_replicas_in_sync, self.values.accumulation_steps
-        if self.batch_size % (devices * parts):
-            times = f" times --accumulation_steps={parts}" if parts > 1 else ""
-            raise UsageError(f"--batch_size={self.batch_size} must be a multiple of the {devices} devices{times}")
+        count, steps = self.strategy.num_replicas_in_sync, self.values.accumulation_steps
+        if self.batch_size % (count * steps):
+            times = f" times --accumulation_steps={steps}" if steps > 1 else ""
+            raise UsageError(f"--batch_size={self.batch_size} must be a multiple of the {count} devices{times}")
 
     def _check_columns(self) -> None:
         source = self.sources["train"]

@@ -154,7 +154,7 @@ def _are_words(words: list[str]) -> bool:
 
 
 def _define_run_flags(values: flags.FlagValues) -> None:
-    text = "Gigabytes of decoded pictures kept in memory, with their features for --perceptual_factor if all fit."
+    text = "Gigabytes of decoded pictures that a process keeps, with their features for --perceptual_factor if all fit."
     options.define_number(values, "cache_gb", 4.0, text, 0, MOST_GIGABYTES, kind=float)
     options.define_number(values, "save_every", None, "Steps between checkpoints, besides one after each epoch.", 1)
     options.define_number(values, "keep_checkpoints", 2, "The last so many are kept, and the best model.", 1)
@@ -169,25 +169,38 @@ def _define_run_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues) -> None:
     runs.settings_text(values)  # refuses what no run could tell of
-    if values.strategy == "multi_worker" and not values.run_dir:
-        raise UsageError("--strategy=multi_worker needs --run_dir, the same for all workers")
-    if values.precision == "auto":
-        load_tensorflow()
-        from .devices import best_precision
-
-        values["precision"].value = best_precision()  # the run goes on in it elsewhere, too
     folder = Path(values.run_dir or runs.default_folder(values.model, values.dataset))
+    if values.precision == "auto":
+        values["precision"].value = runs.precision_of(folder) or _best_precision()
     state = None if values.dry_run else runs.state_of(folder, values)
     if not values.dry_run and runs.is_finished(folder, state, values):
         print(f"{folder} is finished; nothing to do")
         return
-    sources, arguments = sources_and_arguments(values)
 
     load_tensorflow()
+    from .devices import Workers, make_strategy
+
+    strategy = make_strategy(values.strategy, values.devices)  # first: reading data may start TensorFlow
+    workers = Workers(strategy)
+    if workers.count > 1 and not values.run_dir:
+        raise UsageError("several workers need --run_dir, the same for all")
+    with workers.watched():
+        _train(values, folder, state, strategy)
+
+
+def _best_precision() -> str:
+    load_tensorflow()
+    from .devices import best_precision
+
+    return best_precision()
+
+
+def _train(values: flags.FlagValues, folder: Path, state: Any, strategy: Any) -> None:
     from .session import Session
     from .training_run import TrainingRun
 
-    session = Session(values, sources, arguments, is_new=state is None)
+    sources, arguments = sources_and_arguments(values)
+    session = Session(values, sources, arguments, strategy=strategy, is_new=state is None)
     training = TrainingRun(session, folder, state)
     if values.dry_run:
         print(session.summary())

@@ -4,15 +4,14 @@ import dataclasses
 import functools
 import shutil
 import signal
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from absl import logging
 
 from ..models import randomness
-from ..models.pretrained import reason
 from . import runs
 from .checkpoints import Checkpoints, State, save_model, trackers_of
 from .errors import StoppedError, UsageError
@@ -59,20 +58,14 @@ class TrainingRun:
 
         Raises:
           UsageError: another training writes there, or the updates stay other than finite.
-          StoppedError: Ctrl-C or SIGTERM, and the run is saved; or a worker is gone.
+          StoppedError: Ctrl-C or SIGTERM; the run is saved.
         """
         with stop_requests() as self._stop_request:
-            try:
-                if self.workers.is_chief:
-                    self._train_as_chief()
-                else:
-                    self._train_beside_chief()
-            except (tf.errors.UnavailableError, tf.errors.InternalError, tf.errors.AbortedError) as error:
-                if self.workers.count == 1:
-                    raise
-                raise StoppedError(
-                    f"a worker is gone: start all of them again, the run goes on ({reason(error)})", 1
-                ) from error
+            self._check_agreement()
+            if self.workers.is_chief:
+                self._train_as_chief()
+            else:
+                self._train_beside_chief()
 
     def _train_as_chief(self) -> None:
         is_made_here = not (self.folder / runs.FLAGS_FILE).exists()
@@ -101,12 +94,22 @@ class TrainingRun:
         self._train()
         self.workers.wait()
 
+    def _check_agreement(self) -> None:
+        """A UsageError in all workers where they do not stand at the same point of the same run."""
+        state = self.state
+        point = (state.step, state.rollbacks, self.schedule_steps, runs.settings_text(self.values, with_paths=False))
+        if len(self.workers.numbers(zlib.crc32(repr(point).encode()))) > 1:
+            raise UsageError(
+                f"--run_dir={self.folder}: the workers see different runs there, or have different flags: give all of "
+                "them the same, and a folder that they share"
+            )
+
     def _restore(self) -> None:
         """Takes up the state that the model was compiled for."""
         state = runs.state_of(self.folder, self.values)
         if (state.step if state else 0) != self.state.step:
             raise UsageError(f"--run_dir={self.folder}: another training has gone on there: give the command again")
-        self.state = self.checkpoints.restore(self.session.model) or self.state
+        self.state = self.checkpoints.restore(self.session.model, self.workers.is_chief) or self.state
 
     def _begin(self) -> None:
         devices, step, values = self.session.devices, self.state.step, self.values
@@ -187,11 +190,12 @@ class TrainingRun:
 
     def _agreed_stop_request(self) -> signal.Signals | None:
         """That of any worker, known to all."""
-        request = self._stop_request()
-        return (request or signal.SIGTERM) if self.workers.any(request is not None) else None
+        request = max(self.workers.numbers(self._stop_request() or 0))
+        return signal.Signals(request) if request else None
 
     def _stop_if(self, request: signal.Signals | None) -> None:
         if request:
+            self.workers.wait()  # until the chief has saved
             message = f"stopped after step {self.state.step}, saved; the same command goes on from there"
             raise StoppedError(f"{request.name}: {message}", 128 + request)
 
@@ -217,14 +221,16 @@ class TrainingRun:
         )
         logging.warning("%s; back to step %d with %g times the learning rate", error, self.state.step, scale)
         self.session.compile(self.schedule_steps, scale)
-        self.checkpoints.restore(self.session.model)
+        self._check_agreement()
+        self.checkpoints.restore(self.session.model, self.workers.is_chief)
         self.workers.wait()  # all have read it
         self._save()  # a kill does not undo it
 
     def _explained(self, error: UnstableError) -> str:
         """Saves the batch of the last update, and says which term was not finite."""
         path, model = self.folder / BAD_BATCH_FILE, self.session.model
-        arrays: dict[str, Any] = {name: np.asarray(values) for name, values in error.batch.items()}
+        told = {name: values for name, values in error.batch.items() if not name.startswith("target_features")}
+        arrays: dict[str, Any] = {name: np.asarray(values) for name, values in told.items()}
         if self.workers.is_chief:
             np.savez_compressed(path, **arrays)
         with randomness.at_step(model.optimizer.iterations):

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -83,6 +84,7 @@ def test_tf_config_names_the_workers(monkeypatch):
         ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "chief", "index": 0}}', "no chief number 0"),
         ('{"cluster": {"worker": ["a:1"], "ps": ["b:1"]}, "task": {"type": "ps", "index": 0}}', "worker, ps"),
         ('{"cluster": {"chief": ["a:1", "b:1"]}, "task": {"type": "chief", "index": 0}}', "one chief"),
+        ('{"cluster": {"worker": "a:1"}, "task": {"type": "worker", "index": 0}}', "TF_CONFIG must be"),
         ('{"cluster": {}, "task": {"type": "worker", "index": 0}}', "nobody"),
     ],
 )
@@ -93,13 +95,16 @@ def test_a_bad_tf_config_is_refused(command, monkeypatch, empty_folder, config, 
     assert list(empty_folder.iterdir()) == []
 
 
-def test_slurm_s_tasks_are_workers(monkeypatch):
-    variables = {"PROCID": "2", "STEP_NUM_TASKS": "3", "STEP_NODELIST": "node[1-2]", "STEP_TASKS_PER_NODE": "2,1"}
+def test_slurm_s_tasks_are_workers_in_its_order(monkeypatch):
+    variables = {"PROCID": "2", "STEP_NUM_TASKS": "3", "STEP_NODELIST": "node[9-10]", "STEP_TASKS_PER_NODE": "2,1"}
     for name, value in variables.items():
         monkeypatch.setenv(f"SLURM_{name}", value)
     resolver = devices._workers()
-    assert resolver.cluster_spec().as_dict() == {"worker": ["node1:8888", "node1:8889", "node2:8888"]}
+    assert resolver.cluster_spec().as_dict() == {"worker": ["node9:12000", "node9:12001", "node10:12000"]}
     assert (resolver.task_type, resolver.task_id, resolver.num_accelerators()) == ("worker", 2, {"GPU": 0})
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    assert devices._workers(4).cluster_spec().task_address("worker", 0) == "node9:12700"
+    assert devices._workers(4).num_accelerators() == {"GPU": 4}
     monkeypatch.setenv("SLURM_STEP_NODELIST", "node[1-")
     with pytest.raises(devices.UsageError, match="Slurm's variables"):
         devices._workers()
@@ -110,15 +115,8 @@ def test_one_task_of_slurm_trains_alone(monkeypatch):
     assert devices.make_strategy("auto", None) is tf.distribute.get_strategy()
 
 
-@pytest.mark.parametrize(
-    ("flags", "words"),
-    [
-        (("--run_dir=run",), "facezoo launch --workers=2"),
-        ((), "needs --run_dir"),
-    ],
-)
-def test_workers_must_be_known(command, flags, words):
-    assert_refused(command("train", "--strategy=multi_worker", *flags), words)
+def test_workers_must_be_known(command):
+    assert_refused(command("train", "--strategy=multi_worker", "--run_dir=run"), "facezoo launch --workers=2")
 
 
 # What is chosen where nothing is said.
@@ -153,6 +151,12 @@ def test_a_run_says_and_keeps_its_precision(command, monkeypatch, tmp_path):
     assert done.code == 0, done.err
     assert "training on CPU:0 in mixed_bfloat16" in done.out
     assert "--precision=mixed_bfloat16" in (tmp_path / "run" / "flags.txt").read_text()
+    monkeypatch.setattr(devices, "best_precision", lambda: "float32")  # of another machine
+    done = command(
+        "train", *VAE_FLAGS, "--epochs=2", "--precision=auto", "--strategy=one_device", f"--run_dir={tmp_path / 'run'}"
+    )
+    assert done.code == 0, done.err
+    assert "in mixed_bfloat16, from step 4" in done.out
 
 
 # The launcher.
@@ -166,7 +170,7 @@ def test_a_run_says_and_keeps_its_precision(command, monkeypatch, tmp_path):
         (("--workers=0", "--", "train"), "--workers"),
         (("--", "train", "--model=vae", "--epoch=3"), "epoch"),
         (("--", "train", "--strategy=mirrored"), "multi_worker"),
-        (("--workers=3", "--", "train"), "CUDA_VISIBLE_DEVICES has 2 GPUs"),
+        (("--workers=3", "--", "train"), "there are 2 GPUs"),
     ],
 )
 def test_the_launcher_refuses(command, monkeypatch, empty_folder, arguments, words):
@@ -178,8 +182,20 @@ def test_the_launcher_refuses(command, monkeypatch, empty_folder, arguments, wor
 def test_the_launcher_shares_out_gpus(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6,7")
     assert launch._shares_of_gpus(2) == ["4,5", "6,7"]
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     assert launch._shares_of_gpus(2) == [None, None]
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    monkeypatch.setenv("PATH", "")
+    assert launch._shares_of_gpus(2) == [None, None]
+
+
+def test_the_launcher_finds_gpus_by_nvidia_s_tool(monkeypatch, tmp_path):
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\necho 'GPU 0: A (UUID: a)'\necho 'GPU 1: B (UUID: b)'\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert launch._shares_of_gpus(2) == ["0", "1"]
 
 
 def test_what_all_workers_must_agree_on_is_told_to_all():
@@ -189,20 +205,37 @@ def test_what_all_workers_must_agree_on_is_told_to_all():
     assert parse(train_command, [run_dir]).run_dir
 
 
-def test_a_fault_of_the_flags_is_told_once_and_not_tried_again():
-    done = run_launcher("--", "train", *FLAGS, "--batch_size=7", "--run_dir=run").communicate(timeout=120)
-    assert done[1].count("facezoo: ") == 1
-    assert "--batch_size=7 must be a multiple of the 2 devices" in done[1]
+@pytest.fixture
+def run_launcher():
+    """Starts the launcher in a process of its own, and ends it with its workers."""
+    started = []
 
+    def run(*arguments, **environment):
+        command = [SCRIPT, "launch", *arguments]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        started.append(subprocess.Popen(command, env=os.environ | environment, **pipes))
+        return started[-1]
 
-def run_launcher(*arguments):
-    return subprocess.Popen([SCRIPT, "launch", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    yield run
+    for process in started:
+        if process.poll() is None:
+            for worker in children_of(process):
+                os.kill(worker, signal.SIGKILL)
+            process.kill()
+        process.communicate()
 
 
 def children_of(process):
     """The workers, chief first."""
     listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process.pid)], capture_output=True, text=True)
     return sorted(int(number) for number in listed.stdout.split())
+
+
+def test_a_fault_of_the_flags_is_told_once_and_not_tried_again(run_launcher):
+    process = run_launcher("--", "train", *FLAGS, "--batch_size=7", "--run_dir=run")
+    _, errors = process.communicate(timeout=120)
+    assert (process.returncode, errors.count("facezoo: ")) == (2, 1), errors
+    assert "--batch_size=7 must be a multiple of the 2 devices" in errors
 
 
 def wait_for_step(folder, step):
@@ -221,20 +254,20 @@ def assert_as_one(one, several):
             np.testing.assert_allclose(float(first[name]), float(second[name]), rtol=1e-3, atol=1e-5, err_msg=name)
 
 
-def test_two_workers_of_which_one_is_killed_end_as_one_process(train, tmp_path):
+def test_two_workers_of_which_one_is_killed_end_as_one_process(train, tmp_path, run_launcher):
     one, several = train("one", *FLAGS), tmp_path / "several"
     process = run_launcher("--workers=2", "--", "train", *FLAGS, f"--run_dir={several}")
     wait_for_step(several, 10)
     os.kill(children_of(process)[1], signal.SIGKILL)
     _, errors = process.communicate(timeout=240)
     assert process.returncode == 0, errors[-3000:]
-    assert errors.count("starting all again") == 1
+    assert "worker 1 was killed by signal 9: starting all again, 1 of 3 times" in errors
     assert len(json.loads((several / "environment.json").read_text())["devices"]) == 2
     assert_as_one(one, several)
 
 
 @pytest.mark.long
-def test_workers_killed_ten_times_end_as_one_process(train, tmp_path):
+def test_workers_killed_ten_times_end_as_one_process(train, tmp_path, run_launcher):
     flags = (*FLAGS, "--steps_per_epoch=200", "--save_every=1")
     one, several = train("one", *flags), tmp_path / "several"
     process = run_launcher("--workers=2", "--restarts=10", "--", "train", *flags, f"--run_dir={several}")
@@ -242,21 +275,66 @@ def test_workers_killed_ten_times_end_as_one_process(train, tmp_path):
     for kill in range(10):
         wait_for_step(several, step + 1)
         time.sleep(numbers.uniform(0.0, 0.5))
-        os.kill(children_of(process)[kill % 2], signal.SIGKILL)
+        workers = children_of(process)
+        os.kill(workers[kill % 2], signal.SIGKILL)
+        while set(workers) & set(children_of(process)):
+            time.sleep(0.05)
         step = max(int(path.name) for path in (several / "checkpoints").glob("[0-9]*"))
-        time.sleep(1.0)  # until the launcher has ended the other
     _, errors = process.communicate(timeout=600)
     assert process.returncode == 0, errors[-3000:]
     assert errors.count("starting all again") == 10
     assert_as_one(one, several)
 
 
-def test_a_stopped_launcher_saves(train, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_launcher_saves(tmp_path, run_launcher, number):
     folder = tmp_path / "run"
     process = run_launcher("--", "train", *FLAGS, f"--run_dir={folder}")
     wait_for_step(folder, 5)
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
     _, errors = process.communicate(timeout=120)
-    assert (process.returncode, errors.count("SIGTERM: stopped after step")) == (143, 1), errors[-3000:]
-    step = int(re.search(r"stopped after step (\d+)", errors)[1])
-    assert (folder / "checkpoints" / f"{step:09d}").is_dir()
+    assert (process.returncode, errors.count("facezoo: ")) == (128 + number, 1), errors[-3000:]
+    step = int(re.search(rf"{number.name}: stopped after step (\d+)", errors)[1])
+    assert (folder / "checkpoints" / f"{step:09d}" / "SHA256SUMS").is_file()
+
+
+def test_a_launcher_that_is_stopped_while_workers_start_does_not_start_them_again(run_launcher):
+    process = run_launcher("--", "train", *FLAGS, "--run_dir=run")
+    while not children_of(process):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, "again" in errors) == (143, False), errors
+
+
+def test_a_worker_that_fails_is_named_with_its_last_words(run_launcher, tmp_path):
+    """The second worker sees another run folder than the chief: it is not shared."""
+    (tmp_path / "faults" / "sitecustomize.py").parent.mkdir()
+    (tmp_path / "faults" / "sitecustomize.py").write_text(
+        "import os\nif '\"index\": 1' in os.environ.get('TF_CONFIG', ''): raise SystemExit('this host is ill')\n"
+    )
+    process = run_launcher("--restarts=0", "--", "train", *FLAGS, "--run_dir=run", PYTHONPATH=str(tmp_path / "faults"))
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "this host is ill" in errors
+    assert "worker 1 ended with code 1: giving up" in errors
+
+
+def test_workers_that_see_different_runs_are_refused(tmp_path, empty_folder, train):
+    """Each with a folder of its own, of which the chief's holds a run that has begun."""
+    train("0", *FLAGS, "--epochs=1", "--steps_per_epoch=6", "--save_every=2")
+    (tmp_path / "0" / "model.keras").unlink()
+    for path in (tmp_path / "0" / "checkpoints").glob("00000000[56]"):
+        shutil.rmtree(path)
+    ports = launch._free_ports(2)
+    addresses = [f"127.0.0.1:{port}" for port in ports]
+    processes = []
+    for number in range(2):
+        task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": number}}
+        flags = (*FLAGS, "--epochs=1", "--steps_per_epoch=6", "--save_every=2", "--strategy=multi_worker")
+        command = [SCRIPT, "train", *flags, f"--run_dir={tmp_path / str(number)}"]
+        environment = os.environ | {"TF_CONFIG": json.dumps(task)}
+        processes.append(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True))
+    for process in processes:
+        _, errors = process.communicate(timeout=120)
+        assert (process.returncode, "the workers see different runs" in errors) == (2, True), errors
