@@ -93,15 +93,14 @@ class Workers:
 
     All of them must come to each call of a method.
 
-    Args:
-      strategy: of the training.
-
     Attributes:
+      strategy: of the training.
       count: of them.
       is_chief: this one writes the run folder and tells the user.
     """
 
     def __init__(self, strategy: tf.distribute.Strategy):
+        self.strategy = strategy
         resolver = strategy.cluster_resolver
         jobs = resolver.cluster_spec().as_dict() if resolver else {}
         self.count = sum(len(addresses) for addresses in jobs.values()) or 1

@@ -31,7 +31,7 @@ class Session:
       values: the command's flags.
       sources: "train" and "validation".
       model_arguments: of the model's constructor.
-      strategy: where it was made before the sources; else it is made here.
+      workers: where they came together before the sources were opened; else they do here.
       is_new: the training begins: with --init_from, from the weights there.
 
     Attributes:
@@ -52,13 +52,13 @@ class Session:
         sources: dict[str, Source],
         model_arguments: dict[str, Any],
         *,
-        strategy: tf.distribute.Strategy | None = None,
+        workers: devices.Workers | None = None,
         is_new: bool = True,
     ):
         self.values, self.batch_size = values, values.batch_size
         self.steps_per_epoch = pipeline.steps_in_epoch(sources["train"], self.batch_size, values.steps_per_epoch)
-        self.strategy = strategy or devices.make_strategy(values.strategy, values.devices)
-        self.workers = devices.Workers(self.strategy)
+        self.workers = workers or devices.Workers(devices.make_strategy(values.strategy, values.devices))
+        self.strategy = self.workers.strategy
         self._check_batch_size()
         keras.utils.set_random_seed(values.seed)
         keras.config.set_dtype_policy(values.precision)

@@ -3,14 +3,18 @@
 import ast
 import functools
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
 from ..datasets.source import Source, with_attributes
 from . import data, options, runs
 from .backend import load_tensorflow
+from .checkpoints import State
 from .errors import UsageError
+
+if TYPE_CHECKING:  # flags must not wait for TensorFlow
+    from .devices import Workers
 
 # The constructor arguments that have a flag of their own; all others are given by --set.
 OWN_FLAGS = ("image_size", "channels", "latent_dim", "seed", "attributes")
@@ -180,12 +184,11 @@ def run(values: flags.FlagValues) -> None:
     load_tensorflow()
     from .devices import Workers, make_strategy
 
-    strategy = make_strategy(values.strategy, values.devices)  # first: reading data may start TensorFlow
-    workers = Workers(strategy)
+    workers = Workers(make_strategy(values.strategy, values.devices))  # first: reading data may start TensorFlow
     if workers.count > 1 and not values.run_dir:
         raise UsageError("several workers need --run_dir, the same for all")
     with workers.watched():
-        _train(values, folder, state, strategy)
+        _train(values, folder, state, workers)
 
 
 def _best_precision() -> str:
@@ -195,18 +198,18 @@ def _best_precision() -> str:
     return best_precision()
 
 
-def _train(values: flags.FlagValues, folder: Path, state: Any, strategy: Any) -> None:
+def _train(values: flags.FlagValues, folder: Path, state: State | None, workers: "Workers") -> None:
     from .session import Session
     from .training_run import TrainingRun
 
     sources, arguments = sources_and_arguments(values)
-    session = Session(values, sources, arguments, strategy=strategy, is_new=state is None)
+    session = Session(values, sources, arguments, workers=workers, is_new=state is None)
     training = TrainingRun(session, folder, state)
     if values.dry_run:
         print(session.summary())
         return
     training.train()
-    if session.workers.is_chief:
+    if workers.is_chief:
         print(f"{folder / runs.MODEL_FILE}\ntensorboard --logdir {folder / 'tensorboard'}")
 
 
