@@ -62,6 +62,8 @@ class TrainingRun:
         """
         with stop_requests() as self._stop_request:
             self._check_agreement()
+            if self.schedule_steps != self.session.total_steps:  # flags.txt says what reproduces an extended run
+                self.values["schedule_steps"].value = self.schedule_steps
             if self.workers.is_chief:
                 self._train_as_chief()
             else:
@@ -115,8 +117,6 @@ class TrainingRun:
         devices, step, values = self.session.devices, self.state.step, self.values
         beginning = f"training on {', '.join(devices)} in {values.precision}"
         print(f"{beginning}, from step {step}" if step else beginning, flush=True)
-        if self.schedule_steps != self.session.total_steps:  # the flags say what reproduces a run that was extended
-            values["schedule_steps"].value = self.schedule_steps
         (self.folder / runs.MODEL_FILE).unlink(missing_ok=True)  # of a run that is extended
         runs.create(self.folder, values, runs.environment(values.seed, values.precision, devices))
 
