@@ -181,14 +181,23 @@ def run(values: flags.FlagValues) -> None:
         print(f"{folder} is finished; nothing to do")
         return
 
+    if values.strategy not in ("auto", "multi_worker"):
+        _train(values, folder, state)
+        return
+    workers = _workers(values)
+    with workers.watched():
+        _train(values, folder, state, workers)
+
+
+def _workers(values: flags.FlagValues) -> "Workers":
+    """Those that train together, before data are opened: that may start TensorFlow, which is too late for them."""
     load_tensorflow()
     from .devices import Workers, make_strategy
 
-    workers = Workers(make_strategy(values.strategy, values.devices))  # first: reading data may start TensorFlow
+    workers = Workers(make_strategy(values.strategy, values.devices))
     if workers.count > 1 and not values.run_dir:
         raise UsageError("several workers need --run_dir, the same for all")
-    with workers.watched():
-        _train(values, folder, state, workers)
+    return workers
 
 
 def _best_precision() -> str:
@@ -198,18 +207,20 @@ def _best_precision() -> str:
     return best_precision()
 
 
-def _train(values: flags.FlagValues, folder: Path, state: State | None, workers: "Workers") -> None:
+def _train(values: flags.FlagValues, folder: Path, state: State | None, workers: "Workers | None" = None) -> None:
+    sources, arguments = sources_and_arguments(values)
+
+    load_tensorflow()
     from .session import Session
     from .training_run import TrainingRun
 
-    sources, arguments = sources_and_arguments(values)
     session = Session(values, sources, arguments, workers=workers, is_new=state is None)
     training = TrainingRun(session, folder, state)
     if values.dry_run:
         print(session.summary())
         return
     training.train()
-    if workers.is_chief:
+    if session.workers.is_chief:
         print(f"{folder / runs.MODEL_FILE}\ntensorboard --logdir {folder / 'tensorboard'}")
 
 
