@@ -270,7 +270,8 @@ def test_two_workers_of_which_one_is_killed_end_as_one_process(train, tmp_path, 
 def test_workers_killed_ten_times_end_bit_for_bit(tmp_path, run_launcher):
     flags = (*FLAGS, "--steps_per_epoch=200", "--save_every=1")
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    assert run_launcher("--workers=2", "--", "train", *flags, f"--run_dir={whole}").wait(600) == 0
+    undisturbed = run_launcher("--workers=2", "--", "train", *flags, f"--run_dir={whole}")
+    assert undisturbed.communicate(timeout=600) and undisturbed.returncode == 0
     process = run_launcher("--workers=2", "--restarts=10", "--", "train", *flags, f"--run_dir={killed}")
     numbers, step = np.random.default_rng(0), 0
     for kill in range(10):
