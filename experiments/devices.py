@@ -181,9 +181,7 @@ def _check_tf_config(text: str) -> None:
     """A UsageError where it is not {"cluster": {"worker": ["host:port", ...]}, "task": {"type": ..., "index": ...}}."""
     try:
         config = json.loads(text)
-        kinds = {kind: len([*map(str.strip, addresses)]) for kind, addresses in config["cluster"].items()}
-        if any(isinstance(addresses, str) for addresses in config["cluster"].values()):
-            raise TypeError("an address by itself")
+        kinds = {kind: _count(addresses) for kind, addresses in config["cluster"].items()}
         kind, number = config["task"]["type"], int(config["task"]["index"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         form = '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}'
@@ -194,6 +192,13 @@ def _check_tf_config(text: str) -> None:
         )
     if not 0 <= number < kinds.get(kind, 0):
         raise UsageError(f"TF_CONFIG: the cluster has no {kind} number {number}")
+
+
+def _count(addresses: list[str]) -> int:
+    """A TypeError for what is no list of texts."""
+    if not isinstance(addresses, list) or not all(isinstance(address, str) for address in addresses):
+        raise TypeError(addresses)
+    return len(addresses)
 
 
 def _slurm_workers(devices: int | None) -> tf.distribute.cluster_resolver.ClusterResolver:
