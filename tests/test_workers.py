@@ -311,7 +311,7 @@ def test_a_launcher_that_is_stopped_while_workers_start_does_not_start_them_agai
 
 
 def test_a_worker_that_fails_is_named_with_its_last_words(run_launcher, tmp_path):
-    """The second worker sees another run folder than the chief: it is not shared."""
+    """The second worker ends before it has begun."""
     (tmp_path / "faults" / "sitecustomize.py").parent.mkdir()
     (tmp_path / "faults" / "sitecustomize.py").write_text(
         "import os\nif '\"index\": 1' in os.environ.get('TF_CONFIG', ''): raise SystemExit('this host is ill')\n"
