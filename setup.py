@@ -20,14 +20,15 @@ FOLDERS = (
 VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "__init__.py").read_text())[1]
 
 EXTRAS = {
+    "align": ["mtcnn>=1,<2"],
     "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
     "peers": ["torch>=2.13,<2.14"],  # what `facezoo benchmark --peer=torch` measures against
     "notebooks": ["ipykernel", "jupyterlab"],
 }
 DEVELOPMENT = [
+    *EXTRAS["align"],
     "hypothesis",
     "ipykernel",
-    "mtcnn",
     "mypy",
     "nbclient",
     "nbformat",

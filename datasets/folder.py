@@ -8,7 +8,9 @@ import numpy as np
 from absl import logging
 
 from . import photographs
-from .labels import attributes_of, group_of, identities_of
+from .alignment import POINT_NAMES
+from .labels import attributes_of, group_of, identities_of, keys_of, read_landmarks
+from .manifest import landmarks_of_crops, read_manifest
 from .photographs import Crop
 from .picture_index import Picture, index_pictures
 from .source import SPLITS, DatasetError, Source, split_of
@@ -29,8 +31,9 @@ def folder(
     crop: Crop | None = None,
     subfolders: str = "attribute",
     labels: str | os.PathLike[str] | None = None,
+    landmarks: str | os.PathLike[str] | None = None,
 ) -> Source:
-    """One's own JPEG, PNG and WebP photographs below a folder, at any depth; hidden files and folders are skipped.
+    """One's own JPEG, PNG, WebP and GIF photographs below a folder, at any depth; hidden files and folders are skipped.
 
     The first time every file is decoded once; what was found is kept in the user's cache folder (or in the folder
     that the environment variable FACEZOO_CACHE_DIR names), and only new and changed files are decoded again. Damaged
@@ -48,20 +51,26 @@ def folder(
         there are at least two and no `labels`.
       labels: a CSV file with a header, file names (path below `data_dir`, or base name) in the first column and 0/1
         or -1/1 in the others, or CelebA's `list_attr_celeba.txt`: the `attributes`.
+      landmarks: a file that `labels.read_landmarks` reads, with five points of each picture in its pixels; default
+        the manifest that `facezoo align` has left in `data_dir`, if it tells of all pictures.
 
     Returns:
-      Pictures [S, S, C] named by their path below `data_dir`, sorted; attribute names in lower snake case.
+      Pictures [S, S, C] named by their path below `data_dir`, sorted; attribute names in lower snake case; `landmarks`
+      as fractions of the crop, where they are known (one that is cut off lies outside [0, 1]).
 
     Raises:
-      DatasetError: no folder, no pictures in it or in the split, more than 10 % of them unfit, or unfit labels.
+      DatasetError: no folder, no pictures in it or in the split, more than 10 % of them unfit, or unfit labels or
+        landmarks.
     """
     _check_choices(split, subfolders, channels, crop)
     root = _root(data_dir)
     index = index_pictures(root)
-    names = [picture.name for picture in _usable(root, index, crop)]
+    usable = _usable(root, index, crop)
+    names = [picture.name for picture in usable]
     groups = sorted({group for picture in index if (group := group_of(picture.name))})
     attribute_names, attributes = attributes_of(names, groups if subfolders == "attribute" else [], labels)
     people = identities_of(root, names, groups) if subfolders == "identity" else None
+    points = _landmarks(root, usable, crop, landmarks)
     members = _members(root, names, split)
 
     def load(positions: np.ndarray) -> dict[str, np.ndarray]:
@@ -69,6 +78,8 @@ def folder(
         examples = {"image": _images(root, [names[member] for member in chosen], image_size, crop, channels)}
         if attribute_names:
             examples["attributes"] = attributes(chosen)
+        if points is not None:
+            examples["landmarks"] = points[chosen]
         if people is not None:
             examples["identity"] = people[chosen]
         return examples
@@ -79,6 +90,7 @@ def folder(
         load=load,
         image_shape=(image_size, image_size, channels),
         attribute_names=attribute_names,
+        landmark_names=() if points is None else POINT_NAMES,
         identity_names=tuple(groups) if people is not None else (),
     )
 
@@ -111,6 +123,23 @@ def _images(root: Path, names: Sequence[str], image_size: int, crop: Crop | None
         except DatasetError as error:
             raise DatasetError(f"folder: {root / name} has changed since it was indexed: {error}") from error
     return images
+
+
+def _landmarks(
+    root: Path, pictures: Sequence[Picture], crop: Crop | None, file: str | os.PathLike[str] | None
+) -> np.ndarray | None:
+    """Five points of each picture as fractions of its crop, float32 [N, 5, 2]; None where they are not known."""
+    if file:
+        points = read_landmarks(Path(os.path.expanduser(file)))  # noqa: PTH111 (Path's may raise)
+        in_pixels = [points[key] for key in keys_of([picture.name for picture in pictures], points, file)]
+    else:
+        of_crops = landmarks_of_crops(read_manifest(root))
+        if not of_crops or not all(picture.name in of_crops for picture in pictures):
+            return None
+        in_pixels = [of_crops[picture.name] * (picture.width, picture.height) for picture in pictures]
+    boxes = np.array([photographs.crop_box((picture.width, picture.height), crop) for picture in pictures], np.float64)
+    corners, sizes = boxes[:, None, :2], boxes[:, None, 2:] - boxes[:, None, :2]  # [N, 1, 2]
+    return ((np.stack(in_pixels) - corners) / sizes).astype(np.float32)  # [N, 5, 2]
 
 
 def _members(root: Path, names: Sequence[str], split: str) -> np.ndarray:

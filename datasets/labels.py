@@ -1,16 +1,18 @@
-"""What is known about pictures: from their sub-folders, a CSV file of labels or CelebA's own list."""
+"""What is known about pictures: from their sub-folders, a CSV file of labels or landmarks, or CelebA's own lists."""
 
 import csv
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from .alignment import POINT_NAMES
 from .source import DatasetError
 
+CROP_SUFFIX = ".png"  # what a crop's name has more than its source's
 LABEL_VALUES = {"1": 1, "0": 0, "-1": 0}
 
 
@@ -118,14 +120,72 @@ def _label_rows(lines: list[str], path: Path) -> tuple[list[str], Iterator[tuple
 
 
 def _label_table(names: Sequence[str], rows: dict[str, bytes], labels: str | os.PathLike[str]) -> np.ndarray:
-    """The rows of the pictures, by path or by base name, uint8 [N, A]."""
-    keys = [name if name in rows else PurePosixPath(name).name for name in names]
-    missing = [name for name, key in zip(names, keys, strict=True) if key not in rows]
+    """The rows of the pictures, uint8 [N, A]."""
+    return np.stack([np.frombuffer(rows[key], np.uint8) for key in keys_of(names, rows, labels)])  # [N, A]
+
+
+def keys_of(names: Sequence[str], rows: Collection[str], file: str | os.PathLike[str]) -> list[str]:
+    """The row of each picture in a file that speaks of pictures by path, by base name or, of crops, by their source's.
+
+    Raises:
+      DatasetError: a picture has no row, or two have the same.
+    """
+    keys = [key_of(name, rows) for name in names]
+    missing = [name for name, key in zip(names, keys, strict=True) if key is None]
     if missing:
-        raise DatasetError(
-            f"{labels} has no row for {len(missing)} of {len(names)} pictures, the first is {missing[0]}"
-        )
-    key, count = Counter(keys).most_common(1)[0]
+        raise DatasetError(f"{file} has no row for {len(missing)} of {len(names)} pictures, the first is {missing[0]}")
+    found = [key for key in keys if key is not None]
+    key, count = Counter(found).most_common(1)[0]
     if count > 1:
-        raise DatasetError(f"{labels}: the row {key} fits {count} pictures; name them by their path below the folder")
-    return np.stack([np.frombuffer(rows[key], np.uint8) for key in keys])  # [N, A]
+        raise DatasetError(f"{file}: the row {key} fits {count} pictures; name them by their path below the folder")
+    return found
+
+
+def key_of(name: str, rows: Collection[str]) -> str | None:
+    """How a file speaks of a picture, if it does: the crop `a/1.jpg.png` of `a/1.jpg` may have any of four names."""
+    source = name.removesuffix(CROP_SUFFIX)
+    candidates = (name, PurePosixPath(name).name, source, PurePosixPath(source).name)
+    return next((key for key in candidates if key in rows), None)
+
+
+def read_landmarks(path: Path) -> dict[str, np.ndarray]:
+    """The five points of each file in CelebA's list of landmarks, or in a CSV file of its columns.
+
+    Columns are found by their names (`lefteye_x` or `left_eye_x`), the first is the file's name; others are passed
+    over, and so are rows without points, so that the manifest of `facezoo align` is such a file too.
+
+    Returns:
+      By file name, `alignment.POINT_NAMES`, float64 [5, 2], (x, y) in pixels.
+
+    Raises:
+      DatasetError: the file is not there, a column is missing, or a cell is no number.
+    """
+    try:
+        header, rows = _label_rows(_label_lines(path), path)
+        columns = _point_columns(header, path)
+        return dict(_points(cells, columns, f"{path}, line {line}") for line, cells in rows if _has(cells, columns))
+    except csv.Error as error:
+        raise DatasetError(f"{path} is not a CSV file: {error}") from error
+
+
+def _point_columns(header: list[str], path: Path) -> list[int]:
+    places = {name.replace("_", "").strip().lower(): column for column, name in enumerate(header)}
+    wanted = [f"{name}_{axis}" for name in POINT_NAMES for axis in "xy"]
+    missing = [name for name in wanted if name.replace("_", "") not in places]
+    if missing:
+        raise DatasetError(f"{path} has no column {missing[0]}; landmarks are {', '.join(wanted)}")
+    return [places[name.replace("_", "")] for name in wanted]
+
+
+def _has(cells: list[str], columns: list[int]) -> bool:
+    return len(cells) <= max(columns) or any(cells[column].strip() for column in columns)
+
+
+def _points(cells: list[str], columns: list[int], where: str) -> tuple[str, np.ndarray]:
+    try:
+        points = np.array([float(cells[column]) for column in columns]).reshape(-1, 2)
+    except (ValueError, IndexError) as error:
+        raise DatasetError(f"{where}: not a file name and {len(columns)} numbers") from error
+    if not np.isfinite(points).all():
+        raise DatasetError(f"{where}: not a file name and {len(columns)} numbers")
+    return cells[0].strip(), points

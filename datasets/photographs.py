@@ -1,4 +1,4 @@
-"""One photograph: from a JPEG, PNG or WebP file to an upright RGB picture, and from there to the model's square."""
+"""One photograph: from a JPEG, PNG, WebP or GIF file to an upright RGB picture, and on to the model's square."""
 
 import os
 import stat
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-from PIL import Image, ImageFile, ImageOps, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+from PIL import GifImagePlugin, Image, ImageFile, ImageOps, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
 from .source import DatasetError
 
@@ -36,7 +36,7 @@ def read(file: str | os.PathLike[str] | IO[bytes]) -> Image.Image:
 
     Raises:
       UnreadableFileError: a DamagedPictureError; no such file, none that can seek, or no permission.
-      DamagedPictureError: not a JPEG, PNG or WebP, cut off, or more than `MAX_PIXELS` pixels (found in
+      DamagedPictureError: not a JPEG, PNG, WebP or GIF, cut off, or more than `MAX_PIXELS` pixels (found in
         the header, before anything is decoded).
     """
     try:
@@ -84,7 +84,9 @@ def _plugin(file: IO[bytes]) -> type[ImageFile.ImageFile]:
         return PngImagePlugin.PngImageFile
     if prefix[:4] == b"RIFF" and prefix[8:] == b"WEBP":
         return WebPImagePlugin.WebPImageFile
-    raise DamagedPictureError("not a JPEG, PNG or WebP picture" if prefix else "empty file")
+    if prefix.startswith(b"GIF8"):
+        return GifImagePlugin.GifImageFile
+    raise DamagedPictureError("not a JPEG, PNG, WebP or GIF picture" if prefix else "empty file")
 
 
 def _upright(image: Image.Image) -> Image.Image:

@@ -17,7 +17,7 @@ from . import photographs
 from .photographs import DamagedPictureError, UnreadableFileError
 from .source import DatasetError
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif")
 PROGRESS_AFTER_SECONDS = 2
 INDEX_VERSION = 1
 UNREADABLE = "cannot be read"
@@ -40,7 +40,7 @@ def index_pictures(root: Path) -> list[Picture]:
     Raises:
       DatasetError: no pictures, or a folder that cannot be read.
     """
-    found = [_found(root, name) for name in sorted(_picture_names(root))]
+    found = found_files(root, SUFFIXES)
     if not found:
         raise DatasetError(f"folder: no pictures in {root} (looked for {' '.join(SUFFIXES)}, in sub-folders too)")
     path = _index_path(root)
@@ -54,14 +54,18 @@ def index_pictures(root: Path) -> list[Picture]:
     return [known[picture[:3]] for picture in found]
 
 
-def _picture_names(root: Path) -> Iterator[str]:
+def found_files(root: Path, suffixes: tuple[str, ...] = ("",)) -> list[Picture]:
+    """Every file below a folder whose name ends so, sorted by name, hidden ones left out; none is opened.
+
+    Raises:
+      DatasetError: a folder that cannot be read.
+    """
     above = frozenset(_identity_of(folder) for folder in root.parents)
-    for path in _walk(root, above):
-        yield path.relative_to(root).as_posix()
+    return [_found(root, name) for name in sorted(_walk(root, above, suffixes, ""))]
 
 
-def _walk(directory: Path, above: frozenset[tuple[int, int]]) -> Iterator[Path]:
-    """The pictures below a folder. A link to a folder that holds it (`above`) would go in circles: not followed."""
+def _walk(directory: Path, above: frozenset[tuple[int, int]], suffixes: tuple[str, ...], prefix: str) -> Iterator[str]:
+    """Names of the files below a folder. A link to a folder that holds it (`above`) goes in circles: not followed."""
     try:
         here = _identity_of(directory)
         children = [] if here in above else [child for child in os.scandir(directory) if child.name[0] != "."]
@@ -69,9 +73,9 @@ def _walk(directory: Path, above: frozenset[tuple[int, int]]) -> Iterator[Path]:
         raise DatasetError(f"folder: cannot read {directory}: {error.strerror}") from error
     for child in children:
         if _is_directory(child):
-            yield from _walk(directory / child.name, above | {here})
-        elif child.name.lower().endswith(SUFFIXES):
-            yield directory / child.name
+            yield from _walk(directory / child.name, above | {here}, suffixes, f"{prefix}{child.name}/")
+        elif child.name.lower().endswith(suffixes):
+            yield prefix + child.name
 
 
 def _is_directory(child: os.DirEntry[str]) -> bool:

@@ -25,6 +25,7 @@ DOWNLOADS = {
 SECONDS_TO_REACH = 5
 BATCH = 1024
 MNIST_VALIDATION = 5_000
+CELEB_A_SIZE = (178, 218)  # width and height in pixels
 CELEB_A_LANDMARKS = {
     "left_eye": "lefteye",
     "right_eye": "righteye",

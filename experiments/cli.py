@@ -12,7 +12,7 @@ from absl import flags, logging
 
 from .. import __version__
 from ..datasets.source import DatasetError
-from . import benchmark, datasets, encode, evaluate, launch, models, morph, publish, swap, train
+from . import align, benchmark, datasets, encode, evaluate, launch, models, morph, publish, swap, train
 from .backend import check_keras_backend
 from .errors import StoppedError, UsageError
 
@@ -22,6 +22,7 @@ COMMANDS: dict[str, ModuleType] = {
     "morph": morph,
     "encode": encode,
     "swap": swap,
+    "align": align,
     "models": models,
     "datasets": datasets,
     "publish": publish,

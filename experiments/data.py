@@ -11,7 +11,7 @@ from ..datasets.source import DatasetError, Source, with_attributes, with_people
 from .errors import UsageError
 from .options import crop_of
 
-OPTIONAL_FLAGS = ("data_dir", "crop", "subfolders", "labels")
+OPTIONAL_FLAGS = ("data_dir", "crop", "subfolders", "labels", "landmarks")
 
 
 def default_channels(dataset: str) -> int:

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 from absl import flags
 
-from ..datasets.folder import ALL, folder
 from ..latents import pictures
 from . import options, runs
 from .errors import UsageError
+from .faces import pictures_of
 from .morph import new_folder
 
 BATCH_SIZE = 64
@@ -20,6 +20,7 @@ def define_flags(values: flags.FlagValues) -> None:
     options.define_path(values, "out", "File for the codes.", default="codes.npz")
     options.define_path(values, "reconstructions", "Folder for the decoded codes.")
     options.define_crop(values)
+    options.define_alignment(values)
 
 
 def run(values: flags.FlagValues) -> None:
@@ -31,9 +32,7 @@ def run(values: flags.FlagValues) -> None:
     reconstructions_folder = None if reconstructions is None else new_folder(reconstructions, out, "--reconstructions")
     if reconstructions_folder and reconstructions_folder.absolute().is_relative_to(out.absolute()):
         raise UsageError(f"--reconstructions={reconstructions} is where --out={out} puts the codes: choose a folder")
-    crop = options.crop_of(values if values["crop"].present else opened.settings)
-    image_size, _, channels = opened.image_shape
-    source = folder(ALL, data_dir=in_folder, image_size=image_size, channels=channels, crop=crop)
+    source = pictures_of(in_folder, opened, values)
 
     codes, decoded = _encode(opened.model(), source, keep_decoded=reconstructions_folder is not None)
     if reconstructions_folder is None:

@@ -1,34 +1,141 @@
-"""Faces for a trained model: picture files and places in a split, cropped and resized as the run's data were."""
+"""Faces for a trained model: picture files and places in a split, cropped or aligned as the run's data were."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from absl import flags
+from absl import flags, logging
+from tqdm import tqdm
 
-from ..datasets import photographs
-from ..datasets.source import SPLITS, DatasetError
+from ..datasets import alignment, detection, photographs
+from ..datasets.folder import ALL, folder
+from ..datasets.manifest import Cut, read_manifest
+from ..datasets.picture_index import PROGRESS_AFTER_SECONDS
+from ..datasets.source import SPLITS, DatasetError, Source
+from ..datasets.tfds import CELEB_A_SIZE
 from .data import open_source
 from .errors import UsageError
 from .options import are_digits, crop_of
 from .runs import Run, with_data_flags
 
+CELEBA_TEMPLATE_SIDE = 148  # pixels of CelebA's aligned pictures that the template is for
+NAMED = 5
 
-def read_face(path: str | Path, model, crop: photographs.Crop | None = None) -> np.ndarray:
+
+def read_face(
+    path: str | Path, model, crop: photographs.Crop | None = None, template: str | None = None, margin: float = 0.0
+) -> np.ndarray:
     """A photograph in the shape that a model takes: float32 [H, W, C] in [0, 1].
 
     Args:
-      path: a JPEG, PNG or WebP file.
+      path: a JPEG, PNG, WebP or GIF file.
       model: an `Autoencoder`.
       crop: (left, top, width, height) in its pixels; default the centre square.
+      template: instead of a crop, finds the largest face and aligns it: "facezoo" as drawn faces lie, or "celeba".
+      margin: how much more than the template's own crop is shown on each side, in sides.
 
     Raises:
-      DatasetError: the file is damaged or the crop does not fit.
+      DatasetError: the file is damaged, the crop does not fit, or there is no face to align.
     """
-    return _read(Path(path), model.image_size, crop, model.channels)
+    if template is None:
+        return _read(Path(path), model.image_size, crop, model.channels)
+    return _as_floats(aligned(photographs.read(path), Cut(template, margin, model.image_size), model.channels)[0])
+
+
+def aligned(photograph, cut: Cut, channels: int) -> tuple[np.ndarray, np.ndarray]:
+    """The largest face of a photograph: its crop, uint8 [S, S, C], and the matrix from its pixels to the photograph's.
+
+    Raises:
+      NoFaceError: there is none.
+    """
+    matrix = cut.matrix(detection.largest_face(photograph).points)
+    crop = alignment.cut(photograph, matrix, cut.size, channels)
+    return crop, matrix @ np.diag([1.0 / cut.size, 1.0 / cut.size, 1.0])
+
+
+def pictures_of(data_dir: str, run: Run, values: flags.FlagValues) -> Source:
+    """The pictures below a folder as a run's model takes them: cropped as its data were or by --crop, or aligned."""
+    image_size, _, channels = run.image_shape
+    cut = cut_of(values, run.settings)
+    if cut:
+        return aligned_folder(data_dir, cut, channels)
+    crop = crop_of(values if values["crop"].present else run.settings)
+    return folder(ALL, data_dir=data_dir, image_size=image_size, channels=channels, crop=crop)
+
+
+def aligned_folder(data_dir: str, cut: Cut, channels: int) -> Source:
+    """The largest face of each photograph below a folder, held in memory; those without one are left out and named.
+
+    Returns:
+      Pictures with a further column `matrix` float64 [n, 2, 3], from their pixels to their photographs'.
+
+    Raises:
+      DatasetError: no photographs, or no face in any of them.
+    """
+    whole = folder(ALL, data_dir=data_dir, image_size=cut.size, channels=channels)
+    found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    without = []
+    for name in tqdm(whole.names, desc="finding faces", unit="", delay=PROGRESS_AFTER_SECONDS, leave=False):
+        try:
+            found[name] = aligned(photographs.read(Path(data_dir) / name), cut, channels)
+        except alignment.NoFaceError as error:
+            without.append(f"{name} ({error})")
+    if without:
+        _tell_of(data_dir, without, len(whole))
+    crops, matrices = (np.stack(column) for column in zip(*found.values(), strict=True))
+
+    def load(positions: np.ndarray) -> dict[str, np.ndarray]:
+        return {"image": crops[positions], "matrix": matrices[positions]}
+
+    return Source(whole.name, list(found), load, whole.image_shape)
+
+
+def _tell_of(data_dir: str, without: Sequence[str], count: int) -> None:
+    more = f" and {len(without) - NAMED} more" if len(without) > NAMED else ""
+    named = ", ".join(without[:NAMED]) + more
+    if len(without) == count:
+        raise DatasetError(f"none of the {count} pictures in {data_dir} shows a face: {named}")
+    logging.warning("leaving out %d of %d pictures in %s: %s", len(without), count, data_dir, named)
+
+
+def cut_of(values: flags.FlagValues, settings: flags.FlagValues) -> Cut | None:
+    """How --align cuts, as the run's pictures were unless flags say otherwise; None without --align.
+
+    Raises:
+      UsageError: flags that do nothing as they are.
+      DatasetError: the detector is not installed.
+    """
+    if not values.align:
+        for name in ("template", "margin"):
+            if values[name].value is not None:
+                raise UsageError(f"--{name} does nothing without --align")
+        return None
+    if values["crop"].present:
+        raise UsageError("--crop and --align: either a crop or the face that is found")
+    detection.check_installed()
+    known = _cut_of_data(settings)
+    return Cut(
+        template=values.template or known.template,
+        margin=known.margin if values.margin is None else values.margin,
+        size=settings.image_size,
+    )
+
+
+def _cut_of_data(settings: flags.FlagValues) -> Cut:
+    """How the faces lie in the pictures that a run was trained on; where nothing tells, as in drawn ones."""
+    if settings.dataset == "celeb_a":
+        left, _, right, _ = photographs.crop_box(CELEB_A_SIZE, crop_of(settings))
+        return Cut("celeba", (right - left - CELEBA_TEMPLATE_SIDE) / (2 * CELEBA_TEMPLATE_SIDE))
+    rows = read_manifest(Path(settings.data_dir)) if settings.data_dir else []
+    return rows[0].cut if rows else Cut()
 
 
 def _read(path: Path, image_size: int, crop: photographs.Crop | None, channels: int) -> np.ndarray:
-    return photographs.fit(photographs.read(path), image_size, crop, channels).astype(np.float32) / 255.0
+    return _as_floats(photographs.fit(photographs.read(path), image_size, crop, channels))
+
+
+def _as_floats(picture: np.ndarray) -> np.ndarray:
+    return picture.astype(np.float32) / 255.0
 
 
 class FaceReader:
@@ -43,6 +150,7 @@ class FaceReader:
         self.settings = with_data_flags(run.settings, values)
         self.image_size, self.channels = run.image_shape[0], run.image_shape[2]
         self.crop = crop_of(self.settings)
+        self.cut = cut_of(values, self.settings)
 
     def read(self, face: str) -> np.ndarray:
         """A file, or `test:17`: float32 [H, W, C] in [0, 1].
@@ -56,12 +164,14 @@ class FaceReader:
         return self.read_file(Path(face))
 
     def read_file(self, path: Path) -> np.ndarray:
-        """One picture file, cropped and resized: float32 [H, W, C] in [0, 1].
+        """One picture file, cropped or aligned, and resized: float32 [H, W, C] in [0, 1].
 
         Raises:
-          UsageError: no such file, a damaged one, or one that the crop does not fit.
+          UsageError: no such file, a damaged one, one that the crop does not fit, or without a face to align.
         """
         try:
+            if self.cut:
+                return _as_floats(aligned(photographs.read(path), self.cut, self.channels)[0])
             return _read(path, self.image_size, self.crop, self.channels)
         except DatasetError as error:
             hint = "; give another --crop, or --crop= for the centre square" if "crop" in str(error) else ""
@@ -71,4 +181,4 @@ class FaceReader:
         source = open_source(self.settings, split, self.image_size, self.channels)
         if not (are_digits(place) and int(place) < len(source)):
             raise UsageError(f"{split}:{place}: {source.name} has the faces {split}:0 to {split}:{len(source) - 1}")
-        return source.load(np.array([int(place)]))["image"][0].astype(np.float32) / 255.0
+        return _as_floats(source.load(np.array([int(place)]))["image"][0])

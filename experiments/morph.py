@@ -22,6 +22,7 @@ def define_flags(values: flags.FlagValues) -> None:
     options.define_number(values, "steps", 10, "Pictures, both ends included.", 2, 1000)
     flags.DEFINE_enum("path", "linear", PATHS, "Way through the codes.", flag_values=values)
     options.define_path(values, "out", "Folder for the pictures (RUN/morphs).")
+    options.define_alignment(values)
     options.define_data_flags(values, dataset=None)
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from absl import flags
 
+from ..datasets.alignment import MOST_MARGIN, TEMPLATES
+
 MIN_IMAGE_SIZE, MAX_IMAGE_SIZE = 16, 1024
 CHECKPOINTS = ("last", "best")
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
@@ -23,6 +25,9 @@ def define_data_flags(values: flags.FlagValues, dataset: str | None) -> None:
         "subfolders", None, ["identity", "attribute"], "What the sub-folders of --data_dir say of a picture.", **where
     )
     define_path(values, "labels", "CSV of attributes by file name, or CelebA's list_attr_celeba.txt.")
+    define_path(
+        values, "landmarks", "CSV of five points by file name, or CelebA's list; a folder's manifest if absent."
+    )
 
 
 def define_crop(values: flags.FlagValues) -> None:
@@ -31,6 +36,21 @@ def define_crop(values: flags.FlagValues) -> None:
     flags.register_validator(
         "crop", _is_crop, "must be left,top,width,height: four whole numbers, width and height above 0", **where
     )
+
+
+def define_template(values: flags.FlagValues, template: str | None, margin: float | None) -> None:
+    """Where the face lies in a crop; with None as the defaults, as in the pictures that the model knows."""
+    absent = "" if template else "; that of the run's pictures if absent"
+    flags.DEFINE_enum("template", template, list(TEMPLATES), f"Where eyes and mouth lie{absent}.", flag_values=values)
+    text = f"How much more of the photograph a crop shows on each side, in sides{absent}."
+    define_number(values, "margin", margin, text, 0, MOST_MARGIN, kind=float)
+
+
+def define_alignment(values: flags.FlagValues) -> None:
+    """For commands that take photographs: find the face, and cut it out as the model knows faces."""
+    text = "Photographs as they come: find the face in each and cut it out aligned, instead of a crop."
+    flags.DEFINE_bool("align", False, text, flag_values=values)
+    define_template(values, None, None)
 
 
 def define_image_size(values: flags.FlagValues, default: int) -> None:

@@ -27,7 +27,7 @@ FLAGS_FILE, LOCK_FILE = "flags.txt", ".lock"
 _NOT_SETTINGS = ("run_dir", "dry_run", "cache_gb", "strategy", "devices")
 # These may be other than they were when a run goes on.
 _CHANGEABLE = ("epochs", "schedule_steps", "patience", "keep_checkpoints")
-_PATHS = ("data_dir", "labels", "init_from", "perceptual_weights")
+_PATHS = ("data_dir", "labels", "landmarks", "init_from", "perceptual_weights")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -224,7 +224,7 @@ def write_atomically(path: Path, text: str) -> None:
     """Writes a text file so that a reader sees the old one or the new one, never half."""
     temporary = path.with_name(f".{path.name}.partial")
     try:
-        temporary.write_text(text, encoding="utf-8", newline="")
+        temporary.write_text(text, encoding="utf-8", errors="surrogateescape", newline="")
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -4,16 +4,17 @@ import contextlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from absl import flags
 
 from ..datasets import photographs
-from ..datasets.folder import ALL, folder
 from ..datasets.source import DatasetError, Source
 from ..latents import pictures
 from . import options, runs
 from .errors import UsageError
+from .faces import pictures_of
 from .morph import new_folder
 
 BATCH_SIZE = 64
@@ -26,24 +27,24 @@ def define_flags(values: flags.FlagValues) -> None:
     options.define_required(values, "out", "New folder for the pictures.")
     flags.DEFINE_bool("paste", False, "Put each face back into its photograph.", flag_values=values)
     options.define_crop(values)
+    options.define_alignment(values)
 
 
 def run(values: flags.FlagValues) -> None:
     opened = runs.open_run(values.run_dir, values.checkpoint)
     in_folder = values.flag_values_dict()["in"]  # a keyword of Python
     out = new_folder(values.out, opened.folder)
+    source = pictures_of(in_folder, opened, values)
     crop = options.crop_of(values if values["crop"].present else opened.settings)
-    image_size, _, channels = opened.image_shape
-    source = folder(ALL, data_dir=in_folder, image_size=image_size, channels=channels, crop=crop)
     model = _mapping_model(opened)
     if values.to not in model.people:
         raise UsageError(f"--to={values.to}: the run knows {', '.join(model.people)}")
 
     description = f"face mapped onto {values.to} by {opened.folder.name}"
     with _made_whole(out) as partial:
-        for name, face, mask in _mapped(model, source, values.to):
-            picture = _pasted(Path(in_folder) / name, face, mask, crop) if values.paste else face
-            path = partial / f"{name}.png"  # its ending kept, so that a.jpg and a.png do not collide
+        for mapped in _mapped(model, source, values.to):
+            picture = _pasted(Path(in_folder), mapped, crop) if values.paste else mapped.face
+            path = partial / f"{mapped.name}.png"  # its ending kept, so that a.jpg and a.png do not collide
             path.parent.mkdir(parents=True, exist_ok=True)
             pictures.save_png(path, picture, description)
     print(f"{out}: {len(source)} faces mapped onto {values.to}")
@@ -63,30 +64,47 @@ def _mapping_model(opened: runs.Run):
     return model
 
 
-def _mapped(model, source: Source, person: str) -> Iterator[tuple[str, np.ndarray, np.ndarray | None]]:
-    """Of every picture: its name, its face mapped, [S, S, C] in [0, 1], and the mask [S, S, 1] if the model has one."""
+class Mapped(NamedTuple):
+    """A face mapped.
+
+    Attributes:
+      name: of its photograph.
+      face: [S, S, C] in [0, 1].
+      mask: [S, S, 1] if the model has one.
+      matrix: from the face's pixels to the photograph's, [2, 3], if it was aligned.
+    """
+
+    name: str
+    face: np.ndarray
+    mask: np.ndarray | None
+    matrix: np.ndarray | None
+
+
+def _mapped(model, source: Source, person: str) -> Iterator[Mapped]:
     for start in range(0, len(source), BATCH_SIZE):
         positions = np.arange(start, min(start + BATCH_SIZE, len(source)))
-        codes = model.encode(source.load(positions)["image"].astype(np.float32) / 255.0)
-        if model.mask_head:
-            faces, masks = model.decode_with_mask(codes, person)
-        else:
-            faces, masks = model.decode(codes, person), [None] * len(positions)
-        for position, face, mask in zip(positions.tolist(), np.asarray(faces), masks, strict=True):
-            yield source.names[position], face, None if mask is None else np.asarray(mask)
+        examples = source.load(positions)
+        codes = model.encode(examples["image"].astype(np.float32) / 255.0)
+        nothing = [None] * len(positions)
+        faces, masks = model.decode_with_mask(codes, person) if model.mask_head else (model.decode(codes, person), None)
+        names = [source.names[position] for position in positions.tolist()]
+        columns = nothing if masks is None else np.asarray(masks), examples.get("matrix", nothing)
+        yield from map(Mapped, names, np.asarray(faces), *columns)
 
 
-def _pasted(path: Path, face: np.ndarray, mask: np.ndarray | None, crop: photographs.Crop | None) -> np.ndarray:
-    """The photograph with the face where the crop cut it out: uint8 [H, W, 3]."""
+def _pasted(folder: Path, mapped: Mapped, crop: photographs.Crop | None) -> np.ndarray:
+    """The photograph with the face where the crop cut it out, or the alignment: uint8 [H, W, 3]."""
     from .pasting import crop_matrix, paste
 
+    path, matrix = folder / mapped.name, mapped.matrix
     try:
         photograph = photographs.read(path)
     except DatasetError as error:
         raise DatasetError(f"{path} has changed since it was indexed: {error}") from error
-    left, top, right, bottom = photographs.crop_box(photograph.size, crop)
-    matrix = crop_matrix((left, top, right - left, bottom - top), face.shape[0])
-    return paste(np.asarray(photograph), face, matrix, mask)
+    if matrix is None:
+        left, top, right, bottom = photographs.crop_box(photograph.size, crop)
+        matrix = crop_matrix((left, top, right - left, bottom - top), mapped.face.shape[0])
+    return paste(np.asarray(photograph), mapped.face, matrix, mapped.mask)
 
 
 @contextlib.contextmanager

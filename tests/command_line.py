@@ -145,6 +145,9 @@ def photograph_files(folder):
     save("rotated.png", colour.transpose(Image.Transpose.ROTATE_90), pixels, exif=exif)
     others = [Image.new("RGB", colour.size, shade) for shade in ("black", "white")]
     save("animated.webp", colour, pixels, save_all=True, append_images=others, lossless=True)
+    shades = colour.quantize(16)
+    with_palette = np.asarray(shades.convert("RGB"))
+    save("animated.gif", shades, with_palette, save_all=True, append_images=others)
     save("one_pixel.png", Image.new("RGB", (1, 1), (10, 200, 90)), np.full((1, 1, 3), (10, 200, 90), np.uint8))
     save("large.jpg", colour.resize((480, 400)), np.asarray(colour.resize((480, 400))), quality=100, subsampling=0)
     cmyk = colour.convert("CMYK")

@@ -641,16 +641,16 @@ FACES = [
     Case("beginning-of-jpeg", f"{ONE_FACE}@/images/beginning.jpg", ("beginning.jpg",)),
     Case("beginning-of-png", f"{ONE_FACE}@/images/beginning.png", ("beginning.png", "truncated")),
     Case("beginning-of-webp", f"{ONE_FACE}@/images/beginning.webp", ("beginning.webp",)),
-    Case("text", f"{ONE_FACE}@/images/text.png", ("text.png", "not a JPEG, PNG or WebP")),
-    Case("zip", f"{ONE_FACE}@/images/zip.jpg", ("zip.jpg", "not a JPEG, PNG or WebP")),
-    Case("gif", f"{ONE_FACE}@/images/still.gif", ("still.gif", "not a JPEG, PNG or WebP")),
-    Case("gif-renamed", f"{ONE_FACE}@/images/animation.png", ("animation.png", "not a JPEG, PNG or WebP")),
-    Case("bmp", f"{ONE_FACE}@/images/bitmap.png", ("bitmap.png", "not a JPEG, PNG or WebP")),
-    Case("tiff", f"{ONE_FACE}@/images/scan.jpg", ("scan.jpg", "not a JPEG, PNG or WebP")),
-    Case("pdf", f"{ONE_FACE}@/images/document.jpg", ("document.jpg", "not a JPEG, PNG or WebP")),
-    Case("svg", f"{ONE_FACE}@/images/drawing.png", ("drawing.png", "not a JPEG, PNG or WebP")),
-    Case("heic", f"{ONE_FACE}@/images/telephone.jpg", ("telephone.jpg", "not a JPEG, PNG or WebP")),
-    Case("sound", f"{ONE_FACE}@/images/sound.webp", ("sound.webp", "not a JPEG, PNG or WebP")),
+    Case("text", f"{ONE_FACE}@/images/text.png", ("text.png", "not a JPEG, PNG, WebP or GIF")),
+    Case("zip", f"{ONE_FACE}@/images/zip.jpg", ("zip.jpg", "not a JPEG, PNG, WebP or GIF")),
+    Case("cut-off-gif", f"{ONE_FACE}@/images/cut_off.gif", ("cut_off.gif", "truncated")),
+    Case("beginning-of-gif", f"{ONE_FACE}@/images/beginning.gif", ("beginning.gif",)),
+    Case("bmp", f"{ONE_FACE}@/images/bitmap.png", ("bitmap.png", "not a JPEG, PNG, WebP or GIF")),
+    Case("tiff", f"{ONE_FACE}@/images/scan.jpg", ("scan.jpg", "not a JPEG, PNG, WebP or GIF")),
+    Case("pdf", f"{ONE_FACE}@/images/document.jpg", ("document.jpg", "not a JPEG, PNG, WebP or GIF")),
+    Case("svg", f"{ONE_FACE}@/images/drawing.png", ("drawing.png", "not a JPEG, PNG, WebP or GIF")),
+    Case("heic", f"{ONE_FACE}@/images/telephone.jpg", ("telephone.jpg", "not a JPEG, PNG, WebP or GIF")),
+    Case("sound", f"{ONE_FACE}@/images/sound.webp", ("sound.webp", "not a JPEG, PNG, WebP or GIF")),
     Case("huge-png", f"{ONE_FACE}@/images/huge.png", ("huge.png", "megapixels")),
     Case("huge-jpeg", f"{ONE_FACE}@/images/huge.jpg", ("huge.jpg", "megapixels")),
     Case("huge-webp", f"{ONE_FACE}@/images/huge.webp", ("huge.webp", "megapixels")),
@@ -692,7 +692,7 @@ ENCODINGS = [
     not_for_root(Case("not-readable", f"{ENCODE}@/locked", ("@/locked", "ermission"))),
     Case("letters", f"{ENCODE}@/letters", ("12 of 12", "letter_00.jpg", "and 7 more", "not a JPEG")),
     Case("damaged", f"{ENCODE}@/damaged", ("5 of 15", "000.jpg")),
-    Case("gif", f"{ENCODE}@/gif", ("1 of 1", "still.png", "not a JPEG")),
+    Case("bitmap", f"{ENCODE}@/bitmap", ("1 of 1", "still.png", "not a JPEG")),
     Case("crop-outside", f"{ENCODE}@/pictures --crop=30,0,30,30", ("40 of 40", "40x30", "crop")),
     Case("crop-not-square", f"{ENCODE}@/pictures --crop=0,0,10,20", ("crop=0,0,10,20", "square")),
     Case("crop", f"{ENCODE}@/pictures --crop=1,2", ("--crop", "left,top,width,height")),
@@ -918,7 +918,7 @@ def make_pictures(folder):
     for name in ("twins/Ann B/0.png", "twins/ann_b/0.png", "nameless/---/0.png", "nameless/ann/0.png", "hidden/.0.png"):
         write(folder / name, encoded("PNG"))
     write(folder / "notes" / "notes.txt", "dear")
-    write(folder / "gif" / "still.png", encoded("GIF"))
+    write(folder / "bitmap" / "still.png", encoded("BMP"))
     (folder / "empty").mkdir()
     (folder / "circle").mkdir()
     (folder / "circle" / "inside").symlink_to(folder / "circle")
@@ -938,8 +938,8 @@ def make_images(folder):
         "beginning.webp": b"RIFF\x04\0\0\0WEBP",
         "text.png": b"dear",
         "zip.jpg": zipped({"letter.txt": b"dear"}),
-        "still.gif": encoded("GIF"),
-        "animation.png": encoded("GIF", save_all=True, append_images=[picture(1)]),
+        "cut_off.gif": half(encoded("GIF")),
+        "beginning.gif": b"GIF89a",
         "bitmap.png": encoded("BMP"),
         "scan.jpg": encoded("TIFF"),
         "document.jpg": b"%PDF-1.7\n",

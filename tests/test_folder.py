@@ -165,7 +165,7 @@ def test_three_damaged_among_two_hundred_are_named_in_one_warning(tmp_path, capl
     assert not {"007.png", "070.png", "100.png"} & set(examples)
     (message,) = [record.getMessage() for record in caplog.records]
     assert "3 of 200 pictures" in message
-    assert all(name in message for name in ("007.png", "070.png", "100.png (not a JPEG, PNG or WebP picture)"))
+    assert all(name in message for name in ("007.png", "070.png", "100.png (not a JPEG, PNG, WebP or GIF picture)"))
 
 
 def test_only_the_first_five_damaged_are_named(tmp_path, caplog):

@@ -1,0 +1,140 @@
+"""`manifest.csv`, which `facezoo align` leaves beside its crops: where each comes from, and why a file gave none."""
+
+import csv
+import dataclasses
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from .alignment import POINT_NAMES, aligned_points, crop_to_photograph, template_points
+from .source import DatasetError
+
+MANIFEST_FILE = "manifest.csv"
+
+
+@dataclasses.dataclass(frozen=True)
+class Cut:
+    """How crops are cut.
+
+    Attributes:
+      template: of `alignment.TEMPLATES`.
+      margin: in sides of the template's own crop.
+      size: side of the crops in pixels.
+      faces: "largest" or "all" of each photograph.
+    """
+
+    template: str = "facezoo"
+    margin: float = 0.0
+    size: int = 128
+    faces: str = "largest"
+
+    def matrix(self, points: np.ndarray) -> np.ndarray:
+        """`alignment.crop_to_photograph` for the five points of a face."""
+        return crop_to_photograph(points, template_points(self.template, self.margin))
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One face of a file, or one file without.
+
+    Attributes:
+      source: the file's path below the folder that was read.
+      num_bytes, modified_ns: of the file; a changed one is read again.
+      cut: how.
+      output: the crop's path below the folder that holds the manifest; "" where there is none.
+      reason: why there is none, or "".
+      confidence: the detector's, 1 for points that were given.
+      box: left, top, width, height in pixels of the upright photograph.
+      points: `POINT_NAMES`, [5, 2] in pixels of it; None where no face was found.
+    """
+
+    source: str
+    num_bytes: int
+    modified_ns: int
+    cut: Cut
+    output: str = ""
+    reason: str = ""
+    confidence: float = 0.0
+    box: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    points: np.ndarray | None = None
+
+
+HEADER = (
+    *("source", "output", "reason", "confidence", "left", "top", "width", "height"),
+    *(f"{name}_{axis}" for name in POINT_NAMES for axis in "xy"),
+    *("template", "margin", "size", "faces", "source_bytes", "source_modified_ns"),
+)
+
+
+def as_csv(rows: Iterable[Row]) -> str:
+    """Rows as lines of the manifest, without the header."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(_cells(row) for row in rows)
+    return text.getvalue()
+
+
+def _cells(row: Row) -> list[str]:
+    numbers: list[float] = []
+    if row.points is not None:
+        numbers = [row.confidence, *row.box, *row.points.reshape(-1).tolist()]
+    return [
+        *(row.source, row.output, row.reason),
+        *(f"{number:.5g}" for number in numbers[:1]),
+        *(f"{number:.2f}" for number in numbers[1:]),
+        *([""] * (len(POINT_NAMES) * 2 + 5 - len(numbers))),
+        *(row.cut.template, repr(row.cut.margin), str(row.cut.size), row.cut.faces),
+        *(str(row.num_bytes), str(row.modified_ns)),
+    ]
+
+
+def read_manifest(folder: Path) -> list[Row]:
+    """The manifest of a folder, or no rows where it has none.
+
+    What a killed run left half-written at the end is passed over.
+
+    Raises:
+      DatasetError: it cannot be read, or is no manifest of ours.
+    """
+    path = folder / MANIFEST_FILE
+    try:
+        with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+            lines = list(csv.reader(file))
+    except FileNotFoundError:
+        return []
+    except (OSError, csv.Error) as error:
+        raise DatasetError(f"cannot read {path}: {error}") from error
+    if not lines or tuple(lines[0]) != HEADER:
+        raise DatasetError(f"{path} is not the manifest of `facezoo align`: its first line is another")
+    rows = []
+    for number, cells in enumerate(lines[1:], 2):
+        try:
+            rows.append(_row(cells))
+        except (ValueError, TypeError) as error:
+            if number < len(lines):
+                raise DatasetError(f"{path}, row {number}: not {len(HEADER)} cells as its first line says") from error
+    return rows
+
+
+def _row(cells: list[str]) -> Row:
+    values = dict(zip(HEADER, cells, strict=True))
+    cut = Cut(values["template"], float(values["margin"]), int(values["size"]), values["faces"])
+    row = Row(values["source"], int(values["source_bytes"]), int(values["source_modified_ns"]), cut)
+    row = dataclasses.replace(row, output=values["output"], reason=values["reason"])
+    if not values["left_eye_x"]:
+        return row
+    left, top, width, height = (float(values[name]) for name in ("left", "top", "width", "height"))
+    points = np.array([[float(values[f"{name}_{axis}"]) for axis in "xy"] for name in POINT_NAMES])
+    return dataclasses.replace(
+        row, confidence=float(values["confidence"]), box=(left, top, width, height), points=points
+    )
+
+
+def landmarks_of_crops(rows: Iterable[Row]) -> dict[str, np.ndarray]:
+    """By the crop's path, where the five points lie in it: (x, y) in its sides, float32 [5, 2]."""
+    return {
+        row.output: aligned_points(row.points, row.cut.matrix(row.points))
+        for row in rows
+        if row.output and row.points is not None
+    }
