@@ -1,9 +1,9 @@
-"""Random changes of pictures: moved and distorted faces, softened ones, one change after the other."""
+"""Random changes of pictures: mirrored, moved, distorted, recoloured and softened faces, one after the other."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from facezoo.datasets.augmentation import blur, chain, flip, random_warp
+from facezoo.datasets.augmentation import LUMA, affine, blur, chain, colour, flip, random_warp
 from facezoo.datasets.masks import with_masks
 from facezoo.datasets.pipeline import evaluation_batches, training_batches
 from facezoo.datasets.procedural import procedural_people
@@ -11,6 +11,8 @@ from facezoo.datasets.source import DatasetError
 from scipy.ndimage import map_coordinates
 
 STILL = {"warp": 0.0, "degrees": 0.0, "scale": 1.0, "shift": 0.0, "flip": 0.0}
+MIRROR = STILL | {"flip": 1.0}
+SIDED = ("left_eye_closed", "smiling", "right_eye_closed", "left_handed")
 NAMES = ("right_pupil", "left_pupil", "jaw_0", "jaw_16")
 SEED = tf.constant([3, 7], tf.int64)
 
@@ -42,6 +44,41 @@ def centres(pictures):
     _, height, width, _ = pictures.shape
     weights = pictures / pictures.sum(axis=(1, 2), keepdims=True)
     return np.einsum("nhwl,hwc->nlc", weights, places(1, height, width)[0]) / [width, height]
+
+
+# Mirroring.
+
+
+@pytest.mark.parametrize("make", [flip, lambda **names: random_warp(**MIRROR, **names)], ids=["flip", "warp"])
+def test_in_a_mirrored_face_what_is_told_of_left_is_true_of_right(make):
+    image = noise(32)
+    attributes = np.random.default_rng(1).integers(0, 2, (32, len(SIDED))).astype(np.float32)
+    after = changed(make(attribute_names=SIDED), {"image": image, "attributes": attributes})
+    is_mirrored = np.abs(after["image"] - image[:, :, ::-1]).max(axis=(1, 2, 3)) < 1e-5
+    assert is_mirrored.sum() > 8
+    # Nothing is known of the right hand, so the left one's value stays.
+    expected = np.where(is_mirrored[:, None], attributes[:, [2, 1, 0, 3]], attributes)
+    np.testing.assert_array_equal(after["attributes"], expected)
+    assert (after["attributes"] != attributes).any()
+    untold = changed(make(), {"image": image, "attributes": attributes})
+    np.testing.assert_array_equal(untold["attributes"], attributes)
+
+
+def test_a_mask_is_mirrored_with_its_picture():
+    image = noise(16)
+    after = changed(flip(), {"image": image, "mask": image[..., :1]})
+    np.testing.assert_array_equal(after["mask"], after["image"][..., :1])
+    assert (after["mask"] != image[..., :1]).any()
+
+
+@pytest.mark.parametrize("make", [flip, random_warp])
+def test_what_has_no_name_cannot_be_mirrored(make):
+    batch = {"image": noise(), "landmarks": np.zeros((4, 4, 2), np.float32)}
+    with pytest.raises(DatasetError, match="4 landmarks but 0 landmark_names"):
+        changed(make(), batch)
+    with pytest.raises(DatasetError, match="3 attributes but 4 attribute_names"):
+        changed(make(attribute_names=SIDED), {"image": noise(), "attributes": np.zeros((4, 3), np.float32)})
+    assert changed(random_warp(flip=0.0), batch)["landmarks"].shape == (4, 4, 2)
 
 
 # Moving.
@@ -82,6 +119,17 @@ def test_a_mask_moves_with_its_picture():
     after = changed(random_warp(), {"image": image, "mask": image[..., 1:2]})
     np.testing.assert_allclose(after["mask"], after["image"][..., 1:2], atol=1e-6)
     assert after["image"].shape == image.shape
+
+
+def test_an_affine_move_is_that_of_a_warp():
+    limits = {"degrees": 30.0, "scale": 1.4, "shift": 0.2}
+    batch = {"image": noise(8), "mask": noise(8)[..., :1], "landmarks": noise(8, 5, 2, 1)[..., 0]}
+    warped = changed(random_warp(**limits, flip=0.0), batch)
+    moved = changed(affine(**limits), batch, tf.random.experimental.stateless_fold_in(SEED, 0))
+    assert set(moved) == set(batch)
+    for name, values in moved.items():
+        np.testing.assert_allclose(values, warped[name], atol=1e-6, err_msg=name)
+        assert np.abs(values - batch[name]).max() > 0.1
 
 
 def test_turn_scale_and_shift_fill_their_ranges():
@@ -150,7 +198,11 @@ def test_the_distortion_is_of_the_moved_picture():
 # What all share.
 
 
-@pytest.mark.parametrize("augmentation", [random_warp(), blur(), chain(flip(), blur())], ids=["warp", "blur", "chain"])
+@pytest.mark.parametrize(
+    "augmentation",
+    [random_warp(), affine(), colour(), blur(), chain(flip(), blur())],
+    ids=["warp", "affine", "colour", "blur", "chain"],
+)
 def test_an_augmentation_is_a_function_of_its_seed(augmentation):
     batch = {"image": np.repeat(noise(1), 8, axis=0)}
     first, again, other = (changed(augmentation, batch, tf.constant([5, step], tf.int64)) for step in (1, 1, 2))
@@ -159,16 +211,20 @@ def test_an_augmentation_is_a_function_of_its_seed(augmentation):
     assert (first["image"] != other["image"]).any()
 
 
-def test_every_example_has_numbers_of_its_own():
-    after = changed(random_warp(), {"image": np.repeat(noise(1), 8, axis=0)})
-    for name in ("image", "warped"):
-        assert len(np.unique(after[name].reshape(8, -1).round(4), axis=0)) == 8
+@pytest.mark.parametrize("augmentation", [random_warp(), affine(), colour()], ids=["warp", "affine", "colour"])
+def test_every_example_has_numbers_of_its_own(augmentation):
+    after = changed(augmentation, {"image": np.repeat(noise(1), 8, axis=0)})
+    for values in after.values():
+        assert len(np.unique(values.reshape(8, -1).round(4), axis=0)) == 8
 
 
-def test_what_is_known_stays_except_the_factors():
+@pytest.mark.parametrize(
+    "augmentation", [random_warp(), affine(), colour(), flip()], ids=["warp", "affine", "colour", "flip"]
+)
+def test_what_is_known_stays_except_the_factors(augmentation):
     known = {"attributes": np.ones((4, 2), np.float32), "identity": np.arange(4), "padding": np.zeros(4, bool)}
-    after = changed(random_warp(), {"image": noise(), "factors": np.ones((4, 3), np.float32)} | known)
-    assert set(after) == {"image", "warped", *known}
+    after = changed(augmentation, {"image": noise(), "factors": np.ones((4, 3), np.float32)} | known)
+    assert set(after) - {"warped"} == {"image", *known}
     for name, values in known.items():
         np.testing.assert_array_equal(after[name], values)
 
@@ -201,11 +257,65 @@ def test_an_unfit_argument_is_named(argument):
         random_warp(**argument)
 
 
-def test_landmarks_without_names_cannot_be_mirrored():
-    batch = {"image": noise(), "landmarks": np.zeros((4, 4, 2), np.float32)}
-    with pytest.raises(DatasetError, match="4 landmarks but 0 landmark_names"):
-        changed(random_warp(), batch)
-    assert changed(random_warp(flip=0.0), batch)["landmarks"].shape == (4, 4, 2)
+@pytest.mark.parametrize(
+    ("make", "argument"),
+    [
+        *[(affine, {"degrees": 181.0}), (affine, {"scale": 0.5}), (affine, {"shift": -0.1})],
+        *[(colour, {"strength": 1.1}), (colour, {"strength": -0.1}), (colour, {"strength": float("nan")})],
+    ],
+)
+def test_an_unfit_argument_of_the_others_is_named(make, argument):
+    (name,) = argument
+    with pytest.raises(DatasetError, match=f"{make.__name__}: {name}=.* must be"):
+        make(**argument)
+
+
+# Recolouring.
+
+
+def recoloured(image, brightness, contrast, saturation):
+    """The formulas as they are written, with one number for each picture [n]."""
+    brightness, contrast, saturation = (number[:, None, None, None] for number in (brightness, contrast, saturation))
+    image = (1 + brightness) * image
+    mean = (image @ LUMA).mean(axis=(1, 2))[:, None, None, None]
+    image = mean + (1 + contrast) * (image - mean)
+    gray = (image @ LUMA)[..., None]
+    return gray + (1 + saturation) * (image - gray)
+
+
+def test_colours_follow_their_formulas_and_fill_their_ranges():
+    image = 0.4 + 0.2 * noise(2000, 4, 4)  # so that nothing is cut off
+    after = changed(colour(0.25), {"image": image})["image"]
+    gray, gray_after = image @ LUMA, after @ LUMA
+    mean = gray.mean(axis=(1, 2))
+    brightness = gray_after.mean(axis=(1, 2)) / mean - 1
+    contrast = gray_after.std(axis=(1, 2)) / (gray.std(axis=(1, 2)) * (1 + brightness)) - 1
+    chroma, chroma_after = (pictures - (pictures @ LUMA)[..., None] for pictures in (image, after))
+    saturation = chroma_after.std(axis=(1, 2, 3)) / (chroma.std(axis=(1, 2, 3)) * (1 + brightness) * (1 + contrast)) - 1
+    numbers = np.stack([brightness, contrast, saturation])
+    np.testing.assert_allclose(after, recoloured(image, *numbers), atol=1e-5)
+    assert np.abs(numbers).max() < 0.2501
+    for drawn in numbers:
+        np.testing.assert_allclose(np.quantile(drawn / 0.25, [0.1, 0.5, 0.9]), [-0.8, 0.0, 0.8], atol=0.06)
+    assert np.abs(np.corrcoef(numbers) - np.eye(3)).max() < 0.07
+
+
+def test_colours_stay_in_their_range_and_nothing_else_changes():
+    batch = {"image": noise(64), "mask": noise(64)[..., :1], "landmarks": noise(64, 5, 2, 1)[..., 0]}
+    after = changed(colour(1.0), batch)
+    assert (after["image"].min(), after["image"].max()) == (0.0, 1.0)
+    for name in ("mask", "landmarks"):
+        np.testing.assert_array_equal(after[name], batch[name])
+    np.testing.assert_allclose(changed(colour(0.0), batch)["image"], batch["image"], atol=1e-6)
+
+
+def test_gray_pictures_change_in_brightness_and_contrast():
+    image = 0.4 + 0.2 * noise(8, 16, 16, 1)
+    after = changed(colour(0.3), {"image": image})["image"]
+    coloured = changed(colour(0.3), {"image": np.repeat(image, 3, axis=-1)})["image"]
+    np.testing.assert_allclose(np.repeat(after, 3, axis=-1), coloured, atol=1e-5)
+    assert after.shape == image.shape
+    assert np.abs(after - image).max() > 0.05
 
 
 # Softening.

@@ -13,8 +13,9 @@ import pytest
 import tensorflow as tf
 from command_line import SCRIPT, VAE_FLAGS, assert_refused, rows_of, weights_of
 from facezoo.datasets import augmentation
+from facezoo.datasets.masks import with_masks
 from facezoo.datasets.pipeline import evaluation_batches, training_batches
-from facezoo.datasets.procedural import LANDMARK_NAMES, procedural_faces
+from facezoo.datasets.procedural import ATTRIBUTE_NAMES, LANDMARK_NAMES, procedural_faces
 from facezoo.datasets.share import Share
 from facezoo.experiments import devices, launch
 from facezoo.experiments import train as train_command
@@ -32,11 +33,13 @@ FLAGS = (
 
 @pytest.mark.parametrize("count", [2, 4])
 def test_the_shares_of_a_training_batch_are_its_parts(count):
-    source = procedural_faces("train", image_size=32)
+    source = with_masks(procedural_faces("train", image_size=32))
     changes = [
-        augmentation.flip(LANDMARK_NAMES),
+        augmentation.flip(LANDMARK_NAMES, ATTRIBUTE_NAMES),
+        augmentation.colour(0.5),
+        augmentation.affine(),
         augmentation.blur(),
-        augmentation.random_warp(landmark_names=LANDMARK_NAMES),
+        augmentation.random_warp(landmark_names=LANDMARK_NAMES, attribute_names=ATTRIBUTE_NAMES),
     ]
 
     def first_batch(share):
