@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, PngImagePlugin
 from .. import __version__
 
 SOFTWARE = f"facezoo {__version__}"
+DOTS = {False: "lime", True: "blue"}  # by whether it is light below
 
 
 def to_uint8(pictures: np.ndarray) -> np.ndarray:
@@ -31,6 +32,14 @@ def grid(pictures: np.ndarray, columns: int) -> np.ndarray:
 def row(pictures: np.ndarray) -> np.ndarray:
     """[N, H, W, C] -> uint8 [H, N * W, C]."""
     return grid(pictures, len(pictures))
+
+
+def with_dots(pictures: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Pictures in colour with small dots on them: [N, H, W, C], points [N, L, 2] (x, y in sides) -> uint8 [N, H, W, 3].
+
+    A dot is bright where the picture is dark and dark where it is light; one outside of its picture is not drawn.
+    """
+    return np.stack([_dotted(picture, own) for picture, own in zip(pictures, points, strict=True)])
 
 
 def labelled_sheet(pictures: np.ndarray, labels: Sequence[str], columns: int, label_lines: int) -> np.ndarray:
@@ -73,6 +82,16 @@ def _as_utf_8(description: str) -> bytes:
 def _image(picture: np.ndarray) -> Image.Image:
     array = to_uint8(np.asarray(picture))
     return Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array)
+
+
+def _dotted(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
+    image = _image(picture).convert("RGB")
+    gray, draw = np.asarray(image.convert("L")), ImageDraw.Draw(image)
+    side = max(1, round(image.width / 128))
+    for column, row in np.floor(points * image.size - (side - 1) / 2).astype(int).tolist():
+        is_light = gray[np.clip(row, 0, image.height - 1), np.clip(column, 0, image.width - 1)] > 127
+        draw.rectangle((column, row, column + side - 1, row + side - 1), fill=DOTS[is_light])
+    return np.asarray(image)
 
 
 def _labelled(picture: np.ndarray, label: str, text_height: int) -> np.ndarray:

@@ -167,6 +167,23 @@ def test_a_labelled_sheet_keeps_the_pictures_and_writes_below(channels):
     assert sheet[40:, 40:80].min() == 255
 
 
+@pytest.mark.parametrize(("channels", "side"), [(1, 1), (3, 2)])
+def test_dots_are_seen_on_dark_and_light_and_hide_no_more(channels, side):
+    size = 128 * side
+    halves = np.zeros((2, size, size, channels), np.uint8)
+    halves[:, :, size // 2 :] = 255
+    points = np.array([[[0.25, 0.5], [0.75, 0.5], [1.5, 0.5]], [[-0.1, 0.2], [0.1, 7.0], [0.75, -3.0]]])
+    dotted = drawing.with_dots(halves, points)
+    assert (dotted.shape, dotted.dtype) == ((2, size, size, 3), np.uint8)
+    is_changed = (dotted != halves).any(axis=-1)
+    assert (is_changed[0].sum(), is_changed[1].sum()) == (2 * side**2, 0)
+    on_dark, on_light = (
+        Image.fromarray(dotted[0]).convert("L").getpixel((x, size // 2)) for x in (size // 4, size * 3 // 4)
+    )
+    assert on_dark > 100
+    assert on_light < 100
+
+
 @pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (3, "RGB")])
 def test_a_png_says_what_made_it_and_of_what(tmp_path, channels, mode):
     drawing.save_png(tmp_path / "a.png", frames(3, channels)[1], "une tête of ß")
