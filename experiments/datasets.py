@@ -9,10 +9,12 @@ from ..datasets import DATASETS
 from ..datasets.source import SPLITS, Source
 from ..latents import pictures
 from . import options
+from .backend import load_tensorflow
 from .data import default_channels, open_source
 from .errors import UsageError
 
 COLUMNS = 8
+GAP = 8  # pixels between two pairs
 MOST_LABELS = 6
 
 
@@ -23,6 +25,9 @@ def define_flags(values: flags.FlagValues) -> None:
     options.define_number(values, "count", 64, "Pictures on the sheet.", 1, 1024)
     options.define_image_size(values, 128)
     options.define_data_flags(values, dataset=None)
+    options.define_augmentation_flags(values)
+    text = "Draw the landmarks, where the data set has them, as dots; --nolandmarks leaves them out."
+    flags.DEFINE_bool("landmarks", True, text, flag_values=values)
 
 
 def run(values: flags.FlagValues) -> None:
@@ -33,6 +38,20 @@ def run(values: flags.FlagValues) -> None:
         for name, function in DATASETS.items():
             print(f"{name:{width}}  {(function.__doc__ or '').splitlines()[0]}")
         return
+    _check(values)
+    values["dataset"].value = values.show
+    source = open_source(values, values.split, values.image_size, default_channels(values.show))
+    examples = _examples(values, source, min(values.count, len(source)))
+    labels = [_label(source, examples, position) for position in range(len(examples["image"]))]
+    images, columns = _images(values, examples)
+    sheet = pictures.labelled_sheet(images, labels, columns, label_lines=MOST_LABELS + 1)
+    out = Path(values.out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    pictures.save_png(out, sheet, f"the first {len(labels)} examples of {source.name}{_changes(values)}")
+    print(out)
+
+
+def _check(values: flags.FlagValues) -> None:
     if values.show not in DATASETS:
         raise UsageError(f"--show={values.show} must be one of {', '.join(DATASETS)}")
     out = Path(values.out)
@@ -40,15 +59,42 @@ def run(values: flags.FlagValues) -> None:
         raise UsageError(f"--out={out} must end in .png")
     if out.exists():
         raise UsageError(f"--out={out} exists: choose another file")
-    values["dataset"].value = values.show
-    channels = default_channels(values.show)
-    source = open_source(values, values.split, values.image_size, channels)
-    examples = source.load(np.arange(min(values.count, len(source))))
-    labels = [_label(source, examples, position) for position in range(len(examples["image"]))]
-    sheet = pictures.labelled_sheet(examples["image"], labels, COLUMNS, label_lines=MOST_LABELS + 1)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    pictures.save_png(out, sheet, f"the first {len(labels)} examples of {source.name}")
-    print(out)
+    options.check_augmentation_flags(values)
+    if not values.affine and values.warp is None:
+        raise UsageError("--noaffine: without --warp the pictures stay where they are")
+
+
+def _examples(values: flags.FlagValues, source: Source, count: int) -> dict[str, np.ndarray]:
+    """The first examples, changed as the flags say."""
+    if not _changes(values):
+        return source.load(np.arange(count))
+    load_tensorflow()
+    from . import augmenting
+
+    augment = augmenting.asked_for(values, source, is_warped=values.warp is not None)
+    return augmenting.changed_examples(source, count, augment) if augment else source.load(np.arange(count))
+
+
+def _changes(values: flags.FlagValues) -> str:
+    """The augmentation flags that are not as they are by default."""
+    return "".join(
+        f" {values[name].serialize()}" for name in options.AUGMENTATIONS if values[name].value != values[name].default
+    )
+
+
+def _images(values: flags.FlagValues, examples: dict[str, np.ndarray]) -> tuple[np.ndarray, int]:
+    """What the sheet shows of each example [N, H, W, C], and how many columns there are.
+
+    Left of what a model is to make of it stands a warped picture, with a gap on the other side of both.
+    """
+    images = examples["image"]
+    if values.landmarks and "landmarks" in examples:
+        images = pictures.with_dots(images, examples["landmarks"])
+    if "warped" not in examples:
+        return images, COLUMNS
+    warped = np.broadcast_to(examples["warped"], images.shape)  # gray, if dots are in colour
+    gap = np.full((*images.shape[:2], GAP, images.shape[3]), 255, np.uint8)
+    return np.concatenate([warped, images, gap], axis=2), COLUMNS // 2
 
 
 def _label(source: Source, examples: dict[str, np.ndarray], position: int) -> str:

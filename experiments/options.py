@@ -1,5 +1,6 @@
 """The flags that several commands share."""
 
+import functools
 import math
 import os
 from typing import Any
@@ -7,10 +8,15 @@ from typing import Any
 from absl import flags
 
 from ..datasets.alignment import MOST_MARGIN, TEMPLATES
+from .errors import UsageError
 
 MIN_IMAGE_SIZE, MAX_IMAGE_SIZE = 16, 1024
 CHECKPOINTS = ("last", "best")
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+# How far training pictures are moved at random: flags, and what `datasets.augmentation` calls them.
+MOVES = {"rotation": "degrees", "scale": "scale", "shift": "shift"}
+AUGMENTATIONS = ("flip", *MOVES, "colour", "blur", "warp", "affine")
+MOST_SCALE = 100
 # What TensorFlow's int64 and float32 hold.
 LARGEST = {int: 2**63 - 1, float: 3.4e38}
 
@@ -55,6 +61,33 @@ def define_alignment(values: flags.FlagValues) -> None:
 
 def define_image_size(values: flags.FlagValues, default: int) -> None:
     define_number(values, "image_size", default, "Height and width in pixels.", MIN_IMAGE_SIZE, MAX_IMAGE_SIZE)
+
+
+def define_augmentation_flags(values: flags.FlagValues) -> None:
+    """The random changes of training pictures; `AUGMENTATIONS` are their names."""
+    where: dict[str, Any] = {"flag_values": values}
+    number = functools.partial(define_number, values, kind=float)
+    flags.DEFINE_bool("flip", False, "Mirror half of the training pictures.", **where)
+    text = "Turn the training pictures by up to so many degrees, either way; face mapping does so by 10 if absent."
+    number("rotation", None, text, 0, 180)
+    text = "Enlarge or shrink the training pictures by up to this factor; face mapping does so by 1.15 if absent."
+    number("scale", None, text, 1, MOST_SCALE)
+    text = "Shift the training pictures along both axes by up to this share of a side; face mapping by 0.05 if absent."
+    number("shift", None, text, 0, 1)
+    text = "Change brightness, contrast and saturation of the training pictures, each by up to this share."
+    number("colour", 0.0, text, 0, 1)
+    flags.DEFINE_bool("blur", False, "Soften half of the training pictures, each to its own degree.", **where)
+    text = "Largest move of a grid's point, in cells, of the random warps that face mapping undoes (0.24)."
+    number("warp", None, text, 0, 1)
+    text = "Face mapping also turns, scales, shifts and mirrors the pictures; --noaffine leaves them where they are."
+    flags.DEFINE_bool("affine", True, text, **where)
+
+
+def check_augmentation_flags(values: flags.FlagValues) -> None:
+    """A UsageError for those that contradict each other."""
+    given = [flag for flag in MOVES if values[flag].value is not None]
+    if given and not values.affine:
+        raise UsageError(f"--{given[0]}={values[given[0]].value:g}: --noaffine leaves the pictures where they are")
 
 
 def define_run_dir(values: flags.FlagValues) -> None:

@@ -1,7 +1,7 @@
 """What one training needs, put together as its flags say: sources, model, objective, optimizers, strategy."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -9,13 +9,13 @@ import numpy as np
 import tensorflow as tf
 from absl import flags
 
-from ..datasets import augmentation, pipeline
+from ..datasets import pipeline
 from ..datasets.share import WHOLE, Share
 from ..datasets.source import Source
 from ..losses import PerceptualLoss
 from ..models import AutoencoderGAN
 from ..models.trainable import FromStep
-from . import devices, parts, runs
+from . import augmenting, devices, parts, runs
 from .data import for_model
 from .errors import UsageError
 from .monitoring import SHOWN
@@ -140,20 +140,7 @@ class Session:
         )
 
     def _augmentation(self) -> pipeline.Augmentation | None:
-        values, landmark_names = self.values, self.sources["train"].landmark_names
-        asked = [
-            augmentation.flip(landmark_names) if values.flip else None,
-            self._random_warp(landmark_names) if self._is_warped else None,
-            augmentation.blur() if values.blur else None,
-        ]
-        chosen = [augment for augment in asked if augment]
-        return augmentation.chain(*chosen) if chosen else None
-
-    def _random_warp(self, landmark_names: Sequence[str]) -> pipeline.Augmentation:
-        warp = augmentation.WARP if self.values.warp is None else self.values.warp
-        if self.values.affine:
-            return augmentation.random_warp(warp=warp, landmark_names=landmark_names)
-        return augmentation.random_warp(warp=warp, degrees=0.0, scale=1.0, shift=0.0, flip=0.0)
+        return augmenting.asked_for(self.values, self.sources["train"], self._is_warped)
 
     @property
     def _is_warped(self) -> bool:
@@ -220,6 +207,11 @@ class Session:
         if (self.values.warp or not self.values.affine) and not self._is_warped:
             flag = f"--warp={self.values.warp:g}" if self.values.warp else "--noaffine"
             raise UsageError(f"{flag}: --model={self.values.model} does not learn from warped pictures")
+        if "factors" in self.model.objective.terms and "factors" not in self.batches().element_spec:
+            raise UsageError(
+                f"--model={self.values.model} learns the factors that faces were drawn from, which mirrored, moved or "
+                "recoloured faces no longer have: of the augmentations only --blur goes with it"
+            )
 
     def _check_monitor(self) -> None:
         known = [*self.model.objective.trackers, "psnr", "ssim"]

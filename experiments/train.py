@@ -93,12 +93,7 @@ def _define_training_flags(values: flags.FlagValues) -> None:
         "Decay of a running mean of what is learned, such as 0.999: what is validated and becomes the model; else none."
     )
     number("ema", None, text, 0, MOST_DECAY, kind=float)
-    flags.DEFINE_bool("flip", False, "Mirror half of the training pictures.", **where)
-    flags.DEFINE_bool("blur", False, "Soften half of the training pictures, each to its own degree.", **where)
-    text = "Largest move of a grid's point, in cells, of the random warps that face mapping undoes (0.24)."
-    number("warp", None, text, 0, 1, kind=float)
-    text = "Face mapping also turns, scales, shifts and mirrors the pictures; --noaffine leaves them where they are."
-    flags.DEFINE_bool("affine", True, text, **where)
+    options.define_augmentation_flags(values)
     text = "Face mapping learns what is inside of the faces' masks, where landmarks tell them; --nomasks all of it."
     flags.DEFINE_bool("masks", True, text, **where)
     flags.DEFINE_string("monitor", "loss", "Validation value of the best epoch: a loss term, psnr or ssim.", **where)
@@ -231,6 +226,7 @@ def sources_and_arguments(values: flags.FlagValues) -> tuple[dict[str, Source], 
       UsageError: flags that do not go together.
       DatasetError: the data is not there or damaged.
     """
+    options.check_augmentation_flags(values)
     image_size, _, channels = runs.picture_shape(values)
     sources = {split: data.open_source(values, split, image_size, channels) for split in ("train", "validation")}
     if values.attributes and values.model not in ATTRIBUTE_MODELS:

@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 from command_line import SOFTWARE, assert_refused, photographs_in, read_png
 from facezoo.datasets import DATASETS
+from facezoo.experiments.datasets import GAP
 from facezoo.models import MODELS
+
+CHANGES = ("--flip", "--rotation=20.0", "--scale=1.2", "--shift=0.1", "--colour=0.3", "--blur", "--warp=0.2")
+TEN = ("--count=10", "--image_size=32")
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
@@ -29,7 +33,7 @@ def test_a_data_set_is_shown_on_a_sheet(command, tmp_path, name, flags):
     folder = photographs_in(tmp_path / "photographs", 20)
     out = tmp_path / "new" / "sheet.png"
     flags = [flag.format(folder) for flag in flags]
-    done = command("datasets", f"--show={name}", f"--out={out}", "--count=10", "--image_size=32", *flags)
+    done = command("datasets", f"--show={name}", f"--out={out}", *TEN, "--nolandmarks", *flags)
     assert done.code == 0, done.err
     assert done.out.strip() == str(out)
     sheet, text = read_png(out)
@@ -38,6 +42,58 @@ def test_a_data_set_is_shown_on_a_sheet(command, tmp_path, name, flags):
     assert sheet.shape[1:] == (8 * 32, 3)
     source = DATASETS[name]("train", image_size=32, **({"data_dir": folder} if flags else {}))
     np.testing.assert_array_equal(sheet[:32, :32], np.broadcast_to(source.load(np.array([0]))["image"][0], (32, 32, 3)))
+
+
+def sheet_of(command, folder, *flags):
+    """The pictures [8, 32, columns, 3] in a sheet's first row, and what its file says it shows."""
+    out = folder / "sheet.png"
+    done = command("datasets", "--show=procedural_faces", f"--out={out}", *TEN, *flags)
+    assert done.code == 0, done.err
+    sheet, text = read_png(out)
+    out.unlink()
+    return sheet[:32], text["Description"]
+
+
+def test_landmarks_are_dots_on_the_sheet(command, tmp_path):
+    (dotted, _), (plain, _) = sheet_of(command, tmp_path), sheet_of(command, tmp_path, "--nolandmarks")
+    is_changed = (dotted != plain).any(axis=-1)
+    landmarks = DATASETS["procedural_faces"]("train", image_size=32).load(np.array([0]))["landmarks"][0]
+    columns, rows = np.floor(landmarks * 32).astype(int).T
+    expected = np.zeros((32, 32), bool)
+    expected[rows, columns] = True
+    np.testing.assert_array_equal(is_changed[:, :32], expected)
+
+
+def test_a_sheet_shows_mirrored_pictures(command, tmp_path):
+    plain, plain_text = sheet_of(command, tmp_path, "--nolandmarks")
+    flipped, text = sheet_of(command, tmp_path, "--nolandmarks", "--flip")
+    assert (plain_text + " --flip") == text
+    pairs = list(zip(np.split(plain, 8, axis=1), np.split(flipped, 8, axis=1), strict=True))
+    is_mirrored = [np.array_equal(after, before[:, ::-1]) for before, after in pairs]
+    assert all(mirrored or np.array_equal(*pair) for mirrored, pair in zip(is_mirrored, pairs, strict=True))
+    assert 0 < sum(is_mirrored) < 8
+
+
+def test_a_sheet_shows_warped_pictures_beside_what_they_come_from(command, tmp_path):
+    plain, _ = sheet_of(command, tmp_path, "--nolandmarks")
+    pairs, text = sheet_of(command, tmp_path, "--nolandmarks", "--warp=0.2", "--noaffine")
+    assert text.endswith(" --warp=0.2 --noaffine")
+    pairs = pairs.reshape(32, 4, 64 + GAP, 3).swapaxes(0, 1)
+    warped, target, gap = pairs[:, :, :32], pairs[:, :, 32:64], pairs[:, :, 64:]
+    np.testing.assert_array_equal(target, plain.reshape(32, 8, 32, 3).swapaxes(0, 1)[:4])
+    difference = np.abs(warped.astype(int) - target)
+    assert 1 < difference.mean() < 40
+    assert difference[:, [0, -1]].mean() < difference[:, 12:20].mean()  # the border stays
+    assert gap.min() == 255
+
+
+def test_a_sheet_of_gray_pictures_can_be_changed(command, tmp_path):
+    out = tmp_path / "sheet.png"
+    done = command("datasets", "--show=digits", f"--out={out}", "--count=11", "--image_size=16", *CHANGES)
+    assert done.code == 0, done.err
+    sheet, text = read_png(out)
+    assert sheet.shape[1:] == (4 * (32 + GAP), 3)
+    assert text["Description"].endswith(" ".join(CHANGES))
 
 
 def test_a_sheet_overwrites_nothing_and_needs_a_known_data_set(command, tmp_path):

@@ -211,6 +211,15 @@ def test_a_finished_run_changes_nothing(folder, command):
     assert after == before
 
 
+def test_a_run_from_before_there_were_some_flags_is_the_same_run(folder, command):
+    settings = folder / "flags.txt"
+    lines = settings.read_text().splitlines()
+    settings.write_text("\n".join(line for line in lines if "colour" not in line) + "\n")
+    assert len(settings.read_text().splitlines()) == len(lines) - 1
+    done = command("train", *FLAGS, f"--run_dir={folder}")
+    assert (done.code, "nothing to do" in done.out) == (0, True), done.err
+
+
 def test_other_pictures_than_at_the_beginning_are_refused(train, command, monkeypatch, tmp_path):
     flags = [flag for flag in FLAGS if not flag.startswith("--steps_per_epoch")]
     folder = train("run", *flags, "--steps_per_epoch=5", "--epochs=1")
