@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from .clips import procedural_clips
 from .digits import digits
 from .folder import folder
 from .procedural import procedural_faces, procedural_people
@@ -11,6 +12,7 @@ from .tfds import celeb_a, lfw, mnist
 DATASETS: dict[str, Callable[..., Source]] = {
     "procedural_faces": procedural_faces,
     "procedural_people": procedural_people,
+    "procedural_clips": procedural_clips,
     "folder": folder,
     "celeb_a": celeb_a,
     "lfw": lfw,

@@ -31,9 +31,12 @@ __all__ = [
     "FACTOR_RANGES",
     "LANDMARK_NAMES",
     "PICTURES_PER_IDENTITY",
+    "check_drawable",
     "draw_faces",
+    "drawn_source",
     "face_attributes",
     "face_landmarks",
+    "gray",
     "identity_of",
     "procedural_faces",
     "procedural_people",
@@ -72,13 +75,14 @@ def draw_faces(factors: np.ndarray, image_size: int) -> np.ndarray:
     return pictures
 
 
-def _gray(pictures: np.ndarray) -> np.ndarray:
+def gray(pictures: np.ndarray) -> np.ndarray:
     """Luma of ITU-R BT.601: uint8 [n, S, S, 3] -> [n, S, S, 1]."""
     red, green, blue = (pictures[..., channel].astype(np.float32) for channel in range(3))
     return (0.299 * red + 0.587 * green + 0.114 * blue + 0.5).astype(np.uint8)[..., None]
 
 
-def _check(name: str, split: str, image_size: int, channels: int) -> None:
+def check_drawable(name: str, split: str, image_size: int, channels: int) -> None:
+    """Raises a DatasetError for a split, image_size or channels that no drawn data set has."""
     if split not in SPLITS:
         raise DatasetError(f"{name} has no split {split!r}: choose one of {', '.join(SPLITS)}")
     low, high = IMAGE_SIZES
@@ -86,6 +90,27 @@ def _check(name: str, split: str, image_size: int, channels: int) -> None:
         raise DatasetError(f"{name} draws image_size {low} to {high}, not {image_size}")
     if channels not in (1, 3):
         raise DatasetError(f"{name} draws channels 1 (gray) or 3 (colour), not {channels}")
+
+
+def drawn_source(
+    name: str,
+    names: Sequence[str],
+    load: Callable[[np.ndarray], dict[str, np.ndarray]],
+    image_shape: tuple[int, int, int],
+    identity_names: tuple[str, ...] = (),
+) -> Source:
+    """A source of drawn faces, with what is known of their columns; the arguments are those of `Source`."""
+    return Source(
+        name=name,
+        names=names,
+        load=load,
+        image_shape=image_shape,
+        attribute_names=ATTRIBUTE_NAMES,
+        landmark_names=LANDMARK_NAMES,
+        factor_names=FACTOR_NAMES,
+        factor_ranges=tuple((factor.low, factor.high, len(factor.choices)) for factor in FACTORS.values()),
+        identity_names=identity_names,
+    )
 
 
 def _source(
@@ -102,24 +127,14 @@ def _source(
         factors, identities = sample(np.asarray(positions, np.int64).reshape(-1))
         pictures = draw_faces(factors, image_size)
         return {
-            "image": pictures if channels == 3 else _gray(pictures),
+            "image": pictures if channels == 3 else gray(pictures),
             "attributes": face_attributes(factors),
             "landmarks": face_landmarks(factors),
             "identity": identities,
             "factors": factors,
         }
 
-    return Source(
-        name=name,
-        names=names,
-        load=load,
-        image_shape=(image_size, image_size, channels),
-        attribute_names=ATTRIBUTE_NAMES,
-        landmark_names=LANDMARK_NAMES,
-        factor_names=FACTOR_NAMES,
-        factor_ranges=tuple((factor.low, factor.high, len(factor.choices)) for factor in FACTORS.values()),
-        identity_names=identity_names,
-    )
+    return drawn_source(name, names, load, (image_size, image_size, channels), identity_names)
 
 
 def procedural_faces(split: str, *, image_size: int = 64, channels: int = 3, seed: int = 0) -> Source:
@@ -134,7 +149,7 @@ def procedural_faces(split: str, *, image_size: int = 64, channels: int = 3, see
     Raises:
       DatasetError: a value outside of these.
     """
-    _check("procedural_faces", split, image_size, channels)
+    check_drawable("procedural_faces", split, image_size, channels)
     first = sum(SPLIT_SIZES[name] for name in SPLITS[: SPLITS.index(split)])
 
     def sample(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -166,7 +181,7 @@ def procedural_people(split: str, *, image_size: int = 64, channels: int = 3, pe
     Raises:
       DatasetError: a value outside of these.
     """
-    _check("procedural_people", split, image_size, channels)
+    check_drawable("procedural_people", split, image_size, channels)
     if not 2 <= people <= MOST_PEOPLE:
         raise DatasetError(f"procedural_people draws people 2 to {MOST_PEOPLE}, not {people}")
     first = sum(PICTURES_OF_EACH[name] for name in SPLITS[: SPLITS.index(split)])

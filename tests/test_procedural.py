@@ -366,7 +366,7 @@ def test_people_are_drawn_as_the_other_faces_are():
     source = procedural_people("test", image_size=40, channels=1)
     examples = source.load(np.arange(4))
     colour = draw_faces(examples["factors"], 40)
-    np.testing.assert_array_equal(examples["image"], procedural._gray(colour))
+    np.testing.assert_array_equal(examples["image"], procedural.gray(colour))
     np.testing.assert_array_equal(examples["landmarks"], face_landmarks(examples["factors"]))
     np.testing.assert_array_equal(examples["attributes"], face_attributes(examples["factors"]))
     assert (source.name, source.image_shape) == ("procedural_people/test", (40, 40, 1))

@@ -136,7 +136,7 @@ def _mix(bits: np.ndarray) -> np.ndarray:
     return bits ^ (bits >> np.uint64(31))
 
 
-class _Draws:
+class Draws:
     """Uniform numbers that depend on (seed, key, name) only, never on what else was drawn."""
 
     def __init__(self, seed: int, keys: np.ndarray):
@@ -158,7 +158,7 @@ class _Draws:
         return np.searchsorted(edges, self.uniform(name), side="right").astype(np.float64)
 
 
-def _sample_hair(person: _Draws, age: np.ndarray) -> dict[str, np.ndarray]:
+def _sample_hair(person: Draws, age: np.ndarray) -> dict[str, np.ndarray]:
     style = person.choice("hair_style", HAIR_STYLE_WEIGHTS)
     going_gray = np.clip((age - 38.0 - 22.0 * person.uniform("gray_onset")) / 18.0, 0.0, 1.0)
     # A receding hairline below thirty looks like an error of the drawing, so the young get short hair instead.
@@ -166,12 +166,12 @@ def _sample_hair(person: _Draws, age: np.ndarray) -> dict[str, np.ndarray]:
     return {"hair_style": style, "hair_gray": going_gray}
 
 
-def _sample_beard(person: _Draws, age: np.ndarray, style: np.ndarray) -> np.ndarray:
+def _sample_beard(person: Draws, age: np.ndarray, style: np.ndarray) -> np.ndarray:
     kind = person.choice("beard", BEARD_WEIGHTS)
     return np.where(np.isin(style, LONG_STYLES) | (age < OLD_ENOUGH_FOR_BEARDS), 0.0, kind)
 
 
-def _sample_person(person: _Draws) -> dict[str, np.ndarray]:
+def _sample_person(person: Draws) -> dict[str, np.ndarray]:
     values = {name: person.bell(name) for name, factor in FACTORS.items() if factor.of_person and factor.low == -1.0}
     values["age"] = 18.0 + 62.0 * person.uniform("age") ** 1.25
     values["skin_tone"] = person.uniform("skin_tone")
@@ -183,7 +183,7 @@ def _sample_person(person: _Draws) -> dict[str, np.ndarray]:
     return values
 
 
-def _sample_expression(picture: _Draws) -> dict[str, np.ndarray]:
+def _sample_expression(picture: Draws) -> dict[str, np.ndarray]:
     wide = picture.uniform("mouth_open")
     squint = picture.uniform("eyes_open")
     return {
@@ -197,7 +197,7 @@ def _sample_expression(picture: _Draws) -> dict[str, np.ndarray]:
     }
 
 
-def _sample_scene(picture: _Draws) -> dict[str, np.ndarray]:
+def _sample_scene(picture: Draws) -> dict[str, np.ndarray]:
     names = (
         *("light_x", "light_y", "light_strength", "light_warmth", "clothes_hue", "clothes_brightness"),
         *("background_hue", "background_saturation", "background_brightness", "background_shift"),
@@ -235,8 +235,8 @@ def sample_pictures(people: np.ndarray, pictures: np.ndarray, seed: int = 0) -> 
     Returns:
       float32 [n, F] in the order of FACTOR_NAMES, within FACTOR_RANGES.
     """
-    person = _Draws(2 * seed, people)
-    picture = _Draws(2 * seed + 1, pictures)
+    person = Draws(2 * seed, people)
+    picture = Draws(2 * seed + 1, pictures)
     values = _sample_person(person) | _sample_expression(picture) | _sample_scene(picture)
     return np.stack([values[name] for name in FACTOR_NAMES], axis=1).astype(np.float32)
 
