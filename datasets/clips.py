@@ -2,13 +2,7 @@
 
 import numpy as np
 
-from .drawing.factors import (
-    FACTOR_NAMES,
-    FACTOR_RANGES,
-    Draws,
-    face_attributes,
-    sample_pictures,
-)
+from .drawing.factors import FACTOR_NAMES, FACTOR_RANGES, Draws, face_attributes, sample_pictures
 from .drawing.geometry import face_landmarks
 from .procedural import check_drawable, draw_faces, drawn_source, gray
 from .source import SPLITS, DatasetError, Source

@@ -796,6 +796,7 @@ SHEETS = [
     Case("split", "datasets --show=digits --split=all", ("--split", "validation")),
     Case("image-size", "datasets --show=digits --image_size=8", ("--image_size", "16", "1024")),
     Case("image-size-not-drawn", "datasets --show=procedural_faces --image_size=16", ("procedural_faces", "32 to 256")),
+    Case("image-size-of-clips", "datasets --show=procedural_clips --image_size=16", ("procedural_clips", "32 to 256")),
     Case("data-dir-of-digits", "datasets --show=digits --data_dir=@/pictures", ("--data_dir", "digits")),
     Case("crop-of-digits", "datasets --show=digits --crop=0,0,8,8", ("--crop", "digits")),
     Case("folder-without-data-dir", "datasets --show=folder", ("folder", "--data_dir")),
