@@ -68,7 +68,8 @@ def procedural_clips(split: str, *, image_size: int = 64, channels: int = 3, fra
         pictures = draw_faces(every, image_size)
         pictures = pictures if channels == 3 else gray(pictures)
         pictures = pictures.reshape(len(clips), frames, *pictures.shape[1:])  # [n, T, H, W, C]
-        landmarks = face_landmarks(every).reshape(len(clips), frames, -1, 2)
+        landmarks = face_landmarks(every)
+        landmarks = landmarks.reshape(len(clips), frames, *landmarks.shape[1:])  # [n, T, L, 2]
         middle = frames // 2
         return {
             "clip": pictures,
@@ -103,7 +104,7 @@ def sample_paths(clips: np.ndarray, frames: int, seed: int = 0) -> np.ndarray:
     first = FIRST_KEYFRAME + clips * KEYFRAMES_OF_EACH
     people = np.repeat(FIRST_PERSON + clips // CLIPS_OF_EACH, count)
     keyframes = sample_pictures(people, (first[:, None] + np.arange(count)).reshape(-1), seed)
-    keyframes = keyframes.reshape(len(clips), count, -1).astype(np.float64)
+    keyframes = keyframes.reshape(len(clips), count, len(FACTOR_NAMES)).astype(np.float64)
     paths = np.repeat(keyframes[:, :1], frames, axis=1)  # [n, T, F]
     draws = Draws(2 * seed + 1, first)
     for name, pace in PACE.items():

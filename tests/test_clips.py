@@ -64,6 +64,10 @@ def test_a_picture_of_a_clip_is_its_middle_frame_with_what_a_picture_has():
     assert all(examples[key].dtype == np.float32 for key in ("attributes", "landmarks", "factors", "clip_factors"))
 
 
+def test_no_clips_are_no_error():
+    assert procedural_clips("test").load(np.array([], np.int64))["clip"].shape == (0, 16, 64, 64, 3)
+
+
 def test_frames_are_drawn_as_the_other_faces_are():
     examples = procedural_clips("test", image_size=32, frames=4, channels=1).load(np.arange(2))
     for clip, factors, landmarks in zip(
