@@ -26,8 +26,8 @@ def define_flags(values: flags.FlagValues) -> None:
     options.define_image_size(values, 128)
     options.define_data_flags(values, dataset=None)
     options.define_augmentation_flags(values)
-    text = "Draw the landmarks, where the data set has them, as dots; --nolandmarks leaves them out."
-    flags.DEFINE_bool("landmarks", True, text, flag_values=values)
+    text = "Draw the landmarks, where the data set has them, as dots; --nodots leaves them out."
+    flags.DEFINE_bool("dots", True, text, flag_values=values)
 
 
 def run(values: flags.FlagValues) -> None:
@@ -88,7 +88,7 @@ def _images(values: flags.FlagValues, examples: dict[str, np.ndarray]) -> tuple[
     Left of what a model is to make of it stands a warped picture, with a gap on the other side of both.
     """
     images = examples["image"]
-    if values.landmarks and "landmarks" in examples:
+    if values.dots and "landmarks" in examples:
         images = pictures.with_dots(images, examples["landmarks"])
     if "warped" not in examples:
         return images, COLUMNS

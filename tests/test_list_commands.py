@@ -33,7 +33,7 @@ def test_a_data_set_is_shown_on_a_sheet(command, tmp_path, name, flags):
     folder = photographs_in(tmp_path / "photographs", 20)
     out = tmp_path / "new" / "sheet.png"
     flags = [flag.format(folder) for flag in flags]
-    done = command("datasets", f"--show={name}", f"--out={out}", *TEN, "--nolandmarks", *flags)
+    done = command("datasets", f"--show={name}", f"--out={out}", *TEN, "--nodots", *flags)
     assert done.code == 0, done.err
     assert done.out.strip() == str(out)
     sheet, text = read_png(out)
@@ -55,7 +55,7 @@ def sheet_of(command, folder, *flags):
 
 
 def test_landmarks_are_dots_on_the_sheet(command, tmp_path):
-    (dotted, _), (plain, _) = sheet_of(command, tmp_path), sheet_of(command, tmp_path, "--nolandmarks")
+    (dotted, _), (plain, _) = sheet_of(command, tmp_path), sheet_of(command, tmp_path, "--nodots")
     is_changed = (dotted != plain).any(axis=-1)
     landmarks = DATASETS["procedural_faces"]("train", image_size=32).load(np.array([0]))["landmarks"][0]
     columns, rows = np.floor(landmarks * 32).astype(int).T
@@ -65,8 +65,8 @@ def test_landmarks_are_dots_on_the_sheet(command, tmp_path):
 
 
 def test_a_sheet_shows_mirrored_pictures(command, tmp_path):
-    plain, plain_text = sheet_of(command, tmp_path, "--nolandmarks")
-    flipped, text = sheet_of(command, tmp_path, "--nolandmarks", "--flip")
+    plain, plain_text = sheet_of(command, tmp_path, "--nodots")
+    flipped, text = sheet_of(command, tmp_path, "--nodots", "--flip")
     assert (plain_text + " --flip") == text
     pairs = list(zip(np.split(plain, 8, axis=1), np.split(flipped, 8, axis=1), strict=True))
     is_mirrored = [np.array_equal(after, before[:, ::-1]) for before, after in pairs]
@@ -75,8 +75,8 @@ def test_a_sheet_shows_mirrored_pictures(command, tmp_path):
 
 
 def test_a_sheet_shows_warped_pictures_beside_what_they_come_from(command, tmp_path):
-    plain, _ = sheet_of(command, tmp_path, "--nolandmarks")
-    pairs, text = sheet_of(command, tmp_path, "--nolandmarks", "--warp=0.2", "--noaffine")
+    plain, _ = sheet_of(command, tmp_path, "--nodots")
+    pairs, text = sheet_of(command, tmp_path, "--nodots", "--warp=0.2", "--noaffine")
     assert text.endswith(" --warp=0.2 --noaffine")
     pairs = pairs.reshape(32, 4, 64 + GAP, 3).swapaxes(0, 1)
     warped, target, gap = pairs[:, :, :32], pairs[:, :, 32:64], pairs[:, :, 64:]
