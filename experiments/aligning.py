@@ -133,11 +133,11 @@ def _until_one_dies(
 ) -> Generator[list[Row], None, list[Picture]]:
     """Takes files from `waiting` until there are none, or until a process dies: then those under way are returned."""
     under_way: dict[Future, Picture] = {}
-    pool = ProcessPoolExecutor(processes, get_context("spawn"), _start, (aligner, processes))
+    pool = make_pool(aligner, processes)
     try:
         while waiting or under_way:
             while waiting and len(under_way) < AHEAD * processes:
-                future = pool.submit(_align, waiting[0])
+                future = pool.submit(run_aligner, waiting[0])
                 under_way[future] = waiting.popleft()
             for future in wait(under_way, return_when=FIRST_COMPLETED).done:
                 rows = future.result()
@@ -148,6 +148,16 @@ def _until_one_dies(
     finally:
         pool.shutdown(cancel_futures=True)
     return []
+
+
+def make_pool(aligner: Aligner, processes: int) -> ProcessPoolExecutor:
+    """Processes in which `run_aligner` runs `aligner`."""
+    return ProcessPoolExecutor(processes, get_context("spawn"), _start, (aligner, processes))
+
+
+def run_aligner(file: Picture) -> list[Row]:
+    """What the aligner of this process says of a file."""
+    return _aligner[0](file)
 
 
 _aligner: list[Aligner] = []  # of this process
@@ -161,7 +171,3 @@ def _start(aligner: Aligner, processes: int) -> None:
         if processes > 1:  # or they would fight over the cores
             tf.config.threading.set_intra_op_parallelism_threads(1)
             tf.config.threading.set_inter_op_parallelism_threads(1)
-
-
-def _align(file: Picture) -> list[Row]:
-    return _aligner[0](file)

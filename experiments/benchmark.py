@@ -22,7 +22,7 @@ from .benchmarks.contestants import Contestant, Timing, alternate
 from .errors import UsageError
 from .processes import command_line
 
-MEASURES = ("train", "input", "latency", "startup")
+MEASURES = ("train", "input", "align", "latency", "startup")
 R_LOSS_FACTOR, PERCEPTUAL_FACTOR = 1000.0, 500.0  # they only have to be the peer's too
 PERCEPTUAL = ("--perceptual_network=vgg16", f"--perceptual_factor={PERCEPTUAL_FACTOR}")
 TERMS = {
@@ -49,7 +49,7 @@ class Row:
     """One line of the table.
 
     Attributes:
-      what: "train", "input", "latency" or "startup".
+      what: of MEASURES.
       case: what exactly.
       timing: of one repetition.
       images: that a repetition goes through; 0 where it is about none.
@@ -184,6 +184,14 @@ def _input(values: flags.FlagValues, models: Sequence[str]) -> Iterator[Row]:
             yield Row("input", f"drawn faces from memory, {name}", timing, values.batch_size)
 
 
+def _align(values: flags.FlagValues, models: Sequence[str]) -> Iterator[Row]:
+    from .benchmarks.using import PHOTOGRAPH_SIZE, PHOTOGRAPHS, Aligning
+
+    with _contestants({f"{count} processes": (Aligning, count) for count in (1, 2)}) as contestants:
+        for name, timing in alternate(contestants, values.alternations, values.seconds).items():
+            yield Row("align", f"photographs of {PHOTOGRAPH_SIZE} pixels, {name}", timing, PHOTOGRAPHS)
+
+
 def _latency(values: flags.FlagValues, models: Sequence[str]) -> Iterator[Row]:
     from .benchmarks.using import Latency
 
@@ -220,7 +228,7 @@ def _seconds_of_command(*arguments: str) -> float:
     return time.perf_counter() - start
 
 
-_MEASURE = {"train": _train, "input": _input, "latency": _latency, "startup": _startup}
+_MEASURE = {"train": _train, "input": _input, "align": _align, "latency": _latency, "startup": _startup}
 
 
 @contextlib.contextmanager

@@ -1,17 +1,26 @@
-"""What using facezoo takes besides training steps: reading pictures, one face's way through a model."""
+"""What using facezoo takes besides training steps: reading pictures, aligning, one face's way through a model."""
 
+import itertools
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from PIL import Image
 
+from ...datasets.manifest import Cut
+from ...datasets.picture_index import found_files
+from ...datasets.procedural import procedural_faces
 from ...latents.interpolation import interpolate
 from ...models import MODELS
 from .. import cli, train
+from ..aligning import Aligner, make_pool, run_aligner
 from ..errors import UsageError
 from ..session import Session
 
 MORPH_PICTURES = 10
+PHOTOGRAPHS, PHOTOGRAPH_SIZE = 4, 512
 
 
 class Pipeline:
@@ -32,6 +41,29 @@ class Pipeline:
     def __call__(self, count: int) -> None:
         for _ in range(count):
             next(self._batches)
+
+
+class Aligning:
+    """Photographs from their files to their crops; calling it does PHOTOGRAPHS of them so many times.
+
+    Args:
+      processes: that work side by side.
+    """
+
+    def __init__(self, processes: int):
+        self._folder = tempfile.TemporaryDirectory()
+        root, out = Path(self._folder.name) / "in", Path(self._folder.name) / "out"
+        root.mkdir()
+        faces = procedural_faces("test", image_size=256).load(10 * np.arange(PHOTOGRAPHS))["image"]
+        for number, face in enumerate(faces):
+            Image.fromarray(face).resize((PHOTOGRAPH_SIZE, PHOTOGRAPH_SIZE)).save(root / f"{number}.jpg")
+        self._files = found_files(root)
+        self._pool = make_pool(Aligner(root, out, Cut()), processes)
+        self(processes)  # so that every process has its detector
+
+    def __call__(self, count: int) -> None:
+        for _ in self._pool.map(run_aligner, itertools.chain.from_iterable([self._files] * count)):
+            pass
 
 
 class Latency:
