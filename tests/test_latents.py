@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from facezoo import __version__
 from facezoo.latents import pictures as drawing
-from facezoo.latents.interpolation import PATHS, alphas_of_equal_change, even_alphas, interpolate
+from facezoo.latents.interpolation import (
+    PATHS,
+    alphas_of_equal_change,
+    alphas_of_equal_distance,
+    even_alphas,
+    interpolate,
+    interpolate_through,
+)
 from PIL import Image
 
 over_paths = pytest.mark.parametrize("path", PATHS)
@@ -110,6 +117,50 @@ def test_even_alphas_hold_both_ends():
         even_alphas(1)
 
 
+def test_even_alphas_of_a_closed_way_come_to_the_start_once():
+    np.testing.assert_allclose(even_alphas(4, closed=True), [0, 0.25, 0.5, 0.75])
+
+
+def test_a_way_through_codes_gives_each_stretch_an_equal_share():
+    codes = np.float32([[0, 0], [1, 0], [1, 4]])
+    way = interpolate_through(codes, np.array([0.0, 0.25, 0.5, 0.625, 1.0]))
+    np.testing.assert_allclose(way, [[0, 0], [0.5, 0], [1, 0], [1, 1], [1, 4]])
+    assert way.dtype == np.float32
+
+
+@over_paths
+def test_a_way_through_codes_is_one_path_after_the_other(codes, path):
+    stops = np.stack([*codes, codes[0] - codes[1]]).reshape(3, 2, 8)
+    way = interpolate_through(stops, even_alphas(9), path)
+    assert way.shape == (9, 2, 8)
+    for number in (0, 1):
+        expected = interpolate(stops[number], stops[number + 1], even_alphas(5), path)
+        np.testing.assert_allclose(way[4 * number : 4 * number + 5], expected, atol=1e-5)
+
+
+@over_paths
+def test_a_closed_way_leads_back(codes, path):
+    stops = np.stack([*codes, codes[0] - codes[1]])
+    way = interpolate_through(stops, even_alphas(12, closed=True), path, closed=True)
+    np.testing.assert_allclose(way[[0, 4, 8]], stops, atol=1e-5)
+    np.testing.assert_allclose(way[8:], interpolate(stops[2], stops[0], even_alphas(5), path)[:4], atol=1e-5)
+    around = interpolate_through(stops, np.array([-0.25, 1.0, 1.75]), path, closed=True)
+    np.testing.assert_allclose(around, way[[9, 0, 9]], atol=1e-5)
+
+
+def test_a_way_through_two_codes_is_the_path_between_them_and_one_is_none(codes):
+    np.testing.assert_array_equal(
+        interpolate_through(np.stack(codes), even_alphas(5), "slerp"), interpolate(*codes, even_alphas(5), "slerp")
+    )
+    with pytest.raises(ValueError, match="a way needs at least 2 codes, not 1"):
+        interpolate_through(codes[0][None], even_alphas(3))
+    with pytest.raises(ValueError, match="path='bent'"):
+        interpolate_through(np.stack(codes), even_alphas(3), "bent")
+
+
+# The dynamic step.
+
+
 def test_alphas_of_equal_change_by_hand():
     # One pixel that stands still until alpha 0.5, then rises 1, then 3.
     trials = np.array([0.0, 0.5, 0.75, 1.0])
@@ -128,6 +179,115 @@ def test_alphas_of_equal_change_begin_and_end_at_the_codes():
 
 def test_pictures_that_do_not_change_give_even_alphas():
     np.testing.assert_allclose(alphas_of_equal_change(even_alphas(4), np.ones((4, 2, 2, 3)), 3), [0, 0.5, 1])
+
+
+def test_chords_are_made_equal_not_arcs():
+    # Along x, then along y: by the way each of three steps would be 2/3, but the one around the corner is shorter.
+    corner = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]])
+    alphas = alphas_of_equal_change(even_alphas(3), corner, 4)
+    points = np.stack([np.interp(alphas, even_alphas(3), axis) for axis in corner.T], axis=1)
+    chords = np.linalg.norm(np.diff(points, axis=0), axis=1)
+    np.testing.assert_allclose(chords, 2 - 2**0.5 + np.zeros(3), rtol=1e-6)  # c + c / sqrt(2) = 1
+
+
+def test_features_that_are_not_numbers_or_not_one_for_each_alpha_are_refused():
+    with pytest.raises(ValueError, match="4 alphas need as many features of finite numbers, not 3"):
+        alphas_of_equal_change(even_alphas(4), np.ones((3, 2)), 3)
+    with pytest.raises(ValueError, match="finite numbers"):
+        alphas_of_equal_change(even_alphas(2), np.array([[0.0], [np.nan]]), 3)
+
+
+def helix(alphas):
+    return np.stack([np.cos(40 * alphas**2), np.sin(40 * alphas**2), alphas], axis=1)
+
+
+def circle(alphas):
+    """Once around, slowly at first."""
+    return np.stack([np.cos(2 * np.pi * alphas**3), np.sin(2 * np.pi * alphas**3)], axis=1)
+
+
+def corner(alphas):
+    return np.stack([np.minimum(alphas, 0.4), np.maximum(alphas - 0.4, 0) * 3], axis=1)
+
+
+def pause(alphas):
+    return np.where(alphas < 0.3, alphas, np.maximum(alphas - 0.4, 0) * 5 + 0.3)[:, None]
+
+
+def there_and_back(alphas):
+    return np.abs(2 * alphas - 1)[:, None]
+
+
+def cliff(alphas):
+    return (np.tanh((alphas - 0.37) * 2000) + 0.01 * alphas)[:, None]
+
+
+def passing(alphas):
+    """A bright spot that goes through a picture: pictures far apart are no more different than those less far apart."""
+    return np.exp(-(((np.linspace(0, 1, 200) - alphas[:, None] ** 2) / 0.02) ** 2)).reshape(-1, 10, 20)
+
+
+def wandering(alphas):
+    """So bent that hardly any length is left between two pictures."""
+    steps = np.cumsum(np.random.default_rng(0).normal(size=(3, 2001)), axis=1)
+    return np.stack([np.interp(alphas, np.linspace(0, 1, 2001), axis) for axis in steps], axis=1)
+
+
+CURVES = (helix, circle, corner, pause, there_and_back, cliff, passing, wandering)
+
+
+def chords(features):
+    return np.linalg.norm(np.diff(features.reshape(len(features), -1), axis=0), axis=1)
+
+
+@pytest.mark.parametrize("curve", CURVES)
+def test_of_twenty_frames_no_two_neighbours_are_much_further_apart_than_the_mean(curve):
+    alphas = alphas_of_equal_distance(curve, 20)
+    assert (alphas[0], alphas[-1], len(alphas)) == (0, 1, 20)
+    assert (np.diff(alphas) >= 0).all()
+    found = chords(curve(alphas))
+    assert found.max() < 1.25 * found.mean()
+    np.testing.assert_array_equal(alphas, alphas_of_equal_distance(curve, 20))
+
+
+@pytest.mark.parametrize("curve", [helix, circle, corner, pause, cliff])
+@pytest.mark.parametrize("steps", [2, 20, 61])
+def test_distances_are_equal_within_the_tolerance(curve, steps):
+    found = chords(curve(alphas_of_equal_distance(curve, steps, tolerance=0.02)))
+    np.testing.assert_allclose(found / found.mean(), 1, atol=0.02)
+
+
+def test_equal_distances_on_a_circle_are_equal_angles():
+    alphas = alphas_of_equal_distance(circle, 9, tolerance=1e-4)
+    np.testing.assert_allclose(alphas**3, even_alphas(9), atol=1e-3)
+    closed = alphas_of_equal_distance(circle, 8, closed=True, tolerance=1e-4)
+    np.testing.assert_allclose(closed, alphas[:-1], atol=1e-9)
+
+
+def test_no_frame_stays_in_a_pause():
+    alphas = alphas_of_equal_distance(pause, 20)
+    assert np.count_nonzero((alphas > 0.301) & (alphas < 0.399)) == 0
+
+
+def test_a_path_of_no_length_gets_even_alphas():
+    np.testing.assert_allclose(
+        alphas_of_equal_distance(lambda alphas: np.full((len(alphas), 3), 0.1), 5), even_alphas(5)
+    )
+
+
+@pytest.mark.parametrize("curve", [helix, wandering, there_and_back])
+@pytest.mark.parametrize("closed", [False, True])
+def test_the_work_is_bounded(curve, closed):
+    asked = []
+
+    def features_at(alphas):
+        asked.append(len(alphas))
+        assert (np.diff(alphas) >= 0).all()
+        assert (alphas[0], alphas[-1]) == (0, 1)
+        return curve(alphas)
+
+    alphas_of_equal_distance(features_at, 20, closed=closed, tolerance=0.0, rounds=5)
+    assert sum(asked) <= (4 + 5) * 21
 
 
 # Pictures.
