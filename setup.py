@@ -60,6 +60,7 @@ setup(
         "numpy",
         "absl-py",
         "filelock",
+        "imageio-ffmpeg",
         "pillow>=11",
         "platformdirs",
         "scikit-image",

@@ -1,7 +1,10 @@
 """Paths between codes and the pictures that are written of them."""
 
 import os
+import re
+import subprocess
 
+import imageio_ffmpeg
 import numpy as np
 import pytest
 from facezoo import __version__
@@ -383,3 +386,60 @@ def test_a_gif_of_two_frames_has_two(tmp_path):
     drawing.save_gif(tmp_path / "a.gif", frames(2), "a morph")
     with Image.open(tmp_path / "a.gif") as image:
         assert image.n_frames == 2
+
+
+def ffmpeg(path, *arguments):
+    return subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), "-i", f"file:{path}", *arguments], capture_output=True)
+
+
+def film(path):
+    """The frames of a film, and what ffmpeg says of it."""
+    said = ffmpeg(path).stderr.decode()
+    width, height = map(int, re.search(r"Video: .* (\d+)x(\d+)", said).groups())
+    decoded = ffmpeg(path, "-f", "rawvideo", "-pix_fmt", "rgb24", "-").stdout
+    return np.frombuffer(decoded, np.uint8).reshape(-1, height, width, 3), said
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_film_is_read_again_and_says_what_made_it(tmp_path, channels):
+    drawing.save_mp4(tmp_path / "a.mp4", frames(7, channels), "a morph of ß = 1", frames_per_second=12.5)
+    pictures, said = film(tmp_path / "a.mp4")
+    assert pictures.shape == (7, 6 * 51 + 0, 5 * 51 + 1, 3)
+    np.testing.assert_allclose(pictures[:, 100, 100], np.linspace(0, 255, 7)[:, None].repeat(3, axis=1), atol=3)
+    assert f"comment         : facezoo {__version__}: a morph of ß = 1\n" in said
+    assert re.search(r"Video: h264 .*yuv420p.* 12\.50? fps", said), said
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def test_a_film_of_small_pictures_stays_crisp(tmp_path):
+    colours = np.random.default_rng(0).integers(0, 256, (3, 32, 64, 3), np.uint8)  # the hardest that there is
+    drawing.save_mp4(tmp_path / "a.mp4", colours, "noise")
+    pictures, _ = film(tmp_path / "a.mp4")
+    assert pictures.shape == (3, 256, 512, 3)
+    assert np.abs(pictures[:, 4::8, 4::8].astype(int) - colours).mean() < 10
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"), [((300, 301), (300, 302)), ((299, 260), (300, 260)), ((127, 200), (254, 400))]
+)
+def test_a_film_has_even_sides(tmp_path, shape, size):
+    drawing.save_mp4(tmp_path / "a.mp4", np.full((1, *shape, 3), 0.5), "gray")
+    pictures, _ = film(tmp_path / "a.mp4")
+    assert pictures.shape == (1, *size, 3)
+    np.testing.assert_allclose(pictures, 128, atol=2)
+
+
+def test_a_film_may_be_of_a_file_s_name_of_any_bytes_and_be_called_anything(tmp_path):
+    path = tmp_path / "-f: %03d é"
+    drawing.save_mp4(path, frames(2), os.fsdecode(b"of caf\xe9.png"))
+    assert "of caf\\udce9.png" in film(path)[1]
+
+
+def test_a_film_that_cannot_be_written_leaves_nothing_behind(tmp_path, monkeypatch):
+    with pytest.raises(OSError, match=r"none/a\.mp4 cannot be written: .*No such file or directory$"):
+        drawing.save_mp4(tmp_path / "none" / "a.mp4", frames(2), "a morph")
+    monkeypatch.setattr(drawing, "FILM_QUALITY", "best")
+    with pytest.raises(OSError, match="cannot be written") as error:
+        drawing.save_mp4(tmp_path / "a.mp4", frames(2), "a morph")
+    assert "\n" not in str(error.value)
+    assert not list(tmp_path.iterdir())
