@@ -2,6 +2,7 @@
 
 from .face_reading import face_reading
 from .features import FeatureDistance
+from .frechet import frechet_distance
 from .reconstruction import active_units, psnr
 
-__all__ = ["FeatureDistance", "active_units", "face_reading", "psnr"]
+__all__ = ["FeatureDistance", "active_units", "face_reading", "frechet_distance", "psnr"]
