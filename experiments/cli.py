@@ -12,7 +12,21 @@ from absl import flags, logging
 
 from .. import __version__
 from ..datasets.source import DatasetError
-from . import align, benchmark, datasets, encode, evaluate, launch, models, morph, publish, swap, train
+from . import (
+    align,
+    attributes,
+    benchmark,
+    datasets,
+    edit,
+    encode,
+    evaluate,
+    launch,
+    models,
+    morph,
+    publish,
+    swap,
+    train,
+)
 from .backend import check_keras_backend
 from .errors import StoppedError, UsageError
 
@@ -21,6 +35,8 @@ COMMANDS: dict[str, ModuleType] = {
     "evaluate": evaluate,
     "morph": morph,
     "encode": encode,
+    "attributes": attributes,
+    "edit": edit,
     "swap": swap,
     "align": align,
     "models": models,

@@ -11,8 +11,6 @@ from .errors import UsageError
 from .faces import pictures_of
 from .morph import new_folder
 
-BATCH_SIZE = 64
-
 
 def define_flags(values: flags.FlagValues) -> None:
     options.define_run_dir(values)
@@ -34,26 +32,20 @@ def run(values: flags.FlagValues) -> None:
         raise UsageError(f"--reconstructions={reconstructions} is where --out={out} puts the codes: choose a folder")
     source = pictures_of(in_folder, opened, values)
 
-    codes, decoded = _encode(opened.model(), source, keep_decoded=reconstructions_folder is not None)
+    from .encoding import decoded, encoded
+
+    model = opened.model()
+    codes = encoded(model, source)["codes"]
     if reconstructions_folder is None:
         _save_codes(out, codes, source.names)
     else:
         with runs.made_folder(reconstructions_folder):
-            _save_pictures(reconstructions_folder, source.names, decoded, f"reconstruction by {opened.folder.name}")
+            _save_pictures(
+                reconstructions_folder, source.names, decoded(model, codes), f"reconstruction by {opened.folder.name}"
+            )
             _save_codes(out, codes, source.names)
         print(f"{reconstructions_folder}: {len(source)} reconstructions")
     print(f"{out}: {len(source)} codes of shape {codes.shape[1:]}")
-
-
-def _encode(model, source, keep_decoded: bool) -> tuple[np.ndarray, list[np.ndarray]]:
-    codes: list[np.ndarray] = []
-    decoded: list[np.ndarray] = []
-    for start in range(0, len(source), BATCH_SIZE):
-        positions = np.arange(start, min(start + BATCH_SIZE, len(source)))
-        codes.append(np.asarray(model.encode(source.load(positions)["image"].astype(np.float32) / 255.0)))
-        if keep_decoded:
-            decoded.extend(pictures.to_uint8(np.asarray(model.decode(codes[-1]))))
-    return np.concatenate(codes), decoded
 
 
 def _save_codes(path: Path, codes: np.ndarray, names) -> None:
@@ -68,9 +60,9 @@ def _save_codes(path: Path, codes: np.ndarray, names) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _save_pictures(target: Path, names, decoded, description: str) -> None:
+def _save_pictures(target: Path, names, reconstructions, description: str) -> None:
     """One PNG for each picture, under its own name with its ending kept, so that a.jpg and a.png do not collide."""
-    for name, picture in zip(names, decoded, strict=True):
+    for name, picture in zip(names, reconstructions, strict=True):
         path = target / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         pictures.save_png(path, picture, f"{description} of {name}")

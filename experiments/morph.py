@@ -1,4 +1,4 @@
-"""Morph one face into another: a row of pictures, the frames, and an animation."""
+"""Morph faces into each other: a row of pictures, the frames, and an animation."""
 
 from pathlib import Path
 
@@ -6,12 +6,9 @@ import numpy as np
 from absl import flags
 
 from ..latents import pictures
-from ..latents.interpolation import PATHS, alphas_of_equal_change, even_alphas, interpolate
+from ..latents.interpolation import PATHS, alphas_of_equal_distance, even_alphas, interpolate_through
 from . import options, runs
 from .errors import UsageError
-
-# How much finer than the frames the uniform path is tried before the frames are placed on it.
-TRIALS_PER_STEP = 10
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -19,8 +16,13 @@ def define_flags(values: flags.FlagValues) -> None:
     face = "a picture file, or `test:17` for a face of a split (train, validation, test) of the run's data."
     options.define_required(values, "start", f"First face: {face}")
     options.define_required(values, "end", f"Last face: {face}")
+    flags.DEFINE_multi_string("through", [], "A face on the way; given again, the next one.", flag_values=values)
+    flags.DEFINE_bool(
+        "closed", False, "Go back from the last face to the first, without repeating it.", flag_values=values
+    )
     options.define_number(values, "steps", 10, "Pictures, both ends included.", 2, 1000)
-    flags.DEFINE_enum("path", "linear", PATHS, "Way through the codes.", flag_values=values)
+    text = "Way through the codes; uniform is linear, with frames at equal distances as the face network sees them."
+    flags.DEFINE_enum("path", "linear", PATHS, text, flag_values=values)
     options.define_path(values, "out", "Folder for the pictures (RUN/morphs).")
     options.define_alignment(values)
     options.define_data_flags(values, dataset=None)
@@ -32,32 +34,46 @@ def run(values: flags.FlagValues) -> None:
     opened = runs.open_run(values.run_dir, values.checkpoint)
     out = new_folder(values.out, opened.folder / "morphs")
     reader = FaceReader(opened, values)
-    start, end = reader.read(values.start), reader.read(values.end)
-    frames = visualize_interpolation(opened.model(), start, end, values.steps, values.path, show=False)
-    save_morph(out, frames, f"morph from {values['start'].value} to {values['end'].value} by {opened.folder.name}")
-    print(f"{out / 'row.png'}\n{out / 'morph.gif'}")
+    stops: list[str] = [values.start, *values.through, values.end]
+    faces = np.stack([reader.read(stop) for stop in stops])
+    frames = morph_through(opened.model(), faces, values.steps, values.path, values.closed)
+    way = " through ".join([values["start"].value, *values.through])
+    back = " and back" if values.closed else ""
+    save_morph(out, frames, f"morph from {way} to {values['end'].value}{back} by {opened.folder.name}", values.closed)
+    print("\n".join(str(out / name) for name in ("row.png", "morph.gif", "morph.mp4")))
 
 
-def interpolate_pictures(model, start: np.ndarray, end: np.ndarray, steps: int = 10, path: str = "linear"):
-    """Decoded pictures on the way from one picture to another.
+def morph_through(model, faces: np.ndarray, steps: int = 10, path: str = "linear", closed: bool = False) -> np.ndarray:
+    """Decoded pictures on the way through faces.
 
     Args:
       model: an `Autoencoder`.
-      start: [H, W, C] in [0, 1], of the model's size.
-      end: the same.
-      steps: pictures, both ends included.
-      path: "linear", "normalized", "slerp", or "uniform", which places the frames at equal steps of picture change.
+      faces: [K, H, W, C] in [0, 1], of the model's size, at least two.
+      steps: pictures, both ends included; of a closed way the first one only once.
+      path: "linear", "normalized", "slerp", or "uniform", the linear one with the frames at equal distances as the
+        face network sees them (the dynamic step).
+      closed: the last face leads back to the first.
 
     Returns:
       float32 [steps, H, W, C] in [0, 1].
     """
-    first, last = np.asarray(model.encode(np.stack([start, end])))
-    alphas = even_alphas(steps)
-    if path == "uniform":
-        trial_alphas = even_alphas(steps * TRIALS_PER_STEP)
-        trial_pictures = np.asarray(model.decode(interpolate(first, last, trial_alphas, path)))
-        alphas = alphas_of_equal_change(trial_alphas, trial_pictures, steps)
-    return np.asarray(model.decode(interpolate(first, last, alphas, path)))
+    from .encoding import decoded
+
+    codes = np.asarray(model.encode(np.asarray(faces)))
+
+    def pictures_at(alphas: np.ndarray) -> np.ndarray:
+        return decoded(model, interpolate_through(codes, alphas, path, closed))
+
+    if path != "uniform":
+        return pictures_at(even_alphas(steps, closed))
+    from .looking import face_features
+
+    return pictures_at(alphas_of_equal_distance(lambda alphas: face_features(pictures_at(alphas)), steps, closed))
+
+
+def interpolate_pictures(model, start: np.ndarray, end: np.ndarray, steps: int = 10, path: str = "linear"):
+    """`morph_through` from one picture to another, [H, W, C] in [0, 1] each."""
+    return morph_through(model, np.stack([start, end]), steps, path)
 
 
 def visualize_interpolation(model, img1, img2, steps: int = 10, path: str = "linear", show: bool = True) -> np.ndarray:
@@ -68,7 +84,7 @@ def visualize_interpolation(model, img1, img2, steps: int = 10, path: str = "lin
       img1: [H, W, C] in [0, 1], of the model's size.
       img2: the same.
       steps: pictures in the row, both ends included.
-      path: as in `interpolate_pictures`.
+      path: as in `morph_through`.
       show: False draws nothing.
 
     Returns:
@@ -85,13 +101,15 @@ def visualize_interpolation(model, img1, img2, steps: int = 10, path: str = "lin
     return frames
 
 
-def save_morph(folder: Path, frames: np.ndarray, description: str) -> None:
-    """Writes 000.png ..., row.png and morph.gif into a new folder."""
+def save_morph(folder: Path, frames: np.ndarray, description: str, closed: bool = False) -> None:
+    """Writes 000.png ..., row.png, morph.gif and morph.mp4 into a new folder; the films go there and, if open, back."""
     folder.mkdir(parents=True, exist_ok=True)
     for number, frame in enumerate(frames):
         pictures.save_png(folder / f"{number:03d}.png", frame, f"{description}, frame {number + 1} of {len(frames)}")
     pictures.save_png(folder / "row.png", pictures.row(frames), description)
-    pictures.save_gif(folder / "morph.gif", frames, description)
+    film = frames if closed else pictures.there_and_back(frames)
+    pictures.save_gif(folder / "morph.gif", film, description)
+    pictures.save_mp4(folder / "morph.mp4", film, description)
 
 
 def new_folder(asked: str | None, default: Path, flag: str = "--out") -> Path:

@@ -33,7 +33,7 @@ CALIBRATION_PAIRS = 128
 def _perceptual_loss(settings: flags.FlagValues, source: Source) -> PerceptualLoss:
     image_size, _, channels = source.image_shape
     network = _perceptual_network(settings, image_size, channels)
-    return PerceptualLoss(network, feature_scales(network, *_pairs_of_people(image_size, channels)))
+    return PerceptualLoss(network, feature_scales(network, *pairs_of_people(image_size, channels)))
 
 
 def _perceptual_network(settings: flags.FlagValues, image_size: int, channels: int) -> keras.Model:
@@ -41,7 +41,7 @@ def _perceptual_network(settings: flags.FlagValues, image_size: int, channels: i
     layers = settings.perceptual_layers or DEFAULT_LAYERS[name]
     try:
         if name == "face":
-            return _face_network().feature_network(layers, channels)
+            return face_network().feature_network(layers, channels)
         return vgg_features(name, layers, settings.perceptual_weights, image_size)
     except WeightsError as error:
         hint = "; --perceptual_network=face ships with facezoo"
@@ -50,7 +50,7 @@ def _perceptual_network(settings: flags.FlagValues, image_size: int, channels: i
         raise UsageError(f"--perceptual_layers={','.join(layers)}: {error}") from error
 
 
-def _pairs_of_people(image_size: int, channels: int) -> tuple[np.ndarray, np.ndarray]:
+def pairs_of_people(image_size: int, channels: int) -> tuple[np.ndarray, np.ndarray]:
     """Drawn faces of different people, against which the feature distance 1 is set: two float32 [N, H, W, C]."""
     size = int(np.clip(image_size, *IMAGE_SIZES))
     faces = procedural_faces("validation", image_size=size, channels=channels)
@@ -73,14 +73,15 @@ def _landmark_error(settings: flags.FlagValues, source: Source) -> LandmarkWeigh
 
 
 def _landmark_consistency(settings: flags.FlagValues, source: Source) -> LandmarkConsistency:
-    return LandmarkConsistency(_face_network().landmark_network(source.image_shape[2]))
+    return LandmarkConsistency(face_network().landmark_network(source.image_shape[2]))
 
 
 def _expression_code(settings: flags.FlagValues, source: Source) -> ExpressionCode:
-    return ExpressionCode(_face_network().factor_network(EXPRESSION, source.image_shape[2]))
+    return ExpressionCode(face_network().factor_network(EXPRESSION, source.image_shape[2]))
 
 
-def _face_network() -> Any:
+def face_network() -> Any:
+    """The network that reads drawn faces, with the weights that ship; a UsageError where they are damaged."""
     try:
         return load_pretrained("face_features")
     except ValueError as error:

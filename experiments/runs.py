@@ -4,6 +4,8 @@ import contextlib
 import copy
 import dataclasses
 import datetime
+import functools
+import hashlib
 import importlib.metadata
 import json
 import platform
@@ -48,6 +50,12 @@ class Run:
     def image_shape(self) -> tuple[int, int, int]:
         """(H, W, C) of the pictures that the model takes."""
         return picture_shape(self.settings)
+
+    @functools.cached_property
+    def model_hash(self) -> str:
+        """SHA-256 of the model file: what vectors and samplers of its codes are kept with."""
+        with self.model_path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
     def model(self, kind: type | None = None):
         """The trained model, an `Autoencoder` unless another kind is asked for, loaded in Keras' safe mode.

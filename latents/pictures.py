@@ -63,10 +63,14 @@ def save_png(path: Path, picture: np.ndarray, description: str) -> None:
     _image(picture).save(path, format="PNG", pnginfo=metadata)
 
 
+def there_and_back(frames: np.ndarray) -> np.ndarray:
+    """A film [N, ...] that goes back from its last frame to its second one, so that it repeats itself smoothly."""
+    return np.concatenate([frames, frames[-2:0:-1]])
+
+
 def save_gif(path: Path, frames: np.ndarray, description: str, frames_per_second: float = 10.0) -> None:
-    """Writes [N, H, W, C] as an endless animation there and back; the comment says what made it."""
-    there_and_back = [*frames, *frames[-2:0:-1]]
-    first, *rest = (_image(frame) for frame in there_and_back)
+    """Writes [N, H, W, C] as an endless animation; the comment says what made it."""
+    first, *rest = (_image(frame) for frame in frames)
     first.save(
         path,
         save_all=True,

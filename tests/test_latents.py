@@ -368,7 +368,7 @@ def test_a_description_may_hold_a_file_s_name_of_any_bytes(tmp_path):
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_gif_goes_there_and_back_and_says_what_made_it(tmp_path, channels):
-    drawing.save_gif(tmp_path / "a.gif", frames(4, channels), "a morph", frames_per_second=5)
+    drawing.save_gif(tmp_path / "a.gif", drawing.there_and_back(frames(4, channels)), "a morph", frames_per_second=5)
     with Image.open(tmp_path / "a.gif") as image:
         assert image.info["comment"].decode() == f"facezoo {__version__}: a morph"
         assert image.n_frames == 4 + 2
@@ -383,7 +383,7 @@ def test_a_gif_goes_there_and_back_and_says_what_made_it(tmp_path, channels):
 
 
 def test_a_gif_of_two_frames_has_two(tmp_path):
-    drawing.save_gif(tmp_path / "a.gif", frames(2), "a morph")
+    drawing.save_gif(tmp_path / "a.gif", drawing.there_and_back(frames(2)), "a morph")
     with Image.open(tmp_path / "a.gif") as image:
         assert image.n_frames == 2
 

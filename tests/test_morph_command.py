@@ -17,8 +17,11 @@ from command_line import (
     truncate,
 )
 from facezoo.datasets import photographs
+from facezoo.datasets.procedural import procedural_faces
 from facezoo.experiments import cli, morph, runs
 from facezoo.experiments.faces import FaceReader
+from facezoo.experiments.looking import face_features
+from facezoo.experiments.morph import morph_through
 from facezoo.latents.interpolation import PATHS
 from PIL import Image
 
@@ -30,9 +33,9 @@ def test_morph_leaves_frames_a_row_and_an_animation(copied, command, model, path
     done = command("morph", f"--run_dir={copied}", "--start=test:1", "--end=test:2", "--steps=5", f"--path={path}")
     assert done.code == 0
     folder = copied / "morphs"
-    assert done.out.split() == [str(folder / "row.png"), str(folder / "morph.gif")]
+    assert done.out.split() == [str(folder / name) for name in ("row.png", "morph.gif", "morph.mp4")]
     names = [f"{number:03d}.png" for number in range(5)]
-    assert {file.name for file in folder.iterdir()} == {*names, "row.png", "morph.gif"}
+    assert {file.name for file in folder.iterdir()} == {*names, "row.png", "morph.gif", "morph.mp4"}
 
     frames = []
     for number, name in enumerate(names):
@@ -66,7 +69,7 @@ def test_morph_writes_where_it_is_told_but_over_nothing(finished, command, tmp_p
     arguments = ("morph", f"--run_dir={finished}", "--start=train:0", "--end=validation:0", "--steps=2")
     assert command(*arguments, f"--out={tmp_path / 'new' / 'folder'}").code == 0
     before = contents(tmp_path / "new")
-    assert len(before) == 4
+    assert len(before) == 5
     assert_refused(command(*arguments, f"--out={tmp_path / 'new'}"), "--out")
     assert contents(tmp_path / "new") == before
     assert not (finished / "morphs").exists()
@@ -138,3 +141,30 @@ def test_a_gray_run_morphs_and_draws_in_gray(train, command):
     assert command("morph", f"--run_dir={run}", "--start=test:0", "--end=test:1", "--steps=2").code == 0
     assert read_png(run / "morphs" / "row.png")[0].shape == (32, 64)
     assert read_png(run / "images" / "morph-0001.png")[0].ndim == 2
+
+
+def test_a_closed_morph_goes_through_faces_and_back(finished, command, model, tmp_path):
+    flags = ("--start=test:3", "--through=test:40", "--through=test:7", "--end=test:0", "--closed", "--steps=8")
+    done = command("morph", f"--run_dir={finished}", *flags, f"--out={tmp_path / 'loop'}")
+    assert done.code == 0, done.err
+    frames = [read_png(tmp_path / "loop" / f"{number:03d}.png")[0] for number in range(8)]
+    for number, face in enumerate(drawn([3, 40, 7, 0])):
+        np.testing.assert_allclose(frames[2 * number].astype(int), reconstructed(model, face), atol=1)
+    ends = model.encode(drawn([0, 3])).numpy()
+    expected = np.rint(model.decode(ends.mean(axis=0, keepdims=True))[0].numpy() * 255)
+    np.testing.assert_allclose(frames[7].astype(int), expected, atol=1)  # on the way back
+    with Image.open(tmp_path / "loop" / "morph.gif") as animation:
+        assert animation.n_frames == 8
+
+
+def test_the_dynamic_step_is_even_to_the_face_network():
+    """Twenty frames by the weights that ship."""
+    model = facezoo.load_pretrained("vae")
+    faces = procedural_faces("test").load(np.array([17, 53, 401]))["image"].astype(np.float32) / 255
+
+    def unevenness(path):
+        seen = face_features(morph_through(model, faces, 20, path))
+        steps = np.linalg.norm(np.diff(seen, axis=0), axis=1)
+        return steps.max() / steps.mean()
+
+    assert unevenness("uniform") < 1.1 < 1.3 < unevenness("linear")

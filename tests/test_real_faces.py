@@ -43,5 +43,6 @@ def test_photographs_train_measure_and_morph(celeba, capsys):
         "001.png",
         "002.png",
         "morph.gif",
+        "morph.mp4",
         "row.png",
     ]

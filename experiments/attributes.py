@@ -1,0 +1,56 @@
+"""Find what to add to a code so that a face smiles or wears glasses: attribute vectors, kept with the run."""
+
+from pathlib import Path
+
+from absl import flags
+
+from ..datasets.source import SPLITS, with_attributes
+from ..latents.attributes import AttributeVectors, find_attributes, save_attributes
+from . import options, runs
+from .backend import load_tensorflow
+from .data import open_source
+from .errors import UsageError
+
+ATTRIBUTES_FILE = "attributes.npz"
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    options.define_run_dir(values)
+    flags.DEFINE_list(
+        "attributes", None, "Names of some attributes; all of the data set's if absent.", flag_values=values
+    )
+    flags.DEFINE_enum("split", "train", SPLITS, "Split whose faces are looked at.", flag_values=values)
+    options.define_number(values, "count", None, "Only the first examples of the split.", 1)
+    options.define_path(values, "out", f"File for the vectors (RUN/{ATTRIBUTES_FILE}).")
+    options.define_data_flags(values, dataset=None)
+
+
+def run(values: flags.FlagValues) -> None:
+    opened = runs.open_run(values.run_dir, values.checkpoint)
+    out = Path(values.out or opened.folder / ATTRIBUTES_FILE)
+    if out.exists():
+        raise UsageError(f"--out={out} exists: remove it, or choose another file")
+    settings = runs.with_data_flags(opened.settings, values)
+    source = open_source(settings, values.split, opened.image_shape[0], opened.image_shape[2])
+    source = with_attributes(source, values.attributes or source.attribute_names)
+    load_tensorflow()
+    from .encoding import encoded
+
+    known = encoded(opened.model(), source, ("attributes",), values.count)
+    try:
+        found = find_attributes(known["codes"], known["attributes"], source.attribute_names, opened.model_hash)
+    except ValueError as error:
+        raise UsageError(f"{source.name}: {error}") from error
+    with runs.made_folder(out.parent):
+        save_attributes(out, found)
+    print(table(found))
+    print(out)
+
+
+def table(found: AttributeVectors) -> str:
+    """A line for each attribute: how many examples have it and how many have not."""
+    rows = [(name, *counts) for name, counts in zip(found.names, found.counts.tolist(), strict=True)]
+    rows += [(f"{name} (left out)", *counts) for name, counts in found.left_out.items()]
+    width = max(len(row[0]) for row in rows)
+    lines = [f"{name:{width}}  {with_it:>7}  {without:>7}" for name, with_it, without in rows]
+    return "\n".join([f"{'':{width}}     with  without", *lines])

@@ -1,0 +1,106 @@
+"""Edit a face: add attributes to it and take them away, in steps, as one sheet and single pictures."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+from absl import flags
+
+from ..latents import pictures
+from ..latents.attributes import METHODS, AttributeVectors, load_attributes, moved, orthogonalised
+from . import options, runs
+from .attributes import ATTRIBUTES_FILE
+from .errors import UsageError
+from .morph import new_folder
+
+MOST_STRENGTHS = 101
+SHEET = "sweep.png"
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    options.define_run_dir(values)
+    face = "a picture file, or `test:17` for a face of a split (train, validation, test) of the run's data."
+    options.define_required(values, "image", f"The face: {face}")
+    flags.DEFINE_list("attribute", None, "Attributes to change, each in a row of its own.", flag_values=values)
+    flags.register_validator("attribute", bool, "is required: names of attributes", flag_values=values)
+    text = "From, to and number of strengths; 1 leads from the mean face without to the mean face with."
+    flags.DEFINE_string("strength", "-2:2:9", text, flag_values=values)
+    flags.register_validator("strength", _are_strengths, "must be a number, or from:to:count", flag_values=values)
+    flags.DEFINE_list("keep", [], "Attributes that are not to change along.", flag_values=values)
+    text = "The difference of mean faces, or the normal of a linear classifier."
+    flags.DEFINE_enum("method", "mean", METHODS, text, flag_values=values)
+    options.define_path(values, "vectors", f"What `facezoo attributes` has found (RUN/{ATTRIBUTES_FILE}).")
+    options.define_path(values, "out", "New folder for the pictures (RUN/edits).")
+    options.define_alignment(values)
+    options.define_data_flags(values, dataset=None)
+
+
+def run(values: flags.FlagValues) -> None:
+    from .faces import FaceReader
+
+    opened = runs.open_run(values.run_dir, values.checkpoint)
+    out, strengths = new_folder(values.out, opened.folder / "edits"), strengths_of(values.strength)
+    vectors = _vectors(values, opened)
+    face = FaceReader(opened, values).read(values.image)
+    model = opened.model()
+    from .encoding import decoded
+
+    codes = np.asarray(model.encode(face[None]))
+    described = f"{values['image'].value} by {opened.folder.name}"
+    with runs.made_folder(out):
+        rows = []
+        for name, vector in vectors.items():
+            frames = decoded(model, moved(codes, vector, strengths)[0])
+            _save_frames(out / name, frames, [f"{name} {strength:+g} of {described}" for strength in strengths])
+            rows.append(frames)
+        labels = [f"{name}\n{strength:+.2f}" for name in vectors for strength in strengths]
+        sheet = pictures.labelled_sheet(np.concatenate(rows), labels, len(strengths), label_lines=2)
+        pictures.save_png(out / SHEET, sheet, f"{', '.join(vectors)} at strengths {values.strength} of {described}")
+    print(out / SHEET)
+
+
+def strengths_of(text: str) -> np.ndarray:
+    """ "-2:2:9" as nine numbers from -2 to 2, "1.5" as one."""
+    parts = text.split(":")
+    if len(parts) == 1:
+        return np.array([float(text)])
+    low, high, count = parts
+    return np.linspace(float(low), float(high), int(count))
+
+
+def _are_strengths(text: str) -> bool:
+    try:
+        numbers = [float(part) for part in text.split(":")]
+    except ValueError:
+        return False
+    counts = {1: (1,), 3: range(1, MOST_STRENGTHS + 1)}.get(len(numbers), ())
+    return all(map(math.isfinite, numbers)) and (len(numbers) == 1 or numbers[2] in counts)
+
+
+def read_vectors(run: runs.Run, file: str | None = None) -> AttributeVectors:
+    """The attribute vectors of a run's model.
+
+    Raises:
+      UsageError: there are none, the file is damaged, or another model's.
+    """
+    path = Path(file or run.folder / ATTRIBUTES_FILE)
+    if not path.exists():
+        raise UsageError(f"{path} is not there: `facezoo attributes --run_dir={run.folder}` makes it")
+    try:
+        return load_attributes(path, run.model_hash)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def _vectors(values: flags.FlagValues, opened: runs.Run) -> dict[str, np.ndarray]:
+    found = read_vectors(opened, values.vectors)
+    try:
+        return {name: orthogonalised(found, name, values.keep, values.method) for name in values.attribute}
+    except ValueError as error:
+        raise UsageError(f"--attribute={','.join(values.attribute)}: {error}") from error
+
+
+def _save_frames(folder: Path, frames: np.ndarray, descriptions: list[str]) -> None:
+    folder.mkdir()
+    for number, (frame, description) in enumerate(zip(frames, descriptions, strict=True)):
+        pictures.save_png(folder / f"{number:03d}.png", frame, description)
