@@ -45,7 +45,8 @@ def folder(
       data_dir: the folder.
       image_size: side S of the pictures in pixels.
       channels: C, 3 for RGB or 1 for gray.
-      crop: (left, top, width, height), a square in pixels of the photographs; default the largest in the centre.
+      crop: the side of a square in the centre, or (left, top, width, height) of one, in pixels of the photographs;
+        default the largest in the centre.
       subfolders: what the first level of sub-folders means. "identity": one person each, `identity` counts them from
         0 in the order of their names, `identity_names`. "attribute": an attribute each, 1 for the pictures in it, if
         there are at least two and no `labels`.

@@ -14,7 +14,8 @@ from .source import DatasetError
 MAX_PIXELS = 100_000_000
 PREFIX_BYTES = 12
 
-Crop = tuple[int, int, int, int]
+# The side of a square in the centre, or (left, top, width, height) of one anywhere, in pixels of the picture.
+Crop = int | tuple[int, int, int, int]
 
 
 class DamagedPictureError(DatasetError):
@@ -115,6 +116,10 @@ def check_crop(crop: Crop | None) -> None:
     """Raises DatasetError for a crop that fits no picture at all: not square, empty, or beginning outside."""
     if crop is None:
         return
+    if isinstance(crop, int):
+        if crop < 1:
+            raise DatasetError(f"crop={crop} must be a side of at least 1 pixel")
+        return
     left, top, width, height = crop
     if width != height:
         raise DatasetError(f"crop={_listed(crop)} is {width}x{height} pixels, but it must be square")
@@ -127,16 +132,19 @@ def crop_box(size: tuple[int, int], crop: Crop | None = None) -> tuple[int, int,
 
     Args:
       size: the picture's (width, height).
-      crop: (left, top, width, height); default the largest square in the centre.
+      crop: the side of a square in the centre, or (left, top, width, height); default the largest in the centre.
 
     Raises:
       DatasetError: the crop isn't square or reaches outside the picture.
     """
     check_crop(crop)
     width, height = size
-    side = min(width, height)
-    left, top, side = ((width - side) // 2, (height - side) // 2, side) if crop is None else crop[:3]
-    if crop is not None and (left + side > width or top + side > height):
+    if crop is None or isinstance(crop, int):
+        side = crop or min(width, height)
+        left, top = (width - side) // 2, (height - side) // 2
+    else:
+        left, top, side, _ = crop
+    if crop is not None and not (0 <= left <= width - side and 0 <= top <= height - side):
         raise DatasetError(f"crop={_listed(crop)} reaches outside a picture of {width}x{height} pixels")
     return left, top, left + side, top + side
 
@@ -151,7 +159,8 @@ def fit(image: Image.Image, image_size: int, crop: Crop | None = None, channels:
     Args:
       image: any picture `read` gives.
       image_size: side S of the result in pixels.
-      crop: (left, top, width, height) in pixels of `image`; default the largest square in the centre.
+      crop: the side of a square in the centre, or (left, top, width, height), in pixels of `image`; default the
+        largest in the centre.
       channels: C, 3 for RGB or 1 for gray (luma, ITU-R BT.601).
 
     Returns:
@@ -176,4 +185,4 @@ def _cut(image: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
 
 
 def _listed(crop: Crop) -> str:
-    return ",".join(str(number) for number in crop)
+    return str(crop) if isinstance(crop, int) else ",".join(str(number) for number in crop)

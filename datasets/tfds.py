@@ -54,8 +54,9 @@ def celeb_a(
       split: train (162,770), validation (19,867) or test (19,962).
       image_size: side S of the pictures in pixels.
       channels: C, 3 for RGB or 1 for gray.
-      crop: (left, top, width, height), a square in pixels of the 178x218; default the largest in the centre,
-        (0, 20, 178, 178). The "centre 148" crop of many papers is (15, 35, 148, 148).
+      crop: the side of a square in the centre, or (left, top, width, height) of one, in pixels of the 178x218;
+        default the largest in the centre, (0, 20, 178, 178). Many papers crop to 148, which is (15, 35, 148, 148),
+        others to 108.
       data_dir: TFDS's folder, which holds `celeb_a/`; default TFDS's own.
 
     Returns:
@@ -105,7 +106,8 @@ def lfw(
       split: train, validation or test.
       image_size: side S of the pictures in pixels.
       channels: C, 3 for RGB or 1 for gray.
-      crop: (left, top, width, height), a square in pixels of the 250x250; default the whole picture.
+      crop: the side of a square in the centre, or (left, top, width, height) of one, in pixels of the 250x250;
+        default the whole picture.
       data_dir: TFDS's folder, which holds `lfw/`; default TFDS's own.
 
     Returns:
@@ -148,7 +150,8 @@ def mnist(
       split: train (55,000), validation (the last 5,000 of TFDS's train) or test (10,000).
       image_size: side S of the pictures in pixels.
       channels: C, 1 for gray or 3 for the same thrice.
-      crop: (left, top, width, height), a square in pixels of the 28x28; default the whole picture.
+      crop: the side of a square in the centre, or (left, top, width, height) of one, in pixels of the 28x28;
+        default the whole picture.
       data_dir: TFDS's folder, which holds `mnist/`; default TFDS's own.
 
     Returns:

@@ -30,7 +30,8 @@ def read_face(
     Args:
       path: a JPEG, PNG, WebP or GIF file.
       model: an `Autoencoder`.
-      crop: (left, top, width, height) in its pixels; default the centre square.
+      crop: the side of a square in the centre, or (left, top, width, height), in its pixels; default the largest in
+        the centre.
       template: instead of a crop, finds the largest face and aligns it: "facezoo" as drawn faces lie, or "celeba".
       margin: how much more than the template's own crop is shown on each side, in sides.
 

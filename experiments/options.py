@@ -8,6 +8,7 @@ from typing import Any
 from absl import flags
 
 from ..datasets.alignment import MOST_MARGIN, TEMPLATES
+from ..datasets.photographs import Crop
 from .errors import UsageError
 
 MIN_IMAGE_SIZE, MAX_IMAGE_SIZE = 16, 1024
@@ -38,10 +39,10 @@ def define_data_flags(values: flags.FlagValues, dataset: str | None) -> None:
 
 def define_crop(values: flags.FlagValues) -> None:
     where: dict[str, Any] = {"flag_values": values}
-    flags.DEFINE_list("crop", None, "left,top,width,height in source pixels; the centre square if absent.", **where)
-    flags.register_validator(
-        "crop", _is_crop, "must be left,top,width,height: four whole numbers, width and height above 0", **where
-    )
+    text = "Side of a square in the centre, or left,top,width,height, in source pixels; the largest square if absent."
+    flags.DEFINE_list("crop", None, text, **where)
+    text = "must be one side or left,top,width,height: whole numbers, side, width and height above 0"
+    flags.register_validator("crop", _is_crop, text, **where)
 
 
 def define_template(values: flags.FlagValues, template: str | None, margin: float | None) -> None:
@@ -153,12 +154,15 @@ class _NumberParser(flags.ArgumentParser):
         return self.kind.__name__
 
 
-def crop_of(values: flags.FlagValues) -> tuple[int, int, int, int] | None:
-    """--crop as (left, top, width, height)."""
-    if not values.crop:  # --crop= asks for the centre square
+def crop_of(values: flags.FlagValues) -> Crop | None:
+    """--crop as a side or (left, top, width, height)."""
+    if not values.crop:  # --crop= asks for the largest square
         return None
-    left, top, width, height = (int(number) for number in values.crop)
-    return left, top, width, height
+    first, *rest = (int(number) for number in values.crop)
+    if not rest:
+        return first
+    top, width, height = rest
+    return first, top, width, height
 
 
 def are_digits(text: str) -> bool:
@@ -170,4 +174,4 @@ def _is_crop(crop) -> bool:
     if not crop:
         return True
     numbers = [int(number) if are_digits(number) else -1 for number in crop]
-    return len(numbers) == 4 and min(numbers) >= 0 and min(numbers[2:]) > 0
+    return len(numbers) in (1, 4) and min(numbers) >= 0 and min(numbers[-2:]) > 0

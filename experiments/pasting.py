@@ -6,8 +6,6 @@ import warnings
 import numpy as np
 from skimage import color, filters, transform
 
-from ..datasets.photographs import Crop
-
 ELLIPSE = (0.36, 0.44)  # half axes of the default mask, in sides of the face picture
 FEATHER = 0.3  # how much of the ellipse's radius fades
 BORDER = 0.08  # within this many sides of the border every mask fades to 0
@@ -57,7 +55,7 @@ def paste(
     return pasted
 
 
-def crop_matrix(crop: Crop, face_size: int) -> np.ndarray:
+def crop_matrix(crop: tuple[int, int, int, int], face_size: int) -> np.ndarray:
     """The matrix for `paste` of a face that was cut out by (left, top, width, height) and resized: float64 [2, 3]."""
     left, top, width, height = crop
     return np.array([[width / face_size, 0.0, left], [0.0, height / face_size, top]])

@@ -264,6 +264,10 @@ TRAIN_VALUES = [
     Case("crop-of-5000-digits", f"train --crop=0,0,1,{'1' * 5000}", ("--crop", "left,top,width,height")),
     Case("crop-empty-square", "train --crop=0,0,0,0", ("--crop", "left,top,width,height")),
     Case("crop-fraction", "train --crop=0,0,9.5,9.5", ("--crop", "left,top,width,height")),
+    Case("crop-side-zero", "train --crop=0", ("--crop", "one side or left,top,width,height")),
+    Case("crop-side-negative", "train --crop=-148", ("--crop", "one side or left,top,width,height")),
+    Case("crop-side-fraction", "train --crop=9.5", ("--crop", "one side or left,top,width,height")),
+    Case("crop-side-word", "train --crop=centre", ("--crop", "one side or left,top,width,height")),
     Case("subfolders", "train --subfolders=people", ("--subfolders", "identity", "attribute")),
 ]
 
@@ -549,6 +553,7 @@ EVALUATIONS = [
     Case("folder-without-data-dir", f"{EVALUATE} --dataset=folder", ("--dataset=folder", "--data_dir")),
     Case("folder-missing", f"{EVALUATE} --dataset=folder --data_dir=@/nowhere", ("data_dir=@/nowhere", "not there")),
     Case("crop-outside", f"{EVALUATE} --dataset=folder --data_dir=@/pictures --crop=30,0,30,30", ("crop", "40x30")),
+    Case("crop-side-of-mnist", "datasets --show=mnist --data_dir=@/empty --crop=29", ("crop=29", "28x28")),
     Case("tfds-of-junk", f"{EVALUATE} --dataset=mnist --data_dir=@/tfds", ("@/tfds", "mnist")),
     Case("output-is-a-folder", "evaluate --run_dir=@/runs/metrics.json_is_a_folder --count=8", ("metrics.json",)),
     Case("weights-missing", f"{EVALUATE} --vgg19_weights=nowhere.h5", ("--vgg19_weights", "nowhere.h5")),
@@ -676,6 +681,7 @@ FACES = [
     Case("wrong-sums", f"{ONE_FACE}@/images/wrong_sums.png", ("wrong_sums.png",)),
     Case("crop-outside-of-one-pixel", f"{ONE_FACE}@/images/one_pixel.png --crop=0,0,2,2", ("one_pixel.png", "1x1")),
     Case("crop-outside", f"{ONE_FACE}@/pictures/000.jpg --crop=30,0,30,30", ("000.jpg", "crop", "40x30")),
+    Case("crop-side-outside", f"{ONE_FACE}@/pictures/000.jpg --crop=31", ("000.jpg", "crop=31", "40x30")),
     Case("crop-not-square", f"{ONE_FACE}@/pictures/000.jpg --crop=0,0,10,20", ("000.jpg", "square")),
 ]
 
@@ -801,6 +807,7 @@ SHEETS = [
     Case("crop-of-digits", "datasets --show=digits --crop=0,0,8,8", ("--crop", "digits")),
     Case("folder-without-data-dir", "datasets --show=folder", ("folder", "--data_dir")),
     Case("crop-of-mnist", "datasets --show=mnist --data_dir=@/empty --crop=20,20,28,28", ("crop=20,20,28,28", "28x28")),
+    Case("crop-side-of-mnist", "datasets --show=mnist --data_dir=@/empty --crop=29", ("crop=29", "28x28")),
     Case("tfds-of-junk", "datasets --show=mnist --data_dir=@/tfds", ("@/tfds", "mnist")),
 ]
 
@@ -825,6 +832,8 @@ FOLDERS = [
     Case("attributes-alike", f"{FOLDER}@/twins", ("sub-folders", "'ann_b'", "more than once")),
     Case("attribute-without-name", f"{FOLDER}@/nameless", ("sub-folders", "''", "no name")),
     Case("crop-outside", f"{FOLDER}@/pictures --crop=30,0,30,30", ("40 of 40", "40x30")),
+    Case("crop-side-outside", f"{FOLDER}@/pictures --crop=31", ("40 of 40", "crop=31", "40x30")),
+    Case("crop-side-huge", f"{FOLDER}@/pictures --crop={'9' * 30}", ("40 of 40", "40x30")),
     Case("crop-huge", f"{FOLDER}@/pictures --crop=0,0,{'9' * 30},{'9' * 30}", ("40 of 40", "40x30")),
     Case("crop-not-square", f"{FOLDER}@/pictures --crop=0,0,10,20", ("crop=0,0,10,20", "square")),
 ]

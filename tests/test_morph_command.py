@@ -123,14 +123,15 @@ def test_a_face_that_cannot_be_had_is_named(finished, command, tmp_path, flags, 
     assert contents(finished) == before
 
 
-def test_a_crop_of_the_run_holds_for_its_faces(train, command, tmp_path):
+@pytest.mark.parametrize(("crop", "box"), [("5,2,20,20", (5, 2, 25, 22)), ("20", (10, 5, 30, 25))])
+def test_a_crop_of_the_run_holds_for_its_faces(train, command, tmp_path, crop, box):
     folder = photographs_in(tmp_path / "photographs", 60, size=(40, 30))
-    flags = ("--dataset=folder", f"--data_dir={folder}", "--crop=5,2,20,20")
+    flags = ("--dataset=folder", f"--data_dir={folder}", f"--crop={crop}")
     run = train("run", *CAE_FLAGS, *flags)
     file = next(iter(sorted(folder.iterdir())))
     done = command("morph", f"--run_dir={run}", f"--start={file}", "--end=test:0", "--steps=2")
     assert done.code == 0
-    cut = Image.open(file).crop((5, 2, 25, 22)).resize((32, 32), Image.Resampling.LANCZOS)
+    cut = Image.open(file).crop(box).resize((32, 32), Image.Resampling.LANCZOS)
     expected = reconstructed(facezoo.load(run), np.asarray(cut).astype(np.float32) / 255)
     np.testing.assert_allclose(read_png(run / "morphs" / "000.png")[0].astype(int), expected, atol=1)
 

@@ -185,6 +185,15 @@ def test_the_centre_square_is_the_default():
     assert crop_box((40, 61)) == (0, 10, 40, 50)
 
 
+def test_a_side_is_that_of_the_centre_square():
+    assert crop_box((178, 218), 148) == (15, 35, 163, 183)  # as papers crop CelebA
+    assert crop_box((178, 218), 108) == (35, 55, 143, 163)
+    assert crop_box((60, 40), 40) == crop_box((60, 40))
+    assert crop_box((5, 4), 1) == (2, 1, 3, 2)
+    pixels = noise()
+    assert np.array_equal(fit(Image.fromarray(pixels), 16, 16), pixels[12:28, 22:38])
+
+
 def test_a_crop_at_its_own_size_is_exact():
     pixels = noise()
     assert np.array_equal(fit(Image.fromarray(pixels), 16, (7, 9, 16, 16)), pixels[9:25, 7:23])
@@ -222,6 +231,9 @@ def test_one_pixel_is_enlarged(channels):
         ((0, 0, 0, 0), "width >= 1"),
         ((51, 0, 10, 10), "outside a picture of 60x40"),
         ((0, 31, 10, 10), "outside a picture of 60x40"),
+        (41, "crop=41 reaches outside a picture of 60x40"),
+        (0, "crop=0 must be a side of at least 1"),
+        (-3, "crop=-3 must be a side"),
     ],
 )
 def test_an_unfit_crop_is_refused(crop, message):

@@ -17,6 +17,8 @@ from facezoo.datasets.source import SPLITS, DatasetError, split_of
 tfds = importlib.import_module("facezoo.datasets.tfds")
 digits = importlib.import_module("facezoo.datasets.digits")
 
+# A crop, and the left, top and side that it comes to.
+CELEB_A_CROPS = [(None, 0, 20, 178), ((15, 35, 148, 148), 15, 35, 148), (148, 15, 35, 148), (108, 35, 55, 108)]
 FORMATS = ("tfrecord", "array_record")
 LANDMARKS = ("lefteye", "righteye", "nose", "leftmouth", "rightmouth")
 
@@ -54,23 +56,27 @@ MADE = {
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
     """A function that prepares a small data set of the same features once, and returns TFDS's folder."""
-    import tensorflow_datasets
-
     folders: dict[tuple[str, str], Path] = {}
 
     def prepare(name, file_format):
         if (name, file_format) in folders:
             return folders[name, file_format]
         where = tmp_path_factory.mktemp(f"{name}-{file_format}")
-        builder = tensorflow_datasets.builder(name, data_dir=where, file_format=file_format)
-        example, splits = MADE[name]
-        builder._split_generators = lambda dl_manager: {
-            split: ((number, example(builder, number)) for number in numbers) for split, numbers in splits.items()
-        }
-        builder.download_and_prepare()
+        prepare_in(where, name, file_format, *MADE[name])
         return folders.setdefault((name, file_format), where)
 
     return prepare
+
+
+def prepare_in(where, name, file_format, example, splits):
+    """Has TFDS prepare a data set of its own features from (builder, number) -> example, and numbers by split."""
+    import tensorflow_datasets
+
+    builder = tensorflow_datasets.builder(name, data_dir=where, file_format=file_format)
+    builder._split_generators = lambda dl_manager: {
+        split: ((number, example(builder, number)) for number in numbers) for split, numbers in splits.items()
+    }
+    builder.download_and_prepare()
 
 
 def everything(source):
@@ -134,16 +140,35 @@ def test_celeb_a_names(prepared):
     assert source.landmark_names == ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
 
 
-@pytest.mark.parametrize(("crop", "left", "top", "side"), [(None, 0, 20, 178), ((15, 35, 148, 148), 15, 35, 148)])
+@pytest.mark.parametrize(("crop", "left", "top", "side"), CELEB_A_CROPS)
 def test_landmarks_are_fractions_of_the_crop(prepared, crop, left, top, side):
     batch = everything(tfds.celeb_a("test", data_dir=prepared("celeb_a", "tfrecord"), crop=crop))
     nose = np.array([(35 - left) / side, (55 - top) / side], np.float32)  # Made at (35, 55).
     assert np.allclose(batch["landmarks"][:, 2], nose)
 
 
+@pytest.mark.parametrize("crop", [148, 108])
+def test_landmarks_stay_on_the_face(tmp_path, crop):
+    def dotted(builder, number):  # a bright square around the nose
+        example = celeb_a_example(builder, number)
+        x, y = 60 + 5 * number, 130 - 6 * number
+        example["image"] = flat((218, 178, 3), 0)
+        example["image"][y - 3 : y + 3, x - 3 : x + 3] = 255
+        example["landmarks"] |= {"nose_x": x, "nose_y": y}
+        return example
+
+    prepare_in(tmp_path, "celeb_a", "tfrecord", dotted, {"train": range(8), "validation": [8], "test": [9]})
+    batch = everything(tfds.celeb_a("train", data_dir=tmp_path, crop=crop, image_size=crop))
+    centres = (np.arange(crop) + 0.5) / crop
+    light = batch["image"][..., 0] / batch["image"][..., 0].sum((1, 2), dtype=float)[:, np.newaxis, np.newaxis]
+    found = np.stack([light.sum(1) @ centres, light.sum(2) @ centres], 1)  # [8, 2] in sides
+    assert np.abs(found - batch["landmarks"][:, 2]).max() < 0.5 / crop
+
+
 def test_a_crop_outside_of_celeb_a_is_refused_at_once(tmp_path):
-    with pytest.raises(DatasetError, match="outside a picture of 178x218"):
-        tfds.celeb_a("train", data_dir=tmp_path, crop=(100, 100, 100, 100))
+    for crop in ((100, 100, 100, 100), 179):
+        with pytest.raises(DatasetError, match="outside a picture of 178x218"):
+            tfds.celeb_a("train", data_dir=tmp_path, crop=crop)
 
 
 # LFW.
