@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from .alignment import POINT_NAMES
+from .once import once
 from .source import DatasetError
 
 CROP_SUFFIX = ".png"  # what a crop's name has more than its source's
@@ -69,6 +70,7 @@ def _column_names(names: Sequence[str], origin: str) -> tuple[str, ...]:
     return columns
 
 
+@once
 def _read_labels(path: Path) -> tuple[tuple[str, ...], dict[str, bytes]]:
     """The attributes' names, and one byte (0 or 1) for each of them by file name."""
     try:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
+from ..datasets.once import found_once
 from ..datasets.source import Source, with_attributes
 from . import data, options, runs
 from .backend import load_tensorflow
@@ -228,7 +229,8 @@ def sources_and_arguments(values: flags.FlagValues) -> tuple[dict[str, Source], 
     """
     options.check_augmentation_flags(values)
     image_size, _, channels = runs.picture_shape(values)
-    sources = {split: data.open_source(values, split, image_size, channels) for split in ("train", "validation")}
+    with found_once():
+        sources = {split: data.open_source(values, split, image_size, channels) for split in ("train", "validation")}
     if values.attributes and values.model not in ATTRIBUTE_MODELS:
         raise UsageError(f"--attributes: --model={values.model} takes none; {' and '.join(ATTRIBUTE_MODELS)} do")
     if values.attributes:

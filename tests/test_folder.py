@@ -5,13 +5,16 @@ import logging
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
-from facezoo.datasets import photographs
+from facezoo.datasets import photographs, picture_index
 from facezoo.datasets.folder import folder
 from facezoo.datasets.labels import snake_case
+from facezoo.datasets.once import found_once
 from facezoo.datasets.source import SPLITS, DatasetError, split_of
+from facezoo.experiments import cli, train
 from PIL import Image
 
 CELEBA_LIST = "{count}\n5_o_Clock_Shadow Wearing_Hat\n{rows}"
@@ -270,6 +273,48 @@ def test_a_second_run_decodes_only_what_changed(tmp_path, decoded):
     assert {path.name for path in decoded[60:]} == {"new.png", "005.png", "006.png"}
 
 
+def test_several_splits_can_share_one_look_at_the_folder(tmp_path, monkeypatch):
+    root, walks, walk = draw(tmp_path / "photographs", *numbered(60)), [], picture_index._walk
+    monkeypatch.setattr(picture_index, "_walk", lambda *arguments: walks.append(arguments[0]) or walk(*arguments))
+    with found_once():
+        shared = [list(folder(split, data_dir=root).names) for split in SPLITS]
+    assert walks == [root]
+    assert shared == [list(folder(split, data_dir=root).names) for split in SPLITS]
+    assert walks == 4 * [root]
+    draw(root, *numbered(40, start=60))
+    with found_once():
+        assert sum(len(folder(split, data_dir=root)) for split in SPLITS) == 100
+    assert walks == 5 * [root]
+    train.sources_and_arguments(cli.parse(train, ["--dataset=folder", f"--data_dir={root}"]))
+    assert walks == 6 * [root]
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's /proc")
+def test_two_hundred_thousand_pictures_are_opened_in_seconds_and_read_in_flat_memory(tmp_path):
+    root = draw(tmp_path / "photographs", *numbered(50))
+    for number in range(200_000):
+        link = root / f"{number // 5000}" / f"{number:06d}.png"
+        link.parent.mkdir(exist_ok=True)
+        os.link(root / f"{number % 50:03d}.png", link)
+    folder("train", data_dir=root)
+    start = time.process_time()
+    with found_once():
+        source, _ = (folder(split, data_dir=root) for split in ("train", "validation"))
+    assert time.process_time() - start < 10
+    batches = np.random.default_rng(0).integers(0, len(source), (400, 50))
+    source.load(batches[0])
+    megabytes = resident_megabytes()
+    for batch in batches:
+        source.load(batch)
+    assert resident_megabytes() - megabytes < 20
+
+
+def resident_megabytes():
+    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmRSS")]
+    return int(line.split()[1]) / 1024
+
+
 def test_a_file_that_cannot_be_read_is_tried_again(tmp_path, monkeypatch):
     root = draw(tmp_path / "photographs", *numbered(60))
     read = photographs.read
@@ -303,7 +348,19 @@ def test_an_interrupted_index_goes_on_where_it_was(tmp_path, monkeypatch, decode
     assert 50 <= len(decoded) <= 100
 
 
-@pytest.mark.parametrize("damage", ["", "{", "[]", '{"version": 1}', '{"version": 1, "pictures": [["a", 1, 2]]}'])
+def index_of(**columns):
+    names = ("name", "num_bytes", "modified_ns", "width", "height", "damage")
+    whole = dict(zip(names, (["000.png"], [1], [2], [3], [4], [""]), strict=True))
+    return json.dumps({"version": 2} | whole | columns)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        *("", "{", "[]", '{"version": 1, "pictures": [["000.png", 1, 2, 3, 4, ""]]}', '{"version": 2}'),
+        *(index_of(width=["3"]), index_of(name=7), index_of(height=[4, 4]), index_of(damage=[None]), index_of(name=[])),
+    ],
+)
 def test_a_damaged_index_is_rebuilt(tmp_path, cache, decoded, damage):
     root = draw(tmp_path / "photographs", *numbered(60))
     folder("train", data_dir=root)
