@@ -5,6 +5,7 @@ from collections.abc import Callable
 from .clips import procedural_clips
 from .digits import digits
 from .folder import folder
+from .packed import packed
 from .procedural import procedural_faces, procedural_people
 from .source import Source
 from .tfds import celeb_a, lfw, mnist
@@ -14,6 +15,7 @@ DATASETS: dict[str, Callable[..., Source]] = {
     "procedural_people": procedural_people,
     "procedural_clips": procedural_clips,
     "folder": folder,
+    "packed": packed,
     "celeb_a": celeb_a,
     "lfw": lfw,
     "mnist": mnist,

@@ -1,11 +1,12 @@
 """From a source to batches of tensors: order, cache, conversion to [0, 1], augmentation, prefetch."""
 
 import atexit
+import contextlib
 import dataclasses
 import functools
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -174,17 +175,32 @@ def _with_float_pictures(batch: Batch) -> Batch:
     return batch | pictures
 
 
+@contextlib.contextmanager
+def source_errors() -> Iterator[None]:
+    """Within, what is wrong with a source's data comes out of its batches as the DatasetError that it raised."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        if _calls.last_error is None or DatasetError.__name__ not in error.message:
+            raise
+        raise _calls.last_error from error
+
+
 class _Calls:
     """The calls into Python that tf.data's threads are making.
 
     A thread that is in such a call when the interpreter shuts down never returns, and the iterator's end waits for it
     forever. So before the shutdown new calls fail, and those under way are waited for.
+
+    Attributes:
+      last_error: that a source raised; TensorFlow passes on no more than its text.
     """
 
     def __init__(self):
         self._under_way = 0
         self._is_closed = False
         self._changed = threading.Condition()
+        self.last_error: DatasetError | None = None
         atexit.register(self._close)
 
     def counted(self, function: Callable) -> Callable:
@@ -192,6 +208,9 @@ class _Calls:
             self._count(1)
             try:
                 return function(*arguments)
+            except DatasetError as error:
+                self.last_error = error
+                raise
             finally:
                 self._count(-1)
 

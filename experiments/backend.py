@@ -20,7 +20,6 @@ def check_keras_backend() -> None:
 
 def load_tensorflow():
     """Imports TensorFlow and finds its devices; returns the module."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with without_chatter():
         import tensorflow as tf
 
@@ -32,6 +31,7 @@ def load_tensorflow():
 @contextlib.contextmanager
 def without_chatter() -> Iterator[None]:
     """Drops what TensorFlow's C++ side says before its log level holds; everything else written to stderr stays."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     saved = os.dup(2)
     with tempfile.TemporaryFile() as written:

@@ -29,9 +29,7 @@ def open_source(values: flags.FlagValues, split: str, image_size: int, channels:
     name = values.dataset
     function = _function(name)
     parameters = inspect.signature(function).parameters
-    given = {flag: values[flag].value for flag in OPTIONAL_FLAGS if values[flag].value is not None}
-    if "crop" in given:
-        given["crop"] = crop_of(values)
+    given = given_arguments(values)
     for flag in given:
         if flag not in parameters:
             raise UsageError(f"--{flag} does not go with --dataset={name}")
@@ -39,6 +37,12 @@ def open_source(values: flags.FlagValues, split: str, image_size: int, channels:
         if flag in parameters and parameters[flag].default is inspect.Parameter.empty and flag not in given:
             raise UsageError(f"--dataset={name} needs --{flag}")
     return function(split, image_size=image_size, channels=channels, **given)
+
+
+def given_arguments(values: flags.FlagValues) -> dict[str, Any]:
+    """What the data flags of a command, those of them that it has, say to the function of a data set."""
+    given = {name: values[name].value for name in OPTIONAL_FLAGS if name in values and values[name].value is not None}
+    return given | ({"crop": crop_of(values)} if "crop" in given else {})
 
 
 def for_model(source: Source, model: Any, settings: flags.FlagValues) -> Source:

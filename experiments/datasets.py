@@ -9,7 +9,7 @@ from ..datasets import DATASETS
 from ..datasets.source import SPLITS, Source
 from ..latents import pictures
 from . import options
-from .backend import load_tensorflow
+from .backend import load_tensorflow, without_chatter
 from .data import default_channels, open_source
 from .errors import UsageError
 
@@ -67,7 +67,8 @@ def _check(values: flags.FlagValues) -> None:
 def _examples(values: flags.FlagValues, source: Source, count: int) -> dict[str, np.ndarray]:
     """The first examples, changed as the flags say."""
     if not _changes(values):
-        return source.load(np.arange(count))
+        with without_chatter():  # some data sets take TensorFlow to be read
+            return source.load(np.arange(count))
     load_tensorflow()
     from . import augmenting
 

@@ -29,6 +29,7 @@ def run(values: flags.FlagValues) -> None:
 
     tf = load_tensorflow()
 
+    from ..datasets.pipeline import source_errors
     from ..models import TrainableModel
     from . import parts
     from .measuring import Measurer
@@ -37,7 +38,8 @@ def run(values: flags.FlagValues) -> None:
     model = opened.model(TrainableModel)
     source = for_model(source, model, opened.settings)
     parts.complete_objective(model, opened.settings, source)
-    measurement = Measurer(model, tf.distribute.get_strategy(), distance)(source, BATCH_SIZE, values.count)
+    with source_errors():
+        measurement = Measurer(model, tf.distribute.get_strategy(), distance)(source, BATCH_SIZE, values.count)
     metrics = {
         "dataset": settings.dataset,
         **{name: settings[name].value for name in ("data_dir", "crop") if settings[name].value},

@@ -26,11 +26,15 @@ def define_data_flags(values: flags.FlagValues, dataset: str | None) -> None:
     """Which pictures. Without a default data set, everything not given is as it was in training."""
     where: dict[str, Any] = {"flag_values": values}
     flags.DEFINE_string("dataset", dataset, "Data set; `facezoo datasets` lists them.", **where)
-    define_path(values, "data_dir", "Folder of pictures, or of prepared TensorFlow Datasets.")
+    define_path(values, "data_dir", "Folder of pictures, a pack, or of prepared TensorFlow Datasets.")
+    define_folder_flags(values)
+
+
+def define_folder_flags(values: flags.FlagValues) -> None:
+    """What to make of a folder of pictures."""
+    where: dict[str, Any] = {"flag_values": values}
     define_crop(values)
-    flags.DEFINE_enum(
-        "subfolders", None, ["identity", "attribute"], "What the sub-folders of --data_dir say of a picture.", **where
-    )
+    flags.DEFINE_enum("subfolders", None, ["identity", "attribute"], "What sub-folders say of a picture.", **where)
     define_path(values, "labels", "CSV of attributes by file name, or CelebA's list_attr_celeba.txt.")
     define_path(
         values, "landmarks", "CSV of five points by file name, or CelebA's list; a folder's manifest if absent."

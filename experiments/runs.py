@@ -260,6 +260,17 @@ def made_folder(folder: Path) -> Iterator[None]:
         raise
 
 
+@contextlib.contextmanager
+def made_whole(target: Path) -> Iterator[Path]:
+    """A folder to fill that gets its name at the end; on an error nothing is left, not even a new folder above."""
+    target = target.absolute()  # "." has no name
+    partial = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)  # of an earlier run that was killed
+    with made_folder(partial):
+        yield partial
+        partial.replace(target)
+
+
 def remove_folders(new: list[Path]) -> None:
     """Undoes `make_folder`: the first goes with what is in it, those above only if nothing else is in them by now."""
     if new:

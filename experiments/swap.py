@@ -1,7 +1,5 @@
 """Swap faces: map every picture of a folder onto a person that the run was trained on."""
 
-import contextlib
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -41,7 +39,7 @@ def run(values: flags.FlagValues) -> None:
         raise UsageError(f"--to={values.to}: the run knows {', '.join(model.people)}")
 
     description = f"face mapped onto {values.to} by {opened.folder.name}"
-    with _made_whole(out) as partial:
+    with runs.made_whole(out) as partial:
         for mapped in _mapped(model, source, values.to):
             picture = _pasted(Path(in_folder), mapped, crop) if values.paste else mapped.face
             path = partial / f"{mapped.name}.png"  # its ending kept, so that a.jpg and a.png do not collide
@@ -105,13 +103,3 @@ def _pasted(folder: Path, mapped: Mapped, crop: photographs.Crop | None) -> np.n
         left, top, right, bottom = photographs.crop_box(photograph.size, crop)
         matrix = crop_matrix((left, top, right - left, bottom - top), mapped.face.shape[0])
     return paste(np.asarray(photograph), mapped.face, matrix, mapped.mask)
-
-
-@contextlib.contextmanager
-def _made_whole(target: Path) -> Iterator[Path]:
-    """A folder to fill that gets its name at the end; on an error nothing is left, not even a new folder above."""
-    partial = target.with_name(f".{target.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)  # of an earlier run that was killed
-    with runs.made_folder(partial):
-        yield partial
-        partial.replace(target)

@@ -207,15 +207,17 @@ def _train(values: flags.FlagValues, folder: Path, state: State | None, workers:
     sources, arguments = sources_and_arguments(values)
 
     load_tensorflow()
+    from ..datasets.pipeline import source_errors
     from .session import Session
     from .training_run import TrainingRun
 
     session = Session(values, sources, arguments, workers=workers, is_new=state is None)
     training = TrainingRun(session, folder, state)
-    if values.dry_run:
-        print(session.summary())
-        return
-    training.train()
+    with source_errors():
+        if values.dry_run:
+            print(session.summary())
+            return
+        training.train()
     if session.workers.is_chief:
         print(f"{folder / runs.MODEL_FILE}\ntensorboard --logdir {folder / 'tensorboard'}")
 
