@@ -62,8 +62,8 @@ def packed(split: str, *, data_dir: str | os.PathLike[str], image_size: int = 64
     index = _read_index(root)
     if image_size > index.size:
         raise DatasetError(
-            f"packed: image_size={image_size}, but {root} holds pictures of {index.size} pixels; "
-            f"pack them again with --size={image_size}"
+            f"packed: image_size={image_size}, but {root} holds pictures of {index.size} pixels: "
+            f"ask for no more, or pack them again with --size={image_size}"
         )
     records = _Records(root, index, split)
 

@@ -42,6 +42,7 @@ PEER_MODEL, PEER_SIZE = "dfc_vae", 64
 PEER_TERMS, PEER_PRECISIONS = ("plain", "perceptual"), ("float32", "mixed_bfloat16")
 LATENCIES = ("encode", "decode", "morph")
 PIPELINES = {"as they are": (), "flipped": ("--flip",)}
+ON_DISK = 2048  # faces: few enough for the system to keep their files in memory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -176,12 +177,15 @@ def _peers(values: flags.FlagValues, case: str, terms: str, precision: str) -> d
 
 
 def _input(values: flags.FlagValues, models: Sequence[str]) -> Iterator[Row]:
-    from .benchmarks.using import Pipeline
+    from .benchmarks.using import Pipeline, faces_on_disk
 
     shared = ["--model=vae", f"--image_size={values.image_size}", f"--batch_size={values.batch_size}"]
-    with _contestants({name: (Pipeline, [*shared, *more]) for name, more in PIPELINES.items()}) as contestants:
-        for name, timing in alternate(contestants, values.alternations, values.seconds).items():
-            yield Row("input", f"drawn faces from memory, {name}", timing, values.batch_size)
+    with faces_on_disk(values.image_size, ON_DISK) as on_disk:
+        ways = itertools.product(({"drawn faces from memory": ()} | on_disk).items(), PIPELINES.items())
+        works = {f"{place}, {name}": (Pipeline, [*shared, *where, *more]) for (place, where), (name, more) in ways}
+        with _contestants(works) as contestants:
+            for name, timing in alternate(contestants, values.alternations, values.seconds).items():
+                yield Row("input", name, timing, values.batch_size)
 
 
 def _align(values: flags.FlagValues, models: Sequence[str]) -> Iterator[Row]:

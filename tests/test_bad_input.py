@@ -22,6 +22,8 @@ import h5py
 import keras
 import numpy as np
 import pytest
+from facezoo.datasets.packing import write_pack
+from facezoo.datasets.source import Source
 from facezoo.experiments import cli, training_run
 from facezoo.models import VAE, FaceFeatures, FaceMapping, pretrained
 from PIL import Image
@@ -84,6 +86,7 @@ UNKNOWN_FLAGS = [
     Case("encode", "encode --run_dir=@/run --in=@/pictures --output=a.npz", ("output",)),
     Case("swap", "swap --run_dir=@/mapping --in=@/people --to=bob --out=new --pasted", ("pasted", "paste")),
     Case("publish", "publish --run_dir=@/run --name=tiny --recipe_name=vae", ("recipe_name",)),
+    Case("pack", "pack --in=@/pictures --out=new --image_size=32", ("image_size",)),
     Case("datasets", "datasets --shows=digits", ("shows", "show")),
     Case("models", "models --verbose", ("verbose",)),
     Case("upper-case", "train --Model=vae", ("Model", "model")),
@@ -102,6 +105,7 @@ WORDS = [
     Case("encode", "encode --run_dir=@/run --in=@/pictures codes.npz", ("'codes.npz'", "--flag=value")),
     Case("swap", "swap --run_dir=@/mapping --in=@/people --to=bob --out=new bob", ("'bob'", "--flag=value")),
     Case("publish", "publish --run_dir=@/run --name=tiny weights", ("'weights'", "--flag=value")),
+    Case("pack", "pack @/pictures --in=@/pictures --out=new", ("'@/pictures'", "--flag=value")),
     Case("datasets", "datasets digits", ("'digits'", "--flag=value")),
     Case("models", "models vae", ("'vae'", "--flag=value")),
     Case("after-two-dashes", "train -- --epochs=3", ("'--epochs=3'", "--flag=value")),
@@ -126,6 +130,9 @@ MISSING_FLAGS = [
     Case("to", "swap --run_dir=@/mapping --in=@/people --out=new", ("--to", "required")),
     Case("empty-to", "swap --run_dir=@/mapping --in=@/people --to= --out=new", ("--to", "required")),
     Case("out", "swap --run_dir=@/mapping --in=@/people --to=bob", ("--out", "required")),
+    Case("pack-in", "pack --out=new", ("--in", "required")),
+    Case("pack-out", "pack --in=@/pictures", ("--out", "required")),
+    Case("pack-empty-out", "pack --in=@/pictures --out=", ("--out", "required")),
     Case("name", "publish --run_dir=@/run", ("--name", "required")),
     Case("empty-name", "publish --run_dir=@/run --name=", ("--name", "required")),
 ]
@@ -838,6 +845,68 @@ FOLDERS = [
     Case("crop-not-square", f"{FOLDER}@/pictures --crop=0,0,10,20", ("crop=0,0,10,20", "square")),
 ]
 
+PACK = "pack --out=new --in="
+
+PACKINGS = [
+    Case("missing", f"{PACK}@/nowhere", ("data_dir=@/nowhere", "not there")),
+    Case("file", f"{PACK}@/letter.txt", ("data_dir=@/letter.txt", "not a folder")),
+    Case("empty", f"{PACK}@/empty", ("no pictures", "@/empty")),
+    Case("letters", f"{PACK}@/letters", ("12 of 12", "letter_04.jpg")),
+    Case("damaged", f"{PACK}@/damaged", ("5 of 15", "000.jpg")),
+    Case("pack-of-a-pack", f"{PACK}@/packs/sound", ("no pictures", "@/packs/sound")),
+    Case("people-in-no-folder", f"{PACK}@/pictures --subfolders=identity", ("40 of 40", "000.jpg", "sub-folder")),
+    Case("subfolders", f"{PACK}@/pictures --subfolders=people", ("--subfolders", "identity")),
+    Case("labels", f"{PACK}@/pictures --labels=@/labels/two.csv", ("two.csv", "line 4")),
+    Case("crop-outside", f"{PACK}@/pictures --crop=31", ("40 of 40", "crop=31", "40x30")),
+    Case("crop", f"{PACK}@/pictures --crop=1,2", ("--crop", "left,top,width,height")),
+    Case("size-small", f"{PACK}@/pictures --size=8", ("--size", "at least 16", "1024")),
+    Case("size-large", f"{PACK}@/pictures --size=2000", ("--size", "1024")),
+    Case("size-word", f"{PACK}@/pictures --size=large", ("--size", "whole number")),
+    Case("channels", f"{PACK}@/pictures --channels=2", ("--channels", "1|3")),
+    Case("shard-zero", f"{PACK}@/pictures --shard_mb=0", ("--shard_mb", "above 0")),
+    Case("shard-word", f"{PACK}@/pictures --shard_mb=small", ("--shard_mb", "a number")),
+    Case("taken", "pack --in=@/pictures --out=@/people", ("--out=@/people", "already")),
+    Case("out-is-in", "pack --in=@/pictures --out=@/pictures", ("--out=@/pictures", "already")),
+    Case("out-is-a-pack", "pack --in=@/pictures --out=@/packs/sound", ("--out=@/packs/sound", "already")),
+    Case("out-is-a-file", "pack --in=@/pictures --out=@/letter.txt", ("--out=@/letter.txt", "already")),
+    Case("below-a-file", "pack --in=@/pictures --out=@/letter.txt/new", ("@/letter.txt",)),
+    Case("name-too-long", f"pack --in=@/pictures --out={'long' * 100}", ("longlong", "too long")),
+]
+
+PACKED = "datasets --show=packed --out=new.png --data_dir=@/packs/"
+
+PACKS = [
+    Case("without-data-dir", "datasets --show=packed", ("packed", "--data_dir")),
+    Case("data-dir-empty", "datasets --show=packed --data_dir=", ("data_dir", "missing")),
+    Case("missing", f"{PACKED}nowhere", ("data_dir=@/packs/nowhere", "not there")),
+    Case("file", f"{PACKED}sound/index.json", ("index.json", "not a folder")),
+    Case("folder-of-pictures", "datasets --show=packed --data_dir=@/pictures", ("@/pictures", "facezoo pack --in=")),
+    Case("loop", "datasets --show=packed --data_dir=@/loop", ("data_dir=@/loop", "not there")),
+    Case("index-of-words", f"{PACKED}words", ("words/index.json", "damaged")),
+    Case("index-of-another-format", f"{PACKED}foreign", ("foreign/index.json", "not of a pack")),
+    Case("another-version", f"{PACKED}version", ("version/index.json", "version 2", "version 1", "pack the pictures")),
+    Case("index-without-splits", f"{PACKED}splits", ("splits/index.json", "damaged")),
+    Case("files-missing", f"{PACKED}missing --image_size=16", ("missing/train-00000.tfrecord", "no such file")),
+    Case("files-truncated", f"{PACKED}truncated --image_size=16", ("truncated/train-00000.tfrecord", "instead of")),
+    Case(
+        "files-changed",
+        f"{PACKED}changed --image_size=16",
+        ("changed/train-00000.tfrecord", "checksum", "copy the pack"),
+    ),
+    Case("in-training", "train --dataset=packed --data_dir=@/packs/truncated --image_size=16", ("truncated/train-",)),
+    Case("size-in-training", "train --dataset=packed --data_dir=@/packs/sound", ("@/packs/sound", "--size=64")),
+    Case("size", f"{PACKED}sound --image_size=32", ("image_size=32", "16 pixels", "--size=32")),
+    Case("crop", f"{PACKED}sound --image_size=16 --crop=8", ("--crop", "packed")),
+    Case("labels", f"{PACKED}sound --image_size=16 --labels=@/labels/good.csv", ("--labels", "packed")),
+    Case("subfolders", f"{PACKED}sound --image_size=16 --subfolders=identity", ("--subfolders", "packed")),
+    Case("split", f"{PACKED}train --image_size=16 --split=test", ("@/packs/train", "no pictures in the test split")),
+    Case(
+        "too-few-for-a-batch",
+        "train --dataset=packed --data_dir=@/packs/sound --image_size=16",
+        ("packed/train", "one batch of 64", "--batch_size"),
+    ),
+]
+
 LABELS = f"{FOLDER}@/pictures --labels=@/labels"
 
 LABEL_FILES = [
@@ -1274,6 +1343,33 @@ def make_junk_of_tfds(folder):
     write(folder / "tfds" / "mnist" / "3.0.1" / "dataset_info.json", "dear")
 
 
+def make_packs(folder):
+    """One that is sound, and copies of it with something wrong."""
+    names = [f"{number:03d}.jpg" for number in range(40)]
+    sound, first = folder / "packs" / "sound", "train-00000.tfrecord"
+    for pack, source_names in ((sound, names), (folder / "packs" / "train", names[:1])):
+        pack.mkdir(parents=True)
+        write_pack(Source("made/all", source_names, flat_pictures, (16, 16, 3)), pack, 10**6)
+    index = (sound / "index.json").read_text()
+    for name, changed in {
+        "words": "dear",
+        "foreign": '{"version": 1}',
+        "version": index.replace('"version": 1', '"version": 2'),
+        "splits": index.replace("splits", "parts"),
+    }.items():
+        write(shutil.copytree(sound, sound.with_name(name)) / "index.json", changed)
+    for name in ("missing", "truncated", "changed"):
+        shutil.copytree(sound, sound.with_name(name))
+    records = (sound / first).read_bytes()
+    (sound.with_name("missing") / first).unlink()
+    write(sound.with_name("truncated") / first, half(records))
+    write(sound.with_name("changed") / first, records[:100] + bytes(len(records) - 100))
+
+
+def flat_pictures(positions):
+    return {"image": np.full((len(positions), 16, 16, 3), 100, np.uint8)}
+
+
 def make_locked_folder(folder):
     """For those whom permissions bind."""
     for name in ("flags.txt", "model.keras", "a.png", "a.csv"):
@@ -1294,6 +1390,7 @@ def materials(tmp_path_factory):
     make_weights(folder)
     make_cards(folder)
     make_junk_of_tfds(folder)
+    make_packs(folder)
     make_locked_folder(folder)
     with filelock.FileLock(folder / "resume" / "in_use" / ".lock"):
         yield folder
@@ -1460,6 +1557,16 @@ def test_a_sheet_that_cannot_be_drawn_leaves_nothing(refused, case):
 
 @table(FOLDERS)
 def test_a_folder_that_is_no_data_set_is_named(refused, case):
+    refused(case)
+
+
+@table(PACKINGS)
+def test_pictures_that_cannot_be_packed_leave_nothing(refused, case):
+    refused(case)
+
+
+@table(PACKS)
+def test_a_folder_that_is_no_sound_pack_is_named(refused, case):
     refused(case)
 
 

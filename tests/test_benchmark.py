@@ -1,6 +1,8 @@
 """Timing: what is counted, who works when, and the command."""
 
 import json
+import os
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -10,7 +12,7 @@ from facezoo.experiments import benchmark, cli
 from facezoo.experiments.benchmarks.contestants import Timing, alternate
 from facezoo.experiments.benchmarks.flops import flops_of
 from facezoo.experiments.benchmarks.training_steps import TrainingStep
-from facezoo.experiments.benchmarks.using import Latency
+from facezoo.experiments.benchmarks.using import Latency, Pipeline, faces_on_disk
 from facezoo.models import DFCVAE, MODELS
 
 
@@ -100,6 +102,26 @@ def test_every_model_s_step_can_be_timed(model):
         (old != new.numpy()).any() for old, new in zip(before, step.session.model.trainable_variables, strict=True)
     )
     assert (step.flops() is None) == (model == "face_mapping")  # its decoders take as many pictures as are theirs
+
+
+def test_input_is_timed_from_files_and_from_a_pack_of_them(monkeypatch):
+    monkeypatch.setenv("FACEZOO_CACHE_DIR", "before")
+    shared = ("--model=vae", "--image_size=32", "--batch_size=4")
+    with faces_on_disk(32, 60) as on_disk:
+        pipelines = {
+            (place, name): Pipeline([*shared, *where, *more])
+            for place, where in on_disk.items()
+            for name, more in benchmark.PIPELINES.items()
+        }
+        folders = [pipeline.session.values.data_dir for pipeline in pipelines.values()]
+        for pipeline in pipelines.values():
+            pipeline(2)
+        for name in benchmark.PIPELINES:
+            one, other = (next(pipelines[place, name]._batches)["image"] for place in on_disk)
+            np.testing.assert_array_equal(one, other)
+    assert len(set(folders)) == 2
+    assert not any(Path(folder).exists() for folder in folders)
+    assert os.environ["FACEZOO_CACHE_DIR"] == "before"
 
 
 @pytest.mark.parametrize("what", ["encode", "decode", "morph"])

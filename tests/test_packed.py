@@ -191,7 +191,9 @@ def test_less_than_was_packed_is_resized_as_any_picture(pack):
 
 
 def test_more_than_was_packed_is_refused(pack):
-    with pytest.raises(DatasetError, match=r"image_size=17, but .* of 16 pixels; pack them again with --size=17"):
+    with pytest.raises(
+        DatasetError, match=r"image_size=17, but .* of 16 pixels: ask for no more, or pack .* --size=17"
+    ):
         packed("test", data_dir=pack, image_size=17)
 
 

@@ -1,15 +1,19 @@
 """What using facezoo takes besides training steps: reading pictures, aligning, one face's way through a model."""
 
+import contextlib
 import itertools
+import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from ...datasets.folder import ALL, folder
 from ...datasets.manifest import Cut
+from ...datasets.packing import write_pack
 from ...datasets.picture_index import found_files
 from ...datasets.procedural import procedural_faces
 from ...latents.interpolation import interpolate
@@ -21,10 +25,46 @@ from ..session import Session
 
 MORPH_PICTURES = 10
 PHOTOGRAPHS, PHOTOGRAPH_SIZE = 4, 512
+AT_ONCE = 64  # faces that are drawn
+SHARD_BYTES = 1_000_000  # of a pack, so that it has several files
+
+
+@contextlib.contextmanager
+def faces_on_disk(image_size: int, count: int) -> Iterator[dict[str, Sequence[str]]]:
+    """Drawn faces as PNG files and as a pack of these, until the end of the block.
+
+    Yields:
+      What each is, and the flags of `facezoo train` that have it read in every epoch anew.
+    """
+    with tempfile.TemporaryDirectory() as place, _environment("FACEZOO_CACHE_DIR", place):
+        files, pack = Path(place) / "files", Path(place) / "pack"
+        files.mkdir()
+        pack.mkdir()
+        faces = procedural_faces("train", image_size=image_size)
+        for start in range(0, count, AT_ONCE):
+            for number, face in enumerate(faces.load(np.arange(start, min(start + AT_ONCE, count)))["image"], start):
+                Image.fromarray(face).save(files / f"{number:05d}.png")
+        write_pack(folder(ALL, data_dir=files, image_size=image_size), pack, SHARD_BYTES)
+        yield {
+            "PNG files": ("--dataset=folder", f"--data_dir={files}", "--cache_gb=0"),
+            "a pack": ("--dataset=packed", f"--data_dir={pack}", "--cache_gb=0"),
+        }
+
+
+@contextlib.contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    """A variable for this process, and for those that it starts, until the end of the block."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        del os.environ[name]
+        os.environ |= {} if before is None else {name: before}
 
 
 class Pipeline:
-    """The input of a training whose pictures are in memory, alone; calling it takes so many batches.
+    """The input of a training, alone; calling it takes so many batches.
 
     Args:
       flags: of `facezoo train`.
