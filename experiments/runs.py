@@ -262,8 +262,13 @@ def made_folder(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def made_whole(target: Path) -> Iterator[Path]:
-    """A folder to fill that gets its name at the end; on an error nothing is left, not even a new folder above."""
-    target = target.absolute()  # "." has no name
+    """A folder to fill that gets its name at the end; on an error nothing is left, not even a new folder above.
+
+    Raises:
+      UsageError: it is the working folder, which cannot be exchanged for another.
+    """
+    if target.exists() and target.samefile(Path.cwd()):
+        raise UsageError(f"{target} is the folder that the command runs in: choose a new one")
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)  # of an earlier run that was killed
     with made_folder(partial):

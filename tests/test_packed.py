@@ -395,6 +395,16 @@ def test_an_interrupted_pack_leaves_nothing(command, people, tmp_path, monkeypat
     assert {name for name in contents(tmp_path) if not name.startswith("cache/")} == set(before)
 
 
+def test_the_working_folder_is_no_place_for_a_pack(command, people):
+    assert_refused(command("pack", f"--in={people}", "--out=."), "is the folder that the command runs in")
+
+
+def test_an_empty_folder_is_filled(command, people, tmp_path):
+    (tmp_path / "pack").mkdir()
+    assert command("pack", f"--in={people}", f"--out={tmp_path / 'pack'}").code == 0
+    assert len(packed(ALL, data_dir=tmp_path / "pack")) == 70
+
+
 def test_a_picture_that_goes_while_it_is_packed_is_told(command, people, tmp_path, monkeypatch):
     write = packing.write_pack
 
