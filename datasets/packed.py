@@ -39,7 +39,9 @@ OPEN_FILES = 32  # of one source
 
 
 def packed(split: str, *, data_dir: str | os.PathLike[str], image_size: int = 64, channels: int = 3) -> Source:
-    """What `facezoo pack` made of a folder of photographs: the same pictures and splits, read several times as fast.
+    """What `facezoo pack` made of a folder of photographs: the same pictures and splits from few large files.
+
+    The crop is the one that they were packed with. Commands that also take single photographs need it as --crop.
 
     Args:
       split: train, validation, test, or all for the three together.

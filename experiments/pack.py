@@ -1,4 +1,4 @@
-"""Pack a folder of pictures into a few large files at one size, which training reads several times as fast."""
+"""Pack the pictures of a folder at one size into a few large files, which training reads faster."""
 
 from pathlib import Path
 

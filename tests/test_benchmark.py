@@ -117,7 +117,7 @@ def test_input_is_timed_from_files_and_from_a_pack_of_them(monkeypatch):
         for pipeline in pipelines.values():
             pipeline(2)
         for name in benchmark.PIPELINES:
-            one, other = (next(pipelines[place, name]._batches)["image"] for place in on_disk)
+            one, other = (next(iter(pipelines[place, name].batches))["image"] for place in on_disk)
             np.testing.assert_array_equal(one, other)
     assert len(set(folders)) == 2
     assert not any(Path(folder).exists() for folder in folders)

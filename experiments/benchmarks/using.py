@@ -76,11 +76,11 @@ class Pipeline:
         source = self.session.sources["train"]
         for start in range(0, len(source), values.batch_size):  # so that what is kept in memory is there
             source.load(np.arange(start, min(start + values.batch_size, len(source))))
-        self._batches = iter(self.session.batches())
+        self.batches = self.session.batches()
 
     def __call__(self, count: int) -> None:
-        for _ in range(count):
-            next(self._batches)
+        for _ in self.batches.take(count):  # anew: what was loaded ahead in another's turn must not count
+            pass
 
 
 class Aligning:
