@@ -11,6 +11,7 @@ from . import photographs
 from .alignment import POINT_NAMES
 from .labels import attributes_of, group_of, identities_of, keys_of, read_landmarks
 from .manifest import landmarks_of_crops, read_manifest
+from .once import once
 from .photographs import Crop
 from .picture_index import Picture, index_pictures
 from .source import SPLITS, DatasetError, Source, split_of
@@ -134,13 +135,18 @@ def _landmarks(
         points = read_landmarks(Path(os.path.expanduser(file)))  # noqa: PTH111 (Path's may raise)
         in_pixels = [points[key] for key in keys_of([picture.name for picture in pictures], points, file)]
     else:
-        of_crops = landmarks_of_crops(read_manifest(root))
+        of_crops = _points_of_crops(root)
         if not of_crops or not all(picture.name in of_crops for picture in pictures):
             return None
         in_pixels = [of_crops[picture.name] * (picture.width, picture.height) for picture in pictures]
     boxes = np.array([photographs.crop_box((picture.width, picture.height), crop) for picture in pictures], np.float64)
     corners, sizes = boxes[:, None, :2], boxes[:, None, 2:] - boxes[:, None, :2]  # [N, 1, 2]
     return ((np.stack(in_pixels) - corners) / sizes).astype(np.float32)  # [N, 5, 2]
+
+
+@once
+def _points_of_crops(root: Path) -> dict[str, np.ndarray]:
+    return landmarks_of_crops(read_manifest(root))
 
 
 def _members(root: Path, names: Sequence[str], split: str) -> np.ndarray:

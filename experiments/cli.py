@@ -25,6 +25,7 @@ from . import (
     morph,
     pack,
     publish,
+    sample,
     swap,
     train,
 )
@@ -38,6 +39,7 @@ COMMANDS: dict[str, ModuleType] = {
     "encode": encode,
     "attributes": attributes,
     "edit": edit,
+    "sample": sample,
     "swap": swap,
     "align": align,
     "pack": pack,

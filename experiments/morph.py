@@ -34,7 +34,7 @@ def run(values: flags.FlagValues) -> None:
     opened = runs.open_run(values.run_dir, values.checkpoint)
     out = new_folder(values.out, opened.folder / "morphs")
     reader = FaceReader(opened, values)
-    stops: list[str] = [values.start, *values.through, values.end]
+    stops = [str(values.start), *values.through, str(values.end)]
     faces = np.stack([reader.read(stop) for stop in stops])
     frames = morph_through(opened.model(), faces, values.steps, values.path, values.closed)
     way = " through ".join([values["start"].value, *values.through])
