@@ -65,7 +65,7 @@ def strengths_of(text: str) -> np.ndarray:
     if len(parts) == 1:
         return np.array([float(text)])
     low, high, count = parts
-    return np.linspace(float(low), float(high), int(count))
+    return np.linspace(float(low), float(high), int(float(count)))
 
 
 def _are_strengths(text: str) -> bool:
@@ -73,8 +73,8 @@ def _are_strengths(text: str) -> bool:
         numbers = [float(part) for part in text.split(":")]
     except ValueError:
         return False
-    counts = {1: (1,), 3: range(1, MOST_STRENGTHS + 1)}.get(len(numbers), ())
-    return all(map(math.isfinite, numbers)) and (len(numbers) == 1 or numbers[2] in counts)
+    is_list = len(numbers) == 3 and numbers[2] in range(1, MOST_STRENGTHS + 1)
+    return all(map(math.isfinite, numbers)) and (len(numbers) == 1 or is_list)
 
 
 def read_vectors(run: runs.Run, file: str | None = None) -> AttributeVectors:

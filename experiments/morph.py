@@ -37,9 +37,9 @@ def run(values: flags.FlagValues) -> None:
     stops = [str(values.start), *values.through, str(values.end)]
     faces = np.stack([reader.read(stop) for stop in stops])
     frames = morph_through(opened.model(), faces, values.steps, values.path, values.closed)
-    way = " through ".join([values["start"].value, *values.through])
+    way = " through ".join(stops[:-1])
     back = " and back" if values.closed else ""
-    save_morph(out, frames, f"morph from {way} to {values['end'].value}{back} by {opened.folder.name}", values.closed)
+    save_morph(out, frames, f"morph from {way} to {stops[-1]}{back} by {opened.folder.name}", values.closed)
     print("\n".join(str(out / name) for name in ("row.png", "morph.gif", "morph.mp4")))
 
 
