@@ -14,6 +14,7 @@ from .. import __version__
 from ..datasets.source import DatasetError
 from . import (
     align,
+    analyse,
     attributes,
     benchmark,
     datasets,
@@ -35,6 +36,7 @@ from .errors import StoppedError, UsageError
 COMMANDS: dict[str, ModuleType] = {
     "train": train,
     "evaluate": evaluate,
+    "analyse": analyse,
     "morph": morph,
     "encode": encode,
     "attributes": attributes,
