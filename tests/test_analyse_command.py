@@ -60,7 +60,7 @@ def test_each_picture_says_what_it_is(analysed):
         assert text["Software"] == SOFTWARE
         assert "procedural_faces/test, 80 faces, by finished" in text["Description"]
         assert picture.shape[-1] == 3
-        assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 50
+        assert picture.std() > 5
 
 
 def test_the_sheet_of_traversals_has_a_row_for_each_dimension(analysed):

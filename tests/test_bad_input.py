@@ -82,6 +82,7 @@ COMMANDS = [
 UNKNOWN_FLAGS = [
     Case("train", "train --modle=vae", ("modle", "Did you mean: model")),
     Case("evaluate", "evaluate --run_dir=@/run --splt=test", ("splt", "split")),
+    Case("analyse", "analyse --run_dir=@/run --atribute=smiling", ("atribute", "attribute")),
     Case("morph", "morph --run_dir=@/run --start=test:0 --end=test:1 --frames=5", ("frames",)),
     Case("encode", "encode --run_dir=@/run --in=@/pictures --output=a.npz", ("output",)),
     Case("swap", "swap --run_dir=@/mapping --in=@/people --to=bob --out=new --pasted", ("pasted", "paste")),
@@ -101,6 +102,7 @@ UNKNOWN_FLAGS = [
 WORDS = [
     Case("train", "train vae", ("'vae'", "--flag=value")),
     Case("evaluate", "evaluate --run_dir=@/run extra", ("'extra'", "--flag=value")),
+    Case("analyse", "analyse --run_dir=@/run smiling", ("'smiling'", "--flag=value")),
     Case("morph", "morph a.jpg b.jpg --run_dir=@/run --start=test:0 --end=test:1", ("'a.jpg'", "--flag=value")),
     Case("encode", "encode --run_dir=@/run --in=@/pictures codes.npz", ("'codes.npz'", "--flag=value")),
     Case("swap", "swap --run_dir=@/mapping --in=@/people --to=bob --out=new bob", ("'bob'", "--flag=value")),
@@ -115,6 +117,7 @@ WORDS = [
 
 MISSING_FLAGS = [
     Case("evaluate", "evaluate", ("--run_dir", "required")),
+    Case("analyse", "analyse --out=new", ("--run_dir", "required")),
     Case("morph", "morph --start=test:0 --end=test:1", ("--run_dir", "required")),
     Case("encode", "encode --in=@/pictures", ("--run_dir", "required")),
     Case("swap", "swap --in=@/people --to=bob --out=new", ("--run_dir", "required")),
@@ -574,6 +577,32 @@ EVALUATIONS = [
     Case("weights-with-a-gap", f"{EVALUATE} --vgg19_weights=@/weights/gap.h5", ("gap.h5", "block1_conv2")),
     Case("weights-of-other-shapes", f"{EVALUATE} --vgg19_weights=@/weights/shapes.h5", ("shapes.h5", "block1_conv1")),
     Case("weights-not-finite", f"{EVALUATE} --vgg19_weights=@/weights/nan.h5", ("nan.h5", "not finite")),
+]
+
+# Analyse.
+
+ANALYSE = "analyse --run_dir=@/run --out=new --count=20"
+
+ANALYSES = [
+    Case("split", f"{ANALYSE} --split=all", ("--split", "train", "validation", "test")),
+    Case("count-too-small", f"{ANALYSE} --count=9", ("--count", "at least 10")),
+    Case("count-word", f"{ANALYSE} --count=all", ("--count", "whole number")),
+    Case("groups-too-few", f"{ANALYSE} --groups=1", ("--groups", "at least 10")),
+    Case("groups-fraction", f"{ANALYSE} --groups=12.5", ("--groups", "whole number")),
+    Case("switch-of-number", f"{ANALYSE} --disentanglement=2", ("--disentanglement", "2")),
+    Case("attribute", f"{ANALYSE} --attribute=smilling", ("'smilling'", "did you mean 'smiling'")),
+    Case("attribute-empty", f"{ANALYSE} --attribute=", ("no attribute ''", "smiling")),
+    Case("attribute-of-else", f"{ANALYSE} --dataset=digits --attribute=smiling", ("digits/test", "digit_0")),
+    Case("dataset", f"{ANALYSE} --dataset=nope", ("--dataset=nope", "procedural_faces")),
+    Case("few-pictures", f"{ANALYSE} --dataset=folder --data_dir=@/pictures", ("folder/test", "fewer than 10")),
+    Case("out-without-name", "analyse --run_dir=@/run --out=", ("--out=", "no folder")),
+    Case("out-is-a-file", "analyse --run_dir=@/run --out=@/letter.txt", ("@/letter.txt", "already holds something")),
+    Case("out-is-full", "analyse --run_dir=@/run --out=@/pictures", ("@/pictures", "already holds something")),
+    Case("out-below-a-file", f"{ANALYSE} --out=@/letter.txt/new", ("@/letter.txt",)),
+    Case("out-is-here", f"{ANALYSE} --out=.", ("the folder that the command runs in",)),
+    Case("of-a-face-network", "analyse --run_dir=@/runs/reader --out=new", ("reader/model.keras", "FaceFeatures")),
+    Case("not-a-number", "analyse --run_dir=@/runs/not_a_number --out=new", ("not_a_number", "not finite")),
+    Case("strangers", "analyse --run_dir=@/mapping --dataset=procedural_faces --out=new", ("people known are",)),
 ]
 
 # Weights that training starts from or is judged by.
@@ -1512,6 +1541,11 @@ def test_a_run_that_cannot_be_opened_is_named(refused, case):
 
 @table(EVALUATIONS)
 def test_what_cannot_be_measured_is_named(refused, case):
+    refused(case)
+
+
+@table(ANALYSES)
+def test_what_cannot_be_analysed_leaves_nothing(refused, case):
     refused(case)
 
 
