@@ -56,33 +56,39 @@ def run(values: flags.FlagValues) -> None:
     model = opened.model()
     faces = code_measures.encoded(model, source, opened.settings, count, MOST_POINTS)
     _check(faces.codes, opened)
-    found = {
+    found: dict[str, Any] = {
         "dataset": settings.dataset,
         **{name: settings[name].value for name in ("data_dir", "crop") if settings[name].value},
         "split": values.split,
-        "count": count,
+        "count": len(faces.codes),
         "code_shape": list(faces.codes.shape[1:]),
     }
-    is_vector = faces.codes.ndim == 2
-    description = f"{source.name}, {count} faces, by {opened.folder.name}"
     with runs.made_whole(out) as partial:
-        if is_vector:
-            dimensions = dimensions_of(faces)
-            found |= dimensions.summary()
-            decode = code_measures.decoder(model, faces.first)
-            _draw_traversals(partial, dimensions, faces.codes[0], decode, f"{values.split}:0", description)
-            _draw_histograms(partial, dimensions, faces, description)
-        found |= _draw_projection(partial, source, faces, values.attribute, description)
-        _save_projector(partial, source, faces, description)
-        if is_vector and source.factor_names and values.disentanglement:
-            measured = code_measures.disentanglement(model, source, faces.codes, faces.known["factors"], values.groups)
-            found["disentanglement"] = measured.values
-            found["factors"] = measured.factors
+        found |= _analysed(partial, model, source, faces, values)
         runs.write_atomically(partial / "analysis.json", json.dumps(found, indent=2) + "\n")
-    print(report(found))
-    for sentence in _left_out(faces, source, values):
-        print(sentence)
-    print(out)
+    print("\n".join([report(found), *_left_out(found, source, values), str(out)]))
+
+
+def _analysed(folder: Path, model, source: Source, faces, values: flags.FlagValues) -> dict[str, Any]:
+    """Draws what there is to draw of `code_measures.Encoded`; returns the numbers."""
+    from . import code_measures
+
+    found: dict[str, Any] = {}
+    is_vector = faces.codes.ndim == 2
+    description = f"{source.name}, {len(faces.codes)} faces, by {Path(values.run_dir).name}"
+    if is_vector:
+        dimensions = dimensions_of(faces)
+        found |= dimensions.summary()
+        decode = code_measures.decoder(model, faces.first)
+        _draw_traversals(folder, dimensions, faces.codes[0], decode, f"{values.split}:0", description)
+        _draw_histograms(folder, dimensions, faces, description)
+    found["projection"] = _draw_projection(folder, source, faces, values.attribute, description)
+    _save_projector(folder, source, faces, description)
+    if is_vector and source.factor_names and values.disentanglement:
+        measured = code_measures.disentanglement(model, source, faces.codes, faces.known["factors"], values.groups)
+        found |= {"disentanglement": measured.values, "factors": measured.factors}
+        found["constant_factors"] = list(measured.constant)
+    return found
 
 
 def _check(codes: np.ndarray, opened: runs.Run) -> None:
@@ -115,7 +121,7 @@ class Dimensions(NamedTuple):
     def label(self, dimension: int) -> str:
         """A dimension and what it is ordered by."""
         if self.kl is None:
-            return f"z{dimension}: variance {self.variances[dimension]:.3g}"
+            return f"z{dimension}: variance {self.variances[dimension]:.2g}"
         return f"z{dimension}: KL {self.kl[dimension]:.2f}"
 
     def summary(self) -> dict[str, Any]:
@@ -196,7 +202,7 @@ def _draw_projection(folder: Path, source: Source, faces, asked: str | None, des
         planes = [("PCA", axes, components.points), ("t-SNE", ["t-SNE 1", "t-SNE 2"], t_sne(codes))]
     title = f"Codes of {len(codes)} faces"
     charts.save_projection(folder / "projection.png", planes, colours, title, f"projections of codes; {description}")
-    return {"projection": found}
+    return found
 
 
 def _half_of_all(source: Source, known: dict[str, np.ndarray]) -> str | None:
@@ -222,27 +228,29 @@ def _save_projector(folder: Path, source: Source, faces, description: str) -> No
     )
 
 
-def _left_out(faces, source: Source, values: flags.FlagValues) -> list[str]:
+def _left_out(found: dict[str, Any], source: Source, values: flags.FlagValues) -> list[str]:
     """A sentence for whatever does not apply to this model and data."""
-    if faces.codes.ndim > 2:
-        shape = "x".join(map(str, faces.codes.shape[1:]))
+    if "dimensions" not in found:
         return [
-            f"A code of {shape} has places, not dimensions that mean something by themselves: no traversals, "
+            f"A code of {_shape(found)} has places, not dimensions that mean something by themselves: no traversals, "
             "histograms, active units or disentanglement; the projector gets principal components."
         ]
     sentences = []
-    if faces.log_var is None:
+    if "kl" not in found:
         sentences.append("The model is not variational: no KL, and dimensions are ordered by variance.")
     if values.disentanglement and not source.factor_names:
         sentences.append(f"The true factors of {source.name} are not known: no disentanglement.")
+    if constant := found.get("constant_factors"):
+        sentences.append(f"Factors that do not vary here are not measured: {', '.join(constant)}.")
     return sentences
 
 
 def report(found: dict[str, Any]) -> str:
     """What was found as a table of two columns, then the first dimensions, a line for each."""
     flat = {name: value for name, value in found.items() if not isinstance(value, (dict, list))}
-    flat["code_shape"] = "x".join(map(str, found["code_shape"]))
-    flat |= {name: value for name, value in found["projection"].items() if name == "attribute" and value}
+    flat["code_shape"] = _shape(found)
+    if attribute := found["projection"]["attribute"]:
+        flat["coloured_by"] = attribute
     text = table(flat | found.get("disentanglement", {}))
     rows = found.get("dimensions", [])
     if not rows:
@@ -252,6 +260,10 @@ def report(found: dict[str, Any]) -> str:
     shown = ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
     more = [f"and {len(rows) - SHOWN} more in analysis.json"] if len(rows) > SHOWN else []
     return "\n".join([text, "", *shown, *more])
+
+
+def _shape(found: dict[str, Any]) -> str:
+    return "x".join(map(str, found["code_shape"]))
 
 
 def _cell(value: object) -> str:

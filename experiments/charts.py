@@ -10,7 +10,7 @@ from ..latents.traversal import Histograms
 
 DOTS_PER_INCH = 100
 LEAST_SIDE, MOST_SIDE = 96, 128  # of one picture on a sheet, in pixels
-LEFT, RIGHT, TOP, BOTTOM = 110, 20, 40, 55  # of the sheet's margins, in pixels
+LEFT, RIGHT, TOP, BOTTOM = 140, 20, 40, 55  # of the sheet's margins, in pixels
 
 
 def save_traversals(
@@ -67,6 +67,8 @@ def save_histograms(
         panel.set_title(label, fontsize=10)
     for panel in panels.flat[len(labels) :]:
         panel.axis("off")
+    for panel in panels.flat[len(labels) - columns : len(labels)]:  # the lowest that is there
+        panel.tick_params(labelbottom=True)
     panels[0, 0].legend(loc="upper right", fontsize=8)
     figure.supxlabel(axis, fontsize=10)
     figure.supylabel("density", fontsize=10)

@@ -49,13 +49,13 @@ class Encoded(NamedTuple):
 
 
 def encoded(model, source: Source, settings: flags.FlagValues, count: int, shown: int) -> Encoded:
-    """Encodes the first `count` examples of a source and keeps thumbnails of the first `shown`.
+    """Encodes the first examples of a source and keeps thumbnails of some.
 
     Args:
       model: an `Autoencoder`.
       source: a split.
       settings: of the model's training.
-      count: N.
+      count: N; of spatial codes, which are large, no more batches than hold P.
       shown: P.
 
     Raises:
@@ -69,16 +69,15 @@ def encoded(model, source: Source, settings: flags.FlagValues, count: int, shown
         examples = source.load(positions)
         read = _read(examples if told is source else told.load(positions))
         outputs = model(read, training=False)
-        found = {
-            "codes": outputs["z"],
-            "log_var": outputs.get("log_var"),
-            **{name: examples.get(name) for name in KEPT},
-        }
-        found["images"] = thumbnails(examples["image"][: max(shown - start, 0)])
+        found = {"codes": outputs["z"], "log_var": outputs.get("log_var")}
+        found |= {name: examples.get(name) for name in KEPT}
+        found["images"] = thumbnails(examples["image"][: shown - start]) if start < shown else None
         for name, value in found.items():
             if value is not None:
                 columns.setdefault(name, []).append(np.asarray(value))
         first = first or {name: value[:1] for name, value in read.items()}
+        if outputs["z"].shape.rank > 2 and start + BATCH_SIZE >= shown:
+            break
     whole = {name: np.concatenate(parts) for name, parts in columns.items()}
     known = {name: whole[name] for name in KEPT if name in whole}
     return Encoded(whole["codes"].astype(np.float32), whole.get("log_var"), known, whole["images"], first)
@@ -135,11 +134,7 @@ def disentanglement(model, source: Source, codes: np.ndarray, factors: np.ndarra
     drawn = _encoded_groups(model, source, factors, np.flatnonzero(varies), groups)
     values["factor_vae_score"] = measures.factor_vae_score(codes, drawn)
     found = {
-        str(name): {
-            "dimension": int(column.argmax()),
-            "mutual_information": float(column.max()),
-            "gap": float(gap),
-        }
+        str(name): {"dimension": int(column.argmax()), "mutual_information": float(column.max()), "gap": float(gap)}
         for name, column, gap in zip(names[varies], information.T, gaps, strict=True)
     }
     return Disentanglement(values, found, tuple(names[~varies].tolist()))

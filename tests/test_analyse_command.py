@@ -1,6 +1,7 @@
 """`facezoo analyse`: what it leaves, against the functions that it takes the numbers from."""
 
 import json
+import types
 
 import numpy as np
 import pytest
@@ -65,7 +66,7 @@ def test_each_picture_says_what_it_is(analysed):
 
 def test_the_sheet_of_traversals_has_a_row_for_each_dimension(analysed):
     # 96 pixels for each of seven steps and four dimensions, and the margins.
-    assert read_png(analysed / "traversals.png")[0].shape == (4 * 96 + 95, 7 * 96 + 130, 3)
+    assert read_png(analysed / "traversals.png")[0].shape == (4 * 96 + 95, 7 * 96 + 160, 3)
 
 
 # The numbers.
@@ -104,7 +105,7 @@ def test_the_projection_takes_the_attribute_that_half_of_the_faces_have(found, e
     np.testing.assert_allclose(found["projection"]["explained_variance"], shares, rtol=1e-3)
 
 
-def test_groups_hold_one_factor_each_equally_often(finished):
+def test_groups_hold_one_factor_each_equally_often():
     from facezoo.experiments.code_measures import GROUP_SIZE, factor_groups
 
     factors = np.random.default_rng(0).uniform(size=(200, 5))
@@ -114,6 +115,17 @@ def test_groups_hold_one_factor_each_equally_often(finished):
         assert group.shape == (GROUP_SIZE, 5)
         assert [column for column in range(5) if np.ptp(group[:, column]) == 0] == [number]
     assert np.ptp(factors, axis=0).min() > 0.9  # the table is as it was
+
+
+@pytest.mark.parametrize(("latent_dim", "codes"), [(3, 130), (None, 64)], ids=["vector", "spatial"])
+def test_no_more_pictures_and_spatial_codes_are_kept_than_shown(latent_dim, codes):
+    from facezoo.experiments.code_measures import encoded
+
+    model = MODELS["cae"](image_size=80, filters=(2, 2), latent_dim=latent_dim)
+    source = procedural_faces("test", image_size=80)
+    faces = encoded(model, source, types.SimpleNamespace(masks=False), 130, 10)
+    assert faces.images.shape == (10, 64, 64, 3)
+    assert len(faces.codes) == len(faces.known["factors"]) == codes
 
 
 # The projector.
