@@ -66,7 +66,8 @@ def run(values: flags.FlagValues) -> None:
     with runs.made_whole(out) as partial:
         found |= _analysed(partial, model, source, faces, values)
         runs.write_atomically(partial / "analysis.json", json.dumps(found, indent=2) + "\n")
-    print("\n".join([report(found), *_left_out(found, source, values), str(out)]))
+    print("\n".join([report(found), *_left_out(found, source, values)]))
+    print(f"{out}\ntensorboard --logdir {out / 'projector'}")
 
 
 def _analysed(folder: Path, model, source: Source, faces, values: flags.FlagValues) -> dict[str, Any]:
