@@ -114,7 +114,7 @@ def cut_of(values: flags.FlagValues, settings: flags.FlagValues) -> Cut | None:
     if values["crop"].present:
         raise UsageError("--crop and --align: either a crop or the face that is found")
     detection.check_installed()
-    known = _cut_of_data(settings)
+    known = cut_of_data(settings)
     return Cut(
         template=values.template or known.template,
         margin=known.margin if values.margin is None else values.margin,
@@ -122,7 +122,7 @@ def cut_of(values: flags.FlagValues, settings: flags.FlagValues) -> Cut | None:
     )
 
 
-def _cut_of_data(settings: flags.FlagValues) -> Cut:
+def cut_of_data(settings: flags.FlagValues) -> Cut:
     """How the faces lie in the pictures that a run was trained on; where nothing tells, as in drawn ones."""
     if settings.dataset == "celeb_a":
         left, _, right, _ = photographs.crop_box(CELEB_A_SIZE, crop_of(settings))

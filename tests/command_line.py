@@ -8,7 +8,10 @@ from pathlib import Path
 
 import facezoo
 import numpy as np
+from facezoo.datasets.manifest import HEADER, MANIFEST_FILE, Cut, Row, as_csv
 from facezoo.datasets.procedural import procedural_faces
+from facezoo.experiments import cli, runs
+from facezoo.experiments import train as train_command
 from PIL import Image
 
 SCRIPT = Path(sys.executable).with_name("facezoo")
@@ -46,6 +49,22 @@ def started(*arguments, timeout=120, **environment):
         check=False,
         env=os.environ | environment,
     )
+
+
+def run_of(folder, model, key="face_mapping", *flags):
+    """A run folder as training leaves it, of a model that was not trained."""
+    values = cli.parse(train_command, [f"--model={key}", f"--image_size={model.image_size}", *flags])
+    runs.create(folder, values, runs.environment(0, "float32", ["CPU:0"]))
+    model.save(folder / runs.MODEL_FILE)
+    return folder
+
+
+def folder_of_crops(folder):
+    """A folder as `facezoo align --template=celeba --margin=0.25` leaves it, but for the crops."""
+    folder.mkdir()
+    row = Row("a.jpg", 1, 1, Cut("celeba", 0.25), "a.jpg.png", confidence=1.0, points=np.ones((5, 2)))
+    (folder / MANIFEST_FILE).write_text(",".join(HEADER) + "\n" + as_csv([row]))
+    return folder
 
 
 def assert_refused(done, *words):

@@ -4,14 +4,19 @@ from pathlib import Path
 
 import facezoo
 import nbformat
+import numpy as np
 import pytest
+from clutter import clutter, placed_faces
+from command_line import folder_of_crops, run_of
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 
-NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = {path.stem: path for path in sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))}
+NEEDS = {"06_your_own_photograph": "mtcnn"}
 TINY = {"FACEZOO_NOTEBOOK_STEPS": "2", "FACEZOO_NOTEBOOK_BATCH_SIZE": "4", "FACEZOO_NOTEBOOK_IMAGE_SIZE": "32"}
 SECONDS_FOR_A_CELL = 300  # only a hang takes longer
 
-over_notebooks = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+over_notebooks = pytest.mark.parametrize("path", NOTEBOOKS.values(), ids=NOTEBOOKS)
 
 
 @pytest.fixture
@@ -37,8 +42,12 @@ def pictures_in(cells):
     return [output for cell in cells for output in cell.outputs if "image/png" in output.get("data", {})]
 
 
+def printed_in(cells):
+    return "".join(output.get("text", "") for cell in cells for output in cell.outputs)
+
+
 def test_there_are_notebooks():
-    assert {"01_first_morph", "02_variational_latent_space"} <= {path.stem for path in NOTEBOOKS}
+    assert {"01_first_morph", "02_variational_latent_space", "06_your_own_photograph"} <= set(NOTEBOOKS)
 
 
 @over_notebooks
@@ -53,6 +62,7 @@ def test_is_kept_without_outputs(path):
 
 @over_notebooks
 def test_runs_from_top_to_bottom(path, execute):
+    pytest.importorskip(NEEDS.get(path.stem, "facezoo"))
     cells = execute(path)
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
     drawn = [cell for cell in cells if "plt.show()" in cell.source or cell.source.startswith("show(")]
@@ -63,9 +73,32 @@ def test_first_morph_takes_a_model_of_ones_own(execute, tmp_path):
     model, file = facezoo.ConvolutionalAutoencoder(image_size=32, channels=1), tmp_path / "model.keras"
     model.compile()
     model.save(file)
-    [path] = [path for path in NOTEBOOKS if path.stem == "01_first_morph"]
-    cells = execute(path, FACEZOO_NOTEBOOK_RUN_DIR=str(file))
-    printed = "".join(output.get("text", "") for cell in cells for output in cell.outputs)
-    assert "ConvolutionalAutoencoder" in printed
-    assert "Epoch" not in printed
+    cells = execute(NOTEBOOKS["01_first_morph"], FACEZOO_NOTEBOOK_RUN_DIR=str(file))
+    assert "ConvolutionalAutoencoder" in printed_in(cells)
+    assert "Epoch" not in printed_in(cells)
     assert pictures_in(cells)
+
+
+def test_ones_own_photographs_are_aligned_as_the_pictures_of_ones_own_run(execute, tmp_path):
+    pytest.importorskip("mtcnn")
+    crops, photographs = folder_of_crops(tmp_path / "crops"), tmp_path / "photographs"
+    model = facezoo.ConvolutionalAutoencoder(image_size=32, channels=1, filters=(4, 4))
+    run = run_of(tmp_path / "run", model, "cae", "--channels=1", "--dataset=folder", f"--data_dir={crops}")
+    photographs.mkdir()
+    for number, placed in enumerate(placed_faces([10, 30], degrees=10, scales=(0.9, 1.0))):
+        placed.picture.save(photographs / f"{number}.jpg")
+    clutter(np.random.default_rng(1)).save(photographs / "nobody.png")
+    (photographs / "letter.jpg").write_text("dear")
+    variables = {"FACEZOO_NOTEBOOK_RUN_DIR": str(run), "FACEZOO_NOTEBOOK_PHOTOGRAPHS": str(photographs)}
+    printed = printed_in(execute(NOTEBOOKS["06_your_own_photograph"], **variables))
+    assert "ConvolutionalAutoencoder of 32 pixels; template celeba, margin 0.25" in printed
+    assert "nobody.png: no face found" in printed
+    assert "letter.jpg: not a JPEG, PNG, WebP or GIF picture" in printed
+
+
+def test_without_the_detector_the_notebook_says_what_to_install(execute, tmp_path):
+    startup = tmp_path / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "without.py").write_text("import sys\nsys.modules['mtcnn'] = None\n")
+    with pytest.raises(CellExecutionError, match=r"mtcnn, which is not installed: pip install 'facezoo\[align\]'"):
+        execute(NOTEBOOKS["06_your_own_photograph"], IPYTHONDIR=str(tmp_path / "ipython"))

@@ -6,8 +6,9 @@ from pathlib import Path
 import facezoo
 import numpy as np
 import pytest
+from command_line import run_of
 from facezoo.datasets import photographs
-from facezoo.experiments import cli, pasting, runs, swap, train
+from facezoo.experiments import pasting, runs, swap
 from facezoo.experiments.pasting import crop_matrix, matched_colour, paste, seam_mask
 from facezoo.models import VAE, FaceMapping
 from PIL import Image
@@ -181,14 +182,6 @@ def test_pictures_of_other_shapes_are_refused(arguments, message):
 
 
 # The command.
-
-
-def run_of(folder, model, key="face_mapping", *flags):
-    """A run folder as training leaves it, of a model that was not trained."""
-    values = cli.parse(train, [f"--model={key}", f"--image_size={SIZE}", *flags])
-    runs.create(folder, values, runs.environment(0, "float32", ["CPU:0"]))
-    model.save(folder / runs.MODEL_FILE)
-    return folder
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["", "mask head"])
