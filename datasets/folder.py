@@ -10,7 +10,7 @@ from absl import logging
 from . import photographs
 from .alignment import POINT_NAMES
 from .labels import attributes_of, group_of, identities_of, keys_of, read_landmarks
-from .manifest import landmarks_of_crops, read_manifest
+from .manifest import MANIFEST_FILE, ForeignManifestError, Row, landmarks_of_crops, read_manifest
 from .once import once
 from .photographs import Crop
 from .picture_index import Picture, index_pictures
@@ -136,7 +136,11 @@ def _landmarks(
         in_pixels = [points[key] for key in keys_of([picture.name for picture in pictures], points, file)]
     else:
         of_crops = _points_of_crops(root)
-        if not of_crops or not all(picture.name in of_crops for picture in pictures):
+        others = [picture.name for picture in pictures if picture.name not in of_crops]
+        if others and of_crops:
+            first = f"{len(others)} of {len(pictures)} pictures, the first is {others[0]}"
+            _warn_once(root, f"no landmarks, since {root / MANIFEST_FILE} does not speak of {first}")
+        if others:
             return None
         in_pixels = [of_crops[picture.name] * (picture.width, picture.height) for picture in pictures]
     boxes = np.array([photographs.crop_box((picture.width, picture.height), crop) for picture in pictures], np.float64)
@@ -146,7 +150,20 @@ def _landmarks(
 
 @once
 def _points_of_crops(root: Path) -> dict[str, np.ndarray]:
-    return landmarks_of_crops(read_manifest(root))
+    return landmarks_of_crops(rows_of_crops(root))
+
+
+def rows_of_crops(root: Path) -> list[Row]:
+    """What `facezoo align` says of the crops in a folder; no rows for any other folder.
+
+    Raises:
+      DatasetError: its manifest cannot be read, or is damaged.
+    """
+    try:
+        return read_manifest(root)
+    except ForeignManifestError as error:
+        _warn_once(root, f"{error}; it is passed over")
+        return []
 
 
 def _members(root: Path, names: Sequence[str], split: str) -> np.ndarray:

@@ -14,6 +14,10 @@ from .source import DatasetError
 MANIFEST_FILE = "manifest.csv"
 
 
+class ForeignManifestError(DatasetError):
+    """A file of that name that `facezoo align` did not write."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Cut:
     """How crops are cut.
@@ -95,7 +99,8 @@ def read_manifest(folder: Path) -> list[Row]:
     What a killed run left half-written at the end is passed over.
 
     Raises:
-      DatasetError: it cannot be read, or is no manifest of ours.
+      ForeignManifestError: a DatasetError; it is no manifest of ours.
+      DatasetError: it cannot be read, or is damaged.
     """
     path = folder / MANIFEST_FILE
     try:
@@ -106,7 +111,7 @@ def read_manifest(folder: Path) -> list[Row]:
     except (OSError, csv.Error) as error:
         raise DatasetError(f"cannot read {path}: {error}") from error
     if not lines or tuple(lines[0]) != HEADER:
-        raise DatasetError(f"{path} is not the manifest of `facezoo align`: its first line is another")
+        raise ForeignManifestError(f"{path} is not the manifest of `facezoo align`: its first line is another")
     rows = []
     for number, cells in enumerate(lines[1:], 2):
         try:

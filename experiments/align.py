@@ -1,6 +1,7 @@
 """Align photographs: find their faces, and cut each out upright, in one size, eyes and mouth in one place."""
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -110,6 +111,12 @@ def _report(out: Path, rows: Sequence[Row], num_new: int) -> None:
         named = ", ".join(f"{row.source} ({row.reason})" for row in without[:NAMED])
         more = f" and {len(without) - NAMED} more" if len(without) > NAMED else ""
         raise UsageError(f"no face in any of {len(without)} files, see {out / MANIFEST_FILE}: {named}{more}")
-    print(f"{out}: {faces} faces" + (f", {len(without)} without, see {MANIFEST_FILE}" if without else ""))
+    print(f"{out}: {faces} faces" + (f", {len(without)} without ({_reasons(without)})" if without else ""))
     if not num_new:
         print("nothing was new")
+
+
+def _reasons(rows: Sequence[Row]) -> str:
+    """The most frequent ones, and where they all stand."""
+    counted = Counter(row.reason for row in rows).most_common(NAMED)
+    return "; ".join([*(f"{count}: {reason}" for reason, count in counted), f"see {MANIFEST_FILE}"])

@@ -126,7 +126,8 @@ def command_help(name: str) -> str:
     values = _defined(COMMANDS[name])
     lines = [f"facezoo {name}: {_summary(COMMANDS[name])}", ""]
     for flag in (values[flag_name] for flag_name in values):
-        default = "" if flag.default in (None, [], False) else f" (default {flag.default})"
+        says_nothing = flag.default in (None, []) or flag.default is False  # 0 says something
+        default = "" if says_nothing else f" (default {flag.default})"
         lines.append(f"  --{flag.name}\n      {flag.help}{default}")
     if name == "train":
         lines.append(f"  --recipe\n      A flag file that ships with facezoo: {', '.join(_recipes())}.")

@@ -44,7 +44,7 @@ def run(values: flags.FlagValues) -> None:
     examples = _examples(values, source, min(values.count, len(source)))
     labels = [_label(source, examples, position) for position in range(len(examples["image"]))]
     images, columns = _images(values, examples)
-    sheet = pictures.labelled_sheet(images, labels, columns, label_lines=MOST_LABELS + 1)
+    sheet = pictures.labelled_sheet(images, labels, columns, max(len(label.splitlines()) for label in labels))
     out = Path(values.out)
     out.parent.mkdir(parents=True, exist_ok=True)
     pictures.save_png(out, sheet, f"the first {len(labels)} examples of {source.name}{_changes(values)}")

@@ -8,11 +8,12 @@ from absl import flags, logging
 from tqdm import tqdm
 
 from ..datasets import alignment, detection, photographs
-from ..datasets.folder import ALL, folder
-from ..datasets.manifest import Cut, read_manifest
+from ..datasets.folder import ALL, folder, rows_of_crops
+from ..datasets.manifest import Cut
 from ..datasets.picture_index import PROGRESS_AFTER_SECONDS
 from ..datasets.source import SPLITS, DatasetError, Source
 from ..datasets.tfds import CELEB_A_SIZE
+from .backend import load_tensorflow
 from .data import open_source
 from .errors import UsageError
 from .options import are_digits, crop_of
@@ -49,6 +50,7 @@ def aligned(photograph, cut: Cut, channels: int) -> tuple[np.ndarray, np.ndarray
     Raises:
       NoFaceError: there is none.
     """
+    load_tensorflow()  # else the detector does, with all that it says
     matrix = cut.matrix(detection.largest_face(photograph).points)
     crop = alignment.cut(photograph, matrix, cut.size, channels)
     return crop, matrix @ np.diag([1.0 / cut.size, 1.0 / cut.size, 1.0])
@@ -114,7 +116,7 @@ def cut_of(values: flags.FlagValues, settings: flags.FlagValues) -> Cut | None:
     if values["crop"].present:
         raise UsageError("--crop and --align: either a crop or the face that is found")
     detection.check_installed()
-    known = cut_of_data(settings)
+    known = cut_of_data(settings) if None in (values.template, values.margin) else Cut()
     return Cut(
         template=values.template or known.template,
         margin=known.margin if values.margin is None else values.margin,
@@ -127,7 +129,10 @@ def cut_of_data(settings: flags.FlagValues) -> Cut:
     if settings.dataset == "celeb_a":
         left, _, right, _ = photographs.crop_box(CELEB_A_SIZE, crop_of(settings))
         return Cut("celeba", (right - left - CELEBA_TEMPLATE_SIDE) / (2 * CELEBA_TEMPLATE_SIDE))
-    rows = read_manifest(Path(settings.data_dir)) if settings.data_dir else []
+    rows = rows_of_crops(Path(settings.data_dir)) if settings.data_dir else []
+    if not rows and settings.dataset == "folder":
+        text = "nothing in %s tells where the faces lie in the run's pictures: taken to be as in drawn ones"
+        logging.warning(text, settings.data_dir)
     return rows[0].cut if rows else Cut()
 
 

@@ -246,10 +246,9 @@ class TrainingRun:
 def _warn_of_collapse(epoch: Epoch, validation: Measurement) -> None:
     """Says it where a code tells nothing any more, or where one player of two has lost."""
     if validation.values.get("active_units") == 0:
+        advice = " (posterior collapse): lower --kl_factor or raise the other factors" if "kl" in epoch.terms else ""
         logging.warning(
-            "epoch %d: no unit of the code is active, all pictures get the same one (posterior collapse): "
-            "lower --kl_factor or raise the other factors",
-            epoch.number,
+            "epoch %d: no unit of the code is active, all pictures get the same one%s", epoch.number, advice
         )
     accuracy = epoch.terms.get("discriminator_accuracy", 0.5)
     if accuracy > WINNING_ACCURACY:

@@ -31,6 +31,16 @@ def clutter(numbers: np.random.Generator, size: int = SIZE) -> Image.Image:
     return image
 
 
+def save_people(folder) -> list[Placed]:
+    """Writes 0.png and 1.png, each with a face that a detector finds, and nobody.png without one."""
+    folder.mkdir()
+    people = placed_faces([10, 30], degrees=10, scales=(0.9, 1.0))
+    for number, placed in enumerate(people):
+        placed.picture.save(folder / f"{number}.png")
+    clutter(np.random.default_rng(1)).save(folder / "nobody.png")
+    return people
+
+
 def placed_faces(positions, degrees: float = 30.0, scales: tuple[float, float] = (0.4, 1.4)) -> list[Placed]:
     """Faces of the test split, each wholly on a picture of its own."""
     examples = procedural_faces("test", image_size=FACE_SIZE).load(np.asarray(positions))

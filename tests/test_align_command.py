@@ -183,6 +183,16 @@ def test_files_without_a_face_are_listed_with_the_reason(align, tmp_path):
     assert align(root, points)["dangling.jpg"].output == "dangling.jpg.png"
 
 
+def test_the_most_frequent_reasons_are_told(command, tmp_path):
+    root, points = photographs_with_points(tmp_path / "photographs", ["good.jpg"])
+    for name in ("a.txt", "b.txt", "c.txt"):
+        (root / name).write_text("dear")
+    (root / "nothing.png").touch()
+    done = command("align", f"--in={root}", f"--out={tmp_path / 'out'}", f"--landmarks={points}", "--processes=1")
+    reasons = "3: not a JPEG, PNG, WebP or GIF picture; 1: empty file; see manifest.csv"
+    assert done.out == f"{tmp_path / 'out'}: 1 faces, 4 without ({reasons})\n"
+
+
 def test_without_any_face_the_exit_code_is_2_and_the_manifest_tells_why(command, tmp_path):
     root, points = photographs_with_points(tmp_path / "photographs", ["a.jpg", "b.jpg"])
     truncate(root / "a.jpg", root / "b.jpg")
@@ -215,6 +225,21 @@ def test_crops_train_with_their_landmarks_and_labels(align, command, tmp_path):
     flags = ["--dataset=folder", f"--data_dir={tmp_path / 'out'}", "--landmark_factor=1", "--flip", "--epochs=1"]
     done = command("train", *run, *flags, "--steps_per_epoch=2", "--validation_steps=1")
     assert done.code == 0, done.err
+
+
+def test_a_picture_that_was_put_among_the_crops_is_warned_of(align, tmp_path, caplog):
+    root, points = photographs_with_points(tmp_path / "photographs", ["a.jpg", "b.jpg"])
+    align(root, points)
+    picture((SIDE, SIDE)).save(tmp_path / "out" / "stranger.png")
+    assert folder("all", data_dir=tmp_path / "out").landmark_names == ()
+    assert "does not speak of 1 of 3 pictures, the first is stranger.png" in caplog.text
+
+
+def test_a_folder_may_hold_another_manifest(tmp_path, caplog):
+    root, _ = photographs_with_points(tmp_path / "photographs", ["a.jpg"])
+    (root / MANIFEST_FILE).write_text("box,shelf\n1,2\n")
+    assert len(folder("all", data_dir=root)) == 1
+    assert "is not the manifest of `facezoo align`" in caplog.text
 
 
 # Bad input.

@@ -2,8 +2,10 @@
 
 import shutil
 
+import facezoo
 import numpy as np
 import pytest
+from clutter import save_people
 from command_line import SOFTWARE, assert_refused, photograph_files, photographs_in, read_png, reconstructed
 from facezoo.experiments import cli, morph, runs
 from facezoo.experiments.faces import FaceReader
@@ -63,3 +65,23 @@ def test_encode_of_nothing_is_refused(finished, command, tmp_path):
     assert_refused(command("encode", f"--run_dir={finished}"), "--in")
     assert_refused(command("encode", f"--run_dir={finished}", f"--in={tmp_path / 'empty'}"), "no pictures")
     assert_refused(command("encode", f"--run_dir={finished}", f"--in={tmp_path / 'nowhere'}"), "nowhere")
+
+
+def test_faces_are_found_and_photographs_without_one_left_out(finished, command, model, tmp_path):
+    pytest.importorskip("mtcnn")
+    folder = tmp_path / "photographs"
+    save_people(folder)
+    arguments = ("encode", f"--run_dir={finished}", f"--in={folder}", "--align")
+    done = command(*arguments, f"--out={tmp_path / 'codes.npz'}")
+    assert done.code == 0, done.err
+    assert "leaving out 1 of 3 pictures" in done.err
+    assert "nobody.png (no face found)" in done.err
+    with np.load(tmp_path / "codes.npz") as archive:
+        assert archive["names"].tolist() == ["0.png", "1.png"]
+        faces = np.stack([facezoo.read_face(folder / name, model, template="facezoo") for name in archive["names"]])
+        np.testing.assert_allclose(archive["codes"], model.encode(faces), atol=1e-4)
+    for name in ("0.png", "1.png"):
+        (folder / name).unlink()
+    done = command(*arguments, f"--out={tmp_path / 'none.npz'}")
+    assert_refused(done, "none of the 1 pictures", "nobody.png (no face found)")
+    assert not (tmp_path / "none.npz").exists()

@@ -1,5 +1,6 @@
 """Every command's help, and the exit code of each way to end."""
 
+import itertools
 import subprocess
 import sys
 import time
@@ -27,6 +28,14 @@ def test_help_of_a_command_lists_its_flags(command, name):
     assert done.out.startswith(f"facezoo {name}: ")
     expected = {"train": ["--model", "--set", "--seed"], "evaluate": ["--split"], "morph": ["--path", "--steps"]}
     assert all(f"  {flag}\n" in done.out for flag in [*expected.get(name, []), "--flagfile"])
+
+
+def test_help_tells_defaults_that_say_something(command):
+    lines = command("align", "--help").out.splitlines()
+    defaults = {flag.strip(): "(default" in text for flag, text in itertools.pairwise(lines) if flag.startswith("  --")}
+    assert defaults["--size"]
+    assert defaults["--margin"]  # it is 0
+    assert not defaults["--in"]
 
 
 def test_help_and_flag_errors_answer_without_tensorflow():

@@ -40,6 +40,7 @@ def test_a_data_set_is_shown_on_a_sheet(command, tmp_path, name, flags):
     assert text["Software"] == SOFTWARE
     assert f"10 examples of {name}/train" in text["Description"]
     assert sheet.shape[1:] == (8 * 32, 3)
+    assert (sheet.shape[0] < 2 * (32 + 20)) == (name == "folder")  # no more lines of text than there are
     source = DATASETS[name]("train", image_size=32, **({"data_dir": folder} if flags else {}))
     np.testing.assert_array_equal(sheet[:32, :32], np.broadcast_to(source.load(np.array([0]))["image"][0], (32, 32, 3)))
 

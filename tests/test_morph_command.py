@@ -3,23 +3,29 @@
 import facezoo
 import numpy as np
 import pytest
+from clutter import save_people
 from command_line import (
     CAE_FLAGS,
     SOFTWARE,
     assert_refused,
     contents,
     drawn,
+    folder_of_crops,
     photograph_files,
     photographs_in,
     picture,
     read_png,
     reconstructed,
+    run_of,
+    started,
     truncate,
 )
 from facezoo.datasets import photographs
+from facezoo.datasets.manifest import Cut
 from facezoo.datasets.procedural import procedural_faces
 from facezoo.experiments import cli, morph, runs
-from facezoo.experiments.faces import FaceReader
+from facezoo.experiments import train as train_command
+from facezoo.experiments.faces import FaceReader, cut_of_data
 from facezoo.experiments.looking import face_features
 from facezoo.experiments.morph import morph_through
 from facezoo.latents.interpolation import PATHS
@@ -169,3 +175,67 @@ def test_the_dynamic_step_is_even_to_the_face_network():
         return steps.max() / steps.mean()
 
     assert unevenness("uniform") < 1.1 < 1.3 < unevenness("linear")
+
+
+# Aligned.
+
+
+def test_faces_are_aligned_as_the_pictures_of_the_run_were(command, tmp_path):
+    pytest.importorskip("mtcnn")
+    save_people(tmp_path / "photographs")
+    model = facezoo.ConvolutionalAutoencoder(image_size=32, filters=(4, 4))
+    data = ("--dataset=folder", f"--data_dir={folder_of_crops(tmp_path / 'crops')}")
+    run = run_of(tmp_path / "run", model, "cae", *data)
+    files = [tmp_path / "photographs" / name for name in ("0.png", "1.png")]
+    arguments = ("morph", f"--run_dir={run}", f"--start={files[0]}", f"--end={files[1]}", "--steps=2", "--align")
+    for flags, cut in [((), {"template": "celeba", "margin": 0.25}), (("--template=facezoo", "--margin=0"), {})]:
+        out = tmp_path / str(len(flags))
+        done = command(*arguments, *flags, f"--out={out}")
+        assert done.code == 0, done.err
+        for number, file in enumerate(files):
+            face = facezoo.read_face(file, model, **{"template": "facezoo", **cut})
+            frame, _ = read_png(out / f"{number:03d}.png")
+            np.testing.assert_allclose(frame.astype(int), reconstructed(model, face), atol=1)
+
+
+def test_a_photograph_without_a_face_is_named_and_nothing_else_is_said(finished, tmp_path):
+    pytest.importorskip("mtcnn")
+    save_people(tmp_path / "photographs")
+    files = tmp_path / "photographs" / "0.png", tmp_path / "photographs" / "nobody.png"
+    done = started("morph", f"--run_dir={finished}", f"--start={files[0]}", f"--end={files[1]}", "--align")
+    assert_refused(done, f"{files[1]}: no face found")
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--template=celeba"], ["--template does nothing without --align"]),
+        (["--margin=0"], ["--margin does nothing without --align"]),
+        (["--align", "--crop=0,0,9,9"], ["--crop and --align"]),
+        (["--align", "--template=mine"], ["--template", "facezoo|celeba"]),
+        (["--align", "--margin=3"], ["--margin", "at most 2"]),
+    ],
+)
+def test_flags_that_contradict_the_alignment_are_refused(finished, command, flags, words):
+    assert_refused(command("morph", f"--run_dir={finished}", "--start=test:0", "--end=test:1", *flags), *words)
+
+
+def test_without_the_detector_align_says_what_to_install(finished, command, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    done = command("morph", f"--run_dir={finished}", "--start=test:0", "--end=test:1", "--align")
+    assert_refused(done, "pip install 'facezoo[align]'")
+
+
+def test_the_data_of_a_run_tell_how_its_faces_lie(tmp_path, caplog):
+    def cut(*flags):
+        return cut_of_data(cli.parse(train_command, ["--model=vae", *flags]))
+
+    assert cut("--dataset=procedural_faces") == Cut()
+    assert cut("--dataset=celeb_a", "--crop=15,35,148,148") == Cut("celeba")
+    assert cut("--dataset=celeb_a") == Cut("celeba", pytest.approx((178 - 148) / (2 * 148)))
+    crops = folder_of_crops(tmp_path / "crops")
+    assert cut("--dataset=folder", f"--data_dir={crops}") == Cut("celeba", 0.25)
+    assert not caplog.text
+    for data_dir in (photographs_in(tmp_path / "photographs", 1), tmp_path / "gone"):
+        assert cut("--dataset=folder", f"--data_dir={data_dir}") == Cut()
+        assert f"nothing in {data_dir} tells where the faces lie" in caplog.text

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import facezoo
 import nbformat
-import numpy as np
 import pytest
-from clutter import clutter, placed_faces
+from clutter import save_people
 from command_line import folder_of_crops, run_of
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
@@ -84,10 +83,7 @@ def test_ones_own_photographs_are_aligned_as_the_pictures_of_ones_own_run(execut
     crops, photographs = folder_of_crops(tmp_path / "crops"), tmp_path / "photographs"
     model = facezoo.ConvolutionalAutoencoder(image_size=32, channels=1, filters=(4, 4))
     run = run_of(tmp_path / "run", model, "cae", "--channels=1", "--dataset=folder", f"--data_dir={crops}")
-    photographs.mkdir()
-    for number, placed in enumerate(placed_faces([10, 30], degrees=10, scales=(0.9, 1.0))):
-        placed.picture.save(photographs / f"{number}.jpg")
-    clutter(np.random.default_rng(1)).save(photographs / "nobody.png")
+    save_people(photographs)
     (photographs / "letter.jpg").write_text("dear")
     variables = {"FACEZOO_NOTEBOOK_RUN_DIR": str(run), "FACEZOO_NOTEBOOK_PHOTOGRAPHS": str(photographs)}
     printed = printed_in(execute(NOTEBOOKS["06_your_own_photograph"], **variables))

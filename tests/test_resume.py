@@ -551,6 +551,15 @@ def test_a_code_that_tells_nothing_is_warned_of(command, tmp_path):
     assert "posterior collapse" in done.err
 
 
+def test_only_where_there_is_a_kl_term_its_factor_is_blamed(caplog):
+    nothing_active = training_run.Measurement({"active_units": 0}, 8)
+    training_run._warn_of_collapse(training.Epoch(1, 5, {"reconstruction": 0.1}, 1.0), nothing_active)
+    assert "no unit of the code is active" in caplog.text
+    assert "--kl_factor" not in caplog.text
+    training_run._warn_of_collapse(training.Epoch(1, 5, {"kl": 0.1}, 1.0), nothing_active)
+    assert "--kl_factor" in caplog.text
+
+
 def test_a_discriminator_that_always_wins_is_warned_of(caplog):
     training_run._warn_of_collapse(
         training.Epoch(1, 5, {"discriminator_accuracy": 0.995}, 1.0), training_run.Measurement({"active_units": 3}, 8)

@@ -6,9 +6,13 @@ from pathlib import Path
 import facezoo
 import numpy as np
 import pytest
+from clutter import save_people
 from command_line import run_of
 from facezoo.datasets import photographs
+from facezoo.datasets.alignment import aligned_points
+from facezoo.datasets.manifest import Cut
 from facezoo.experiments import pasting, runs, swap
+from facezoo.experiments.faces import aligned
 from facezoo.experiments.pasting import crop_matrix, matched_colour, paste, seam_mask
 from facezoo.models import VAE, FaceMapping
 from PIL import Image
@@ -258,6 +262,27 @@ def test_the_crop_of_the_run_holds_unless_another_is_given(faces, command, tmp_p
         pictures[name] = read_png(out / "a.png.png")[0]
     np.testing.assert_array_equal(pictures["run"], pictures["same"])
     assert (pictures["run"] != pictures["centre"]).any()
+
+
+def test_aligned_faces_are_pasted_where_they_were_found(command, tmp_path):
+    pytest.importorskip("mtcnn")
+    people = save_people(tmp_path / "people")
+    model = FaceMapping(image_size=SIZE, filters=(4, 4), inter_dim=4)
+    run, out = run_of(tmp_path / "run", model), tmp_path / "out"
+    arguments = ("swap", f"--run_dir={run}", f"--in={tmp_path / 'people'}", "--to=target", "--align")
+    done = command(*arguments, f"--out={out}", "--paste")
+    assert done.code == 0, done.err
+    assert "2 faces mapped onto target" in done.out
+    assert names_below(out) == ["0.png.png", "1.png.png"]
+    for number, placed in enumerate(people):
+        changed = (read_png(out / f"{number}.png.png")[0] != np.asarray(placed.picture)).any(axis=-1)
+        for x, y in placed.eyes:
+            assert changed[int(y) - 8 : int(y) + 8, int(x) - 8 : int(x) + 8].mean() > 0.9
+        rows, columns = np.nonzero(changed)
+        _, matrix = aligned(placed.picture, Cut(size=SIZE), 3)
+        places = aligned_points(np.stack([columns, rows], axis=1) + 0.5, matrix)
+        assert places.min() > -1
+        assert places.max() < SIZE + 1
 
 
 def test_a_gray_model_pastes_too(faces, command, tmp_path):
