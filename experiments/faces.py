@@ -130,9 +130,9 @@ def cut_of_data(settings: flags.FlagValues) -> Cut:
         left, _, right, _ = photographs.crop_box(CELEB_A_SIZE, crop_of(settings))
         return Cut("celeba", (right - left - CELEBA_TEMPLATE_SIDE) / (2 * CELEBA_TEMPLATE_SIDE))
     rows = rows_of_crops(Path(settings.data_dir)) if settings.data_dir else []
-    if not rows and settings.dataset == "folder":
-        text = "nothing in %s tells where the faces lie in the run's pictures: taken to be as in drawn ones"
-        logging.warning(text, settings.data_dir)
+    if not rows and not settings.dataset.startswith("procedural"):
+        text = "nothing tells where faces lie in the run's pictures (%s): taken to be as in drawn ones"
+        logging.warning(text, settings.data_dir or settings.dataset)
     return rows[0].cut if rows else Cut()
 
 

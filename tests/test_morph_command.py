@@ -238,4 +238,4 @@ def test_the_data_of_a_run_tell_how_its_faces_lie(tmp_path, caplog):
     assert not caplog.text
     for data_dir in (photographs_in(tmp_path / "photographs", 1), tmp_path / "gone"):
         assert cut("--dataset=folder", f"--data_dir={data_dir}") == Cut()
-        assert f"nothing in {data_dir} tells where the faces lie" in caplog.text
+        assert f"the run's pictures ({data_dir}): taken to be as in drawn ones" in caplog.text
