@@ -150,6 +150,7 @@ def key_of(name: str, rows: Collection[str]) -> str | None:
     return next((key for key in candidates if key in rows), None)
 
 
+@once
 def read_landmarks(path: Path) -> dict[str, np.ndarray]:
     """The five points of each file in CelebA's list of landmarks, or in a CSV file of its columns.
 

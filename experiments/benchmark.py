@@ -41,7 +41,11 @@ CONVOLUTION = "convolution"
 PEER_MODEL, PEER_SIZE = "dfc_vae", 64
 PEER_TERMS, PEER_PRECISIONS = ("plain", "perceptual"), ("float32", "mixed_bfloat16")
 LATENCIES = ("encode", "decode", "morph")
-PIPELINES = {"as they are": (), "flipped": ("--flip",)}
+PIPELINES = {
+    "as they are": (),
+    "flipped": ("--flip",),
+    "moved and coloured": ("--flip", "--rotation=10", "--scale=1.1", "--shift=0.05", "--colour=0.2"),
+}
 ON_DISK = 2048  # faces: few enough for the system to keep their files in memory
 
 

@@ -16,6 +16,7 @@ import pytest
 import tensorflow as tf
 from command_line import CAE_FLAGS, assert_refused, contents, photographs_in, picture, truncate, weights_of
 from facezoo.datasets import packing, photographs
+from facezoo.datasets.alignment import POINT_NAMES
 from facezoo.datasets.folder import ALL, folder
 from facezoo.datasets.packed import packed
 from facezoo.datasets.packing import write_pack
@@ -114,6 +115,19 @@ def test_a_pack_is_made_by_a_command(command, people, tmp_path):
         expected = folder(split, data_dir=people, crop=20, **options)
         assert expected.attribute_names == ("anna", "max", "zoé")
         assert_same_source(packed(split, data_dir=out, **options), expected)
+
+
+def test_landmarks_of_a_file_are_packed(command, people, tmp_path):
+    names = sorted(path.relative_to(people).as_posix() for path in people.rglob("*.png"))
+    columns = [f"{name}_{axis}" for name in POINT_NAMES for axis in "xy"]
+    rows = [",".join([name, *(str(number % 20 + i) for i in range(10))]) for number, name in enumerate(names)]
+    file, out = tmp_path / "landmarks.csv", tmp_path / "pack"
+    file.write_text("\n".join([",".join(["file", *columns]), *rows]))
+    done = command("pack", f"--in={people}", f"--out={out}", "--size=16", "--crop=20", f"--landmarks={file}")
+    assert done.code == 0, done.err
+    read = packed("train", data_dir=out, image_size=16)
+    assert read.landmark_names == POINT_NAMES
+    assert_same_source(read, folder("train", data_dir=people, image_size=16, crop=20, landmarks=file))
 
 
 def test_anybody_can_read_a_pack(source, pack):
