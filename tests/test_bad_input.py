@@ -834,7 +834,7 @@ SHEETS = [
     Case("rotation", "datasets --show=digits --rotation=200", ("--rotation", "at most 180")),
     Case("moves-in-place", "datasets --show=digits --warp=0.2 --shift=0.1 --noaffine", ("--shift=0.1", "--noaffine")),
     Case("in-place-without-warp", "datasets --show=digits --noaffine", ("--noaffine", "--warp")),
-    Case("landmarks", "datasets --show=digits --landmarks=few", ("--landmarks", "few")),
+    Case("dots", "datasets --show=digits --dots=few", ("--dots", "few")),
     Case("split", "datasets --show=digits --split=all", ("--split", "validation")),
     Case("image-size", "datasets --show=digits --image_size=8", ("--image_size", "16", "1024")),
     Case("image-size-not-drawn", "datasets --show=procedural_faces --image_size=16", ("procedural_faces", "32 to 256")),
