@@ -21,6 +21,7 @@ _HOMES = {
     "load_pretrained": "models",
     "perceptual_loss": "losses",
     "DATASETS": "datasets",
+    "explore_widgets": "experiments.explore_widgets",
     "load": "experiments.runs",
     "read_face": "experiments.faces",
     "visualize_interpolation": "experiments.morph",

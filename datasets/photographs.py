@@ -26,7 +26,7 @@ class UnreadableFileError(DamagedPictureError):
     """The system does not hand the file over: not there, not allowed, a failing disk. Another time it may."""
 
 
-def read(file: str | os.PathLike[str] | IO[bytes]) -> Image.Image:
+def read(file: str | os.PathLike[str] | IO[bytes], max_pixels: int = MAX_PIXELS) -> Image.Image:
     """Reads a picture in full: RGB, upright by its EXIF orientation.
 
     Transparent parts become white, 16-bit gray becomes 8-bit, an animation gives its first frame. What the file is
@@ -34,17 +34,18 @@ def read(file: str | os.PathLike[str] | IO[bytes]) -> Image.Image:
 
     Args:
       file: a path, or a binary file that can seek.
+      max_pixels: the most that a picture may have.
 
     Raises:
       UnreadableFileError: a DamagedPictureError; no such file, none that can seek, or no permission.
-      DamagedPictureError: not a JPEG, PNG, WebP or GIF, cut off, or more than `MAX_PIXELS` pixels (found in
-        the header, before anything is decoded).
+      DamagedPictureError: not a JPEG, PNG, WebP or GIF, cut off, or more than `max_pixels` (found in the
+        header, before anything is decoded).
     """
     try:
         if isinstance(file, str | os.PathLike):
             with _opened(Path(file)) as opened:
-                return _decoded(opened)
-        return _decoded(file)
+                return _decoded(opened, max_pixels)
+        return _decoded(file, max_pixels)
     except DamagedPictureError:
         raise
     except Exception as error:  # Pillow's decoders meet damaged bytes with a dozen different exceptions.
@@ -67,10 +68,10 @@ def _reason(error: Exception) -> str:
     return text or type(error).__name__
 
 
-def _decoded(file: IO[bytes]) -> Image.Image:
+def _decoded(file: IO[bytes], max_pixels: int) -> Image.Image:
     image = _plugin(file)(file)
-    if image.width * image.height > MAX_PIXELS:
-        raise DamagedPictureError(f"{image.width}x{image.height} is more than {MAX_PIXELS // 10**6} megapixels")
+    if image.width * image.height > max_pixels:
+        raise DamagedPictureError(f"{image.width}x{image.height} is more than {max_pixels // 10**6} megapixels")
     image.load()
     return _rgb(_upright(image))
 

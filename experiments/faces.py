@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from absl import flags, logging
+from PIL import Image
 from tqdm import tqdm
 
 from ..datasets import alignment, detection, photographs
@@ -40,7 +41,7 @@ def read_face(
       DatasetError: the file is damaged, the crop does not fit, or there is no face to align.
     """
     if template is None:
-        return _read(Path(path), model.image_size, crop, model.channels)
+        return _as_floats(photographs.fit(photographs.read(path), model.image_size, crop, model.channels))
     return _as_floats(aligned(photographs.read(path), Cut(template, margin, model.image_size), model.channels)[0])
 
 
@@ -136,10 +137,6 @@ def cut_of_data(settings: flags.FlagValues) -> Cut:
     return rows[0].cut if rows else Cut()
 
 
-def _read(path: Path, image_size: int, crop: photographs.Crop | None, channels: int) -> np.ndarray:
-    return _as_floats(photographs.fit(photographs.read(path), image_size, crop, channels))
-
-
 def _as_floats(picture: np.ndarray) -> np.ndarray:
     return picture.astype(np.float32) / 255.0
 
@@ -176,12 +173,24 @@ class FaceReader:
           UsageError: no such file, a damaged one, one that the crop does not fit, or without a face to align.
         """
         try:
-            if self.cut:
-                return _as_floats(aligned(photographs.read(path), self.cut, self.channels)[0])
-            return _read(path, self.image_size, self.crop, self.channels)
+            return self.from_photograph(photographs.read(path))
         except DatasetError as error:
             hint = "; give another --crop, or --crop= for the centre square" if "crop" in str(error) else ""
             raise UsageError(f"{path}: {error}{hint}") from error
+
+    def from_photograph(self, photograph: Image.Image, align: bool = True) -> np.ndarray:
+        """A face of an upright RGB photograph: float32 [H, W, C] in [0, 1].
+
+        Args:
+          photograph: as `photographs.read` gives it.
+          align: False takes the crop also where faces are to be found.
+
+        Raises:
+          DatasetError: the crop does not fit, or there is no face to align.
+        """
+        if self.cut and align:
+            return _as_floats(aligned(photograph, self.cut, self.channels)[0])
+        return _as_floats(photographs.fit(photograph, self.image_size, self.crop, self.channels))
 
     def _from_split(self, split: str, place: str) -> np.ndarray:
         source = open_source(self.settings, split, self.image_size, self.channels)

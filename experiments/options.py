@@ -57,10 +57,10 @@ def define_template(values: flags.FlagValues, template: str | None, margin: floa
     define_number(values, "margin", margin, text, 0, MOST_MARGIN, kind=float)
 
 
-def define_alignment(values: flags.FlagValues) -> None:
+def define_alignment(values: flags.FlagValues, align: bool = False) -> None:
     """For commands that take photographs: find the face, and cut it out as the model knows faces."""
     text = "Photographs as they come: find the face in each and cut it out aligned, instead of a crop."
-    flags.DEFINE_bool("align", False, text, flag_values=values)
+    flags.DEFINE_bool("align", align, text, flag_values=values)
     define_template(values, None, None)
 
 

@@ -3,6 +3,7 @@
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from PIL import Image, ImageDraw, PngImagePlugin
@@ -55,8 +56,8 @@ def labelled_sheet(pictures: np.ndarray, labels: Sequence[str], columns: int, la
     return grid(np.stack(cells), columns)
 
 
-def save_png(path: Path, picture: np.ndarray, description: str) -> None:
-    """Writes [H, W, C] in [0, 1] or uint8; `Software` and `Description` are in the file's metadata."""
+def save_png(path: Path | IO[bytes], picture: np.ndarray, description: str) -> None:
+    """Writes [H, W, C] in [0, 1] or uint8 to a path or an open file; its metadata has `Software` and `Description`."""
     metadata = PngImagePlugin.PngInfo()
     metadata.add_text("Software", SOFTWARE)
     metadata.add_itxt("Description", _as_utf_8(description).decode())

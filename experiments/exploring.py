@@ -1,0 +1,314 @@
+"""What a page or a notebook of sliders shows: from two faces and the sliders' places to a picture."""
+
+import dataclasses
+import io
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+from absl import flags
+from tqdm import tqdm
+
+from ..datasets import photographs
+from ..datasets.alignment import NoFaceError
+from ..datasets.picture_index import PROGRESS_AFTER_SECONDS
+from ..datasets.source import DatasetError, Source
+from ..latents import pictures
+from ..latents.attributes import AttributeVectors, load_attributes
+from ..latents.interpolation import even_alphas, interpolate
+from ..latents.sampling import Sampler, fit_gaussian, standard_normal
+from ..latents.traversal import kl_of_dimensions, most_first
+from .data import open_source
+from .errors import UsageError
+from .faces import FaceReader
+from .runs import Run
+
+PATHS = ("linear", "normalized", "slerp")
+STRIP_STEPS = 10
+MOST_PIXELS = 40_000_000  # of an upload, which is somebody's photograph, and held in memory beside others
+MOST_LATENTS = 12
+FIND_LABEL = "find the face"
+SURVEYED, BATCH_SIZE = 256, 64
+LEAST_DEVIATION = 1e-6  # of a dimension of the code that does anything
+
+
+class Slider(NamedTuple):
+    """A number that a person sets, 0 at first.
+
+    Attributes:
+      group: "attribute", a vector's strength; "told", what a conditional decoder hears, from no to yes, 0 is unknown;
+        "latent", standard deviations of a dimension of the code.
+      name: of it.
+      limit: it goes from -limit to limit.
+    """
+
+    group: str
+    name: str
+    limit: float
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Face:
+    """A face to start from.
+
+    Attributes:
+      name: where it comes from, in a few harmless characters.
+      picture: uint8 [H, W, C], as the model was given it, or as it decodes a code that was drawn.
+      code: of it.
+    """
+
+    name: str
+    picture: np.ndarray
+    code: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Look:
+    """All that a person has set.
+
+    Attributes:
+      start, end: the two faces.
+      alpha: how far from start to end, in [0, 1].
+      path: one of PATHS.
+      strengths: one for each of `Explorer.sliders`.
+      person: whose face it is to be, one of `Explorer.people`; None where there are none.
+    """
+
+    start: Face
+    end: Face
+    alpha: float = 0.0
+    path: str = "linear"
+    strengths: Sequence[float] = ()
+    person: str | None = None
+
+
+class Explorer:
+    """A run's model, its sliders, and faces for it. It keeps nothing of those who use it; they may be several.
+
+    Args:
+      run: a finished run of an autoencoder.
+      values: flags of `facezoo explore`.
+
+    Attributes:
+      sliders: what there is to set; none of single dimensions where the code is spatial.
+      people: whom the model can decode faces as; () for most models.
+      title: what is explored, in one line.
+      finds_faces: whether photographs are aligned.
+      note: why there are no attribute vectors although there is a file of them, or "".
+
+    Raises:
+      UsageError, DatasetError: the run, its data or the detector of faces is not there.
+    """
+
+    def __init__(self, run: Run, values: flags.FlagValues):
+        self._reader = FaceReader(run, values)
+        validation, self._test = (
+            open_source(self._reader.settings, split, self._reader.image_size, self._reader.channels)
+            for split in ("validation", "test")
+        )
+        self._model = run.model()
+        self._run_name = run.folder.name
+        self._reading = threading.Lock()  # photographs take much memory, and the detector is not made for threads
+        self.finds_faces = self._reader.cut is not None
+        size = self._reader.image_size
+        self.title = f"{_harmless(self._run_name)}: a {run.settings.model} of {size}x{size} pixels"
+        self._set_network()
+        survey = _survey(self._model, validation)
+        self.code_shape = survey.codes.shape[1:]
+        self._sampler = _sampler(self._model, survey)
+        found, self.note = _attributes_of(run.folder / "attributes.npz", self.code_shape)
+        self._set_sliders(survey, found)
+        self.first_faces = self.at(0), self.at(min(1, len(self._test) - 1))
+        self._warm_up()
+
+    def _set_network(self) -> None:
+        """What decodes, and what it hears besides codes."""
+        import tensorflow as tf
+
+        network = getattr(self._model, "autoencoder", self._model)
+        self.people: tuple[str, ...] = tuple(getattr(network, "people", ()))
+        self._told: tuple[str, ...] = tuple(getattr(network, "attributes", ()))
+        self._decode = tf.function(self._model.decode)
+
+    def _set_sliders(self, survey: "_Survey", found: AttributeVectors | None) -> None:
+        sliders = [Slider("told", name, 1.0) for name in self._told]
+        moves: list[np.ndarray] = []
+        if found:
+            sliders += [Slider("attribute", name, 2.0) for name in found.names]
+            moves += list(found.vectors[next(iter(found.vectors))])
+        for dimension in _dimensions_worth_a_slider(survey):
+            sliders.append(Slider("latent", str(dimension), 3.0))
+            moves.append(np.eye(1, survey.codes[0].size, dimension)[0] * survey.deviations[dimension])
+        self.sliders = tuple(sliders)
+        self._moves = np.array(moves, np.float32).reshape(-1, *self.code_shape)
+
+    def _warm_up(self) -> None:
+        """Traces the decoder for one picture and for a strip, so that nobody waits for it."""
+        look = Look(
+            *self.first_faces, strengths=[0.0] * len(self.sliders), person=self.people[-1] if self.people else None
+        )
+        self.picture(look)
+        self.strip(look)
+
+    # Faces.
+
+    def photograph(self, file: str | Path | IO[bytes], name: str, align: bool = True) -> Face:
+        """The face of a picture file.
+
+        Args:
+          file: a path, or an open binary file.
+          name: what the user calls it.
+          align: finds the largest face where the explorer does that; False takes a crop as the run's data have it.
+
+        Raises:
+          UsageError: one line on why the file gives no face.
+        """
+        name = _harmless(name)
+        try:
+            with self._reading:
+                picture = self._reader.from_photograph(photographs.read(file, MOST_PIXELS), align)
+        except NoFaceError as error:
+            raise UsageError(f'{name}: {error}; untick "{FIND_LABEL}" to take the middle of the picture') from error
+        except DatasetError as error:
+            raise UsageError(f"{name}: {error}") from error
+        return self._encoded(name, picture)
+
+    def at(self, place: int) -> Face:
+        """A face of the run's test split."""
+        picture = self._test.load(np.array([place]))["image"][0]
+        return self._encoded(f"test:{place}", picture.astype(np.float32) / 255.0)
+
+    def anybody(self, seed: int) -> Face:
+        """A face of the run's test split by chance."""
+        return self.at(int(np.random.default_rng(seed).integers(len(self._test))))
+
+    def invented(self, seed: int) -> Face:
+        """A face that nobody has: a code drawn from the model's prior, or from how codes of validation faces spread.
+
+        Raises:
+          UsageError: there are too few validation faces to tell how they spread.
+        """
+        if self._sampler is None:
+            raise UsageError("the run has too few validation faces to draw new ones like them")
+        code = self._sampler.draw(seed, 1)[0]
+        face = Face(f"drawn:{seed}", np.zeros(()), code)
+        return dataclasses.replace(face, picture=pictures.to_uint8(self._decoded(code[None], Look(face, face))[0]))
+
+    def _encoded(self, name: str, picture: np.ndarray) -> Face:
+        code = np.asarray(self._model.encode(picture[None]))[0]
+        return Face(name, pictures.to_uint8(picture), code)
+
+    # Pictures.
+
+    def picture(self, look: Look) -> bytes:
+        """What the sliders ask for, as a PNG."""
+        [picture] = self._decoded(self._codes(look, np.array([look.alpha])), look)
+        return as_png(picture, f"{self._description(look)} at {look.alpha:.2f}")
+
+    def strip(self, look: Look) -> bytes:
+        """The way from start to end, the sliders' changes on all of it: a row of STRIP_STEPS pictures as a PNG."""
+        frames = self._decoded(self._codes(look, even_alphas(STRIP_STEPS)), look)
+        return as_png(pictures.row(frames), self._description(look))
+
+    def _codes(self, look: Look, alphas: np.ndarray) -> np.ndarray:
+        codes = interpolate(look.start.code, look.end.code, alphas, look.path)
+        strengths = np.array(look.strengths[len(self._told) :], np.float32)
+        return codes + np.tensordot(strengths, self._moves, axes=1)
+
+    def _decoded(self, codes: np.ndarray, look: Look) -> np.ndarray:
+        """Pictures of codes, float32 [N, H, W, C] in [0, 1]."""
+        import tensorflow as tf
+
+        conditions: list[Any] = []
+        if self._told:
+            told = (np.array(look.strengths[: len(self._told)] or [0.0] * len(self._told), np.float32) + 1.0) / 2.0
+            conditions.append(tf.constant(np.tile(told, (len(codes), 1))))
+        if self.people:
+            number = self.people.index(look.person) if look.person else len(self.people) - 1
+            conditions.append(tf.constant([number] * len(codes), tf.int32))
+        return self._decode(tf.constant(codes, tf.float32), *conditions).numpy()
+
+    def _description(self, look: Look) -> str:
+        changes = [
+            f"{slider.group} {slider.name} {strength:+.2f}"
+            for slider, strength in zip(self.sliders, look.strengths, strict=True)
+            if strength
+        ]
+        who = [f"as {look.person}"] if look.person else []
+        way = f"{look.path} morph from {look.start.name} to {look.end.name} by {self._run_name}"
+        return ", ".join([way, *who, *changes])
+
+
+def as_png(picture: np.ndarray, description: str) -> bytes:
+    """[H, W, C] in [0, 1] or uint8, with our metadata."""
+    file = io.BytesIO()
+    pictures.save_png(file, picture, description)
+    return file.getvalue()
+
+
+class _Survey(NamedTuple):
+    """What validation faces say of codes.
+
+    Attributes:
+      codes: [N, *code shape].
+      deviations: of each dimension, flattened, [D].
+      carried: by each dimension: KL in nats where the model has a posterior, else the variance, [D].
+    """
+
+    codes: np.ndarray
+    deviations: np.ndarray
+    carried: np.ndarray
+
+
+def _survey(model, source: Source) -> _Survey:
+    parts: list[dict[str, np.ndarray]] = []
+    count = min(len(source), SURVEYED)
+    for start in tqdm(range(0, count, BATCH_SIZE), desc="surveying", delay=PROGRESS_AFTER_SECONDS, leave=False):
+        images = source.load(np.arange(start, min(start + BATCH_SIZE, count)))["image"].astype(np.float32) / 255.0
+        outputs = model({"image": images}, training=False)
+        parts.append({name: np.asarray(outputs[name]) for name in ("z", "mean", "log_var") if name in outputs})
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    codes = columns["z"].astype(np.float32)
+    deviations = codes.reshape(len(codes), -1).std(axis=0)
+    has_posterior = "log_var" in columns
+    carried = kl_of_dimensions(columns["mean"], columns["log_var"]) if has_posterior else np.square(deviations)
+    return _Survey(codes, deviations, carried)
+
+
+def _dimensions_worth_a_slider(survey: _Survey) -> list[int]:
+    """Those that carry most, first; none of a spatial code, whose single numbers nobody would want to set."""
+    if survey.codes.ndim != 2:
+        return []
+    order = [dimension for dimension in most_first(survey.carried) if survey.deviations[dimension] > LEAST_DEVIATION]
+    return [int(dimension) for dimension in order[:MOST_LATENTS]]
+
+
+def _sampler(model, survey: _Survey) -> Sampler | None:
+    if model.has_prior:
+        return standard_normal(survey.codes.shape[1:], "")
+    try:
+        return fit_gaussian(survey.codes, "")
+    except ValueError:  # one code, or the same again and again
+        return None
+
+
+def _attributes_of(path: Path, code_shape: tuple[int, ...]) -> tuple[AttributeVectors | None, str]:
+    """A run's attribute vectors if it has any, and a line on why they are left out if they do not fit."""
+    if not path.exists():
+        return None, ""
+    try:
+        found = load_attributes(path)
+    except ValueError as error:
+        return None, f"no attribute sliders: {error}"
+    shape = next(iter(found.vectors.values())).shape[1:]
+    if shape != code_shape:
+        return None, f"no attribute sliders: {path.name} is about codes of shape {shape}, the model's are {code_shape}"
+    return found, ""
+
+
+def _harmless(name: str) -> str:
+    """A name that may come from anybody, as text that no page or template takes for anything else."""
+    kept = "".join(character if character.isalnum() or character in " ._-" else "_" for character in name)
+    return kept[-60:].strip() or "picture"
