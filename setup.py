@@ -19,20 +19,24 @@ FOLDERS = (
 )
 VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "__init__.py").read_text())[1]
 
+FINDING_FACES = ["mtcnn>=1,<2"]
 EXTRAS = {
-    "align": ["mtcnn>=1,<2"],
+    "align": FINDING_FACES,
+    "explore": ["gradio>=6.31,<7", "ipywidgets>=8", *FINDING_FACES],
     "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
     "peers": ["torch>=2.13,<2.14"],  # what `facezoo benchmark --peer=torch` measures against
     "notebooks": ["ipykernel", "jupyterlab"],
 }
 DEVELOPMENT = [
     *EXTRAS["align"],
+    *EXTRAS["explore"],
     "hypothesis",
     "ipykernel",
     "mypy",
     "nbclient",
     "nbformat",
     "nbstripout",
+    "playwright",
     "pre-commit",
     "pytest",
     "pytest-cov",

@@ -19,14 +19,12 @@ def define_flags(values: flags.FlagValues) -> None:
     options.define_number(values, "port", PORT, text, 0, 65535)
     text = "Address that is served; any but this machine's own also needs --token."
     flags.DEFINE_string("host", "127.0.0.1", text, flag_values=values)
-    text = (
-        "A secret that every request needs, of 8 letters, digits, - or _ at least; it is part of the address printed."
-    )
+    text = "A secret that every request needs, of at least 8 letters, digits, - and _; the address printed has it."
     flags.DEFINE_string("token", None, text, flag_values=values)
     flags.register_validator(
         "token",
         lambda token: token is None or bool(TOKEN.fullmatch(token)),
-        "must be 8 to 200 of A-Z a-z 0-9 - _",
+        "must be 8 to 200 letters, digits, - and _",
         flag_values=values,
     )
     options.define_alignment(values, align=True)
@@ -36,12 +34,14 @@ def define_flags(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues) -> None:
     from . import explore_server
 
+    if not values.host:
+        raise UsageError("--host= names no address")
     if not explore_server.is_local(values.host) and not values.token:
         raise UsageError(f"--host={values.host} opens the page to other machines: give --token=SECRET too")
     check_installed("gradio")
     opened = runs.open_run(values.run_dir, values.checkpoint)
     with contextlib.ExitStack() as stack:
-        bound = stack.enter_context(explore_server.bound_socket(values.host, values.port, values["port"].present))
+        bound = stack.enter_context(explore_server.bound_socket(values.host, values.port, bool(values["port"].present)))
         folder = stack.enter_context(explore_server.quiet_gradio())
         from .exploring import Explorer
 

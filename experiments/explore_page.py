@@ -1,10 +1,10 @@
 """The page of `facezoo explore`, by Gradio."""
 
 import base64
-import contextlib
 import functools
 import html
 import secrets
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -140,6 +140,7 @@ class _Page:
             self.cards[end] = {
                 "picture": gr.HTML(_shown_face(end, face)),
                 "upload": gr.UploadButton("Upload", size="sm", variant="primary", elem_id=f"upload-{end}"),
+                "path": gr.Textbox(visible="hidden"),
                 "anybody": gr.Button("From the test split", size="sm", elem_id=f"anybody-{end}"),
                 "invented": gr.Button("Random face", size="sm", elem_id=f"invented-{end}"),
             }
@@ -159,7 +160,10 @@ class _Page:
     def _connect_face(self, end: str) -> None:
         card = self.cards[end]
         chosen = [self.faces, self.message, card["picture"], *self.outputs]
-        self._on(card["upload"].upload, functools.partial(self._upload, end), chosen, [card["upload"], self.find])
+        # Only the path of an upload is sent on, as text that `_upload` judges: what an event names as a file of
+        # Gradio's kind, Gradio copies from anywhere, or downloads.
+        sent = card["upload"].upload(None, card["upload"], card["path"], js="file => file ? file.path : ''", **QUIETLY)
+        self._on(sent.then, functools.partial(self._upload, end), chosen, [card["path"], self.find])
         for button in ("anybody", "invented"):
             make = functools.partial(self._chance, end, getattr(self.explorer, button))
             self._on(card[button].click, make, chosen)
@@ -169,9 +173,9 @@ class _Page:
         event(function, inputs, outputs, **QUIETLY)
 
     def _connect_sliders(self) -> None:
-        looks = [component.input for component in (self.alpha, self.path, self.person, *self.sliders)]
+        moved: list[Any] = [self.alpha, self.path, self.person, *self.sliders]
         fast: dict[str, Any] = {"trigger_mode": "always_last", "queue": False, **QUIETLY}
-        gr.on(looks, self._shown, self.settings, self.picture, **fast)
+        gr.on([component.input for component in moved], self._shown, self.settings, self.picture, **fast)
         self.at_rest.click(self._strip, self.settings, self.strip, **fast)
         self._on(self.reset.click, self._reset, [*self.sliders, *self.outputs])
 
@@ -186,16 +190,18 @@ class _Page:
         settings = faces, alpha, path, person, *zeros
         return [*zeros, self._shown(*settings), self._strip(*settings)]
 
-    def _upload(self, end: str, file: str | None, find: bool, *settings) -> list:
-        def read() -> Face:
-            if file is None:
-                raise UsageError("no file has come")
-            return self.explorer.photograph(file, Path(file).name, find)
+    def _upload(self, end: str, path: str, find: bool, *settings) -> list:
+        file = Path(path or "none").resolve()
 
-        try:
-            return self._with_face(end, read, *settings)
-        finally:
-            self._remove(file)
+        def read() -> Face:
+            if not (file.parent.parent == self.uploads.resolve() and file.is_file()):
+                raise UsageError("the upload has not come: try again")
+            try:
+                return self.explorer.photograph(file, file.name, find)
+            finally:
+                shutil.rmtree(file.parent, ignore_errors=True)  # the upload's own
+
+        return self._with_face(end, read, *settings)
 
     def _chance(self, end: str, make: Callable[[int], Face], *settings) -> list:
         return self._with_face(end, lambda: make(secrets.randbelow(2**31)), *settings)
@@ -208,17 +214,6 @@ class _Page:
             return [gr.skip(), _message(str(error)), gr.skip(), gr.skip(), gr.skip()]
         faces = (face, faces[1]) if end == "start" else (faces[0], face)
         return [faces, "", _shown_face(end, face), self._shown(faces, *settings), self._strip(faces, *settings)]
-
-    def _remove(self, file: str | None) -> None:
-        """An upload, its folder, and the empty files that Gradio makes beside."""
-        if file is None or not Path(file).resolve().is_relative_to(self.uploads.resolve()):
-            return
-        with contextlib.suppress(OSError):
-            Path(file).unlink(missing_ok=True)
-            Path(file).parent.rmdir()
-        for other in self.uploads.iterdir():
-            if other.is_file() and not other.stat().st_size:
-                other.unlink(missing_ok=True)
 
     def _look(self, faces: tuple[Face, Face], alpha: float, path: str, person: str | None, *strengths: float) -> Look:
         given = strengths or (0.0,) * len(self.explorer.sliders)

@@ -2,6 +2,7 @@
 
 import contextlib
 import hmac
+import json
 import os
 import secrets
 import signal
@@ -18,11 +19,13 @@ PORTS_TRIED = 100
 MOST_UPLOAD_BYTES = 32 * 2**20
 MOST_MESSAGE_BYTES = 100_000  # of anything else that a browser sends
 FORM_BYTES = 10_000  # around an upload
+PLAIN = str | int | float | bool | None  # what an event of the page may hold
 SECONDS_TO_FINISH = 1  # for browsers that hold a connection open
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # All that the page asks for. Files, proxies, recordings and other things that Gradio can do are no part of it.
 PATHS = ("/", "/config", "/theme.css", "/favicon.ico", "/manifest.json", "/robots.txt")
 FOLDERS = ("/assets/", "/static/", "/gradio_api/heartbeat/")
+EVENTS = ("/gradio_api/queue/join", "/gradio_api/run/predict")
 CALLS = ("upload", "upload_progress", "queue/join", "queue/data", "run/predict", "reset", "cancel", "startup-events")
 # The browser loads nothing from elsewhere, and shows the page inside of no other.
 CONTENT_POLICY = "; ".join(
@@ -57,7 +60,10 @@ def quiet_gradio() -> Iterator[Path]:
     """
     with tempfile.TemporaryDirectory(prefix="facezoo-explore-") as folder:
         os.environ.update(QUIET, GRADIO_TEMP_DIR=folder)
-        yield Path(folder)
+        try:
+            yield Path(folder)
+        finally:
+            del os.environ["GRADIO_TEMP_DIR"]
 
 
 @contextlib.contextmanager
@@ -157,7 +163,8 @@ class Guard:
     - By name: a request must name the address that is served, so that no foreign name that leads here is answered
       (DNS rebinding).
     - By origin: a request that another site's page makes is refused, so that no site can read or steer this one.
-    - By path and size: the page's own paths only, which excludes Gradio's for files and proxies.
+    - By path, size and content: the page's own paths only, which excludes Gradio's for files and proxies; and events
+      with plain values only, since files that they name Gradio would copy from anywhere on the disk, or download.
     - By token, where there is one: in the address once, then in a cookie.
 
     Args:
@@ -179,6 +186,9 @@ class Guard:
             await self.app(scope, receive, send)
         elif scope["type"] == "http":
             answer = self._answer(Request(scope))
+            if answer is None and scope["path"] in EVENTS and scope["method"] == "POST":
+                body = await Request(scope, receive).body()
+                answer, receive = _refused_by_content(body), _once_more(body, receive)
             await (answer or self.app)(scope, receive, _with_our_headers(send))
 
     def _answer(self, request):
@@ -238,9 +248,28 @@ def _refused_by_size(request):
     if "transfer-encoding" in request.headers or not length.isdecimal():
         return _line("a request must say how long it is", 411)
     is_upload = request.url.path == "/gradio_api/upload"
-    if int(length) > (MOST_UPLOAD_BYTES + FORM_BYTES if is_upload else MOST_MESSAGE_BYTES):
-        return _line(f"more than {MOST_UPLOAD_BYTES // 2**20} MB: choose a smaller file", 413)
-    return None
+    most = MOST_UPLOAD_BYTES + FORM_BYTES if is_upload else MOST_MESSAGE_BYTES
+    return _line(f"more than {most} bytes", 413) if int(length) > most else None
+
+
+def _refused_by_content(body: bytes):
+    """An answer to an event whose values are not all plain."""
+    try:
+        values = json.loads(body)["data"]
+        is_plain = isinstance(values, list) and all(isinstance(value, PLAIN) for value in values)
+    except (ValueError, TypeError, KeyError, RecursionError):
+        is_plain = False
+    return None if is_plain else _line("no event of this page", 400)
+
+
+def _once_more(body: bytes, receive):
+    """A receiver that gives a body that has been read already, then whatever follows."""
+    read = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def received():
+        return read.pop() if read else await receive()
+
+    return received
 
 
 def _with_our_headers(send):

@@ -86,10 +86,7 @@ class _Widgets:
     def _upload(self, end: str, change: dict) -> None:
         for file in change["new"]:
             content = io.BytesIO(file["content"])
-            self._take(end, lambda name=file["name"], content=content: self._photograph(content, name))
-
-    def _photograph(self, content: io.BytesIO, name: str) -> Face:
-        return self.explorer.photograph(content, name, self.find.value)
+            self._take(end, functools.partial(self.explorer.photograph, content, file["name"], self.find.value))
 
     def _chance(self, end: str, make: Callable[[int], Face], button=None) -> None:
         self._take(end, lambda: make(secrets.randbelow(2**31)))

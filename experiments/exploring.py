@@ -113,7 +113,7 @@ class Explorer:
         self._reading = threading.Lock()  # photographs take much memory, and the detector is not made for threads
         self.finds_faces = self._reader.cut is not None
         size = self._reader.image_size
-        self.title = f"{_harmless(self._run_name)}: a {run.settings.model} of {size}x{size} pixels"
+        self.title = f"{_harmless(self._run_name)} ({run.settings.model}, {size} pixels)"
         self._set_network()
         survey = _survey(self._model, validation)
         self.code_shape = survey.codes.shape[1:]
@@ -130,7 +130,7 @@ class Explorer:
         network = getattr(self._model, "autoencoder", self._model)
         self.people: tuple[str, ...] = tuple(getattr(network, "people", ()))
         self._told: tuple[str, ...] = tuple(getattr(network, "attributes", ()))
-        self._decode = tf.function(self._model.decode)
+        self._decode = tf.function(self._model.decode, autograph=False)
 
     def _set_sliders(self, survey: "_Survey", found: AttributeVectors | None) -> None:
         sliders = [Slider("told", name, 1.0) for name in self._told]

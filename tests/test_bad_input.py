@@ -86,6 +86,7 @@ UNKNOWN_FLAGS = [
     Case("morph", "morph --run_dir=@/run --start=test:0 --end=test:1 --frames=5", ("frames",)),
     Case("encode", "encode --run_dir=@/run --in=@/pictures --output=a.npz", ("output",)),
     Case("swap", "swap --run_dir=@/mapping --in=@/people --to=bob --out=new --pasted", ("pasted", "paste")),
+    Case("explore", "explore --run_dir=@/run --prot=7860", ("prot", "port")),
     Case("publish", "publish --run_dir=@/run --name=tiny --recipe_name=vae", ("recipe_name",)),
     Case("pack", "pack --in=@/pictures --out=new --image_size=32", ("image_size",)),
     Case("datasets", "datasets --shows=digits", ("shows", "show")),
@@ -106,6 +107,7 @@ WORDS = [
     Case("morph", "morph a.jpg b.jpg --run_dir=@/run --start=test:0 --end=test:1", ("'a.jpg'", "--flag=value")),
     Case("encode", "encode --run_dir=@/run --in=@/pictures codes.npz", ("'codes.npz'", "--flag=value")),
     Case("swap", "swap --run_dir=@/mapping --in=@/people --to=bob --out=new bob", ("'bob'", "--flag=value")),
+    Case("explore", "explore --run_dir=@/run 7860", ("'7860'", "--flag=value")),
     Case("publish", "publish --run_dir=@/run --name=tiny weights", ("'weights'", "--flag=value")),
     Case("pack", "pack @/pictures --in=@/pictures --out=new", ("'@/pictures'", "--flag=value")),
     Case("datasets", "datasets digits", ("'digits'", "--flag=value")),
@@ -121,6 +123,7 @@ MISSING_FLAGS = [
     Case("morph", "morph --start=test:0 --end=test:1", ("--run_dir", "required")),
     Case("encode", "encode --in=@/pictures", ("--run_dir", "required")),
     Case("swap", "swap --in=@/people --to=bob --out=new", ("--run_dir", "required")),
+    Case("explore", "explore", ("--run_dir", "required")),
     Case("publish", "publish --name=tiny", ("--run_dir", "required")),
     Case("empty-run", "evaluate --run_dir=", ("--run_dir", "required")),
     Case("run-without-value", "evaluate --run_dir", ("run_dir",)),
@@ -793,6 +796,24 @@ SWAPS = [
     ),
     Case("below-a-file", "swap --run_dir=@/mapping --in=@/people --to=bob --out=@/letter.txt/new", ("@/letter.txt",)),
     Case("out-is-in", "swap --run_dir=@/mapping --in=@/people --to=bob --out=@/people", ("--out=@/people", "already")),
+]
+
+EXPLORE = "explore --run_dir=@/run"
+
+EXPLORATIONS = [
+    Case("port-out-of-range", f"{EXPLORE} --port=65536", ("--port", "at most 65535")),
+    Case("port-of-letters", f"{EXPLORE} --port=http", ("--port", "whole number")),
+    Case("short-token", f"{EXPLORE} --token=secret", ("--token", "8 to 200")),
+    Case("odd-token", f"{EXPLORE} --token='top secret'", ("--token", "8 to 200")),
+    Case("host-without-name", f"{EXPLORE} --host=", ("--host=",)),
+    Case("open-without-token", f"{EXPLORE} --host=0.0.0.0", ("--host=0.0.0.0", "--token")),
+    Case("host-of-others", f"{EXPLORE} --host=192.0.2.1 --token=top-secret", ("--host=192.0.2.1",)),
+    Case("missing", "explore --run_dir=@/nowhere", ("@/nowhere", "no such folder")),
+    Case("no-model", "explore --run_dir=@/runs/no_model", ("@/runs/no_model", "has not finished")),
+    Case("reader", "explore --run_dir=@/runs/reader --noalign", ("FaceFeatures", "autoencoders")),
+    Case("lost-data", "explore --run_dir=@/runs/lost_data --noalign", ("nowhere", "not there")),
+    Case("crop-and-align", f"{EXPLORE} --crop=0,0,20,20", ("--crop and --align",)),
+    Case("template-for-nothing", f"{EXPLORE} --noalign --template=celeba", ("--template", "--align")),
 ]
 
 PUBLISH = "publish --run_dir=@/runs/digits"
@@ -1576,6 +1597,11 @@ def test_pictures_that_cannot_be_encoded_leave_nothing(refused, case):
 
 @table(SWAPS)
 def test_faces_that_cannot_be_swapped_leave_nothing(refused, case):
+    refused(case)
+
+
+@table(EXPLORATIONS)
+def test_what_cannot_be_explored_is_named(refused, case):
     refused(case)
 
 

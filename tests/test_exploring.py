@@ -1,0 +1,285 @@
+"""What the sliders of `facezoo explore` show, without a page and in a notebook."""
+
+import functools
+import io
+import zlib
+
+import numpy as np
+import pytest
+from clutter import clutter, placed_faces
+from command_line import SOFTWARE, picture, read_png
+from facezoo.experiments import cli, explore, explore_widgets, exploring, runs, train
+from facezoo.experiments.errors import UsageError
+from facezoo.experiments.exploring import Explorer, Look
+from facezoo.latents.attributes import AttributeVectors, save_attributes
+from facezoo.latents.interpolation import interpolate
+from facezoo.models import VAE, AutoencoderGAN, ConditionalVAE, ConvolutionalAutoencoder, Discriminator, FaceMapping
+
+SIZE = 32
+
+
+def judged(autoencoder):
+    return AutoencoderGAN(autoencoder=autoencoder, discriminator=Discriminator(image_size=SIZE, filters=(4, 4)))
+
+
+MODELS = {
+    "vae": lambda: VAE(image_size=SIZE, latent_dim=5, filters=(4, 4)),
+    "spatial": lambda: ConvolutionalAutoencoder(image_size=SIZE, filters=(4, 4)),
+    "vector": lambda: ConvolutionalAutoencoder(image_size=SIZE, filters=(4, 4), latent_dim=30),
+    "told": lambda: ConditionalVAE(image_size=SIZE, latent_dim=5, filters=(4, 4), attributes=("smiling", "beard")),
+    "people": lambda: FaceMapping(image_size=SIZE, filters=(4, 4), inter_dim=6, people=("ann", "bob")),
+    "judged": lambda: judged(VAE(image_size=SIZE, latent_dim=5, filters=(4, 4))),
+    "judged people": lambda: judged(FaceMapping(image_size=SIZE, filters=(4, 4), inter_dim=6, people=("ann", "bob"))),
+}
+
+
+class Untrained(runs.Run):
+    """A run whose model is one of MODELS."""
+
+    def model(self, kind=None):
+        return MODELS[self.model_path.name]()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_survey():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exploring, "SURVEYED", 24)
+        yield
+
+
+def made(folder, kind, *flags):
+    """A new explorer of one of MODELS."""
+    settings = cli.parse(train, ["--model=vae", "--dataset=procedural_faces", f"--image_size={SIZE}"])
+    return Explorer(Untrained(folder, settings, folder / kind), cli.parse(explore, [f"--run_dir={folder}", *flags]))
+
+
+@pytest.fixture(scope="module")
+def explorer_of(tmp_path_factory):
+    """An explorer of one of MODELS, without attributes; each is made once, since it keeps nothing of its users."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    return functools.cache(functools.partial(made, folder))
+
+
+def look_of(explorer, **changes):
+    """What is seen when one slider is moved: `latent_3=1.5`."""
+    settings = {name: changes.pop(name) for name in ("alpha", "path", "person") if name in changes}
+    names = [f"{slider.group}_{slider.name}" for slider in explorer.sliders]
+    strengths = [0.0] * len(names)
+    for name, strength in changes.items():
+        strengths[names.index(name)] = strength
+    return Look(*explorer.first_faces, strengths=strengths, **settings)
+
+
+def seen(png):
+    return read_png(io.BytesIO(png))[0].astype(int)
+
+
+def decoded(model, code, *conditions):
+    return np.rint(np.asarray(model.decode(np.asarray(code, np.float32)[None], *conditions))[0] * 255).astype(int)
+
+
+def assert_seen(png, expected):
+    np.testing.assert_allclose(seen(png), expected, atol=1)
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_every_kind_of_model_can_be_explored(explorer_of, kind):
+    explorer = explorer_of(kind)
+    groups = {"told": ["told"] * 2 + ["latent"] * 5, "spatial": [], "vector": ["latent"] * exploring.MOST_LATENTS}
+    groups |= {"people": ["latent"] * 6, "judged people": ["latent"] * 6}
+    assert [slider.group for slider in explorer.sliders] == groups.get(kind, ["latent"] * 5)
+    people = ("ann", "bob") if "people" in kind else ()
+    look = look_of(explorer, alpha=0.4, person=people[0] if people else None)
+    assert seen(explorer.picture(look)).shape == (SIZE, SIZE, 3)
+    strip = seen(explorer.strip(look))
+    assert strip.shape == (SIZE, SIZE * exploring.STRIP_STEPS, 3)
+    assert_seen(explorer.picture(look_of(explorer, person=look.person)), strip[:, :SIZE])
+    face = explorer.invented(3)
+    assert face.picture.shape == (SIZE, SIZE, 3)
+    assert np.array_equal(face.code, explorer.invented(3).code)
+    assert not np.array_equal(face.code, explorer.invented(4).code)
+    assert explorer.people == people
+    assert explorer.note == ""
+
+
+@pytest.mark.parametrize("path", exploring.PATHS)
+def test_the_morph_goes_along_the_path(explorer_of, path):
+    explorer = explorer_of("vae")
+    start, end = explorer.first_faces
+    [code] = interpolate(start.code, end.code, np.array([0.3]), path)
+    png = explorer.picture(look_of(explorer, alpha=0.3, path=path))
+    assert_seen(png, decoded(explorer._model, code))
+    _, text = read_png(io.BytesIO(png))
+    assert text == {"Software": SOFTWARE, "Description": f"{path} morph from test:0 to test:1 by run at 0.30"}
+
+
+def test_sliders_of_the_code_move_what_carries_most_by_its_deviation(explorer_of):
+    explorer = explorer_of("vector")
+    images = np.stack([explorer._test.load(np.arange(1))["image"][0]])
+    assert np.array_equal(explorer.first_faces[0].picture, images[0])
+    validation = exploring.open_source(explorer._reader.settings, "validation", SIZE, 3)
+    codes = np.asarray(explorer._model.encode(validation.load(np.arange(24))["image"].astype(np.float32) / 255.0))
+    order = np.argsort(-codes.var(axis=0))[: exploring.MOST_LATENTS]
+    assert [slider.name for slider in explorer.sliders] == [str(dimension) for dimension in order]
+    code = explorer.first_faces[0].code.copy()
+    code[order[1]] += 2.5 * codes[:, order[1]].std()
+    png = explorer.picture(look_of(explorer, **{f"latent_{order[1]}": 2.5}))
+    assert_seen(png, decoded(explorer._model, code))
+    assert read_png(io.BytesIO(png))[1]["Description"].endswith(f"latent {order[1]} +2.50 at 0.00")
+
+
+def attribute_vectors(shape):
+    vectors = np.random.default_rng(0).normal(size=(2, *shape)).astype(np.float32)
+    counts = np.full((2, 2), 20)
+    return AttributeVectors(("smiling", "eyeglasses"), {"mean": vectors}, np.eye(2), counts, {}, "hash")
+
+
+@pytest.mark.parametrize(("kind", "shape"), [("vae", (5,)), ("spatial", (8, 8, 4))])
+def test_sliders_of_attributes_move_along_their_vectors(tmp_path, kind, shape):
+    found = attribute_vectors(shape)
+    save_attributes(tmp_path / "attributes.npz", found)
+    explorer = made(tmp_path, kind)
+    assert [slider.name for slider in explorer.sliders[:2]] == ["smiling", "eyeglasses"]
+    code = explorer.first_faces[0].code - 1.5 * found.vector("eyeglasses")
+    assert_seen(explorer.picture(look_of(explorer, attribute_eyeglasses=-1.5)), decoded(explorer._model, code))
+
+
+@pytest.mark.parametrize("content", ["another shape", "no archive"])
+def test_attributes_that_do_not_fit_are_left_out_with_a_line(tmp_path, content):
+    file = tmp_path / "attributes.npz"
+    save_attributes(file, attribute_vectors((7,)))
+    if content == "no archive":
+        file.write_text("dear diary")
+    explorer = made(tmp_path, "vae")
+    assert {slider.group for slider in explorer.sliders} == {"latent"}
+    assert "no attribute sliders" in explorer.note
+    assert "\n" not in explorer.note
+
+
+def test_a_conditional_decoder_is_told(explorer_of):
+    explorer = explorer_of("told")
+    code = explorer.first_faces[0].code
+    for strengths, told in (((0.0, 0.0), (0.5, 0.5)), ((1.0, -1.0), (1.0, 0.0))):
+        look = look_of(explorer, told_smiling=strengths[0], told_beard=strengths[1])
+        assert_seen(explorer.picture(look), decoded(explorer._model, code, np.array([told], np.float32)))
+
+
+def test_a_face_is_decoded_as_either_person(explorer_of):
+    explorer = explorer_of("people")
+    for person in ("ann", "bob"):
+        png = explorer.picture(look_of(explorer, person=person))
+        assert_seen(png, decoded(explorer._model, explorer.first_faces[0].code, person))
+        assert f"as {person}" in read_png(io.BytesIO(png))[1]["Description"]
+
+
+def test_faces_by_chance_come_from_the_test_split(explorer_of):
+    explorer = explorer_of("vae")
+    faces = [explorer.anybody(seed) for seed in range(8)]
+    places = {int(face.name.removeprefix("test:")) for face in faces}
+    assert len(places) > 5
+    assert all(0 <= place < 2000 for place in places)
+    assert np.array_equal(explorer.at(min(places)).picture, explorer._test.load(np.array([min(places)]))["image"][0])
+
+
+# Uploads.
+
+
+def test_the_face_of_a_photograph_is_found_and_cut_out_as_the_model_knows_faces(explorer_of, tmp_path):
+    pytest.importorskip("mtcnn")
+    explorer = explorer_of("vae")
+    [placed] = placed_faces([30], degrees=10, scales=(0.9, 1.0))
+    placed.picture.save(tmp_path / "a.png")
+    face = explorer.photograph(tmp_path / "a.png", "a.png")
+    known = explorer.at(30).picture.astype(int)
+    middle = explorer.photograph(tmp_path / "a.png", "a.png", align=False).picture
+    assert np.abs(face.picture - known).mean() < np.abs(middle - known).mean() / 2
+    clutter(np.random.default_rng(1)).save(tmp_path / "nobody.png")
+    with pytest.raises(UsageError, match=r"nobody.png: no face found; untick"):
+        explorer.photograph(tmp_path / "nobody.png", "nobody.png")
+    assert explorer.photograph(tmp_path / "nobody.png", "nobody.png", align=False).picture.shape == (SIZE, SIZE, 3)
+
+
+def large_png(width, height):
+    """A file that begins as a picture of that size does."""
+    header = b"IHDR" + width.to_bytes(4, "big") + height.to_bytes(4, "big") + bytes([8, 2, 0, 0, 0])
+    return b"\x89PNG\r\n\x1a\n\0\0\0\r" + header + zlib.crc32(header).to_bytes(4, "big") + b"\0\0\0\x09IDAT" + b"\0" * 9
+
+
+UPLOADS = {
+    "text": (b"dear diary", "not a JPEG, PNG, WebP or GIF"),
+    "empty": (b"", "empty file"),
+    "50 megapixels": (large_png(8200, 6100), "8200x6100 is more than 40 megapixels"),
+    "a billion pixels": (large_png(2**16, 2**16), "more than 40 megapixels"),
+    "broken": (large_png(20, 20), "broken"),
+}
+
+
+@pytest.mark.parametrize("upload", UPLOADS)
+def test_what_is_no_picture_is_answered_in_one_line(explorer_of, upload):
+    content, reason = UPLOADS[upload]
+    with pytest.raises(UsageError) as caught:
+        explorer_of("vae", "--noalign").photograph(io.BytesIO(content), "<b>${1+1}/x.png")
+    message = str(caught.value)
+    assert message.startswith("_b___1_1__x.png: ")
+    assert upload == "broken" or reason in message
+    assert "\n" not in message
+
+
+def test_without_alignment_the_crop_of_the_run_is_taken(explorer_of):
+    explorer = explorer_of("vae", "--noalign")
+    assert not explorer.finds_faces
+    file = io.BytesIO()
+    picture((40, 30)).save(file, "PNG")
+    file.seek(0)
+    face = explorer.photograph(file, "a.png")
+    expected = np.asarray(picture((40, 30)).crop((5, 0, 35, 30)).resize((SIZE, SIZE), 1, reducing_gap=3.0))
+    assert np.array_equal(face.picture, expected)
+
+
+# A notebook.
+
+
+@pytest.fixture
+def widgets(explorer_of):
+    pytest.importorskip("ipywidgets")
+    return explore_widgets._Widgets(explorer_of("people", "--noalign"))
+
+
+def test_widgets_show_what_is_set(widgets):
+    explorer = widgets.explorer
+    widgets.alpha.value, widgets.path.value, widgets.person.value = 0.3, "slerp", "ann"
+    widgets.sliders[0].value = 1.5
+    strengths = [1.5, *[0.0] * (len(explorer.sliders) - 1)]
+    look = Look(*explorer.first_faces, 0.3, "slerp", strengths, "ann")
+    assert widgets.picture.value == explorer.picture(look)
+    assert widgets.strip.value == explorer.strip(look)
+    assert widgets.links.value.count("download=") == 2
+
+
+def test_widgets_take_faces_and_say_why_not(widgets):
+    file = io.BytesIO()
+    picture().save(file, "PNG")
+    widgets._upload("end", {"new": [{"name": "a.png", "content": memoryview(file.getvalue())}]})
+    assert widgets.captions["end"].value == "end: a.png"
+    assert widgets.message.value == ""
+    before = widgets.picture.value
+    widgets._upload("start", {"new": [{"name": "b.png", "content": memoryview(b"dear diary")}]})
+    assert "b.png: not a JPEG" in widgets.message.value
+    assert (widgets.captions["start"].value, widgets.picture.value) == ("start: test:0", before)
+    widgets._chance("start", widgets.explorer.invented)
+    assert widgets.captions["start"].value.startswith("start: drawn:")
+    assert widgets.message.value == ""
+
+
+def test_a_notebook_opens_a_run(finished):
+    ipywidgets = pytest.importorskip("ipywidgets")
+    assert isinstance(explore_widgets.explore_widgets(finished), ipywidgets.VBox)
+    with pytest.raises(UsageError, match="nowhere: no such folder"):
+        explore_widgets.explore_widgets("nowhere")
+
+
+@pytest.mark.parametrize("package", ["gradio", "ipywidgets"])
+def test_without_the_package_it_says_what_to_install(monkeypatch, package):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=rf"{package} is not installed: pip install 'facezoo\[explore\]'"):
+        explore.check_installed(package)
