@@ -49,7 +49,6 @@ def run(values: flags.FlagValues) -> None:
         from . import explore_page
 
         page = explore_page.page_of(explorer, folder)
-        bound.listen()  # from now on the browser is not turned away
         address = explore_server.address_of(bound, values.host, values.token)
         print(f"{address}\nCtrl-C ends it.", flush=True)
         explore_server.serve(page, bound, values.host, values.token, explore_page.looks())

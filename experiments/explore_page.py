@@ -115,7 +115,7 @@ class _Page:
         gr.HTML(f"<h1>facezoo</h1><p>{html.escape(explorer.title)}</p>", elem_id="title")
         self.message = gr.HTML(_message(explorer.note), elem_id="message")
         self.cards: dict[str, dict[str, Any]] = {}
-        look = self._look(explorer.first_faces, 0.5, PATHS[0], None)
+        look = explorer.first_look()
         with gr.Row(elem_id="stage", elem_classes=[] if explorer.sliders else ["plain"]):
             self._lay_out_face("start", explorer.first_faces[0])
             with gr.Column(elem_id="result"):
@@ -130,9 +130,10 @@ class _Page:
 
     def _lay_out_controls(self) -> None:
         people, finds = list(self.explorer.people), self.explorer.finds_faces
-        self.alpha = gr.Slider(0.0, 1.0, 0.5, step=0.01, label="morph", elem_id="morph")
-        self.path = gr.Radio(list(PATHS), value=PATHS[0], label="path", elem_id="path")
-        self.person = gr.Radio(people, value=people[-1] if people else None, label="as", visible=bool(people))
+        look = self.explorer.first_look()
+        self.alpha = gr.Slider(0.0, 1.0, look.alpha, step=0.01, label="morph", elem_id="morph")
+        self.path = gr.Radio(list(PATHS), value=look.path, label="path", elem_id="path")
+        self.person = gr.Radio(people, value=look.person, label="as", visible=bool(people))
         self.find = gr.Checkbox(finds, label=f"{FIND_LABEL} in an upload", visible=finds, elem_id="find")
 
     def _lay_out_face(self, end: str, face: Face) -> None:
@@ -216,8 +217,7 @@ class _Page:
         return [faces, "", _shown_face(end, face), self._shown(faces, *settings), self._strip(faces, *settings)]
 
     def _look(self, faces: tuple[Face, Face], alpha: float, path: str, person: str | None, *strengths: float) -> Look:
-        given = strengths or (0.0,) * len(self.explorer.sliders)
-        return Look(*faces, alpha=alpha, path=path, strengths=given, person=person if self.explorer.people else None)
+        return Look(*faces, alpha, path, strengths, person)
 
 
 def _laid_out(slider: Slider) -> gr.Slider:

@@ -23,10 +23,10 @@ PLAIN = str | int | float | bool | None  # what an event of the page may hold
 SECONDS_TO_FINISH = 1  # for browsers that hold a connection open
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # All that the page asks for. Files, proxies, recordings and other things that Gradio can do are no part of it.
-PATHS = ("/", "/config", "/theme.css", "/favicon.ico", "/manifest.json", "/robots.txt")
+PATHS = ("/", "/config", "/theme.css", "/favicon.ico", "/manifest.json")
 FOLDERS = ("/assets/", "/static/", "/gradio_api/heartbeat/")
 EVENTS = ("/gradio_api/queue/join", "/gradio_api/run/predict")
-CALLS = ("upload", "upload_progress", "queue/join", "queue/data", "run/predict", "reset", "cancel", "startup-events")
+CALLS = ("upload", "upload_progress", "queue/join", "queue/data", "run/predict")
 # The browser loads nothing from elsewhere, and shows the page inside of no other.
 CONTENT_POLICY = "; ".join(
     (
@@ -68,7 +68,7 @@ def quiet_gradio() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def bound_socket(host: str, port: int, exactly: bool) -> Iterator[socket.socket]:
-    """A socket at an address of this machine, not listening yet.
+    """A socket that listens at an address of this machine, so that who comes before the server is up only waits.
 
     Args:
       host: a name or an address.
@@ -88,6 +88,7 @@ def bound_socket(host: str, port: int, exactly: bool) -> Iterator[socket.socket]
         for tried in ports:
             try:
                 bound.bind((address[0], tried, *address[2:]))
+                bound.listen()
             except OSError as error:
                 reason = error.strerror
             else:
@@ -107,7 +108,7 @@ def serve(page: Any, bound: socket.socket, host: str, token: str | None, looks: 
 
     Args:
       page: `gr.Blocks`.
-      bound: where.
+      bound: where, as `bound_socket` gives it.
       host: as the user knows it.
       token: that every request needs; None needs none.
       looks: its theme, style and script.

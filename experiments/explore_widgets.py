@@ -46,11 +46,10 @@ class _Widgets:
         self.faces = dict(zip(ENDS, explorer.first_faces, strict=True))
         self.message = ipywidgets.HTML(html.escape(explorer.note))
         self.find = ipywidgets.Checkbox(explorer.finds_faces, description=FIND_LABEL, disabled=not explorer.finds_faces)
-        self.alpha = ipywidgets.FloatSlider(0.5, min=0.0, max=1.0, step=0.01, description="morph")
+        look = explorer.first_look()
+        self.alpha = ipywidgets.FloatSlider(look.alpha, min=0.0, max=1.0, step=0.01, description="morph")
         self.path = ipywidgets.Dropdown(options=PATHS, description="path")
-        self.person = ipywidgets.Dropdown(options=explorer.people, description="as")
-        if explorer.people:
-            self.person.value = explorer.people[-1]
+        self.person = ipywidgets.Dropdown(options=explorer.people, value=look.person, description="as")
         self.sliders = [
             ipywidgets.FloatSlider(0.0, min=-slider.limit, max=slider.limit, step=0.05, description=slider.name)
             for slider in explorer.sliders

@@ -95,6 +95,7 @@ class Explorer:
       sliders: what there is to set; none of single dimensions where the code is spatial.
       people: whom the model can decode faces as; () for most models.
       title: what is explored, in one line.
+      first_faces: two of the run's test split.
       finds_faces: whether photographs are aligned.
       note: why there are no attribute vectors although there is a file of them, or "".
 
@@ -116,12 +117,12 @@ class Explorer:
         self.title = f"{_harmless(self._run_name)} ({run.settings.model}, {size} pixels)"
         self._set_network()
         survey = _survey(self._model, validation)
-        self.code_shape = survey.codes.shape[1:]
         self._sampler = _sampler(self._model, survey)
-        found, self.note = _attributes_of(run.folder / "attributes.npz", self.code_shape)
+        found, self.note = _attributes_of(run.folder / "attributes.npz", survey.codes.shape[1:])
         self._set_sliders(survey, found)
         self.first_faces = self.at(0), self.at(min(1, len(self._test) - 1))
-        self._warm_up()
+        for show in (self.picture, self.strip):  # which traces the decoder, so that nobody waits for it
+            show(self.first_look())
 
     def _set_network(self) -> None:
         """What decodes, and what it hears besides codes."""
@@ -142,15 +143,12 @@ class Explorer:
             sliders.append(Slider("latent", str(dimension), 3.0))
             moves.append(np.eye(1, survey.codes[0].size, dimension)[0] * survey.deviations[dimension])
         self.sliders = tuple(sliders)
-        self._moves = np.array(moves, np.float32).reshape(-1, *self.code_shape)
+        self._moves = np.array(moves, np.float32).reshape(-1, *survey.codes.shape[1:])
 
-    def _warm_up(self) -> None:
-        """Traces the decoder for one picture and for a strip, so that nobody waits for it."""
-        look = Look(
-            *self.first_faces, strengths=[0.0] * len(self.sliders), person=self.people[-1] if self.people else None
-        )
-        self.picture(look)
-        self.strip(look)
+    def first_look(self) -> Look:
+        """What is seen before anything is moved: the middle between two faces of the test split."""
+        person = self.people[-1] if self.people else None
+        return Look(*self.first_faces, alpha=0.5, strengths=[0.0] * len(self.sliders), person=person)
 
     # Faces.
 

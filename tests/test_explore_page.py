@@ -1,6 +1,5 @@
 """`facezoo explore` as it runs: who gets what from its server, and what a person sees and does in a browser."""
 
-import asyncio
 import importlib.util
 import io
 import json
@@ -261,7 +260,8 @@ def test_without_a_token_whoever_names_the_address_is_let_through():
             said.append(message)
 
         scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": [(b"host", host)]}
-        asyncio.run(guard(scope, None, send))
+        with pytest.raises(StopIteration):  # it waits for nothing; asyncio would not run inside of the browser's loop
+            guard(scope, None, send).send(None)
         assert b"access-control-allow-origin" not in {name.lower() for name, _ in said[0]["headers"]}
         return said[0]["status"]
 
