@@ -16,11 +16,13 @@ from ..datasets.alignment import NoFaceError
 from ..datasets.picture_index import PROGRESS_AFTER_SECONDS
 from ..datasets.source import DatasetError, Source
 from ..latents import pictures
-from ..latents.attributes import AttributeVectors, load_attributes
+from ..latents.attributes import AttributeVectors
 from ..latents.interpolation import even_alphas, interpolate
 from ..latents.sampling import Sampler, fit_gaussian, standard_normal
 from ..latents.traversal import kl_of_dimensions, most_first
+from .attributes import ATTRIBUTES_FILE
 from .data import open_source
+from .edit import read_vectors
 from .errors import UsageError
 from .faces import FaceReader
 from .runs import Run
@@ -118,7 +120,7 @@ class Explorer:
         self._set_network()
         survey = _survey(self._model, validation)
         self._sampler = _sampler(self._model, survey)
-        found, self.note = _attributes_of(run.folder / "attributes.npz", survey.codes.shape[1:])
+        found, self.note = _attributes_of(run)
         self._set_sliders(survey, found)
         self.first_faces = self.at(0), self.at(min(1, len(self._test) - 1))
         for show in (self.picture, self.strip):  # which traces the decoder, so that nobody waits for it
@@ -292,18 +294,14 @@ def _sampler(model, survey: _Survey) -> Sampler | None:
         return None
 
 
-def _attributes_of(path: Path, code_shape: tuple[int, ...]) -> tuple[AttributeVectors | None, str]:
-    """A run's attribute vectors if it has any, and a line on why they are left out if they do not fit."""
-    if not path.exists():
+def _attributes_of(run: Run) -> tuple[AttributeVectors | None, str]:
+    """A run's attribute vectors if it has any, and a line on why they are left out if they are not its own."""
+    if not (run.folder / ATTRIBUTES_FILE).exists():
         return None, ""
     try:
-        found = load_attributes(path)
-    except ValueError as error:
+        return read_vectors(run), ""
+    except UsageError as error:
         return None, f"no attribute sliders: {error}"
-    shape = next(iter(found.vectors.values())).shape[1:]
-    if shape != code_shape:
-        return None, f"no attribute sliders: {path.name} is about codes of shape {shape}, the model's are {code_shape}"
-    return found, ""
 
 
 def _harmless(name: str) -> str:

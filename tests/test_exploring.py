@@ -36,6 +36,8 @@ MODELS = {
 class Untrained(runs.Run):
     """A run whose model is one of MODELS."""
 
+    model_hash = "hash"
+
     def model(self, kind=None):
         return MODELS[self.model_path.name]()
 
@@ -128,10 +130,10 @@ def test_sliders_of_the_code_move_what_carries_most_by_its_deviation(explorer_of
     assert read_png(io.BytesIO(png))[1]["Description"].endswith(f"latent {order[1]} +2.50 at 0.00")
 
 
-def attribute_vectors(shape):
+def attribute_vectors(shape, model_hash="hash"):
     vectors = np.random.default_rng(0).normal(size=(2, *shape)).astype(np.float32)
     counts = np.full((2, 2), 20)
-    return AttributeVectors(("smiling", "eyeglasses"), {"mean": vectors}, np.eye(2), counts, {}, "hash")
+    return AttributeVectors(("smiling", "eyeglasses"), {"mean": vectors}, np.eye(2), counts, {}, model_hash)
 
 
 @pytest.mark.parametrize(("kind", "shape"), [("vae", (5,)), ("spatial", (8, 8, 4))])
@@ -144,10 +146,10 @@ def test_sliders_of_attributes_move_along_their_vectors(tmp_path, kind, shape):
     assert_seen(explorer.picture(look_of(explorer, attribute_eyeglasses=-1.5)), decoded(explorer._model, code))
 
 
-@pytest.mark.parametrize("content", ["another shape", "no archive"])
+@pytest.mark.parametrize("content", ["another model", "no archive"])
 def test_attributes_that_do_not_fit_are_left_out_with_a_line(tmp_path, content):
     file = tmp_path / "attributes.npz"
-    save_attributes(file, attribute_vectors((7,)))
+    save_attributes(file, attribute_vectors((5,), "another"))
     if content == "no archive":
         file.write_text("dear diary")
     explorer = made(tmp_path, "vae")
