@@ -7,19 +7,21 @@ from tqdm import tqdm
 
 from ..datasets.picture_index import PROGRESS_AFTER_SECONDS
 from ..datasets.source import Source
-from ..models import ConditionalVAE
 
 BATCH_SIZE = 64
 
 
-def encoded(model, source: Source, columns: Sequence[str] = (), count: int | None = None) -> dict[str, np.ndarray]:
+def encoded(
+    model, source: Source, columns: Sequence[str] = (), count: int | None = None, told: Sequence[str] = ()
+) -> dict[str, np.ndarray]:
     """The codes of a source's pictures, and what is known of them.
 
     Args:
-      model: an `Autoencoder`; a conditional one is told the attributes that the source knows.
+      model: an `Autoencoder`.
       source: at least one picture.
       columns: of the source's examples, to be kept too.
       count: only the first pictures; all if absent.
+      told: columns that the model is told, too, as a conditional one its attributes.
 
     Returns:
       `codes` float32 [N, *code shape], and the columns [N, ...].
@@ -29,9 +31,8 @@ def encoded(model, source: Source, columns: Sequence[str] = (), count: int | Non
     for positions in _portions(total, "encoding"):
         examples = source.load(positions)
         images = examples["image"].astype(np.float32) / 255.0
-        known = (examples["attributes"],) if isinstance(model, ConditionalVAE) and "attributes" in examples else ()
         kept = {name: examples[name] for name in columns}
-        batches.append(kept | {"codes": np.asarray(model.encode(images, *known))})
+        batches.append(kept | {"codes": np.asarray(model.encode(images, *(examples[name] for name in told)))})
     return {name: np.concatenate([batch[name] for batch in batches]) for name in ("codes", *columns)}
 
 

@@ -71,8 +71,9 @@ def sample_source(model, source: Source, values: flags.FlagValues, model_hash: s
     from ..models import ConditionalVAE
     from .encoding import decoded, encoded
 
+    model = getattr(model, "autoencoder", model)  # of one that was trained adversarially
     columns = ("attributes",) if isinstance(model, ConditionalVAE) else ()
-    known = encoded(model, source, columns, values.fit_count)
+    known = encoded(model, source, columns, values.fit_count, told=columns)
     codes = _sampler(known["codes"], values, model_hash).draw(values.seed, values.count, values.truncation)
     rows = np.random.default_rng(values.seed).integers(0, len(known["codes"]), values.count)
     told = {name: known[name][rows] for name in columns}

@@ -158,6 +158,8 @@ def test_a_conditional_model_s_samples_have_attributes_and_train(command, train,
     run = train("conditional", "--model=conditional_vae", "--attributes=smiling,young", "--image_size=32",
                 "--set=filters=8,8", "--latent_dim=4", "--batch_size=8", "--steps_per_epoch=1",
                 "--validation_steps=1", "--epochs=1")  # fmt: skip
+    done = command("attributes", f"--run_dir={run}", "--count=100", "--attributes=young,beard,eyeglasses")
+    assert done.code == 0, done.err  # also of attributes that the model is not told
     base = ["sample", f"--run_dir={run}", "--sampler=gaussian", "--fit_count=60", "--count=40"]
     assert command(*base, f"--out={tmp_path / 'png'}").code == 0
     with (tmp_path / "png" / "labels.csv").open() as file:
