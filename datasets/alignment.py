@@ -36,34 +36,39 @@ def template_points(template: str = "facezoo", margin: float = 0.0) -> np.ndarra
 
 
 def crop_to_photograph(points: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """The matrix from crop to photograph of the similarity that brings points nearest to where they are wanted.
+    """The matrices from crop to photograph of the similarities that bring points nearest to where they are wanted.
 
-    Umeyama, "Least-squares estimation of transformation parameters between two point patterns" (1991), equations 40
-    to 42, by scikit-image; it turns, scales and moves, and never mirrors.
+    With points as complex numbers p and wanted ones as w, a similarity is w = a p + b, and a and b follow by linear
+    least squares: in two dimensions, where nothing is mirrored, the solution of Umeyama, "Least-squares estimation of
+    transformation parameters between two point patterns" (1991).
 
     Args:
-      points: [N, 2], (x, y) in pixels of the photograph.
+      points: [..., N, 2], (x, y) in pixels of the photograph.
       wanted: [N, 2], (x, y) in sides of the crop.
 
     Returns:
-      float64 [2, 3]: (x, y, 1) in sides of the crop -> (x, y) in pixels of the photograph.
+      float64 [..., 2, 3]: (x, y, 1) in sides of the crop -> (x, y) in pixels of the photograph.
 
     Raises:
       NoFaceError: the points are not finite, or all in one place.
     """
-    from skimage.transform import SimilarityTransform  # It takes a second.
-
     if not np.isfinite(points).all():
         raise NoFaceError("its points are not numbers")
-    to_crop = SimilarityTransform.from_estimate(points, wanted)
-    if not to_crop or not np.isfinite(to_crop.params).all() or to_crop.scale < 1e-9:
+    p, w = (np.asarray(places, np.float64) @ (1.0, 1.0j) for places in (points, wanted))  # [..., N], [N]
+    middle = p.mean(axis=-1, keepdims=True)
+    spread = (np.abs(p - middle) ** 2).sum(axis=-1)
+    a = ((p - middle).conj() * (w - w.mean())).sum(axis=-1) / np.maximum(spread, 1e-12)
+    if (spread < 1e-12).any() or (np.abs(a) < 1e-9).any():
         raise NoFaceError("its points lie in one place")
-    return np.linalg.inv(to_crop.params)[:2]
+    back, shift = 1.0 / a, middle[..., 0] - w.mean() / a  # p = w / a + shift
+    rows = [[back.real, -back.imag, shift.real], [back.imag, back.real, shift.imag]]
+    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
 
 
 def aligned_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Points [N, 2] in pixels of the photograph -> (x, y) in sides of the crop, float32 [N, 2]."""
-    return np.linalg.solve(matrix[:, :2], (points - matrix[:, 2]).T).T.astype(np.float32)
+    """Points [..., N, 2] in pixels of the photograph -> (x, y) in sides of the crop, float32 [..., N, 2]."""
+    moved = points - matrix[..., None, :, 2]
+    return (moved @ np.linalg.inv(matrix[..., :2]).swapaxes(-1, -2)).astype(np.float32)
 
 
 def cut(photograph: Image.Image, matrix: np.ndarray, image_size: int, channels: int = 3) -> np.ndarray:

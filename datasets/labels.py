@@ -123,16 +123,27 @@ def _label_rows(lines: list[str], path: Path) -> tuple[list[str], Iterator[tuple
 
 def _label_table(names: Sequence[str], rows: dict[str, bytes], labels: str | os.PathLike[str]) -> np.ndarray:
     """The rows of the pictures, uint8 [N, A]."""
-    return np.stack([np.frombuffer(rows[key], np.uint8) for key in keys_of(names, rows, labels)])  # [N, A]
+    keys = keys_of(names, rows, labels, also_sources=True)  # what is true of a photograph is true of its crop
+    return np.stack([np.frombuffer(rows[key], np.uint8) for key in keys])  # [N, A]
 
 
-def keys_of(names: Sequence[str], rows: Collection[str], file: str | os.PathLike[str]) -> list[str]:
-    """The row of each picture in a file that speaks of pictures by path, by base name or, of crops, by their source's.
+def keys_of(
+    names: Sequence[str], rows: Collection[str], file: str | os.PathLike[str], also_sources: bool = False
+) -> list[str]:
+    """The row of each picture in a file that speaks of pictures by path or by base name.
+
+    Args:
+      names: of the pictures.
+      rows: names in the file.
+      file: for messages.
+      also_sources: takes a crop's row by the name of its photograph, too.
 
     Raises:
       DatasetError: a picture has no row, or two have the same.
     """
-    keys = [key_of(name, rows) for name in names]
+    keys = [
+        key_of(name, rows) or (key_of(name.removesuffix(CROP_SUFFIX), rows) if also_sources else None) for name in names
+    ]
     missing = [name for name, key in zip(names, keys, strict=True) if key is None]
     if missing:
         raise DatasetError(f"{file} has no row for {len(missing)} of {len(names)} pictures, the first is {missing[0]}")
@@ -144,10 +155,8 @@ def keys_of(names: Sequence[str], rows: Collection[str], file: str | os.PathLike
 
 
 def key_of(name: str, rows: Collection[str]) -> str | None:
-    """How a file speaks of a picture, if it does: the crop `a/1.jpg.png` of `a/1.jpg` may have any of four names."""
-    source = name.removesuffix(CROP_SUFFIX)
-    candidates = (name, PurePosixPath(name).name, source, PurePosixPath(source).name)
-    return next((key for key in candidates if key in rows), None)
+    """How a file speaks of a picture, if it does: by its path or its base name."""
+    return next((key for key in (name, PurePosixPath(name).name) if key in rows), None)
 
 
 @once

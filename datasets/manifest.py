@@ -3,7 +3,7 @@
 import csv
 import dataclasses
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +35,7 @@ class Cut:
     faces: str = "largest"
 
     def matrix(self, points: np.ndarray) -> np.ndarray:
-        """`alignment.crop_to_photograph` for the five points of a face."""
+        """`alignment.crop_to_photograph` for the five points of a face, or of several [..., 5, 2]."""
         return crop_to_photograph(points, template_points(self.template, self.margin))
 
 
@@ -44,7 +44,8 @@ class Row:
     """One face of a file, or one file without.
 
     Attributes:
-      source: the file's path below the folder that was read.
+      root: the folder that was read.
+      source: the file's path below it.
       num_bytes, modified_ns: of the file; a changed one is read again.
       cut: how.
       output: the crop's path below the folder that holds the manifest; "" where there is none.
@@ -54,6 +55,7 @@ class Row:
       points: `POINT_NAMES`, [5, 2] in pixels of it; None where no face was found.
     """
 
+    root: str
     source: str
     num_bytes: int
     modified_ns: int
@@ -68,14 +70,23 @@ class Row:
 HEADER = (
     *("source", "output", "reason", "confidence", "left", "top", "width", "height"),
     *(f"{name}_{axis}" for name in POINT_NAMES for axis in "xy"),
-    *("template", "margin", "size", "faces", "source_bytes", "source_modified_ns"),
+    *("template", "margin", "size", "faces", "root", "source_bytes", "source_modified_ns"),
 )
 
 
 def as_csv(rows: Iterable[Row]) -> str:
     """Rows as lines of the manifest, without the header."""
+    return _lines(_cells(row) for row in rows)
+
+
+def header_as_csv() -> str:
+    """The first line of the manifest."""
+    return _lines([HEADER])
+
+
+def _lines(rows: Iterable[Sequence[str]]) -> str:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(_cells(row) for row in rows)
+    csv.writer(text).writerows(rows)
     return text.getvalue()
 
 
@@ -88,7 +99,7 @@ def _cells(row: Row) -> list[str]:
         *(f"{number:.5g}" for number in numbers[:1]),
         *(f"{number:.2f}" for number in numbers[1:]),
         *([""] * (len(POINT_NAMES) * 2 + 5 - len(numbers))),
-        *(row.cut.template, repr(row.cut.margin), str(row.cut.size), row.cut.faces),
+        *(row.cut.template, repr(row.cut.margin), str(row.cut.size), row.cut.faces, row.root),
         *(str(row.num_bytes), str(row.modified_ns)),
     ]
 
@@ -125,7 +136,7 @@ def read_manifest(folder: Path) -> list[Row]:
 def _row(cells: list[str]) -> Row:
     values = dict(zip(HEADER, cells, strict=True))
     cut = Cut(values["template"], float(values["margin"]), int(values["size"]), values["faces"])
-    row = Row(values["source"], int(values["source_bytes"]), int(values["source_modified_ns"]), cut)
+    row = Row(values["root"], values["source"], int(values["source_bytes"]), int(values["source_modified_ns"]), cut)
     row = dataclasses.replace(row, output=values["output"], reason=values["reason"])
     if not values["left_eye_x"]:
         return row
@@ -138,8 +149,9 @@ def _row(cells: list[str]) -> Row:
 
 def landmarks_of_crops(rows: Iterable[Row]) -> dict[str, np.ndarray]:
     """By the crop's path, where the five points lie in it: (x, y) in its sides, float32 [5, 2]."""
-    return {
-        row.output: aligned_points(row.points, row.cut.matrix(row.points))
-        for row in rows
-        if row.output and row.points is not None
-    }
+    with_points = [(row, row.points) for row in rows if row.output and row.points is not None]
+    if not with_points:
+        return {}
+    cut, points = with_points[0][0].cut, np.stack([points for _, points in with_points])  # the same for all crops
+    landmarks = aligned_points(points, cut.matrix(points))
+    return {row.output: places for (row, _), places in zip(with_points, landmarks, strict=True)}

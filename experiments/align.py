@@ -1,21 +1,24 @@
 """Align photographs: find their faces, and cut each out upright, in one size, eyes and mouth in one place."""
 
+import contextlib
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import filelock
 from absl import flags
 from tqdm import tqdm
 
 from ..datasets import detection
 from ..datasets.labels import read_landmarks
-from ..datasets.manifest import HEADER, MANIFEST_FILE, Cut, Row, as_csv, read_manifest
+from ..datasets.manifest import MANIFEST_FILE, Cut, Row, as_csv, header_as_csv, read_manifest
 from ..datasets.picture_index import PROGRESS_AFTER_SECONDS, UNREADABLE, Picture, found_files
 from . import options, runs
 from .errors import UsageError
 
 FACES = ("largest", "all")
+LOCK_FILE = ".lock"
 NAMED = 3
 
 
@@ -35,33 +38,31 @@ def run(values: flags.FlagValues) -> None:
 
     root, out = _folders(values)
     cut = Cut(values.template, values.margin, values.size, values.faces)
-    known = _known_rows(out, cut)
+    known = _known_rows(root, out, cut)
     points = read_landmarks(Path(values.landmarks)) if values.landmarks else None
     if points is None:
         detection.check_installed()
-    files = _new_files(root, known)
-    renewed = {file.name for file in files}
-    known = [row for row in known if row.source not in renewed]
+    files = _new_files(root, known, points is not None)
     processes = min(values.processes or os.cpu_count() or 1, max(1, len(files)))
     rows = _with_new_rows(known, Aligner(root, out, cut, points), files, processes) if files else known
-    _report(out, rows, len(renewed))
+    _report(out, rows, len(files))
 
 
 def _folders(values: flags.FlagValues) -> tuple[Path, Path]:
-    root, out = Path(values.flag_values_dict()["in"]), Path(values.out)  # "in" is a keyword of Python
+    root, out = Path(os.path.realpath(values.flag_values_dict()["in"])), Path(values.out)  # "in": Python's keyword
     if not root.is_dir():
         raise UsageError(f"--in={root} is {'not a folder' if root.exists() else 'not there'}")
     if out.exists() and not out.is_dir():
         raise UsageError(f"--out={out} is a file: choose a folder")
-    if out.resolve().is_relative_to(root.resolve()):
+    if Path(os.path.realpath(out)).is_relative_to(root):  # not Path's resolve, which raises for a link to itself
         raise UsageError(f"--out={out} lies in --in={root}, whose pictures it would add to: choose a folder elsewhere")
     return root, out
 
 
-def _known_rows(out: Path, cut: Cut) -> list[Row]:
+def _known_rows(root: Path, out: Path, cut: Cut) -> list[Row]:
     """What earlier runs into the folder have found; a UsageError where they cut otherwise, or it is not theirs."""
     rows = read_manifest(out)
-    if not (out / MANIFEST_FILE).exists() and out.exists() and any(out.iterdir()):
+    if not (out / MANIFEST_FILE).exists() and out.exists() and any(path.name != LOCK_FILE for path in out.iterdir()):
         raise UsageError(f"--out={out} holds something, but no {MANIFEST_FILE} of an earlier run: choose a new folder")
     other = next((row.cut for row in rows if row.cut != cut), None)
     if other:
@@ -69,12 +70,17 @@ def _known_rows(out: Path, cut: Cut) -> list[Row]:
             f"--out={out} holds crops with --template={other.template} --margin={other.margin:g} --size={other.size} "
             f"--faces={other.faces}: give the same, or choose a new folder"
         )
+    if rows and rows[0].root != str(root):
+        raise UsageError(f"--out={out} holds crops of the pictures in {rows[0].root}: choose a new folder")
     return rows
 
 
-def _new_files(root: Path, known: Sequence[Row]) -> list[Picture]:
-    """Files that are new or have changed, and those that could not be opened the last time."""
-    done = {(row.source, row.num_bytes, row.modified_ns) for row in known if not row.reason.startswith(UNREADABLE)}
+def _new_files(root: Path, known: Sequence[Row], by_points: bool) -> list[Picture]:
+    """Files that are new or have changed, and those that gave nothing for a reason that may have passed."""
+    from .aligning import DEADLY, NO_POINTS, TAKEN
+
+    passing = (UNREADABLE, DEADLY, NO_POINTS, TAKEN, *([detection.NONE_FOUND] if by_points else []))
+    done = {(row.source, row.num_bytes, row.modified_ns) for row in known if not row.reason.startswith(passing)}
     files = found_files(root)
     if not files:
         raise UsageError(f"--in={root} holds no files")
@@ -83,10 +89,28 @@ def _new_files(root: Path, known: Sequence[Row]) -> list[Picture]:
 
 def _with_new_rows(known: Sequence[Row], aligner, files: Sequence[Picture], processes: int) -> list[Row]:
     """Aligns files; the manifest grows with each, so that a run that is killed goes on from there."""
+    runs.make_folder(aligner.out)
+    with _alone_in(aligner.out):
+        return _aligned(known, aligner, files, processes)
+
+
+@contextlib.contextmanager
+def _alone_in(out: Path) -> Iterator[None]:
+    lock = filelock.FileLock(out / LOCK_FILE, timeout=0)
+    try:
+        with lock:
+            yield
+            (out / LOCK_FILE).unlink(missing_ok=True)
+    except filelock.Timeout as error:
+        raise UsageError(f"--out={out}: another `facezoo align` writes there") from error
+
+
+def _aligned(known: Sequence[Row], aligner, files: Sequence[Picture], processes: int) -> list[Row]:
     from .aligning import aligned_in_processes
 
-    runs.make_folder(aligner.out)
-    rows, path = list(known), aligner.out / MANIFEST_FILE
+    renewed = {file.name for file in files}
+    path = aligner.out / MANIFEST_FILE
+    rows = [row for row in known if row.source not in renewed]
     _write(path, rows)
     progress = tqdm(total=len(files), desc="aligning", unit="", delay=PROGRESS_AFTER_SECONDS, leave=False)
     with progress, path.open("a", encoding="utf-8", errors="surrogateescape", newline="") as file:
@@ -97,11 +121,21 @@ def _with_new_rows(known: Sequence[Row], aligner, files: Sequence[Picture], proc
             progress.update()
     rows.sort(key=lambda row: (row.source, row.output))
     _write(path, rows)
+    _remove_crops(aligner.out, {row.output for row in known} - {row.output for row in rows})
     return rows
 
 
+def _remove_crops(out: Path, names: set[str]) -> None:
+    """Removes crops of photographs that have changed and show that face no more."""
+    from .aligning import is_ours
+
+    for path in (out / name for name in names):
+        if is_ours(path):
+            path.unlink()
+
+
 def _write(path: Path, rows: Sequence[Row]) -> None:
-    runs.write_atomically(path, ",".join(HEADER) + "\n" + as_csv(rows))
+    runs.write_atomically(path, header_as_csv() + as_csv(rows))
 
 
 def _report(out: Path, rows: Sequence[Row], num_new: int) -> None:

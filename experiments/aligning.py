@@ -23,6 +23,8 @@ from .backend import load_tensorflow
 
 AHEAD = 4  # files handed out to each process
 DEADLY = "the process that read it died"
+NO_POINTS = "no landmarks are given for it"
+TAKEN = "something else is in the crop's place"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,14 +56,14 @@ class Aligner:
         return [self._cut_out(row, photograph, face, name) for face, name in self._named(file.name, faces)]
 
     def row(self, file: Picture, reason: str = "") -> Row:
-        return Row(file.name, file.num_bytes, file.modified_ns, self.cut, reason=reason)
+        return Row(str(self.root), file.name, file.num_bytes, file.modified_ns, self.cut, reason=reason)
 
     def _faces(self, name: str, photograph: Image.Image) -> list[detection.Face]:
         """At least one; a NoFaceError else."""
         if self.points is not None:
             key = key_of(name, self.points)
             if key is None:
-                raise alignment.NoFaceError("no landmarks are given for it")
+                raise alignment.NoFaceError(NO_POINTS)
             return [_face_of(self.points[key])]
         if self.cut.faces == "largest":
             return [detection.largest_face(photograph)]
@@ -86,13 +88,13 @@ class Aligner:
     def _write(self, row: Row, path: Path, crop: np.ndarray) -> Row:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            if path.exists() and not _is_ours(path):
+            if path.exists() and not is_ours(path):
                 raise FileExistsError
             partial = path.with_name(f".{path.name}.partial")
             pictures.save_png(partial, crop, f"face of {row.source}, aligned to the template {self.cut.template}")
             partial.replace(path)
         except (FileExistsError, IsADirectoryError, NotADirectoryError):
-            return dataclasses.replace(row, reason=f"something else is in the crop's place, {path}")
+            return dataclasses.replace(row, reason=f"{TAKEN}, {path}")
         return dataclasses.replace(row, output=path.relative_to(self.out).as_posix())
 
 
@@ -102,8 +104,8 @@ def _face_of(points: np.ndarray) -> detection.Face:
     return detection.Face((left, top, right - left, bottom - top), points, 1.0)
 
 
-def _is_ours(path: Path) -> bool:
-    """Whether a crop is what a run has left that was killed before it could say so."""
+def is_ours(path: Path) -> bool:
+    """Whether a file is a crop, also one that a run has left which was killed before it could say so."""
     try:
         with Image.open(path) as image:
             return image.info.get("Software", "").startswith("facezoo")

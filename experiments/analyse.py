@@ -15,7 +15,6 @@ from .backend import load_tensorflow
 from .data import open_source
 from .errors import UsageError
 from .evaluate import table
-from .morph import new_folder
 
 LEAST_EXAMPLES = 10
 MOST_POINTS = 2000  # of the projections
@@ -40,7 +39,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues) -> None:
     opened = runs.open_run(values.run_dir, values.checkpoint)
-    out = new_folder(values.out, opened.folder / "analysis")
+    out = runs.new_folder(values.out, opened.folder / "analysis")
     settings = runs.with_data_flags(opened.settings, values)
     source = open_source(settings, values.split, opened.image_shape[0], opened.image_shape[2])
     count = min(values.count or len(source), len(source))
@@ -54,6 +53,7 @@ def run(values: flags.FlagValues) -> None:
     from . import code_measures
 
     model = opened.model()
+    model = getattr(model, "autoencoder", model)  # of one that was trained adversarially
     faces = code_measures.encoded(model, source, opened.settings, count, MOST_POINTS)
     _check(faces.codes, opened)
     found: dict[str, Any] = {

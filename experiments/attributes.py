@@ -27,7 +27,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues) -> None:
     opened = runs.open_run(values.run_dir, values.checkpoint)
-    out = Path(values.out or opened.folder / ATTRIBUTES_FILE)
+    out = Path(values.out or attributes_path(opened))
     if out.exists():
         raise UsageError(f"--out={out} exists: remove it, or choose another file")
     settings = runs.with_data_flags(opened.settings, values)
@@ -45,6 +45,11 @@ def run(values: flags.FlagValues) -> None:
         save_attributes(out, found)
     print(table(found))
     print(out)
+
+
+def attributes_path(run: runs.Run) -> Path:
+    """Where the vectors of a run's model are kept: those of its best epoch apart from those of its last."""
+    return run.folder / (ATTRIBUTES_FILE if run.model_path.parent == run.folder else f"best-{ATTRIBUTES_FILE}")
 
 
 def table(found: AttributeVectors) -> str:

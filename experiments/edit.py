@@ -9,9 +9,8 @@ from absl import flags
 from ..latents import pictures
 from ..latents.attributes import METHODS, AttributeVectors, load_attributes, moved, orthogonalised
 from . import options, runs
-from .attributes import ATTRIBUTES_FILE
+from .attributes import ATTRIBUTES_FILE, attributes_path
 from .errors import UsageError
-from .morph import new_folder
 
 MOST_STRENGTHS = 101
 SHEET = "sweep.png"
@@ -39,7 +38,7 @@ def run(values: flags.FlagValues) -> None:
     from .faces import FaceReader
 
     opened = runs.open_run(values.run_dir, values.checkpoint)
-    out, strengths = new_folder(values.out, opened.folder / "edits"), strengths_of(values.strength)
+    out, strengths = runs.new_folder(values.out, opened.folder / "edits"), strengths_of(values.strength)
     vectors = _vectors(values, opened)
     face = FaceReader(opened, values).read(values.image)
     model = opened.model()
@@ -47,15 +46,15 @@ def run(values: flags.FlagValues) -> None:
 
     codes = np.asarray(model.encode(face[None]))
     described = f"{values['image'].value} by {opened.folder.name}"
-    with runs.made_folder(out):
+    with runs.made_whole(out) as partial:
         rows = []
         for name, vector in vectors.items():
             frames = decoded(model, moved(codes, vector, strengths)[0])
-            _save_frames(out / name, frames, [f"{name} {strength:+g} of {described}" for strength in strengths])
+            _save_frames(partial / name, frames, [f"{name} {strength:+g} of {described}" for strength in strengths])
             rows.append(frames)
         labels = [f"{name}\n{strength:+.2f}" for name in vectors for strength in strengths]
         sheet = pictures.labelled_sheet(np.concatenate(rows), labels, len(strengths), label_lines=2)
-        pictures.save_png(out / SHEET, sheet, f"{', '.join(vectors)} at strengths {values.strength} of {described}")
+        pictures.save_png(partial / SHEET, sheet, f"{', '.join(vectors)} at strengths {values.strength} of {described}")
     print(out / SHEET)
 
 
@@ -83,13 +82,15 @@ def read_vectors(run: runs.Run, file: str | None = None) -> AttributeVectors:
     Raises:
       UsageError: there are none, the file is damaged, or another model's.
     """
-    path = Path(file or run.folder / ATTRIBUTES_FILE)
+    path = Path(file or attributes_path(run))
     if not path.exists():
         raise UsageError(f"{path} is not there: `facezoo attributes --run_dir={run.folder}` makes it")
     try:
         return load_attributes(path, run.model_hash)
     except ValueError as error:
-        raise UsageError(str(error)) from error
+        raise UsageError(
+            f"{error}; `facezoo attributes` makes vectors of a run, --checkpoint=best those of its best epoch"
+        ) from error
 
 
 def _vectors(values: flags.FlagValues, opened: runs.Run) -> dict[str, np.ndarray]:

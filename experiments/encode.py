@@ -9,7 +9,6 @@ from ..latents import pictures
 from . import options, runs
 from .errors import UsageError
 from .faces import pictures_of
-from .morph import new_folder
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -27,22 +26,25 @@ def run(values: flags.FlagValues) -> None:
     in_folder = values.flag_values_dict()["in"]  # a keyword of Python
     if out.exists():
         raise UsageError(f"--out={out} exists: choose another file")
-    reconstructions_folder = None if reconstructions is None else new_folder(reconstructions, out, "--reconstructions")
+    reconstructions_folder = (
+        None if reconstructions is None else runs.new_folder(reconstructions, out, "--reconstructions")
+    )
     if reconstructions_folder and reconstructions_folder.absolute().is_relative_to(out.absolute()):
         raise UsageError(f"--reconstructions={reconstructions} is where --out={out} puts the codes: choose a folder")
     source = pictures_of(in_folder, opened, values)
 
-    from .encoding import decoded, encoded
+    from .encoding import BATCH_SIZE, decoded, encoded
 
-    model = opened.model()
+    model, description = opened.model(), f"reconstruction by {opened.folder.name}"
     codes = encoded(model, source)["codes"]
     if reconstructions_folder is None:
         _save_codes(out, codes, source.names)
     else:
         with runs.made_folder(reconstructions_folder):
-            _save_pictures(
-                reconstructions_folder, source.names, decoded(model, codes), f"reconstruction by {opened.folder.name}"
-            )
+            for start in range(0, len(codes), BATCH_SIZE):
+                rows = slice(start, start + BATCH_SIZE)
+                reconstructions = decoded(model, codes[rows])
+                _save_pictures(reconstructions_folder, source.names[rows], reconstructions, description)
             _save_codes(out, codes, source.names)
         print(f"{reconstructions_folder}: {len(source)} reconstructions")
     print(f"{out}: {len(source)} codes of shape {codes.shape[1:]}")

@@ -1,5 +1,6 @@
 """Faces for a trained model: picture files and places in a split, cropped or aligned as the run's data were."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -129,12 +130,21 @@ def cut_of_data(settings: flags.FlagValues) -> Cut:
     """How the faces lie in the pictures that a run was trained on; where nothing tells, as in drawn ones."""
     if settings.dataset == "celeb_a":
         left, _, right, _ = photographs.crop_box(CELEB_A_SIZE, crop_of(settings))
-        return Cut("celeba", (right - left - CELEBA_TEMPLATE_SIDE) / (2 * CELEBA_TEMPLATE_SIDE))
+        return Cut("celeba", _margin((right - left) / CELEBA_TEMPLATE_SIDE))
     rows = rows_of_crops(Path(settings.data_dir)) if settings.data_dir else []
     if not rows and not settings.dataset.startswith("procedural"):
         text = "nothing tells where faces lie in the run's pictures (%s): taken to be as in drawn ones"
         logging.warning(text, settings.data_dir or settings.dataset)
-    return rows[0].cut if rows else Cut()
+    if not rows:
+        return Cut()
+    cut, size = rows[0].cut, rows[0].cut.size
+    left, _, right, _ = photographs.crop_box((size, size), crop_of(settings))
+    return dataclasses.replace(cut, margin=_margin((1.0 + 2.0 * cut.margin) * (right - left) / size))
+
+
+def _margin(side: float) -> float:
+    """The margin of a square in the centre, given in sides of the template's own crop; below 0 it shows less."""
+    return (side - 1.0) / 2.0
 
 
 def _as_floats(picture: np.ndarray) -> np.ndarray:
@@ -153,7 +163,7 @@ class FaceReader:
         self.settings = with_data_flags(run.settings, values)
         self.image_size, self.channels = run.image_shape[0], run.image_shape[2]
         self.crop = crop_of(self.settings)
-        self.cut = cut_of(values, self.settings)
+        self.cut = cut_of(values, run.settings)
 
     def read(self, face: str) -> np.ndarray:
         """A file, or `test:17`: float32 [H, W, C] in [0, 1].

@@ -10,6 +10,8 @@ from ..latents.interpolation import PATHS, alphas_of_equal_distance, even_alphas
 from . import options, runs
 from .errors import UsageError
 
+MOST_UNIFORM = 100  # pictures, which are looked at again and again, and held in memory
+
 
 def define_flags(values: flags.FlagValues) -> None:
     options.define_run_dir(values)
@@ -32,14 +34,18 @@ def run(values: flags.FlagValues) -> None:
     from .faces import FaceReader
 
     opened = runs.open_run(values.run_dir, values.checkpoint)
-    out = new_folder(values.out, opened.folder / "morphs")
+    out = runs.new_folder(values.out, opened.folder / "morphs")
+    if values.path == "uniform" and values.steps > MOST_UNIFORM:
+        raise UsageError(f"--path=uniform places up to {MOST_UNIFORM} pictures, not --steps={values.steps}")
     reader = FaceReader(opened, values)
     stops = [str(values.start), *values.through, str(values.end)]
     faces = np.stack([reader.read(stop) for stop in stops])
     frames = morph_through(opened.model(), faces, values.steps, values.path, values.closed)
     way = " through ".join(stops[:-1])
     back = " and back" if values.closed else ""
-    save_morph(out, frames, f"morph from {way} to {stops[-1]}{back} by {opened.folder.name}", values.closed)
+    description = f"morph from {way} to {stops[-1]}{back} by {opened.folder.name}"
+    with runs.made_whole(out) as partial:
+        save_morph(partial, frames, description, values.closed)
     print("\n".join(str(out / name) for name in ("row.png", "morph.gif", "morph.mp4")))
 
 
@@ -102,30 +108,10 @@ def visualize_interpolation(model, img1, img2, steps: int = 10, path: str = "lin
 
 
 def save_morph(folder: Path, frames: np.ndarray, description: str, closed: bool = False) -> None:
-    """Writes 000.png ..., row.png, morph.gif and morph.mp4 into a new folder; the films go there and, if open, back."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Writes 000.png ..., row.png, morph.gif and morph.mp4 into a folder; the films go there and, if open, back."""
     for number, frame in enumerate(frames):
         pictures.save_png(folder / f"{number:03d}.png", frame, f"{description}, frame {number + 1} of {len(frames)}")
     pictures.save_png(folder / "row.png", pictures.row(frames), description)
     film = frames if closed else pictures.there_and_back(frames)
     pictures.save_gif(folder / "morph.gif", film, description)
     pictures.save_mp4(folder / "morph.mp4", film, description)
-
-
-def new_folder(asked: str | None, default: Path, flag: str = "--out") -> Path:
-    """A folder that holds nothing yet: the one asked for, or the default, numbered where it is taken.
-
-    Raises:
-      UsageError: the folder asked for has no name, is a file or holds something.
-    """
-    if asked is not None:
-        if not asked:
-            raise UsageError(f"{flag}= names no folder")
-        if Path(asked).exists() and not (Path(asked).is_dir() and not any(Path(asked).iterdir())):
-            raise UsageError(f"{flag}={asked} already holds something: choose a new folder")
-        return Path(asked)
-    folder, number = default, 1
-    while folder.exists():
-        number += 1
-        folder = default.with_name(f"{default.name}-{number}")
-    return folder

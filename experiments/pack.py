@@ -10,7 +10,6 @@ from . import options, runs
 from .backend import load_tensorflow
 from .data import given_arguments
 from .errors import UsageError
-from .morph import new_folder
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -24,7 +23,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues) -> None:
-    out = new_folder(values.out, Path())
+    out = runs.new_folder(values.out, Path())
     in_folder = values.flag_values_dict()["in"]  # a keyword of Python
     shape = {"image_size": values.size, "channels": int(values.channels)}
     source = folder(ALL, data_dir=in_folder, **shape, **given_arguments(values))

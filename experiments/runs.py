@@ -8,6 +8,7 @@ import functools
 import hashlib
 import importlib.metadata
 import json
+import os
 import platform
 import shutil
 import subprocess
@@ -269,11 +270,30 @@ def made_whole(target: Path) -> Iterator[Path]:
     """
     if target.exists() and target.samefile(Path.cwd()):
         raise UsageError(f"{target} is the folder that the command runs in: choose a new one")
-    partial = target.with_name(f".{target.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)  # of an earlier run that was killed
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")  # another process may be at the same
+    shutil.rmtree(partial, ignore_errors=True)
     with made_folder(partial):
         yield partial
         partial.replace(target)
+
+
+def new_folder(asked: str | None, default: Path, flag: str = "--out") -> Path:
+    """A folder that holds nothing yet: the one asked for, or the default, numbered where it is taken.
+
+    Raises:
+      UsageError: the folder asked for has no name, is a file or holds something.
+    """
+    if asked is not None:
+        if not asked:
+            raise UsageError(f"{flag}= names no folder")
+        if Path(asked).exists() and not (Path(asked).is_dir() and not any(Path(asked).iterdir())):
+            raise UsageError(f"{flag}={asked} already holds something: choose a new folder")
+        return Path(asked)
+    folder, number = default, 1
+    while folder.exists():
+        number += 1
+        folder = default.with_name(f"{default.name}-{number}")
+    return folder
 
 
 def remove_folders(new: list[Path]) -> None:

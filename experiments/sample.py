@@ -1,6 +1,7 @@
 """Sample new faces: pictures, or a pack to train on, drawn from the codes that a model knows."""
 
 import csv
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,6 @@ from . import options, runs
 from .backend import load_tensorflow
 from .data import for_model, open_source
 from .errors import UsageError
-from .morph import new_folder
 
 FORMATS = ("png", "packed")
 LABELS_FILE = "labels.csv"
@@ -23,7 +23,7 @@ BATCH_SIZE = 64
 
 def define_flags(values: flags.FlagValues) -> None:
     options.define_run_dir(values)
-    options.define_number(values, "count", 64, "Faces to draw.", 1, 10_000_000)
+    options.define_number(values, "count", 64, "Faces to draw.", 1, 1_000_000)
     text = "Distribution of codes: the prior, or what is fitted to the codes of the run's training faces."
     flags.DEFINE_enum("sampler", "mixture", sampling.KINDS, text, flag_values=values)
     options.define_number(values, "components", 10, "Gaussians of the mixture.", 1, 1000)
@@ -39,16 +39,19 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues) -> None:
     opened = runs.open_run(values.run_dir, values.checkpoint)
-    out = new_folder(values.out, opened.folder / "samples")
+    out = runs.new_folder(values.out, opened.folder / "samples")
     settings = runs.with_data_flags(opened.settings, values)
     source = open_source(settings, "train", opened.image_shape[0], opened.image_shape[2])
-    load_tensorflow()
+    tf = load_tensorflow()
     model = opened.model()
     samples = sample_source(model, for_model(source, model, opened.settings), values, opened.model_hash)
     description = f"{values.sampler} sample of {opened.folder.name}"
     with runs.made_whole(out) as partial:
         if values.format == "packed":
-            write_pack(samples, partial, SHARD_BYTES)
+            try:
+                write_pack(samples, partial, SHARD_BYTES)
+            except tf.errors.OpError as error:
+                raise UsageError(f"--out={out} cannot be written: {error.message}") from error
         else:
             _save_pictures(samples, partial, description)
     print(f"{out}: {len(samples)} faces")
@@ -72,15 +75,21 @@ def sample_source(model, source: Source, values: flags.FlagValues, model_hash: s
     from .encoding import decoded, encoded
 
     model = getattr(model, "autoencoder", model)  # of one that was trained adversarially
-    columns = ("attributes",) if isinstance(model, ConditionalVAE) else ()
-    known = encoded(model, source, columns, values.fit_count, told=columns)
+    columns = ("attributes",) if isinstance(model, ConditionalVAE) and source.attribute_names else ()
+    is_shape_enough = values.sampler == "normal" and not columns
+    known = encoded(model, source, columns, 1 if is_shape_enough else values.fit_count, told=columns)
     codes = _sampler(known["codes"], values, model_hash).draw(values.seed, values.count, values.truncation)
     rows = np.random.default_rng(values.seed).integers(0, len(known["codes"]), values.count)
     told = {name: known[name][rows] for name in columns}
 
+    @functools.lru_cache(maxsize=4)  # one after the other is asked for, by several threads
+    def portion(number: int) -> np.ndarray:
+        rows = slice(BATCH_SIZE * number, BATCH_SIZE * (number + 1))
+        return pictures.to_uint8(decoded(model, codes[rows], *(column[rows] for column in told.values())))
+
     def load(positions: np.ndarray) -> dict[str, np.ndarray]:
-        columns = {name: column[positions] for name, column in told.items()}
-        return {"image": pictures.to_uint8(decoded(model, codes[positions], *columns.values()))} | columns
+        images = [portion(position // BATCH_SIZE)[position % BATCH_SIZE] for position in positions.tolist()]
+        return {"image": np.stack(images)} | {name: column[positions] for name, column in told.items()}
 
     return Source(
         name="samples/all",

@@ -13,7 +13,6 @@ from ..latents import pictures
 from . import options, runs
 from .errors import UsageError
 from .faces import pictures_of
-from .morph import new_folder
 
 BATCH_SIZE = 64
 
@@ -31,12 +30,12 @@ def define_flags(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues) -> None:
     opened = runs.open_run(values.run_dir, values.checkpoint)
     in_folder = values.flag_values_dict()["in"]  # a keyword of Python
-    out = new_folder(values.out, opened.folder)
-    source = pictures_of(in_folder, opened, values)
-    crop = options.crop_of(values if values["crop"].present else opened.settings)
+    out = runs.new_folder(values.out, opened.folder)
     model = _mapping_model(opened)
     if values.to not in model.people:
         raise UsageError(f"--to={values.to}: the run knows {', '.join(model.people)}")
+    source = pictures_of(in_folder, opened, values)
+    crop = options.crop_of(values if values["crop"].present else opened.settings)
 
     description = f"face mapped onto {values.to} by {opened.folder.name}"
     with runs.made_whole(out) as partial:

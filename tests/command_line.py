@@ -62,7 +62,7 @@ def run_of(folder, model, key="face_mapping", *flags):
 def folder_of_crops(folder):
     """A folder as `facezoo align --template=celeba --margin=0.25` leaves it, but for the crops."""
     folder.mkdir()
-    row = Row("a.jpg", 1, 1, Cut("celeba", 0.25), "a.jpg.png", confidence=1.0, points=np.ones((5, 2)))
+    row = Row("photographs", "a.jpg", 1, 1, Cut("celeba", 0.25), "a.jpg.png", confidence=1.0, points=np.ones((5, 2)))
     (folder / MANIFEST_FILE).write_text(",".join(HEADER) + "\n" + as_csv([row]))
     return folder
 

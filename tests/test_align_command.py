@@ -8,6 +8,7 @@ import struct
 import zlib
 from pathlib import Path
 
+import filelock
 import numpy as np
 import pytest
 from clutter import clutter, placed_faces
@@ -18,6 +19,8 @@ from facezoo.datasets.alignment import POINT_NAMES, template_points
 from facezoo.datasets.folder import folder
 from facezoo.datasets.manifest import MANIFEST_FILE, Cut, read_manifest
 from facezoo.datasets.picture_index import found_files
+from facezoo.datasets.source import DatasetError
+from facezoo.experiments.align import LOCK_FILE
 from facezoo.experiments.aligning import DEADLY, aligned_in_processes
 from PIL import Image
 
@@ -152,10 +155,46 @@ def test_a_file_that_is_not_ours_is_left_alone(align, tmp_path):
     align(root, points_file(tmp_path / "first.csv", ["a.jpg"]))
     theirs = tmp_path / "out" / "b.jpg.png"
     theirs.write_bytes(b"a letter")
-    os.utime(root / "b.jpg", (1, 1))  # changed, so that it is read again
-    rows = align(root, points)
+    rows = align(root, points)  # what had no points is tried again
     assert theirs.read_bytes() == b"a letter"
     assert "in the crop's place" in rows["b.jpg"].reason
+    theirs.unlink()
+    assert align(root, points)["b.jpg"].output == "b.jpg.png"
+
+
+def test_a_crop_goes_when_its_photograph_shows_no_face_any_more(align, tmp_path):
+    root, points = photographs_with_points(tmp_path / "photographs", ["a.jpg", "b.jpg"])
+    align(root, points)
+    truncate(root / "a.jpg")
+    rows = align(root, points)
+    assert "truncated" in rows["a.jpg"].reason
+    assert set(contents(tmp_path / "out")) == {"b.jpg.png", MANIFEST_FILE}
+
+
+def test_crops_of_another_folder_are_not_mixed_with_these(align, command, tmp_path):
+    root, points = photographs_with_points(tmp_path / "photographs", ["a.jpg"])
+    other, _ = photographs_with_points(tmp_path / "other", ["a.jpg"])
+    align(root, points)
+    before = contents(tmp_path / "out")
+    done = command("align", f"--in={other}", f"--out={tmp_path / 'out'}", f"--landmarks={points}")
+    assert_refused(done, f"holds crops of the pictures in {root}")
+    assert contents(tmp_path / "out") == before
+
+
+def test_two_do_not_write_into_one_folder(align, command, tmp_path):
+    root, points = photographs_with_points(tmp_path / "photographs", ["a.jpg"])
+    (tmp_path / "out").mkdir()
+    with filelock.FileLock(tmp_path / "out" / LOCK_FILE):
+        done = command("align", f"--in={root}", f"--out={tmp_path / 'out'}", f"--landmarks={points}")
+        assert_refused(done, "another `facezoo align` writes there")
+    assert align(root, points)["a.jpg"].output == "a.jpg.png"
+
+
+def test_landmarks_of_photographs_are_not_taken_for_those_of_their_crops(align, tmp_path):
+    root, points = photographs_with_points(tmp_path / "photographs", ["a.jpg", "b.jpg"])
+    align(root, points)
+    with pytest.raises(DatasetError, match="has no row for 2 of 2 pictures"):
+        folder("all", data_dir=tmp_path / "out", landmarks=points)
 
 
 def test_files_without_a_face_are_listed_with_the_reason(align, tmp_path):
@@ -202,7 +241,7 @@ def test_without_any_face_the_exit_code_is_2_and_the_manifest_tells_why(command,
 
 
 def test_names_of_any_bytes_are_kept(align, tmp_path):
-    strange = os.fsdecode(b'caf\xe9, "new"\nline.png')
+    strange = os.fsdecode(b'caf\xe9, "new"\nline\r.png')
     root, points = photographs_with_points(tmp_path / "photographs", ["plain.png"])
     picture((SIDE, SIDE)).save(root / "plain.png")
     shutil.copy(root / "plain.png", root / strange)

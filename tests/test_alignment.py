@@ -8,6 +8,7 @@ from facezoo.datasets.manifest import Cut
 from facezoo.datasets.procedural import FACTOR_NAMES, LANDMARK_NAMES, face_landmarks, sample_factors
 from PIL import Image
 from skimage import data
+from skimage.transform import SimilarityTransform
 
 WANTED = alignment.template_points()
 
@@ -44,6 +45,16 @@ def test_points_that_fit_no_similarity_are_met_in_the_mean():
     np.testing.assert_allclose(error.mean(axis=0), 0, atol=1e-6)  # as in every least-squares fit with a shift
     for change in (similarity(0.5, 1, (0, 0)), similarity(0, 1.01, (0, 0)), similarity(0, 1, (0.01, 0))):
         assert np.square(moved(WANTED + error, change) - WANTED).sum() > np.square(error).sum()
+
+
+def test_several_faces_at_once_are_as_one_after_the_other_and_as_scikit_image_fits_them():
+    points = 100 * WANTED + np.random.default_rng(1).normal(0, 8, (3, 5, 2))
+    matrices = alignment.crop_to_photograph(points, WANTED)
+    for face, matrix, places in zip(points, matrices, alignment.aligned_points(points, matrices), strict=True):
+        np.testing.assert_allclose(matrix, alignment.crop_to_photograph(face, WANTED), atol=1e-9)
+        to_crop = SimilarityTransform.from_estimate(face, WANTED).params
+        np.testing.assert_allclose(matrix, np.linalg.inv(to_crop)[:2], atol=1e-6)
+        np.testing.assert_allclose(places, alignment.aligned_points(face, matrix), atol=1e-6)
 
 
 def test_a_mirrored_face_is_not_mirrored_back():

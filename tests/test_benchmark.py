@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from facezoo.experiments import benchmark, cli
-from facezoo.experiments.benchmarks.contestants import Timing, alternate
+from facezoo.experiments.benchmarks.contestants import Contestant, Timing, alternate
 from facezoo.experiments.benchmarks.flops import flops_of
 from facezoo.experiments.benchmarks.training_steps import TrainingStep
-from facezoo.experiments.benchmarks.using import Latency, Pipeline, faces_on_disk
+from facezoo.experiments.benchmarks.using import Aligning, Latency, Pipeline, faces_on_disk
 from facezoo.models import DFCVAE, MODELS
 
 
@@ -127,6 +127,13 @@ def test_input_is_timed_from_files_and_from_a_pack_of_them(monkeypatch):
 @pytest.mark.parametrize("what", ["encode", "decode", "morph"])
 def test_a_face_s_way_can_be_timed(what):
     Latency("vae", 32, what)(1)
+
+
+def test_aligning_can_be_timed_and_ends():
+    pytest.importorskip("mtcnn")
+    contestant = Contestant(Aligning, 1)
+    assert contestant.seconds(1) > 0.0
+    contestant.close()
 
 
 def test_start_up_is_timed_by_commands(monkeypatch):

@@ -63,6 +63,7 @@ class Contestant:
         return self._process.submit(_answer, question).result()
 
     def close(self) -> None:
+        self._process.submit(_close).result()
         self._process.shutdown()
 
 
@@ -105,6 +106,12 @@ def _timed(count: int) -> float:
 
 def _answer(question: Callable[[Work], Any]) -> Any:
     return question(_work[0])
+
+
+def _close() -> None:
+    """Lets the work end what it has started."""
+    if hasattr(_work[0], "close"):
+        _work[0].close()
 
 
 def _peak_megabytes() -> float:

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from ...datasets import detection
 from ...datasets.folder import ALL, folder
 from ...datasets.manifest import Cut
 from ...datasets.packing import write_pack
@@ -91,6 +92,7 @@ class Aligning:
     """
 
     def __init__(self, processes: int):
+        detection.check_installed()
         self._folder = tempfile.TemporaryDirectory()
         root, out = Path(self._folder.name) / "in", Path(self._folder.name) / "out"
         root.mkdir()
@@ -104,6 +106,10 @@ class Aligning:
     def __call__(self, count: int) -> None:
         for _ in self._pool.map(run_aligner, itertools.chain.from_iterable([self._files] * count)):
             pass
+
+    def close(self) -> None:
+        self._pool.shutdown()
+        self._folder.cleanup()
 
 
 class Latency:
