@@ -84,16 +84,11 @@ def test_first_morph_takes_a_model_of_ones_own(execute, tmp_path):
 
 
 def test_faces_are_edited_by_a_model_of_ones_own(execute, tmp_path):
-    model, file = facezoo.VAE(image_size=32, channels=1, latent_dim=8, filters=(4, 4)), tmp_path / "model.keras"
+    model, file = facezoo.VAE(image_size=32, channels=1, latent_dim=32, filters=(4, 4)), tmp_path / "model.keras"
     model.compile()
     model.save(file)
     printed = printed_in(execute(NOTEBOOKS["03_editing_faces"], FACEZOO_NOTEBOOK_RUN_DIR=str(file)))
-    assert f"VAE of {model.count_params():,} parameters, codes (8,)" in printed
-
-
-def test_drawn_people_are_mapped_onto_each_other(execute):
-    printed = printed_in(execute(NOTEBOOKS["04_mapping_faces"], FACEZOO_NOTEBOOK_FACES="40"))
-    assert "person_0   mapped: 0 % person_0, 100 % person_1" in printed
+    assert f"VAE of {model.count_params():,} parameters, codes (32,)" in printed
 
 
 def test_ones_own_photographs_are_aligned_as_the_pictures_of_ones_own_run(execute, tmp_path):
