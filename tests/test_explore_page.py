@@ -312,6 +312,7 @@ def opened(browser, served):
         page.on("pageerror", lambda error: page.complaints.append(str(error)))
         page.goto(served.address)
         page.locator("#strip img").wait_for()
+        page.locator("#morph input[type=range]").wait_for()
         return page
 
     yield open_page
