@@ -14,10 +14,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from .packed import AROUND, COLUMNS, FORMAT, INDEX_FILE, VERSION
-from .picture_index import PROGRESS_AFTER_SECONDS
+from .progress import progress_bar
 from .source import SPLITS, Source, split_of
 
 AHEAD = 4  # pictures of each core that wait for the disk
@@ -49,8 +48,8 @@ def write_pack(source: Source, root: Path, shard_bytes: int) -> dict[str, int]:
             split: stack.enter_context(contextlib.closing(_Writer(root, split, shard_bytes))) for split in SPLITS
         }
         examples = _in_threads(functools.partial(_example, source), range(len(source)))
-        options: dict[str, Any] = {"desc": "packing pictures", "unit": "", "delay": PROGRESS_AFTER_SECONDS}
-        for name, example in zip(source.names, tqdm(examples, total=len(source), leave=False, **options), strict=True):
+        progress = progress_bar("packing pictures", examples, len(source))
+        for name, example in zip(source.names, progress, strict=True):
             writers[split_of(name)].write(name, example)
     index = {
         "format": FORMAT,

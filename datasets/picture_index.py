@@ -11,15 +11,14 @@ from typing import NamedTuple
 
 import platformdirs
 from absl import logging
-from tqdm import tqdm
 
 from . import photographs
 from .once import once
 from .photographs import DamagedPictureError, UnreadableFileError
+from .progress import progress_bar
 from .source import DatasetError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif")
-PROGRESS_AFTER_SECONDS = 2
 INDEX_VERSION = 2
 UNREADABLE = "cannot be read"
 
@@ -113,7 +112,7 @@ def _found(name: str, child: os.DirEntry[str]) -> Picture:
 
 
 def _inspected(root: Path, pictures: Sequence[Picture]) -> Iterator[Picture]:
-    progress = tqdm(total=len(pictures), desc="reading pictures", unit="", delay=PROGRESS_AFTER_SECONDS, leave=False)
+    progress = progress_bar("reading pictures", total=len(pictures))
     with progress, ThreadPool(os.cpu_count()) as pool:  # Pillow decodes outside Python's lock.
         for picture in pool.imap(lambda picture: _inspect(root, picture), pictures, chunksize=8):
             yield picture

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import filelock
 from absl import flags
-from tqdm import tqdm
 
 from ..datasets import detection
 from ..datasets.labels import read_landmarks
 from ..datasets.manifest import MANIFEST_FILE, Cut, Row, as_csv, header_as_csv, read_manifest
-from ..datasets.picture_index import PROGRESS_AFTER_SECONDS, UNREADABLE, Picture, found_files
+from ..datasets.picture_index import UNREADABLE, Picture, found_files
+from ..datasets.progress import progress_bar
 from . import options, runs
 from .errors import UsageError
 
@@ -112,7 +112,7 @@ def _aligned(known: Sequence[Row], aligner, files: Sequence[Picture], processes:
     path = aligner.out / MANIFEST_FILE
     rows = [row for row in known if row.source not in renewed]
     _write(path, rows)
-    progress = tqdm(total=len(files), desc="aligning", unit="", delay=PROGRESS_AFTER_SECONDS, leave=False)
+    progress = progress_bar("aligning", total=len(files))
     with progress, path.open("a", encoding="utf-8", errors="surrogateescape", newline="") as file:
         for new in aligned_in_processes(aligner, files, processes):
             rows += new

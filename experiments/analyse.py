@@ -1,5 +1,6 @@
 """Look into a run's latent space: traversals, histograms, projections, TensorBoard's projector, disentanglement."""
 
+import functools
 import json
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,8 +14,9 @@ from ..latents.traversal import active_dimensions, dimension_histograms, kl_of_d
 from . import charts, options, runs
 from .backend import load_tensorflow
 from .data import open_source
+from .encoding import Columns, Survey, decoded, survey
 from .errors import UsageError
-from .evaluate import table
+from .tables import table
 
 LEAST_EXAMPLES = 10
 MOST_POINTS = 2000  # of the projections
@@ -49,12 +51,8 @@ def run(values: flags.FlagValues) -> None:
         with_attributes(source, [values.attribute])  # or it says which there are
 
     load_tensorflow()
-
-    from . import code_measures
-
     model = opened.model()
-    model = getattr(model, "autoencoder", model)  # of one that was trained adversarially
-    faces = code_measures.encoded(model, source, opened.settings, count, MOST_POINTS)
+    faces = survey(model, source, opened.settings, count, MOST_POINTS)
     _check(faces.codes, opened)
     found: dict[str, Any] = {
         "dataset": settings.dataset,
@@ -70,8 +68,8 @@ def run(values: flags.FlagValues) -> None:
     print(f"{out}\ntensorboard --logdir {out / 'projector'}")
 
 
-def _analysed(folder: Path, model, source: Source, faces, values: flags.FlagValues) -> dict[str, Any]:
-    """Draws what there is to draw of `code_measures.Encoded`; returns the numbers."""
+def _analysed(folder: Path, model, source: Source, faces: Survey, values: flags.FlagValues) -> dict[str, Any]:
+    """Draws what there is to draw of the codes; returns the numbers."""
     from . import code_measures
 
     found: dict[str, Any] = {}
@@ -80,7 +78,7 @@ def _analysed(folder: Path, model, source: Source, faces, values: flags.FlagValu
     if is_vector:
         dimensions = dimensions_of(faces)
         found |= dimensions.summary()
-        decode = code_measures.decoder(model, faces.first)
+        decode = functools.partial(decoded, model, told=faces.told)
         _draw_traversals(folder, dimensions, faces.codes[0], decode, f"{values.split}:0", description)
         _draw_histograms(folder, dimensions, faces, description)
     found["projection"] = _draw_projection(folder, source, faces, values.attribute, description)
@@ -138,8 +136,8 @@ class Dimensions(NamedTuple):
         return {**total, "active_units": int(self.active.sum()), "dimensions": rows}
 
 
-def dimensions_of(faces) -> Dimensions:
-    """Of vector codes, `code_measures.Encoded`."""
+def dimensions_of(faces: Survey) -> Dimensions:
+    """Of vector codes."""
     codes = faces.codes.astype(np.float64)
     kl = None if faces.log_var is None else kl_of_dimensions(faces.codes, faces.log_var)
     return Dimensions(codes.mean(axis=0), codes.var(axis=0), kl, active_dimensions(codes))
@@ -165,7 +163,7 @@ def _draw_traversals(
     )
 
 
-def _draw_histograms(folder: Path, dimensions: Dimensions, faces, description: str) -> None:
+def _draw_histograms(folder: Path, dimensions: Dimensions, faces: Survey, description: str) -> None:
     """histograms.png: drawn codes, or where there is no prior codes in their own standard deviations."""
     chosen, codes = dimensions.order[:SHOWN], faces.drawn()
     kind, axis = "Codes drawn", "value"
@@ -183,7 +181,9 @@ def _draw_histograms(folder: Path, dimensions: Dimensions, faces, description: s
     )
 
 
-def _draw_projection(folder: Path, source: Source, faces, asked: str | None, description: str) -> dict[str, Any]:
+def _draw_projection(
+    folder: Path, source: Source, faces: Survey, asked: str | None, description: str
+) -> dict[str, Any]:
     """projection.png; returns what `analysis.json` says of it."""
     codes = faces.codes[:MOST_POINTS]
     attribute = asked or _half_of_all(source, faces.known)
@@ -206,7 +206,7 @@ def _draw_projection(folder: Path, source: Source, faces, asked: str | None, des
     return found
 
 
-def _half_of_all(source: Source, known: dict[str, np.ndarray]) -> str | None:
+def _half_of_all(source: Source, known: Columns) -> str | None:
     """The first attribute whose share is nearest to one half."""
     if not source.attribute_names:
         return None
@@ -214,7 +214,7 @@ def _half_of_all(source: Source, known: dict[str, np.ndarray]) -> str | None:
     return source.attribute_names[int(np.abs(shares - 0.5).argmin())]
 
 
-def _save_projector(folder: Path, source: Source, faces, description: str) -> None:
+def _save_projector(folder: Path, source: Source, faces: Survey, description: str) -> None:
     from .projector import save_projector
 
     vectors = faces.codes[:MOST_POINTS]

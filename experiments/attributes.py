@@ -9,6 +9,7 @@ from ..latents.attributes import AttributeVectors, find_attributes, save_attribu
 from . import options, runs
 from .backend import load_tensorflow
 from .data import open_source
+from .encoding import encoded
 from .errors import UsageError
 
 ATTRIBUTES_FILE = "attributes.npz"
@@ -34,8 +35,6 @@ def run(values: flags.FlagValues) -> None:
     source = open_source(settings, values.split, opened.image_shape[0], opened.image_shape[2])
     source = with_attributes(source, values.attributes or source.attribute_names)
     load_tensorflow()
-    from .encoding import encoded
-
     known = encoded(opened.model(), source, ("attributes",), values.count)
     try:
         found = find_attributes(known["codes"], known["attributes"], source.attribute_names, opened.model_hash)

@@ -10,6 +10,7 @@ from ..latents import pictures
 from ..latents.attributes import METHODS, AttributeVectors, load_attributes, moved, orthogonalised
 from . import options, runs
 from .attributes import ATTRIBUTES_FILE, attributes_path
+from .encoding import as_person, asked_person, codes_of, decoded, told_person
 from .errors import UsageError
 
 MOST_STRENGTHS = 101
@@ -18,8 +19,7 @@ SHEET = "sweep.png"
 
 def define_flags(values: flags.FlagValues) -> None:
     options.define_run_dir(values)
-    face = "a picture file, or `test:17` for a face of a split (train, validation, test) of the run's data."
-    options.define_required(values, "image", f"The face: {face}")
+    options.define_required(values, "image", f"The face: {options.FACE}")
     flags.DEFINE_list("attribute", None, "Attributes to change, each in a row of its own.", flag_values=values)
     flags.register_validator("attribute", bool, "is required: names of attributes", flag_values=values)
     text = "From, to and number of strengths; 1 leads from the mean face without to the mean face with."
@@ -29,6 +29,7 @@ def define_flags(values: flags.FlagValues) -> None:
     text = "The difference of mean faces, or the normal of a linear classifier."
     flags.DEFINE_enum("method", "mean", METHODS, text, flag_values=values)
     options.define_path(values, "vectors", f"What `facezoo attributes` has found (RUN/{ATTRIBUTES_FILE}).")
+    options.define_person(values)
     options.define_path(values, "out", "New folder for the pictures (RUN/edits).")
     options.define_alignment(values)
     options.define_data_flags(values, dataset=None)
@@ -42,14 +43,13 @@ def run(values: flags.FlagValues) -> None:
     vectors = _vectors(values, opened)
     face = FaceReader(opened, values).read(values.image)
     model = opened.model()
-    from .encoding import decoded
-
-    codes = np.asarray(model.encode(face[None]))
-    described = f"{values['image'].value} by {opened.folder.name}"
+    person = asked_person(model, values.person)
+    codes, told = codes_of(model, face[None]), told_person(model, person)
+    described = f"{values['image'].value} by {opened.folder.name}{as_person(person)}"
     with runs.made_whole(out) as partial:
         rows = []
         for name, vector in vectors.items():
-            frames = decoded(model, moved(codes, vector, strengths)[0])
+            frames = decoded(model, moved(codes, vector, strengths)[0], told)
             _save_frames(partial / name, frames, [f"{name} {strength:+g} of {described}" for strength in strengths])
             rows.append(frames)
         labels = [f"{name}\n{strength:+.2f}" for name in vectors for strength in strengths]

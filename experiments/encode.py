@@ -7,6 +7,7 @@ from absl import flags
 
 from ..latents import pictures
 from . import options, runs
+from .encoding import as_person, asked_person, decodings, encoded, told_person
 from .errors import UsageError
 from .faces import pictures_of
 
@@ -16,6 +17,7 @@ def define_flags(values: flags.FlagValues) -> None:
     options.define_required(values, "in", "Folder of pictures.")
     options.define_path(values, "out", "File for the codes.", default="codes.npz")
     options.define_path(values, "reconstructions", "Folder for the decoded codes.")
+    options.define_person(values)
     options.define_crop(values)
     options.define_alignment(values)
 
@@ -31,20 +33,19 @@ def run(values: flags.FlagValues) -> None:
     )
     if reconstructions_folder and reconstructions_folder.absolute().is_relative_to(out.absolute()):
         raise UsageError(f"--reconstructions={reconstructions} is where --out={out} puts the codes: choose a folder")
+    if values.person is not None and reconstructions is None:
+        raise UsageError(f"--person={values.person} does nothing without --reconstructions")
     source = pictures_of(in_folder, opened, values)
-
-    from .encoding import BATCH_SIZE, decoded, encoded
-
-    model, description = opened.model(), f"reconstruction by {opened.folder.name}"
+    model = opened.model()
+    person = asked_person(model, values.person)
+    made_by = f"by {opened.folder.name}{as_person(person)}"
     codes = encoded(model, source)["codes"]
     if reconstructions_folder is None:
         _save_codes(out, codes, source.names)
     else:
         with runs.made_folder(reconstructions_folder):
-            for start in range(0, len(codes), BATCH_SIZE):
-                rows = slice(start, start + BATCH_SIZE)
-                reconstructions = decoded(model, codes[rows])
-                _save_pictures(reconstructions_folder, source.names[rows], reconstructions, description)
+            for rows, decoded in decodings(model, codes, told_person(model, person)):
+                _save_pictures(reconstructions_folder, source.names[rows], decoded, made_by)
             _save_codes(out, codes, source.names)
         print(f"{reconstructions_folder}: {len(source)} reconstructions")
     print(f"{out}: {len(source)} codes of shape {codes.shape[1:]}")
@@ -62,9 +63,9 @@ def _save_codes(path: Path, codes: np.ndarray, names) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _save_pictures(target: Path, names, reconstructions, description: str) -> None:
+def _save_pictures(target: Path, names, reconstructions, made_by: str) -> None:
     """One PNG for each picture, under its own name with its ending kept, so that a.jpg and a.png do not collide."""
     for name, picture in zip(names, reconstructions, strict=True):
         path = target / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        pictures.save_png(path, picture, f"{description} of {name}")
+        pictures.save_png(path, picture, f"reconstruction of {name} {made_by}")

@@ -1,18 +1,112 @@
-"""Codes of many pictures, and pictures of many codes."""
+"""The one way from pictures to codes and back: in batches, with what a model is told besides.
 
-from collections.abc import Iterator, Sequence
+A conditional model is told attributes, when it encodes and when it decodes, and without them takes all as unknown. A
+mapping model is told people, by number, when it decodes, and without takes the last one that it knows.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
+from absl import flags
 
-from ..datasets.picture_index import PROGRESS_AFTER_SECONDS
+from ..datasets.progress import progress_bar
 from ..datasets.source import Source
+from .data import for_model
+from .errors import UsageError
+from .model_files import network_of
+from .projector import thumbnails
 
 BATCH_SIZE = 64
+KEPT = ("attributes", "factors")
+TOLD = {"attributes": "attributes", "people": "identity"}  # arguments of models, and the columns that tell of them
+
+Columns = Mapping[str, np.ndarray]
+NOTHING: Columns = MappingProxyType({})
+
+
+def batches(source: Source, what: str, count: int | None = None) -> Iterator[tuple[slice, Columns]]:
+    """The first examples of a source, all if `count` is absent, and where they stand; `what` is done with them."""
+    for rows in _portions(len(source) if count is None else min(count, len(source)), what):
+        yield rows, source.load(np.arange(rows.start, rows.stop))
+
+
+def _portions(total: int, what: str) -> Iterator[slice]:
+    for start in progress_bar(what, range(0, total, BATCH_SIZE), unit="batch"):
+        yield slice(start, min(start + BATCH_SIZE, total))
+
+
+# What a model is told.
+
+
+def attributes_of(model) -> tuple[str, ...]:
+    """The attributes that a conditional model is told; () of others."""
+    return tuple(getattr(network_of(model), "attributes", ()))
+
+
+def people_of(model) -> tuple[str, ...]:
+    """The people as whom a mapping model decodes; () of others."""
+    return tuple(getattr(network_of(model), "people", ()))
+
+
+def told_of(model, examples: Columns) -> Columns:
+    """Of examples as `for_model` gives them, the columns that the model is told besides pictures, if it is any."""
+    network = network_of(model)
+    return {column: examples[column] for name, column in TOLD.items() if hasattr(network, name) and column in examples}
+
+
+def told_person(model, person: str | None) -> Columns:
+    """What makes a model decode as its `chosen_person`, one row for all codes; nothing where it maps nobody."""
+    chosen = chosen_person(model, person)
+    return NOTHING if chosen is None else {"identity": np.array([people_of(model).index(chosen)], np.int32)}
+
+
+def chosen_person(model, person: str | None) -> str | None:
+    """Whose face a model decodes: the person's, or the last one's that it knows; None where it maps nobody.
+
+    Raises:
+      ValueError: it does not know the person, or maps nobody.
+    """
+    people = people_of(model)
+    if person is None:
+        return people[-1] if people else None
+    if not people:
+        raise ValueError(f"a {type(network_of(model)).__name__} maps nobody, --model=face_mapping trains one that does")
+    if person not in people:
+        raise ValueError(f"the model knows {', '.join(people)}")
+    return person
+
+
+def asked_person(model, person: str | None, flag: str = "person") -> str | None:
+    """`chosen_person`, with a UsageError that names the flag."""
+    try:
+        return chosen_person(model, person)
+    except ValueError as error:
+        raise UsageError(f"--{flag}={person}: {error}") from error
+
+
+def as_person(person: str | None) -> str:
+    """What descriptions of a mapping model's pictures end with."""
+    return "" if person is None else f", as {person}"
+
+
+# From pictures to codes.
+
+
+def floats(images: np.ndarray) -> np.ndarray:
+    """Pictures of a source as models read them: uint8 -> float32 in [0, 1]."""
+    return images.astype(np.float32) / 255.0
+
+
+def codes_of(model, images: np.ndarray, told: Columns = NOTHING) -> np.ndarray:
+    """Codes of one batch of pictures, float32 [N, H, W, C] in [0, 1], with what the model is told of them."""
+    conditions = [told["attributes"]] if "attributes" in told else []
+    return np.asarray(model.encode(images, *conditions))
 
 
 def encoded(
-    model, source: Source, columns: Sequence[str] = (), count: int | None = None, told: Sequence[str] = ()
+    model, source: Source, columns: Sequence[str] = (), count: int | None = None, told: bool = False
 ) -> dict[str, np.ndarray]:
     """The codes of a source's pictures, and what is known of them.
 
@@ -21,32 +115,100 @@ def encoded(
       source: at least one picture.
       columns: of the source's examples, to be kept too.
       count: only the first pictures; all if absent.
-      told: columns that the model is told, too, as a conditional one its attributes.
+      told: the source is as `for_model` gives it, and the model is told what it is told in training.
 
     Returns:
       `codes` float32 [N, *code shape], and the columns [N, ...].
     """
-    total = len(source) if count is None else min(count, len(source))
-    batches = []
-    for positions in _portions(total, "encoding"):
-        examples = source.load(positions)
-        images = examples["image"].astype(np.float32) / 255.0
-        kept = {name: examples[name] for name in columns}
-        batches.append(kept | {"codes": np.asarray(model.encode(images, *(examples[name] for name in told)))})
-    return {name: np.concatenate([batch[name] for batch in batches]) for name in ("codes", *columns)}
+    parts = []
+    for _, examples in batches(source, "encoding", count):
+        codes = codes_of(model, floats(examples["image"]), told_of(model, examples) if told else NOTHING)
+        parts.append({"codes": codes} | {name: examples[name] for name in columns})
+    return _joined(parts)
 
 
-def decoded(model, codes: np.ndarray, *known: np.ndarray) -> np.ndarray:
-    """Pictures of codes [N, *code shape], float32 [N, H, W, C] in [0, 1]; `known` are further rows that it is told."""
-    return np.concatenate(
-        [
-            np.asarray(model.decode(*(rows[positions] for rows in (codes, *known))))
-            for positions in _portions(len(codes), "decoding")
-        ]
-    )
+class Survey(NamedTuple):
+    """The first N examples of a source, encoded, with all that the model says of their codes.
+
+    Attributes:
+      codes: float32 [N, *code shape], the means where the model is variational.
+      log_var: of a variational model the logarithm of their variance, the same shape.
+      known: `attributes` [N, A] and `factors` [N, F] as the source has them.
+      images: uint8 [P, S, S, C] of the first P, no larger than thumbnails.
+      told: the one row of what the model is told of the first.
+    """
+
+    codes: np.ndarray
+    log_var: np.ndarray | None
+    known: Columns
+    images: np.ndarray
+    told: Columns
+
+    def drawn(self, seed: int = 0) -> np.ndarray:
+        """Codes as a variational model draws them, mean + exp(log_var / 2) e; of others the codes themselves."""
+        if self.log_var is None:
+            return self.codes
+        epsilon = np.random.default_rng(seed).standard_normal(self.codes.shape, np.float32)
+        return self.codes + np.exp(0.5 * self.log_var) * epsilon
 
 
-def _portions(total: int, what: str) -> Iterator[np.ndarray]:
-    starts = range(0, total, BATCH_SIZE)
-    for start in tqdm(starts, desc=what, unit="batch", delay=PROGRESS_AFTER_SECONDS, leave=False):
-        yield np.arange(start, min(start + BATCH_SIZE, total))
+def survey(model, source: Source, settings: flags.FlagValues | None, count: int, shown: int = 0) -> Survey:
+    """Encodes the first examples of a source and keeps thumbnails of some.
+
+    Args:
+      model: an `Autoencoder`.
+      source: a split.
+      settings: of the model's training, to tell it what it was told there; None tells it nothing.
+      count: N at most; of spatial codes, which are large, no more batches than hold P where there is one.
+      shown: P.
+
+    Raises:
+      DatasetError: the data set does not have what the model was trained with.
+    """
+    as_told = source if settings is None else for_model(source, model, settings)
+    first: Columns = {}
+    parts: list[Columns] = []
+    for rows, examples in batches(source, "encoding", count):
+        read = examples if as_told is source else as_told.load(np.arange(rows.start, rows.stop))
+        told = NOTHING if settings is None else told_of(model, read)
+        outputs = network_of(model)({"image": floats(examples["image"]), **told}, training=False)
+        found = {"codes": outputs["z"], "log_var": outputs.get("log_var")}
+        found |= {name: examples.get(name) for name in KEPT}
+        if rows.start < shown:
+            found["images"] = thumbnails(examples["image"][: shown - rows.start])
+        parts.append({name: np.asarray(value) for name, value in found.items() if value is not None})
+        first = first or {name: column[:1] for name, column in told.items()}
+        if outputs["z"].shape.rank > 2 and 0 < shown <= rows.stop:
+            break
+    whole = _joined(parts)
+    known = {name: whole[name] for name in KEPT if name in whole}
+    images = whole.get("images", np.empty(0, np.uint8))
+    return Survey(whole["codes"].astype(np.float32), whole.get("log_var"), known, images, first)
+
+
+def _joined(parts: Sequence[Columns]) -> dict[str, np.ndarray]:
+    return {name: np.concatenate([part[name] for part in parts if name in part]) for name in parts[0]}
+
+
+# From codes to pictures.
+
+
+def decoded(model, codes: np.ndarray, told: Columns = NOTHING) -> np.ndarray:
+    """Pictures of codes.
+
+    Args:
+      model: an `Autoencoder`, or what has its `decode`.
+      codes: [N, *code shape].
+      told: what the model is told, a row for each code or one for all.
+
+    Returns:
+      float32 [N, H, W, C] in [0, 1].
+    """
+    return np.concatenate([pictures for _, pictures in decodings(model, codes, told)])
+
+
+def decodings(model, codes: np.ndarray, told: Columns = NOTHING) -> Iterator[tuple[slice, np.ndarray]]:
+    """As `decoded`, batch by batch, and where each stands."""
+    columns = [codes, *(np.broadcast_to(column, (len(codes), *column.shape[1:])) for column in told.values())]
+    for rows in _portions(len(codes), "decoding"):
+        yield rows, np.asarray(model.decode(*(column[rows] for column in columns)))

@@ -9,6 +9,7 @@ from . import options, runs
 from .backend import load_tensorflow
 from .data import for_model, open_source
 from .errors import UsageError
+from .tables import table
 
 BATCH_SIZE = 64
 
@@ -59,13 +60,3 @@ def _feature_distance(weights: str, image_size: int):
         return FeatureDistance(weights, image_size)
     except WeightsError as error:
         raise UsageError(f"--vgg19_weights={weights}: {error}") from error
-
-
-def table(metrics: dict[str, object]) -> str:
-    """Two columns: what, and how much."""
-    width = max(map(len, metrics))
-    return "\n".join(f"{name:{width}}  {_shown(value)}" for name, value in metrics.items())
-
-
-def _shown(value: object) -> str:
-    return f"{value:.5g}" if isinstance(value, float) else str(value)

@@ -3,26 +3,28 @@
 import dataclasses
 import io
 import threading
+import types
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
 from absl import flags
-from tqdm import tqdm
 
 from ..datasets import photographs
 from ..datasets.alignment import NoFaceError
-from ..datasets.picture_index import PROGRESS_AFTER_SECONDS
-from ..datasets.source import DatasetError, Source
+from ..datasets.source import DatasetError
 from ..latents import pictures
 from ..latents.attributes import AttributeVectors
 from ..latents.interpolation import even_alphas, interpolate
 from ..latents.sampling import Sampler, fit_gaussian, standard_normal
 from ..latents.traversal import kl_of_dimensions, most_first
+from . import encoding
 from .attributes import ATTRIBUTES_FILE
+from .backend import load_tensorflow
 from .data import open_source
 from .edit import read_vectors
+from .encoding import Survey
 from .errors import UsageError
 from .faces import FaceReader
 from .runs import Run
@@ -32,7 +34,7 @@ STRIP_STEPS = 10
 MOST_PIXELS = 40_000_000  # of an upload, which is somebody's photograph, and held in memory beside others
 MOST_LATENTS = 12
 FIND_LABEL = "find the face"
-SURVEYED, BATCH_SIZE = 256, 64
+SURVEYED = 256
 LEAST_DEVIATION = 1e-6  # of a dimension of the code that does anything
 
 
@@ -117,39 +119,33 @@ class Explorer:
         self.finds_faces = self._reader.cut is not None
         size = self._reader.image_size
         self.title = f"{_harmless(self._run_name)} ({run.settings.model}, {size} pixels)"
-        self._set_network()
-        survey = _survey(self._model, validation)
-        self._sampler = _sampler(self._model, survey)
+        self.people, self._told = encoding.people_of(self._model), encoding.attributes_of(self._model)
+        traced = load_tensorflow().function(self._model.decode, autograph=False)
+        self._traced = types.SimpleNamespace(decode=traced)  # all that `decoded` needs of a model
+        faces = encoding.survey(self._model, validation, settings=None, count=SURVEYED)
+        self._sampler = _sampler(self._model, faces.codes)
         found, self.note = _attributes_of(run)
-        self._set_sliders(survey, found)
+        self._set_sliders(faces, found)
         self.first_faces = self.at(0), self.at(min(1, len(self._test) - 1))
         for show in (self.picture, self.strip):  # which traces the decoder, so that nobody waits for it
             show(self.first_look())
 
-    def _set_network(self) -> None:
-        """What decodes, and what it hears besides codes."""
-        import tensorflow as tf
-
-        network = getattr(self._model, "autoencoder", self._model)
-        self.people: tuple[str, ...] = tuple(getattr(network, "people", ()))
-        self._told: tuple[str, ...] = tuple(getattr(network, "attributes", ()))
-        self._decode = tf.function(self._model.decode, autograph=False)
-
-    def _set_sliders(self, survey: "_Survey", found: AttributeVectors | None) -> None:
+    def _set_sliders(self, faces: Survey, found: AttributeVectors | None) -> None:
         sliders = [Slider("told", name, 1.0) for name in self._told]
         moves: list[np.ndarray] = []
         if found:
             sliders += [Slider("attribute", name, 2.0) for name in found.names]
             moves += list(found.vectors[next(iter(found.vectors))])
-        for dimension in _dimensions_worth_a_slider(survey):
+        deviations = faces.codes.reshape(len(faces.codes), -1).std(axis=0)
+        for dimension in _dimensions_worth_a_slider(faces, deviations):
             sliders.append(Slider("latent", str(dimension), 3.0))
-            moves.append(np.eye(1, survey.codes[0].size, dimension)[0] * survey.deviations[dimension])
+            moves.append(np.eye(1, len(deviations), dimension)[0] * deviations[dimension])
         self.sliders = tuple(sliders)
-        self._moves = np.array(moves, np.float32).reshape(-1, *survey.codes.shape[1:])
+        self._moves = np.array(moves, np.float32).reshape(-1, *faces.codes.shape[1:])
 
     def first_look(self) -> Look:
         """What is seen before anything is moved: the middle between two faces of the test split."""
-        person = self.people[-1] if self.people else None
+        person = encoding.chosen_person(self._model, None)
         return Look(*self.first_faces, alpha=0.5, strengths=[0.0] * len(self.sliders), person=person)
 
     # Faces.
@@ -178,7 +174,7 @@ class Explorer:
     def at(self, place: int) -> Face:
         """A face of the run's test split."""
         picture = self._test.load(np.array([place]))["image"][0]
-        return self._encoded(f"test:{place}", picture.astype(np.float32) / 255.0)
+        return self._encoded(f"test:{place}", encoding.floats(picture))
 
     def anybody(self, seed: int) -> Face:
         """A face of the run's test split by chance."""
@@ -197,8 +193,7 @@ class Explorer:
         return dataclasses.replace(face, picture=pictures.to_uint8(self._decoded(code[None], Look(face, face))[0]))
 
     def _encoded(self, name: str, picture: np.ndarray) -> Face:
-        code = np.asarray(self._model.encode(picture[None]))[0]
-        return Face(name, pictures.to_uint8(picture), code)
+        return Face(name, pictures.to_uint8(picture), encoding.codes_of(self._model, picture[None])[0])
 
     # Pictures.
 
@@ -219,16 +214,11 @@ class Explorer:
 
     def _decoded(self, codes: np.ndarray, look: Look) -> np.ndarray:
         """Pictures of codes, float32 [N, H, W, C] in [0, 1]."""
-        import tensorflow as tf
-
-        conditions: list[Any] = []
+        told = encoding.told_person(self._model, look.person)
         if self._told:
-            told = (np.array(look.strengths[: len(self._told)] or [0.0] * len(self._told), np.float32) + 1.0) / 2.0
-            conditions.append(tf.constant(np.tile(told, (len(codes), 1))))
-        if self.people:
-            number = self.people.index(look.person) if look.person else len(self.people) - 1
-            conditions.append(tf.constant([number] * len(codes), tf.int32))
-        return self._decode(tf.constant(codes, tf.float32), *conditions).numpy()
+            strengths = np.array(look.strengths[: len(self._told)] or [0.0] * len(self._told), np.float32)
+            told = {"attributes": (strengths[None] + 1.0) / 2.0}
+        return encoding.decoded(self._traced, codes, told)
 
     def _description(self, look: Look) -> str:
         changes = [
@@ -236,9 +226,8 @@ class Explorer:
             for slider, strength in zip(self.sliders, look.strengths, strict=True)
             if strength
         ]
-        who = [f"as {look.person}"] if look.person else []
         way = f"{look.path} morph from {look.start.name} to {look.end.name} by {self._run_name}"
-        return ", ".join([way, *who, *changes])
+        return ", ".join([f"{way}{encoding.as_person(look.person)}", *changes])
 
 
 def as_png(picture: np.ndarray, description: str) -> bytes:
@@ -248,48 +237,23 @@ def as_png(picture: np.ndarray, description: str) -> bytes:
     return file.getvalue()
 
 
-class _Survey(NamedTuple):
-    """What validation faces say of codes.
+def _dimensions_worth_a_slider(faces: Survey, deviations: np.ndarray) -> list[int]:
+    """Those that carry most, first; none of a spatial code, whose single numbers nobody would want to set.
 
-    Attributes:
-      codes: [N, *code shape].
-      deviations: of each dimension, flattened, [D].
-      carried: by each dimension: KL in nats where the model has a posterior, else the variance, [D].
+    What each carries is its KL in nats where the model has a posterior, else its variance.
     """
-
-    codes: np.ndarray
-    deviations: np.ndarray
-    carried: np.ndarray
-
-
-def _survey(model, source: Source) -> _Survey:
-    parts: list[dict[str, np.ndarray]] = []
-    count = min(len(source), SURVEYED)
-    for start in tqdm(range(0, count, BATCH_SIZE), desc="surveying", delay=PROGRESS_AFTER_SECONDS, leave=False):
-        images = source.load(np.arange(start, min(start + BATCH_SIZE, count)))["image"].astype(np.float32) / 255.0
-        outputs = model({"image": images}, training=False)
-        parts.append({name: np.asarray(outputs[name]) for name in ("z", "mean", "log_var") if name in outputs})
-    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    codes = columns["z"].astype(np.float32)
-    deviations = codes.reshape(len(codes), -1).std(axis=0)
-    has_posterior = "log_var" in columns
-    carried = kl_of_dimensions(columns["mean"], columns["log_var"]) if has_posterior else np.square(deviations)
-    return _Survey(codes, deviations, carried)
-
-
-def _dimensions_worth_a_slider(survey: _Survey) -> list[int]:
-    """Those that carry most, first; none of a spatial code, whose single numbers nobody would want to set."""
-    if survey.codes.ndim != 2:
+    if faces.codes.ndim != 2:
         return []
-    order = [dimension for dimension in most_first(survey.carried) if survey.deviations[dimension] > LEAST_DEVIATION]
+    carried = np.square(deviations) if faces.log_var is None else kl_of_dimensions(faces.codes, faces.log_var)
+    order = [dimension for dimension in most_first(carried) if deviations[dimension] > LEAST_DEVIATION]
     return [int(dimension) for dimension in order[:MOST_LATENTS]]
 
 
-def _sampler(model, survey: _Survey) -> Sampler | None:
+def _sampler(model, codes: np.ndarray) -> Sampler | None:
     if model.has_prior:
-        return standard_normal(survey.codes.shape[1:], "")
+        return standard_normal(codes.shape[1:], "")
     try:
-        return fit_gaussian(survey.codes, "")
+        return fit_gaussian(codes, "")
     except ValueError:  # one code, or the same again and again
         return None
 

@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 from absl import flags, logging
 from PIL import Image
-from tqdm import tqdm
 
 from ..datasets import alignment, detection, photographs
 from ..datasets.folder import ALL, folder, rows_of_crops
 from ..datasets.manifest import Cut
-from ..datasets.picture_index import PROGRESS_AFTER_SECONDS
+from ..datasets.progress import progress_bar
 from ..datasets.source import SPLITS, DatasetError, Source
 from ..datasets.tfds import CELEB_A_SIZE
 from .backend import load_tensorflow
@@ -80,7 +79,7 @@ def aligned_folder(data_dir: str, cut: Cut, channels: int) -> Source:
     whole = folder(ALL, data_dir=data_dir, image_size=cut.size, channels=channels)
     found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     without = []
-    for name in tqdm(whole.names, desc="finding faces", unit="", delay=PROGRESS_AFTER_SECONDS, leave=False):
+    for name in progress_bar("finding faces", whole.names):
         try:
             found[name] = aligned(photographs.read(Path(data_dir) / name), cut, channels)
         except alignment.NoFaceError as error:

@@ -54,6 +54,11 @@ def load_model(path: Path, kind: type | None = None):
     return model
 
 
+def network_of(model):
+    """The autoencoder itself of one that is trained adversarially; else the model."""
+    return getattr(model, "autoencoder", model)
+
+
 def _plural(kind: type) -> str:
     return "autoencoders" if kind.__name__ == "Autoencoder" else "models"
 

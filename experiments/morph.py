@@ -8,6 +8,7 @@ from absl import flags
 from ..latents import pictures
 from ..latents.interpolation import PATHS, alphas_of_equal_distance, even_alphas, interpolate_through
 from . import options, runs
+from .encoding import as_person, asked_person, codes_of, decoded, told_person
 from .errors import UsageError
 
 MOST_UNIFORM = 100  # pictures, which are looked at again and again, and held in memory
@@ -15,9 +16,8 @@ MOST_UNIFORM = 100  # pictures, which are looked at again and again, and held in
 
 def define_flags(values: flags.FlagValues) -> None:
     options.define_run_dir(values)
-    face = "a picture file, or `test:17` for a face of a split (train, validation, test) of the run's data."
-    options.define_required(values, "start", f"First face: {face}")
-    options.define_required(values, "end", f"Last face: {face}")
+    options.define_required(values, "start", f"First face: {options.FACE}")
+    options.define_required(values, "end", f"Last face: {options.FACE}")
     flags.DEFINE_multi_string("through", [], "A face on the way; given again, the next one.", flag_values=values)
     flags.DEFINE_bool(
         "closed", False, "Go back from the last face to the first, without repeating it.", flag_values=values
@@ -25,6 +25,7 @@ def define_flags(values: flags.FlagValues) -> None:
     options.define_number(values, "steps", 10, "Pictures, both ends included.", 2, 1000)
     text = "Way through the codes; uniform is linear, with frames at equal distances as the face network sees them."
     flags.DEFINE_enum("path", "linear", PATHS, text, flag_values=values)
+    options.define_person(values)
     options.define_path(values, "out", "Folder for the pictures (RUN/morphs).")
     options.define_alignment(values)
     options.define_data_flags(values, dataset=None)
@@ -40,17 +41,26 @@ def run(values: flags.FlagValues) -> None:
     reader = FaceReader(opened, values)
     stops = [str(values.start), *values.through, str(values.end)]
     faces = np.stack([reader.read(stop) for stop in stops])
-    frames = morph_through(opened.model(), faces, values.steps, values.path, values.closed)
+    model = opened.model()
+    person = asked_person(model, values.person)
+    frames = morph_through(model, faces, values.steps, values.path, values.closed, person)
     way = " through ".join(stops[:-1])
     back = " and back" if values.closed else ""
-    description = f"morph from {way} to {stops[-1]}{back} by {opened.folder.name}"
+    description = f"morph from {way} to {stops[-1]}{back} by {opened.folder.name}{as_person(person)}"
     with runs.made_whole(out) as partial:
         save_morph(partial, frames, description, values.closed)
     print("\n".join(str(out / name) for name in ("row.png", "morph.gif", "morph.mp4")))
 
 
-def morph_through(model, faces: np.ndarray, steps: int = 10, path: str = "linear", closed: bool = False) -> np.ndarray:
-    """Decoded pictures on the way through faces.
+def morph_through(
+    model,
+    faces: np.ndarray,
+    steps: int = 10,
+    path: str = "linear",
+    closed: bool = False,
+    person: str | None = None,
+) -> np.ndarray:
+    """Decoded pictures on the way through faces. A conditional model is told no attributes.
 
     Args:
       model: an `Autoencoder`.
@@ -59,16 +69,19 @@ def morph_through(model, faces: np.ndarray, steps: int = 10, path: str = "linear
       path: "linear", "normalized", "slerp", or "uniform", the linear one with the frames at equal distances as the
         face network sees them (the dynamic step).
       closed: the last face leads back to the first.
+      person: whose face a mapping model makes of the codes, the last one it knows if absent.
 
     Returns:
       float32 [steps, H, W, C] in [0, 1].
-    """
-    from .encoding import decoded
 
-    codes = np.asarray(model.encode(np.asarray(faces)))
+    Raises:
+      ValueError: the model does not know the person, or maps nobody.
+    """
+    told = told_person(model, person)
+    codes = codes_of(model, np.asarray(faces))
 
     def pictures_at(alphas: np.ndarray) -> np.ndarray:
-        return decoded(model, interpolate_through(codes, alphas, path, closed))
+        return decoded(model, interpolate_through(codes, alphas, path, closed), told)
 
     if path != "uniform":
         return pictures_at(even_alphas(steps, closed))
@@ -77,12 +90,16 @@ def morph_through(model, faces: np.ndarray, steps: int = 10, path: str = "linear
     return pictures_at(alphas_of_equal_distance(lambda alphas: face_features(pictures_at(alphas)), steps, closed))
 
 
-def interpolate_pictures(model, start: np.ndarray, end: np.ndarray, steps: int = 10, path: str = "linear"):
+def interpolate_pictures(
+    model, start: np.ndarray, end: np.ndarray, steps: int = 10, path: str = "linear", person: str | None = None
+):
     """`morph_through` from one picture to another, [H, W, C] in [0, 1] each."""
-    return morph_through(model, np.stack([start, end]), steps, path)
+    return morph_through(model, np.stack([start, end]), steps, path, person=person)
 
 
-def visualize_interpolation(model, img1, img2, steps: int = 10, path: str = "linear", show: bool = True) -> np.ndarray:
+def visualize_interpolation(
+    model, img1, img2, steps: int = 10, path: str = "linear", show: bool = True, person: str | None = None
+) -> np.ndarray:
     """Morphs `img1` into `img2` and draws the row of pictures with matplotlib.
 
     Args:
@@ -92,11 +109,12 @@ def visualize_interpolation(model, img1, img2, steps: int = 10, path: str = "lin
       steps: pictures in the row, both ends included.
       path: as in `morph_through`.
       show: False draws nothing.
+      person: as in `morph_through`.
 
     Returns:
       The frames, float32 [steps, H, W, C] in [0, 1].
     """
-    frames = interpolate_pictures(model, np.asarray(img1), np.asarray(img2), steps, path)
+    frames = interpolate_pictures(model, np.asarray(img1), np.asarray(img2), steps, path, person)
     if show:
         import matplotlib.pyplot as plt
 

@@ -18,6 +18,11 @@ PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 MOVES = {"rotation": "degrees", "scale": "scale", "shift": "shift"}
 AUGMENTATIONS = ("flip", *MOVES, "colour", "blur", "warp", "affine")
 MOST_SCALE = 100
+# What a face may be. Its attributes stay untold: photographs have none, and attribute vectors are found without.
+FACE = (
+    "a picture file, or `test:17` for a face of a split (train, validation, test) of the run's data, whose attributes "
+    "no model is told."
+)
 # What TensorFlow's int64 and float32 hold.
 LARGEST = {int: 2**63 - 1, float: 3.4e38}
 
@@ -99,6 +104,11 @@ def define_run_dir(values: flags.FlagValues) -> None:
     define_required(values, "run_dir", "The run folder that `facezoo train` made.")
     help_text = "The model after the last epoch, or the one that was best in validation."
     flags.DEFINE_enum("checkpoint", "last", CHECKPOINTS, help_text, flag_values=values)
+
+
+def define_person(values: flags.FlagValues) -> None:
+    text = "Whose face a mapping model makes of the codes, a name; that of the last person it knows if absent."
+    flags.DEFINE_string("person", None, text, flag_values=values)
 
 
 def define_required(values: flags.FlagValues, name: str, help_text: str) -> None:

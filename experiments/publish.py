@@ -11,6 +11,7 @@ from . import options, runs
 from .backend import load_tensorflow
 from .data import for_model, open_source
 from .errors import UsageError
+from .model_files import network_of
 
 BATCH_SIZE = 64
 
@@ -37,7 +38,7 @@ def run(values: flags.FlagValues) -> None:
     from .measuring import Measurer
 
     trained = opened.model(TrainableModel)
-    model = getattr(trained, "autoencoder", trained)
+    model = network_of(trained)
     try:
         round_weights(model)
     except ValueError as error:

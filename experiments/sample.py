@@ -13,12 +13,12 @@ from ..latents import pictures, sampling
 from . import options, runs
 from .backend import load_tensorflow
 from .data import for_model, open_source
+from .encoding import BATCH_SIZE, attributes_of, batches, decoded, encoded
 from .errors import UsageError
 
 FORMATS = ("png", "packed")
 LABELS_FILE = "labels.csv"
 SHARD_BYTES = 128_000_000
-BATCH_SIZE = 64
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -71,13 +71,9 @@ def sample_source(model, source: Source, values: flags.FlagValues, model_hash: s
     Raises:
       UsageError: too few training faces for the sampler.
     """
-    from ..models import ConditionalVAE
-    from .encoding import decoded, encoded
-
-    model = getattr(model, "autoencoder", model)  # of one that was trained adversarially
-    columns = ("attributes",) if isinstance(model, ConditionalVAE) and source.attribute_names else ()
+    columns = ("attributes",) if attributes_of(model) and source.attribute_names else ()
     is_shape_enough = values.sampler == "normal" and not columns
-    known = encoded(model, source, columns, 1 if is_shape_enough else values.fit_count, told=columns)
+    known = encoded(model, source, columns, 1 if is_shape_enough else values.fit_count, told=True)
     codes = _sampler(known["codes"], values, model_hash).draw(values.seed, values.count, values.truncation)
     rows = np.random.default_rng(values.seed).integers(0, len(known["codes"]), values.count)
     told = {name: known[name][rows] for name in columns}
@@ -85,7 +81,7 @@ def sample_source(model, source: Source, values: flags.FlagValues, model_hash: s
     @functools.lru_cache(maxsize=4)  # one after the other is asked for, by several threads
     def portion(number: int) -> np.ndarray:
         rows = slice(BATCH_SIZE * number, BATCH_SIZE * (number + 1))
-        return pictures.to_uint8(decoded(model, codes[rows], *(column[rows] for column in told.values())))
+        return pictures.to_uint8(decoded(model, codes[rows], {name: column[rows] for name, column in told.items()}))
 
     def load(positions: np.ndarray) -> dict[str, np.ndarray]:
         images = [portion(position // BATCH_SIZE)[position % BATCH_SIZE] for position in positions.tolist()]
@@ -114,10 +110,8 @@ def _sampler(codes: np.ndarray, values: flags.FlagValues, model_hash: str) -> sa
 def _save_pictures(samples: Source, folder: Path, description: str) -> None:
     """One PNG for each face, and their attributes as `--labels` reads them."""
     rows = []
-    for start in range(0, len(samples), BATCH_SIZE):
-        positions = np.arange(start, min(start + BATCH_SIZE, len(samples)))
-        examples = samples.load(positions)
-        names = [samples.names[position] for position in positions.tolist()]
+    for where, examples in batches(samples, "drawing"):
+        names = samples.names[where]
         for name, picture in zip(names, examples["image"], strict=True):
             pictures.save_png(folder / name, picture, description)
         if samples.attribute_names:

@@ -11,10 +11,10 @@ from ..datasets import photographs
 from ..datasets.source import DatasetError, Source
 from ..latents import pictures
 from . import options, runs
+from .encoding import asked_person, batches, codes_of, floats
 from .errors import UsageError
 from .faces import pictures_of
-
-BATCH_SIZE = 64
+from .model_files import network_of
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -32,8 +32,7 @@ def run(values: flags.FlagValues) -> None:
     in_folder = values.flag_values_dict()["in"]  # a keyword of Python
     out = runs.new_folder(values.out, opened.folder)
     model = _mapping_model(opened)
-    if values.to not in model.people:
-        raise UsageError(f"--to={values.to}: the run knows {', '.join(model.people)}")
+    asked_person(model, values.to, "to")
     source = pictures_of(in_folder, opened, values)
     crop = options.crop_of(values if values["crop"].present else opened.settings)
 
@@ -51,8 +50,7 @@ def _mapping_model(opened: runs.Run):
     """The run's `FaceMapping`, by itself or inside of a model that trains it adversarially."""
     from ..models import FaceMapping, TrainableModel
 
-    trained = opened.model(TrainableModel)
-    model = getattr(trained, "autoencoder", trained)
+    model = network_of(opened.model(TrainableModel))
     if not isinstance(model, FaceMapping):
         kind = opened.settings.model
         raise UsageError(
@@ -78,15 +76,12 @@ class Mapped(NamedTuple):
 
 
 def _mapped(model, source: Source, person: str) -> Iterator[Mapped]:
-    for start in range(0, len(source), BATCH_SIZE):
-        positions = np.arange(start, min(start + BATCH_SIZE, len(source)))
-        examples = source.load(positions)
-        codes = model.encode(examples["image"].astype(np.float32) / 255.0)
-        nothing = [None] * len(positions)
+    for rows, examples in batches(source, "mapping"):
+        codes = codes_of(model, floats(examples["image"]))
+        nothing = [None] * len(codes)
         faces, masks = model.decode_with_mask(codes, person) if model.mask_head else (model.decode(codes, person), None)
-        names = [source.names[position] for position in positions.tolist()]
         columns = nothing if masks is None else np.asarray(masks), examples.get("matrix", nothing)
-        yield from map(Mapped, names, np.asarray(faces), *columns)
+        yield from map(Mapped, source.names[rows], np.asarray(faces), *columns)
 
 
 def _pasted(folder: Path, mapped: Mapped, crop: photographs.Crop | None) -> np.ndarray:

@@ -12,6 +12,7 @@ from facezoo.datasets.manifest import HEADER, MANIFEST_FILE, Cut, Row, as_csv
 from facezoo.datasets.procedural import procedural_faces
 from facezoo.experiments import cli, runs
 from facezoo.experiments import train as train_command
+from facezoo.models import FaceMapping
 from PIL import Image
 
 SCRIPT = Path(sys.executable).with_name("facezoo")
@@ -57,6 +58,13 @@ def run_of(folder, model, key="face_mapping", *flags):
     runs.create(folder, values, runs.environment(0, "float32", ["CPU:0"]))
     model.save(folder / runs.MODEL_FILE)
     return folder
+
+
+def mapping_run(folder):
+    """A run, not trained, that maps faces of 32 pixels onto ann, bob or eve, who look different."""
+    model = FaceMapping(image_size=32, filters=(4, 4), inter_dim=6, people=("ann", "bob", "eve"))
+    model.set_weights([3.0 * weight for weight in model.get_weights()])
+    return run_of(folder, model)
 
 
 def folder_of_crops(folder):
@@ -135,8 +143,8 @@ def read_png(path):
         return np.asarray(image), dict(image.text)
 
 
-def reconstructed(model, image):
-    return np.rint(model.decode(model.encode(image[None]))[0].numpy() * 255).astype(np.uint8)
+def reconstructed(model, image, *told):
+    return np.rint(model.decode(model.encode(image[None]), *told)[0].numpy() * 255).astype(np.uint8)
 
 
 def photograph_files(folder):

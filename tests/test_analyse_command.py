@@ -119,11 +119,11 @@ def test_groups_hold_one_factor_each_equally_often():
 
 @pytest.mark.parametrize(("latent_dim", "codes"), [(3, 130), (None, 64)], ids=["vector", "spatial"])
 def test_no_more_pictures_and_spatial_codes_are_kept_than_shown(latent_dim, codes):
-    from facezoo.experiments.code_measures import encoded
+    from facezoo.experiments.encoding import survey
 
     model = MODELS["cae"](image_size=80, filters=(2, 2), latent_dim=latent_dim)
     source = procedural_faces("test", image_size=80)
-    faces = encoded(model, source, types.SimpleNamespace(masks=False), 130, 10)
+    faces = survey(model, source, types.SimpleNamespace(masks=False), 130, 10)
     assert faces.images.shape == (10, 64, 64, 3)
     assert len(faces.codes) == len(faces.known["factors"]) == codes
 

@@ -724,6 +724,8 @@ FACES = [
     Case("crop-not-square", f"{ONE_FACE}@/pictures/000.jpg --crop=0,0,10,20", ("000.jpg", "square")),
 ]
 
+PHOTOGRAPHS = "--start=@/pictures/000.jpg --end=@/pictures/001.jpg --out=new"
+
 MORPHS = [
     Case("one-step", "morph --run_dir=@/run --start=test:0 --end=test:1 --steps=1", ("--steps", "at least 2")),
     Case("many-steps", "morph --run_dir=@/run --start=test:0 --end=test:1 --steps=1001", ("--steps", "1000")),
@@ -735,6 +737,10 @@ MORPHS = [
     Case("below-a-file", "morph --run_dir=@/run --start=test:0 --end=test:1 --out=@/letter.txt/new", ("@/letter.txt",)),
     Case("circle", "morph --run_dir=@/run --start=test:0 --end=test:1 --out=@/loop", ("@/loop",)),
     Case("out-empty", "morph --run_dir=@/run --start=test:0 --end=test:1 --steps=2 --out=", ("--out",)),
+    Case("person-of-a-vae", f"morph --run_dir=@/run {MORPH} --person=ann", ("--person=ann", "a VAE maps nobody")),
+    Case("person-empty", f"morph --run_dir=@/run {MORPH} --person=", ("--person=:", "a VAE maps nobody")),
+    Case("stranger", f"morph --run_dir=@/mapping {PHOTOGRAPHS} --person=eve", ("--person=eve", "knows ann, bob")),
+    Case("person-by-number", f"morph --run_dir=@/mapping {PHOTOGRAPHS} --person=1", ("--person=1", "knows ann, bob")),
     Case("dataset", f"morph --run_dir=@/run {MORPH} --dataset=nope", ("--dataset=nope", "procedural_faces")),
     Case("data-dir-missing", f"morph --run_dir=@/run {MORPH} --dataset=folder --data_dir=@/nowhere", ("@/nowhere",)),
 ]
@@ -768,6 +774,13 @@ ENCODINGS = [
     Case("reconstructions-in-out", f"{ENCODE}@/people --reconstructions=new.npz", ("--reconstructions",)),
     Case(
         "reconstructions-below-out", f"{ENCODE}@/people --reconstructions=new.npz/a", ("--reconstructions=new.npz/a",)
+    ),
+    Case("person-and-no-pictures", f"{ENCODE}@/people --person=ann", ("--person=ann", "without --reconstructions")),
+    Case("person-of-a-vae", f"{ENCODE}@/people --reconstructions=new --person=ann", ("--person=ann", "maps nobody")),
+    Case(
+        "stranger",
+        "encode --run_dir=@/mapping --in=@/people --out=new.npz --reconstructions=new --person=eve",
+        ("--person=eve", "knows ann, bob"),
     ),
     Case("reconstructions-empty", f"{ENCODE}@/people --reconstructions=", ("--reconstructions",)),
     Case(

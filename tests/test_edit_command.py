@@ -5,10 +5,11 @@ import csv
 import facezoo
 import numpy as np
 import pytest
-from command_line import SOFTWARE, assert_refused, contents, drawn, read_png
+from command_line import SOFTWARE, assert_refused, contents, drawn, mapping_run, read_png, reconstructed
 from facezoo.datasets.procedural import ATTRIBUTE_NAMES, procedural_faces
+from facezoo.experiments import runs
 from facezoo.experiments.edit import strengths_of
-from facezoo.latents.attributes import load_attributes, orthogonalised
+from facezoo.latents.attributes import AttributeVectors, load_attributes, orthogonalised, save_attributes
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +91,20 @@ def test_a_sweep_moves_the_code_along_the_vector(command, with_vectors, model, t
     assert np.array_equal(sheet[:32, :32], read_png(tmp_path / "edits" / "smiling" / "000.png")[0])
 
 
+def test_a_mapping_model_edits_the_face_of_the_person_asked_for(command, tmp_path):
+    run = mapping_run(tmp_path / "mapping")
+    vectors, model_hash = np.ones((1, 6), np.float32), runs.open_run(run).model_hash
+    found = AttributeVectors(("young",), {"mean": vectors}, np.eye(1), np.full((1, 2), 20), {}, model_hash)
+    save_attributes(run / "attributes.npz", found)
+    flags = ("--image=test:7", "--attribute=young", "--strength=0", "--person=ann")
+    done = command("edit", f"--run_dir={run}", *flags)
+    assert done.code == 0, done.err
+    picture, text = read_png(run / "edits" / "young" / "000.png")
+    as_ann, as_last = (reconstructed(facezoo.load(run), drawn([7])[0], *told).astype(int) for told in (["ann"], []))
+    assert np.abs(picture - as_ann).max() <= 1 < np.abs(picture - as_last).max()
+    assert text["Description"] == "young +0 of test:7 by mapping, as ann"
+
+
 @pytest.mark.parametrize(("text", "expected"), [("-2:2:5", [-2, -1, 0, 1, 2]), ("1.5", [1.5]), ("3:0:2", [3, 0])])
 def test_strengths_are_read(text, expected):
     assert strengths_of(text).tolist() == expected
@@ -107,6 +122,7 @@ def test_strengths_are_read(text, expected):
         (["--attribute=young", "--strength=nan"], ["--strength"]),
         (["--attribute=young", "--strength=a:b:3"], ["--strength"]),
         (["--attribute=young", "--method=svm"], ["--method"]),
+        (["--attribute=young", "--person=ann"], ["--person=ann", "a VAE maps nobody"]),
         (["--attribute=young", "--image=no.jpg"], ["no.jpg"]),
         (["--attribute=young", "--margin=0.5"], ["--margin does nothing without --align"]),
         (["--attribute=young", "--align", "--crop=0,0,5,5"], ["--crop and --align"]),

@@ -6,7 +6,16 @@ import facezoo
 import numpy as np
 import pytest
 from clutter import save_people
-from command_line import SOFTWARE, assert_refused, photograph_files, photographs_in, read_png, reconstructed
+from command_line import (
+    SOFTWARE,
+    assert_refused,
+    mapping_run,
+    photograph_files,
+    photographs_in,
+    read_png,
+    reconstructed,
+)
+from facezoo.datasets import photographs
 from facezoo.experiments import cli, morph, runs
 from facezoo.experiments.faces import FaceReader
 
@@ -43,6 +52,19 @@ def test_encode_keeps_codes_names_and_reconstructions(finished, command, model, 
         assert text["Software"] == SOFTWARE
         assert name in text["Description"]
     assert {path.relative_to(decoded).as_posix() for path in decoded.rglob("*.png")} == {f"{n}.png" for n in names}
+
+
+def test_reconstructions_show_the_person_asked_for(command, tmp_path):
+    run, folder = mapping_run(tmp_path / "mapping"), photographs_in(tmp_path / "pictures", 2, size=(32, 32))
+    targets = (f"--out={tmp_path / 'codes.npz'}", f"--reconstructions={tmp_path / 'decoded'}")
+    done = command("encode", f"--run_dir={run}", f"--in={folder}", "--person=bob", *targets)
+    assert done.code == 0, done.err
+    frame, text = read_png(tmp_path / "decoded" / "001.jpg.png")
+    image = photographs.fit(photographs.read(folder / "001.jpg"), 32).astype(np.float32) / 255
+    model = facezoo.load(run)
+    found = [np.abs(frame - reconstructed(model, image, name).astype(int)).max() for name in model.people]
+    assert [difference <= 1 for difference in found] == [False, True, False]
+    assert text["Description"] == "reconstruction of 001.jpg by mapping, as bob"
 
 
 def test_encode_overwrites_nothing(finished, command, tmp_path):

@@ -11,6 +11,7 @@ from command_line import (
     contents,
     drawn,
     folder_of_crops,
+    mapping_run,
     photograph_files,
     photographs_in,
     picture,
@@ -29,6 +30,7 @@ from facezoo.experiments.faces import FaceReader, cut_of_data
 from facezoo.experiments.looking import face_features
 from facezoo.experiments.morph import morph_through
 from facezoo.latents.interpolation import PATHS
+from facezoo.models import AutoencoderGAN, Discriminator, FaceMapping
 from PIL import Image
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
@@ -175,6 +177,31 @@ def test_the_dynamic_step_is_even_to_the_face_network():
         return steps.max() / steps.mean()
 
     assert unevenness("uniform") < 1.1 < 1.3 < unevenness("linear")
+
+
+@pytest.mark.parametrize(("flags", "person"), [(["--person=ann"], "ann"), ([], "eve")])
+def test_a_mapping_model_decodes_as_the_person_asked_for(command, tmp_path, flags, person):
+    run = mapping_run(tmp_path / "mapping")
+    done = command("morph", f"--run_dir={run}", "--start=test:1", "--end=test:2", "--steps=2", *flags)
+    assert done.code == 0, done.err
+    model = facezoo.load(run)
+    frame, text = read_png(run / "morphs" / "001.png")
+    found = [np.abs(frame - reconstructed(model, drawn([2])[0], name).astype(int)).max() for name in model.people]
+    assert [name for name, difference in zip(model.people, found, strict=True) if difference <= 1] == [person]
+    assert f"by mapping, as {person}, frame 2 of 2" in text["Description"]
+
+
+def test_a_person_is_chosen_from_python_too(model):
+    faces = drawn([1, 2])
+    mapping = FaceMapping(image_size=32, filters=(4, 4), inter_dim=6, people=("ann", "bob"))
+    judged = AutoencoderGAN(autoencoder=mapping, discriminator=Discriminator(image_size=32, filters=(4, 4)))
+    frames = facezoo.visualize_interpolation(judged, *faces, steps=2, show=False, person="ann")
+    np.testing.assert_allclose(frames, mapping.decode(mapping.encode(faces), "ann"), atol=1e-6)
+    assert np.abs(frames - morph_through(judged, faces, 2)).max() > 1e-3
+    with pytest.raises(ValueError, match="knows ann, bob"):
+        morph_through(judged, faces, 2, person="eve")
+    with pytest.raises(ValueError, match="a VAE maps nobody"):
+        morph_through(model, faces, 2, person="ann")
 
 
 # Aligned.

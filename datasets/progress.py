@@ -1,0 +1,20 @@
+"""Progress bars of what may take long."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from tqdm import tqdm
+
+PROGRESS_AFTER_SECONDS = 2
+
+
+def progress_bar(what: str, items: Iterable[Any] | None = None, total: int | None = None, unit: str = "") -> tqdm:
+    """A bar on stderr that comes when its work has taken two seconds, and goes with it.
+
+    Args:
+      what: is done, as the bar calls it.
+      items: to go through; without them the caller tells of each by `update`.
+      total: how many, where the items do not know.
+      unit: of them, as the bar calls it.
+    """
+    return tqdm(items, what, total, leave=False, unit=unit, delay=PROGRESS_AFTER_SECONDS)
