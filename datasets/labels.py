@@ -10,10 +10,10 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from .alignment import POINT_NAMES
+from .manifest import CROP_SUFFIX
 from .once import once
 from .source import DatasetError
 
-CROP_SUFFIX = ".png"  # what a crop's name has more than its source's
 LABEL_VALUES = {"1": 1, "0": 0, "-1": 0}
 
 

@@ -12,6 +12,7 @@ from .alignment import POINT_NAMES, aligned_points, crop_to_photograph, template
 from .source import DatasetError
 
 MANIFEST_FILE = "manifest.csv"
+CROP_SUFFIX = ".png"  # what a crop's name has more than its source's
 
 
 class ForeignManifestError(DatasetError):

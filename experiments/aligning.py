@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image
 
 from ..datasets import alignment, detection, photographs
-from ..datasets.labels import CROP_SUFFIX, key_of
-from ..datasets.manifest import Cut, Row
+from ..datasets.labels import key_of
+from ..datasets.manifest import CROP_SUFFIX, Cut, Row
 from ..datasets.photographs import UnreadableFileError
 from ..datasets.picture_index import UNREADABLE, Picture
 from ..datasets.source import DatasetError
