@@ -30,7 +30,7 @@ def folder(
     image_size: int = 64,
     channels: int = 3,
     crop: Crop | None = None,
-    subfolders: str = "attribute",
+    subfolders: str | None = "attribute",
     labels: str | os.PathLike[str] | None = None,
     landmarks: str | os.PathLike[str] | None = None,
 ) -> Source:
@@ -50,7 +50,7 @@ def folder(
         default the largest in the centre.
       subfolders: what the first level of sub-folders means. "identity": one person each, `identity` counts them from
         0 in the order of their names, `identity_names`. "attribute": an attribute each, 1 for the pictures in it, if
-        there are at least two and no `labels`.
+        there are at least two and no `labels`. None: nothing, whatever they are called.
       labels: a CSV file with a header, file names (path below `data_dir`, or base name) in the first column and 0/1
         or -1/1 in the others, or CelebA's `list_attr_celeba.txt`: the `attributes`.
       landmarks: a file that `labels.read_landmarks` reads, with five points of each picture in its pixels; default
@@ -97,10 +97,10 @@ def folder(
     )
 
 
-def _check_choices(split: str, subfolders: str, channels: int, crop: Crop | None) -> None:
+def _check_choices(split: str, subfolders: str | None, channels: int, crop: Crop | None) -> None:
     if split not in (*SPLITS, ALL):
         raise DatasetError(f"folder: split={split!r} is none of {', '.join(SPLITS)}, {ALL}")
-    if subfolders not in ("attribute", "identity"):
+    if subfolders not in ("attribute", "identity", None):
         raise DatasetError(f"folder: subfolders={subfolders!r} is neither 'attribute' nor 'identity'")
     if channels not in (1, 3):
         raise DatasetError(f"folder: channels={channels} is neither 1 (gray) nor 3 (RGB)")

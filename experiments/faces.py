@@ -64,7 +64,7 @@ def pictures_of(data_dir: str, run: Run, values: flags.FlagValues) -> Source:
     if cut:
         return aligned_folder(data_dir, cut, channels)
     crop = crop_of(values if values["crop"].present else run.settings)
-    return folder(ALL, data_dir=data_dir, image_size=image_size, channels=channels, crop=crop)
+    return folder(ALL, data_dir=data_dir, image_size=image_size, channels=channels, crop=crop, subfolders=None)
 
 
 def aligned_folder(data_dir: str, cut: Cut, channels: int) -> Source:
@@ -76,7 +76,7 @@ def aligned_folder(data_dir: str, cut: Cut, channels: int) -> Source:
     Raises:
       DatasetError: no photographs, or no face in any of them.
     """
-    whole = folder(ALL, data_dir=data_dir, image_size=cut.size, channels=channels)
+    whole = folder(ALL, data_dir=data_dir, image_size=cut.size, channels=channels, subfolders=None)
     found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     without = []
     for name in progress_bar("finding faces", whole.names):

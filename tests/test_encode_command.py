@@ -16,8 +16,9 @@ from command_line import (
     reconstructed,
 )
 from facezoo.datasets import photographs
+from facezoo.datasets.manifest import Cut
 from facezoo.experiments import cli, morph, runs
-from facezoo.experiments.faces import FaceReader
+from facezoo.experiments.faces import FaceReader, aligned_folder
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
@@ -87,6 +88,19 @@ def test_encode_of_nothing_is_refused(finished, command, tmp_path):
     assert_refused(command("encode", f"--run_dir={finished}"), "--in")
     assert_refused(command("encode", f"--run_dir={finished}", f"--in={tmp_path / 'empty'}"), "no pictures")
     assert_refused(command("encode", f"--run_dir={finished}", f"--in={tmp_path / 'nowhere'}"), "nowhere")
+
+
+def test_what_sub_folders_are_called_does_not_matter(finished, command, tmp_path, monkeypatch):
+    for name in ("Ann B", "ann_b", "---"):
+        photographs_in(tmp_path / "pictures" / name, 1)
+    out = tmp_path / "codes.npz"
+    done = command("encode", f"--run_dir={finished}", f"--in={tmp_path / 'pictures'}", f"--out={out}")
+    assert done.code == 0, done.err
+    with np.load(out) as archive:
+        assert archive["names"].tolist() == ["---/000.jpg", "Ann B/000.jpg", "ann_b/000.jpg"]
+    face = np.zeros((8, 8, 3), np.uint8), np.eye(3)[:2]
+    monkeypatch.setattr("facezoo.experiments.faces.aligned", lambda photograph, cut, channels: face)
+    assert len(aligned_folder(tmp_path / "pictures", Cut(size=8), 3)) == 3
 
 
 def test_faces_are_found_and_photographs_without_one_left_out(finished, command, model, tmp_path):

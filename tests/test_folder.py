@@ -428,6 +428,9 @@ def test_two_sub_folders_of_one_name_are_refused(tmp_path):
     root = draw(tmp_path / "photographs", "big nose/1.png", "Big_Nose/2.png")
     with pytest.raises(DatasetError, match="'big_nose' more than once"):
         folder("train", data_dir=root)
+    source = folder("all", data_dir=root, subfolders=None)
+    assert source.names == ["Big_Nose/2.png", "big nose/1.png"]
+    assert not source.attribute_names
 
 
 def test_sub_folders_are_people(tmp_path):
