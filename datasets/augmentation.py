@@ -1,7 +1,8 @@
 """Random changes of training pictures, drawn through `share.draw` alone.
 
 Every augmentation is `(batch, seed [2]) -> batch`; the batch's size must be known when the graph is built. What changes
-`image` leaves `warped` alone, so that `random_warp` comes after what is to change both.
+`image` leaves `warped` alone, so that `random_warp` comes after what is to change both. Of a `clip`, only `flip`
+changes the frames.
 """
 
 import dataclasses
@@ -31,8 +32,9 @@ def flip(landmark_names: Sequence[str] = (), attribute_names: Sequence[str] = ()
     """An augmentation that mirrors half of the pictures with their `landmarks` and their `mask`.
 
     In a mirrored face left and right landmarks change places, and so do the values of two attributes whose names
-    become each other when "left" and "right" do ("left_eye_closed", "right_eye_closed"). `factors` leave the batch: a
-    mirrored face no longer has those that it was drawn from.
+    become each other when "left" and "right" do ("left_eye_closed", "right_eye_closed"). All frames of a `clip` are
+    mirrored with its picture, and so are `clip_landmarks`. `factors` and `clip_factors` leave the batch: a mirrored
+    face no longer has those that it was drawn from.
 
     Args:
       landmark_names: the rows of `landmarks`, if there are any.
@@ -42,14 +44,16 @@ def flip(landmark_names: Sequence[str] = (), attribute_names: Sequence[str] = ()
       DatasetError: the batch's landmarks or attributes are not as many as their names.
     """
     orders = _mirrored_orders(landmark_names, attribute_names)
+    orders["clip_landmarks"] = orders["landmarks"]
 
     def augment(batch, seed):
         is_mirrored = draw(tf.random.stateless_uniform, batch["image"].shape[:1], seed) < 0.5
-        mirrored = {name: tf.reverse(batch[name], axis=[2]) for name in ("image", "mask") if name in batch}
-        if "landmarks" in batch:
-            mirrored["landmarks"] = [1.0, 0.0] + [-1.0, 1.0] * batch["landmarks"]
+        mirrored = {name: tf.reverse(batch[name], axis=[-2]) for name in ("image", "mask", "clip") if name in batch}
+        for name in ("landmarks", "clip_landmarks"):
+            if name in batch:
+                mirrored[name] = [1.0, 0.0] + [-1.0, 1.0] * batch[name]
         flipped = {name: _where(is_mirrored, values, batch[name]) for name, values in mirrored.items()}
-        return _without_factors(_with_sides_swapped(batch | flipped, is_mirrored, orders))
+        return _without(_with_sides_swapped(batch | flipped, is_mirrored, orders), "factors", "clip_factors")
 
     return augment
 
@@ -83,12 +87,12 @@ def _with_sides_swapped(batch: dict, is_mirrored: tf.Tensor, orders: dict[str, n
     for name, order in orders.items():
         if name not in batch:
             continue
-        values = batch[name]
-        if values.shape[1] != len(order):
+        values, axis = batch[name], -1 if name == "attributes" else -2
+        if values.shape[axis] != len(order):
             raise DatasetError(
-                f"{values.shape[1]} {name} but {len(order)} {name[:-1]}_names: a mirror image needs the name of each"
+                f"{values.shape[axis]} {name} but {len(order)} {name[:-1]}_names: a mirror image needs the name of each"
             )
-        swapped[name] = _where(is_mirrored, tf.gather(values, order, axis=1), values)
+        swapped[name] = _where(is_mirrored, tf.gather(values, order, axis=axis), values)
     return batch | swapped
 
 
@@ -97,8 +101,8 @@ def _where(condition: tf.Tensor, values: tf.Tensor, others: tf.Tensor) -> tf.Ten
     return tf.where(tf.reshape(condition, (-1, *[1] * (len(values.shape) - 1))), values, others)
 
 
-def _without_factors(batch: dict) -> dict:
-    return {name: values for name, values in batch.items() if name != "factors"}
+def _without(batch: dict, *columns: str) -> dict:
+    return {name: values for name, values in batch.items() if name not in columns}
 
 
 def chain(*augmentations: Callable) -> Callable:
@@ -166,7 +170,7 @@ def colour(strength: float = 0.2) -> Callable:
         # All three at once: what they do to a pixel is linear in it and in its gray.
         saturated = images + saturation * (images - gray)
         changed = (1.0 + contrast) * (1.0 + brightness) * saturated - contrast * mean
-        return _without_factors(batch | {"image": tf.clip_by_value(changed, 0.0, 1.0)})
+        return _without(batch | {"image": tf.clip_by_value(changed, 0.0, 1.0)}, "factors")
 
     return augment
 
@@ -189,7 +193,7 @@ def affine(degrees: float = 10.0, scale: float = 1.15, shift: float = 0.05) -> C
 
     def augment(batch, seed):
         move = _random_affine(batch["image"].shape, seed, degrees, scale, shift, flip=0.0)
-        return _without_factors(batch | _moved(batch, move))
+        return _without(batch | _moved(batch, move), "factors")
 
     return augment
 
@@ -235,7 +239,7 @@ def random_warp(
         move = _random_affine(images.shape, affine_seed, degrees, scale, shift, flip)
         distorted = _pixel_centres(images.shape) + warp * _random_displacement(images.shape, cells, grid_seed)
         moved = batch | _moved(batch, move) | {"warped": _sample(images, move.origin(distorted))}
-        return _without_factors(_with_sides_swapped(moved, move.is_mirrored, orders))
+        return _without(_with_sides_swapped(moved, move.is_mirrored, orders), "factors")
 
     return augment
 

@@ -12,6 +12,7 @@ from ..latents.pictures import to_uint8
 from .options import MOVES
 
 STILL: dict[str, Any] = {"degrees": 0.0, "scale": 1.0, "shift": 0.0}
+PICTURES = ("image", "warped", "mask", "clip")
 AT_ONCE = 8  # pictures of the largest size, which are large as floats
 
 
@@ -52,5 +53,5 @@ def changed_examples(source: Source, count: int, augment: pipeline.Augmentation)
         batch = pipeline.batch_of(source, np.arange(start, min(start + AT_ONCE, count)))
         changed = augment(batch, tf.constant([0, step], tf.int64))
         arrays = {name: values.numpy() for name, values in changed.items()}
-        batches.append({name: to_uint8(array) if array.ndim == 4 else array for name, array in arrays.items()})
+        batches.append({name: to_uint8(array) if name in PICTURES else array for name, array in arrays.items()})
     return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from command_line import CAE_FLAGS
-from facezoo.datasets import clips, pipeline, procedural
+from facezoo.datasets import augmentation, clips, pipeline, procedural
 from facezoo.datasets.clips import CLIPS_OF_EACH, PACE, procedural_clips, sample_paths
 from facezoo.datasets.procedural import (
     FACTOR_NAMES,
@@ -16,6 +17,7 @@ from facezoo.datasets.procedural import (
     sample_factors,
 )
 from facezoo.datasets.source import DatasetError
+from facezoo.experiments.augmenting import changed_examples
 
 ALL = np.arange(2_400)
 MOVES = np.isin(FACTOR_NAMES, list(PACE))
@@ -178,6 +180,26 @@ def test_a_clip_comes_through_the_pipeline_as_floats():
     assert batch["clip"].dtype.name == "float32" and tuple(batch["clip"].shape) == (4, 3, 32, 32, 3)
     np.testing.assert_allclose(batch["clip"], expected, atol=1e-6)
     np.testing.assert_array_equal(batch["clip"][:, 1], batch["image"])
+
+
+def test_a_clip_is_mirrored_with_its_picture():
+    source = procedural_clips("train", image_size=32, frames=3)
+    batch = pipeline.batch_of(source, np.arange(8))
+    augment = augmentation.flip(source.landmark_names, source.attribute_names)
+    after = {name: values.numpy() for name, values in augment(batch, tf.constant([0, 1], tf.int64)).items()}
+    is_mirrored = (after["clip"] != batch["clip"].numpy()).any(axis=(1, 2, 3, 4))
+    assert 0 < is_mirrored.sum() < 8
+    expected = np.where(is_mirrored[:, None, None, None, None], batch["clip"][:, :, :, ::-1], batch["clip"])
+    np.testing.assert_array_equal(after["clip"], expected)
+    for name in ("image", "landmarks"):
+        of_all = {"image": "clip", "landmarks": "clip_landmarks"}[name]
+        np.testing.assert_array_equal(after[of_all][:, 1], after[name], err_msg=name)
+    pupils = [source.landmark_names.index(f"{side}_pupil") for side in ("right", "left")]
+    eyes = after["clip_landmarks"][:, :, pupils, 0]  # the person's right eye is on the left
+    assert (eyes[..., 0] < eyes[..., 1]).all()
+    assert not {"factors", "clip_factors"} & set(after)
+    shown = changed_examples(source, 1, augment)
+    assert (shown["clip"].dtype, shown["clip_landmarks"].dtype) == (np.uint8, np.float32)
 
 
 def test_a_model_of_pictures_trains_on_clips(train):
