@@ -24,15 +24,18 @@ class NoFaceError(DatasetError):
     """The points are no face's; the message is the reason in a few words."""
 
 
-def template_points(template: str = "facezoo", margin: float = 0.0) -> np.ndarray:
+def template_points(
+    template: str = "facezoo", margin: float = 0.0, shift: tuple[float, float] = (0.0, 0.0)
+) -> np.ndarray:
     """Where the five points of a face are to lie, (x, y) in sides of the crop: float64 [5, 2].
 
     Args:
       template: a key of `TEMPLATES`.
       margin: how much more of the photograph the crop shows on each side, in sides of the template's own crop, 0 to
-        `MOST_MARGIN`.
+        `MOST_MARGIN`; below 0 it shows less.
+      shift: how far right and down of the template's own middle that of the crop lies, in the same sides.
     """
-    return 0.5 + (np.array(TEMPLATES[template]) - 0.5) / (1.0 + 2.0 * margin)
+    return 0.5 + (np.array(TEMPLATES[template]) - 0.5 - shift) / (1.0 + 2.0 * margin)
 
 
 def crop_to_photograph(points: np.ndarray, wanted: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from absl import logging
 from . import photographs
 from .alignment import POINT_NAMES
 from .labels import attributes_of, group_of, identities_of, keys_of, read_landmarks
-from .manifest import MANIFEST_FILE, ForeignManifestError, Row, landmarks_of_crops, read_manifest
+from .manifest import MANIFEST_FILE, Cut, ForeignManifestError, Row, landmarks_of_crops, read_manifest
 from .once import once
 from .photographs import Crop
 from .picture_index import Picture, index_pictures
@@ -150,15 +150,23 @@ def _landmarks(
 
 @once
 def _points_of_crops(root: Path) -> dict[str, np.ndarray]:
-    return landmarks_of_crops(rows_of_crops(root))
+    return landmarks_of_crops(_rows_of_crops(root))
 
 
-def rows_of_crops(root: Path) -> list[Row]:
-    """What `facezoo align` says of the crops in a folder; no rows for any other folder.
+def cut_of_crops(root: Path, crop: Crop | None = None) -> Cut | None:
+    """How faces lie in what `crop` takes of the crops that `facezoo align` has left in a folder.
+
+    Returns:
+      None for any other folder, and for one that is not there.
 
     Raises:
-      DatasetError: its manifest cannot be read, or is damaged.
+      DatasetError: the manifest cannot be read, or is damaged, or the crop reaches outside.
     """
+    rows = _rows_of_crops(root)
+    return rows[0].cut.part(photographs.crop_box((rows[0].cut.size, rows[0].cut.size), crop)) if rows else None
+
+
+def _rows_of_crops(root: Path) -> list[Row]:
     try:
         return read_manifest(root)
     except ForeignManifestError as error:

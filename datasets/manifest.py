@@ -28,16 +28,30 @@ class Cut:
       margin: in sides of the template's own crop.
       size: side of the crops in pixels.
       faces: "largest" or "all" of each photograph.
+      shift: of `template_points`; none in what `facezoo align` cuts.
     """
 
     template: str = "facezoo"
     margin: float = 0.0
     size: int = 128
     faces: str = "largest"
+    shift: tuple[float, float] = (0.0, 0.0)
 
     def matrix(self, points: np.ndarray) -> np.ndarray:
         """`alignment.crop_to_photograph` for the five points of a face, or of several [..., 5, 2]."""
-        return crop_to_photograph(points, template_points(self.template, self.margin))
+        return crop_to_photograph(points, template_points(self.template, self.margin, self.shift))
+
+    def part(self, box: tuple[int, int, int, int]) -> "Cut":
+        """How a square of such crops is cut: (left, top, right, bottom) in their pixels, also of what lies beyond."""
+        left, top, right, bottom = box
+        pixel = (1.0 + 2.0 * self.margin) / self.size  # in sides of the template's own crop
+        across, down = ((low + high - self.size) / 2.0 * pixel for low, high in ((left, right), (top, bottom)))
+        return dataclasses.replace(
+            self,
+            margin=((right - left) * pixel - 1.0) / 2.0,
+            size=right - left,
+            shift=(self.shift[0] + across, self.shift[1] + down),
+        )
 
 
 @dataclasses.dataclass(frozen=True)

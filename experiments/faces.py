@@ -1,6 +1,5 @@
 """Faces for a trained model: picture files and places in a split, cropped or aligned as the run's data were."""
 
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from absl import flags, logging
 from PIL import Image
 
 from ..datasets import alignment, detection, photographs
-from ..datasets.folder import ALL, folder, rows_of_crops
+from ..datasets.folder import ALL, cut_of_crops, folder
 from ..datasets.manifest import Cut
 from ..datasets.progress import progress_bar
 from ..datasets.source import SPLITS, DatasetError, Source
@@ -25,7 +24,12 @@ NAMED = 5
 
 
 def read_face(
-    path: str | Path, model, crop: photographs.Crop | None = None, template: str | None = None, margin: float = 0.0
+    path: str | Path,
+    model,
+    crop: photographs.Crop | None = None,
+    template: str | None = None,
+    margin: float = 0.0,
+    shift: tuple[float, float] = (0.0, 0.0),
 ) -> np.ndarray:
     """A photograph in the shape that a model takes: float32 [H, W, C] in [0, 1].
 
@@ -36,13 +40,15 @@ def read_face(
         the centre.
       template: instead of a crop, finds the largest face and aligns it: "facezoo" as drawn faces lie, or "celeba".
       margin: how much more than the template's own crop is shown on each side, in sides.
+      shift: how far right and down of the template's own middle that of the picture lies, in sides.
 
     Raises:
       DatasetError: the file is damaged, the crop does not fit, or there is no face to align.
     """
     if template is None:
         return _as_floats(photographs.fit(photographs.read(path), model.image_size, crop, model.channels))
-    return _as_floats(aligned(photographs.read(path), Cut(template, margin, model.image_size), model.channels)[0])
+    cut = Cut(template, margin, model.image_size, shift=shift)
+    return _as_floats(aligned(photographs.read(path), cut, model.channels)[0])
 
 
 def aligned(photograph, cut: Cut, channels: int) -> tuple[np.ndarray, np.ndarray]:
@@ -105,6 +111,8 @@ def _tell_of(data_dir: str, without: Sequence[str], count: int) -> None:
 def cut_of(values: flags.FlagValues, settings: flags.FlagValues) -> Cut | None:
     """How --align cuts, as the run's pictures were unless flags say otherwise; None without --align.
 
+    With --template or --margin the face is in the middle, even where a crop beside the middle has shifted the run's.
+
     Raises:
       UsageError: flags that do nothing as they are.
       DatasetError: the detector is not installed.
@@ -122,28 +130,32 @@ def cut_of(values: flags.FlagValues, settings: flags.FlagValues) -> Cut | None:
         template=values.template or known.template,
         margin=known.margin if values.margin is None else values.margin,
         size=settings.image_size,
+        shift=known.shift if values.template is None and values.margin is None else (0.0, 0.0),
     )
 
 
 def cut_of_data(settings: flags.FlagValues) -> Cut:
     """How the faces lie in the pictures that a run was trained on; where nothing tells, as in drawn ones."""
-    if settings.dataset == "celeb_a":
-        left, _, right, _ = photographs.crop_box(CELEB_A_SIZE, crop_of(settings))
-        return Cut("celeba", _margin((right - left) / CELEBA_TEMPLATE_SIDE))
-    rows = rows_of_crops(Path(settings.data_dir)) if settings.data_dir else []
-    if not rows and not settings.dataset.startswith("procedural"):
+    cut = _known_cut(settings)
+    if cut is None:
         text = "nothing tells where faces lie in the run's pictures (%s): taken to be as in drawn ones"
         logging.warning(text, settings.data_dir or settings.dataset)
-    if not rows:
+    return cut or Cut()
+
+
+def _known_cut(settings: flags.FlagValues) -> Cut | None:
+    crop = crop_of(settings)
+    if settings.dataset.startswith("procedural"):
         return Cut()
-    cut, size = rows[0].cut, rows[0].cut.size
-    left, _, right, _ = photographs.crop_box((size, size), crop_of(settings))
-    return dataclasses.replace(cut, margin=_margin((1.0 + 2.0 * cut.margin) * (right - left) / size))
+    if settings.dataset == "celeb_a":
+        return _celeb_a_cut(photographs.crop_box(CELEB_A_SIZE, crop))
+    return cut_of_crops(Path(settings.data_dir), crop) if settings.data_dir else None
 
 
-def _margin(side: float) -> float:
-    """The margin of a square in the centre, given in sides of the template's own crop; below 0 it shows less."""
-    return (side - 1.0) / 2.0
+def _celeb_a_cut(box: tuple[int, int, int, int]) -> Cut:
+    """How faces lie in a box of CelebA's aligned pictures: (left, top, right, bottom) in their pixels."""
+    left, top, _, _ = photographs.crop_box(CELEB_A_SIZE, CELEBA_TEMPLATE_SIDE)
+    return Cut("celeba", size=CELEBA_TEMPLATE_SIDE).part((box[0] - left, box[1] - top, box[2] - left, box[3] - top))
 
 
 def _as_floats(picture: np.ndarray) -> np.ndarray:

@@ -22,11 +22,12 @@ from command_line import (
     truncate,
 )
 from facezoo.datasets import photographs
+from facezoo.datasets.alignment import TEMPLATES
 from facezoo.datasets.manifest import Cut
 from facezoo.datasets.procedural import procedural_faces
 from facezoo.experiments import cli, morph, runs
 from facezoo.experiments import train as train_command
-from facezoo.experiments.faces import FaceReader, cut_of_data
+from facezoo.experiments.faces import FaceReader, cut_of, cut_of_data
 from facezoo.experiments.looking import face_features
 from facezoo.experiments.morph import morph_through
 from facezoo.latents.interpolation import PATHS
@@ -258,11 +259,43 @@ def test_the_data_of_a_run_tell_how_its_faces_lie(tmp_path, caplog):
         return cut_of_data(cli.parse(train_command, ["--model=vae", *flags]))
 
     assert cut("--dataset=procedural_faces") == Cut()
-    assert cut("--dataset=celeb_a", "--crop=15,35,148,148") == Cut("celeba")
-    assert cut("--dataset=celeb_a") == Cut("celeba", pytest.approx((178 - 148) / (2 * 148)))
+    assert cut("--dataset=celeb_a", "--crop=15,35,148,148") == Cut("celeba", size=148)
+    assert cut("--dataset=celeb_a") == Cut("celeba", pytest.approx((178 - 148) / (2 * 148)), size=178)
     crops = folder_of_crops(tmp_path / "crops")
     assert cut("--dataset=folder", f"--data_dir={crops}") == Cut("celeba", 0.25)
     assert not caplog.text
     for data_dir in (photographs_in(tmp_path / "photographs", 1), tmp_path / "gone"):
         assert cut("--dataset=folder", f"--data_dir={data_dir}") == Cut()
         assert f"the run's pictures ({data_dir}): taken to be as in drawn ones" in caplog.text
+
+
+@pytest.mark.parametrize("crop", [(0, 0, 178, 178), (40, 70, 74, 74), (15, 35, 148, 148)])
+def test_faces_lie_in_a_crop_beside_the_middle_where_the_photograph_has_them(crop):
+    """A face that lies in the whole picture as the template says is cut out by the crop's own box."""
+    box = ",".join(map(str, crop))
+    cut = cut_of_data(cli.parse(train_command, ["--model=vae", "--dataset=celeb_a", f"--crop={box}"]))
+    points = np.array(TEMPLATES["celeba"]) * 148 + (15, 35)
+    np.testing.assert_allclose(cut.matrix(points), [[crop[2], 0, crop[0]], [0, crop[3], crop[1]]], atol=1e-9)
+
+
+def test_a_crop_of_crops_lies_where_it_was_taken(tmp_path):
+    crops = folder_of_crops(tmp_path / "crops")
+    data = ("--model=vae", "--dataset=folder", f"--data_dir={crops}")
+    whole, part = (cut_of_data(cli.parse(train_command, [*data, *flags])) for flags in ((), ("--crop=8,40,64,64",)))
+    points = np.array(TEMPLATES["facezoo"]) * 300  # a face in some photograph
+    corner, pixel = whole.matrix(points), whole.matrix(points)[:, :2] / 128
+    np.testing.assert_allclose(part.matrix(points)[:, :2], pixel * 64, atol=1e-9)
+    np.testing.assert_allclose(part.matrix(points)[:, 2], corner[:, 2] + pixel @ (8, 40), atol=1e-9)
+
+
+def test_the_shift_of_a_run_goes_with_its_own_template_only(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    settings = cli.parse(train_command, ["--model=vae", "--dataset=celeb_a", "--crop=40,70,74,74", "--image_size=32"])
+    for flags, template, is_shifted in [
+        ((), "celeba", True),
+        (("--template=facezoo",), "facezoo", False),
+        (("--margin=0.5",), "celeba", False),
+    ]:
+        values = cli.parse(morph, ["--run_dir=.", "--start=a", "--end=b", "--align", *flags])
+        cut = cut_of(values, settings)
+        assert (cut.template, cut.size, any(cut.shift)) == (template, 32, is_shifted)
