@@ -11,13 +11,16 @@ It is a folder of TFRecord files, `train-00000.tfrecord` and so on, each record 
 and of `index.json`: its `format` and `version`; the pictures' `size` and `channels`; `attribute_names`,
 `landmark_names`, `identity_names`; in `columns` the shape of each known column for one example; and in `splits` the
 files of each: `file`, the `names` of its examples, the `offsets` in bytes where records begin and the last one ends,
-and the `checksums`, `zlib.crc32`, of the examples.
+and the `checksums`, `zlib.crc32`, of the examples. Where it is known how the pictures were cut, `crop` says what was
+taken of the photographs (null for the largest square in the centre, the side of one, or left, top, width, height), and
+`cut` where faces lie in the pictures (null, or `template`, `margin` and `shift` as in `manifest.Cut`).
 """
 
 import contextlib
 import functools
 import io
 import json
+import math
 import os
 import weakref
 import zlib
@@ -28,8 +31,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import photographs
+from .alignment import TEMPLATES
 from .folder import ALL
+from .manifest import Cut
 from .once import once
+from .photographs import Crop
 from .source import SPLITS, DatasetError, Source
 
 INDEX_FILE, FORMAT, VERSION = "index.json", "facezoo pack", 1
@@ -41,7 +47,7 @@ OPEN_FILES = 32  # of one source
 def packed(split: str, *, data_dir: str | os.PathLike[str], image_size: int = 64, channels: int = 3) -> Source:
     """What `facezoo pack` made of a folder of photographs: the same pictures and splits from few large files.
 
-    The crop is the one that they were packed with. Commands that also take single photographs need it as --crop.
+    The crop is the one that they were packed with; `origin_of` tells it.
 
     Args:
       split: train, validation, test, or all for the three together.
@@ -91,6 +97,31 @@ def packed(split: str, *, data_dir: str | os.PathLike[str], image_size: int = 64
     )
 
 
+class Origin(NamedTuple):
+    """How pictures were cut.
+
+    Attributes:
+      crop: what was taken of the photographs; None for the largest square in the centre.
+      cut: where faces lie in the pictures, or None where nothing tells.
+    """
+
+    crop: Crop | None
+    cut: Cut | None
+
+
+def origin_of(data_dir: str | os.PathLike[str]) -> Origin | None:
+    """How the pictures of a pack were cut; None where it does not tell, or is not there.
+
+    Raises:
+      DatasetError: what is there is no pack, a damaged one, or one of another version.
+    """
+    try:
+        root = _root(data_dir)
+    except DatasetError:
+        return None
+    return _read_index(root).origin
+
+
 # The index.
 
 
@@ -119,6 +150,7 @@ class _Index(NamedTuple):
     identity_names: tuple[str, ...]
     columns: dict[str, tuple[int, ...]]
     splits: dict[str, list[_Shard]]
+    origin: Origin | None
 
 
 def _root(data_dir: str | os.PathLike[str]) -> Path:
@@ -165,7 +197,23 @@ def _index_of(content: dict[str, Any]) -> _Index:
         identity_names=tuple(map(str, content["identity_names"])),
         columns={name: tuple(map(int, content["columns"][name])) for name in COLUMNS if name in content["columns"]},
         splits={split: [_shard_of(row) for row in content["splits"][split]] for split in SPLITS},
+        origin=_origin_in(content) if "crop" in content else None,
     )
+
+
+def _origin_in(content: dict[str, Any]) -> Origin:
+    crop, cut = content["crop"], content["cut"]
+    crop = tuple(map(int, crop)) if isinstance(crop, list) else crop
+    photographs.check_crop(crop)
+    return Origin(crop, None if cut is None else _cut_in(cut, int(content["size"])))
+
+
+def _cut_in(values: dict[str, Any], size: int) -> Cut:
+    right, down = map(float, values["shift"])
+    cut = Cut(values["template"], float(values["margin"]), size, shift=(right, down))
+    if cut.template not in TEMPLATES or not (cut.margin > -0.5 and math.isfinite(cut.margin + right + down)):
+        raise ValueError("it does not say soundly where faces lie")
+    return cut
 
 
 def _shard_of(row: dict[str, Any]) -> _Shard:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 from PIL import Image
 
-from .packed import AROUND, COLUMNS, FORMAT, INDEX_FILE, VERSION
+from .packed import AROUND, COLUMNS, FORMAT, INDEX_FILE, VERSION, Origin
 from .progress import progress_bar
 from .source import SPLITS, Source, split_of
 
@@ -25,7 +25,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def write_pack(source: Source, root: Path, shard_bytes: int) -> dict[str, int]:
+def write_pack(source: Source, root: Path, shard_bytes: int, origin: Origin | None = None) -> dict[str, int]:
     """Packs all pictures of a source into an empty folder, by the splits that their names fall into.
 
     Only names, offsets and checksums are kept in memory, and a few pictures.
@@ -34,6 +34,7 @@ def write_pack(source: Source, root: Path, shard_bytes: int) -> dict[str, int]:
       source: what to pack, with any of the columns attributes, landmarks and identity.
       root: the folder.
       shard_bytes: a file that has as many is followed by another.
+      origin: how the pictures were cut, if that is known.
 
     Returns:
       How many pictures each split has.
@@ -62,8 +63,17 @@ def write_pack(source: Source, root: Path, shard_bytes: int) -> dict[str, int]:
         "columns": {name: first[name].shape[1:] for name in COLUMNS if name in first},
         "splits": {split: writer.shards for split, writer in writers.items()},
     }
-    (root / INDEX_FILE).write_text(json.dumps(index), encoding="ascii")
+    (root / INDEX_FILE).write_text(json.dumps(index | _told(origin)), encoding="ascii")
     return {split: sum(len(shard["names"]) for shard in writer.shards) for split, writer in writers.items()}
+
+
+def _told(origin: Origin | None) -> dict[str, Any]:
+    """What the index says of how the pictures were cut."""
+    if origin is None:
+        return {}
+    cut = origin.cut
+    told = None if cut is None else {"template": cut.template, "margin": cut.margin, "shift": cut.shift}
+    return {"crop": origin.crop, "cut": told}
 
 
 class _Writer:

@@ -1,5 +1,6 @@
 """Faces for a trained model: picture files and places in a split, cropped or aligned as the run's data were."""
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from PIL import Image
 from ..datasets import alignment, detection, photographs
 from ..datasets.folder import ALL, cut_of_crops, folder
 from ..datasets.manifest import Cut
+from ..datasets.packed import Origin, origin_of
 from ..datasets.progress import progress_bar
 from ..datasets.source import SPLITS, DatasetError, Source
 from ..datasets.tfds import CELEB_A_SIZE
@@ -69,8 +71,13 @@ def pictures_of(data_dir: str, run: Run, values: flags.FlagValues) -> Source:
     cut = cut_of(values, run.settings)
     if cut:
         return aligned_folder(data_dir, cut, channels)
-    crop = crop_of(values if values["crop"].present else run.settings)
+    crop = crop_of_pictures(run, values)
     return folder(ALL, data_dir=data_dir, image_size=image_size, channels=channels, crop=crop, subfolders=None)
+
+
+def crop_of_pictures(run: Run, values: flags.FlagValues) -> photographs.Crop | None:
+    """What of each picture is taken that is not aligned: as the run's data were cropped, or by --crop."""
+    return crop_of(values) if values["crop"].present else crop_of_data(run.settings)
 
 
 def aligned_folder(data_dir: str, cut: Cut, channels: int) -> Source:
@@ -136,20 +143,39 @@ def cut_of(values: flags.FlagValues, settings: flags.FlagValues) -> Cut | None:
 
 def cut_of_data(settings: flags.FlagValues) -> Cut:
     """How the faces lie in the pictures that a run was trained on; where nothing tells, as in drawn ones."""
-    cut = _known_cut(settings)
-    if cut is None:
-        text = "nothing tells where faces lie in the run's pictures (%s): taken to be as in drawn ones"
-        logging.warning(text, settings.data_dir or settings.dataset)
-    return cut or Cut()
+    origin = origin_of_data(settings)
+    if origin and origin.cut:
+        return origin.cut
+    text = "nothing tells where faces lie in the run's pictures (%s): taken to be as in drawn ones"
+    logging.warning(text, settings.data_dir or settings.dataset)
+    return Cut()
 
 
-def _known_cut(settings: flags.FlagValues) -> Cut | None:
+def crop_of_data(settings: flags.FlagValues) -> photographs.Crop | None:
+    """What is taken of a photograph: --crop, or as a run's pack was cut; the largest square where nothing tells."""
+    if settings.dataset != "packed" or settings.crop is not None:
+        return crop_of(settings)
+    origin = origin_of(settings.data_dir or "")
+    if origin is None:
+        text = "nothing tells how the photographs in %s were cropped: the largest square is taken, or what --crop says"
+        logging.warning(text, settings.data_dir)
+    return origin.crop if origin else None
+
+
+def origin_of_data(settings: flags.FlagValues) -> Origin | None:
+    """How the pictures that a run was trained on were cut; None where a pack does not tell.
+
+    Raises:
+      DatasetError: a manifest or a pack is damaged.
+    """
+    if settings.dataset == "packed":
+        return origin_of(settings.data_dir or "")
     crop = crop_of(settings)
     if settings.dataset.startswith("procedural"):
-        return Cut()
+        return Origin(crop, Cut())
     if settings.dataset == "celeb_a":
-        return _celeb_a_cut(photographs.crop_box(CELEB_A_SIZE, crop))
-    return cut_of_crops(Path(settings.data_dir), crop) if settings.data_dir else None
+        return Origin(crop, _celeb_a_cut(photographs.crop_box(CELEB_A_SIZE, crop)))
+    return Origin(crop, cut_of_crops(Path(settings.data_dir), crop) if settings.data_dir else None)
 
 
 def _celeb_a_cut(box: tuple[int, int, int, int]) -> Cut:
@@ -173,8 +199,12 @@ class FaceReader:
     def __init__(self, run: Run, values: flags.FlagValues):
         self.settings = with_data_flags(run.settings, values)
         self.image_size, self.channels = run.image_shape[0], run.image_shape[2]
-        self.crop = crop_of(self.settings)
         self.cut = cut_of(values, run.settings)
+
+    @functools.cached_property
+    def crop(self) -> photographs.Crop | None:
+        """Of photographs that are not aligned."""
+        return crop_of_data(self.settings)
 
     def read(self, face: str) -> np.ndarray:
         """A file, or `test:17`: float32 [H, W, C] in [0, 1].

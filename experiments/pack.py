@@ -4,7 +4,8 @@ from pathlib import Path
 
 from absl import flags
 
-from ..datasets.folder import ALL, folder
+from ..datasets.folder import ALL, cut_of_crops, folder
+from ..datasets.packed import Origin
 from ..datasets.packing import write_pack
 from . import options, runs
 from .backend import load_tensorflow
@@ -27,11 +28,13 @@ def run(values: flags.FlagValues) -> None:
     in_folder = values.flag_values_dict()["in"]  # a keyword of Python
     shape = {"image_size": values.size, "channels": int(values.channels)}
     source = folder(ALL, data_dir=in_folder, **shape, **given_arguments(values))
+    crop = options.crop_of(values)
+    origin = Origin(crop, cut_of_crops(Path(in_folder), crop))
 
     tf = load_tensorflow()
     try:
         with runs.made_whole(out) as partial:
-            counts = write_pack(source, partial, int(values.shard_mb * 1e6))
+            counts = write_pack(source, partial, int(values.shard_mb * 1e6), origin)
     except tf.errors.OpError as error:
         raise UsageError(f"--out={out} cannot be written: {error.message}") from error
     print(f"{out}: {', '.join(f'{count} {split}' for split, count in counts.items())}")

@@ -15,6 +15,7 @@ from .backend import load_tensorflow
 from .data import for_model, open_source
 from .encoding import BATCH_SIZE, attributes_of, batches, decoded, encoded
 from .errors import UsageError
+from .faces import origin_of_data
 
 FORMATS = ("png", "packed")
 LABELS_FILE = "labels.csv"
@@ -46,10 +47,11 @@ def run(values: flags.FlagValues) -> None:
     model = opened.model()
     samples = sample_source(model, for_model(source, model, opened.settings), values, opened.model_hash)
     description = f"{values.sampler} sample of {opened.folder.name}"
+    origin = origin_of_data(opened.settings) if values.format == "packed" else None
     with runs.made_whole(out) as partial:
         if values.format == "packed":
             try:
-                write_pack(samples, partial, SHARD_BYTES)
+                write_pack(samples, partial, SHARD_BYTES, origin)
             except tf.errors.OpError as error:
                 raise UsageError(f"--out={out} cannot be written: {error.message}") from error
         else:

@@ -13,7 +13,7 @@ from ..latents import pictures
 from . import options, runs
 from .encoding import asked_person, batches, codes_of, floats
 from .errors import UsageError
-from .faces import pictures_of
+from .faces import crop_of_pictures, pictures_of
 from .model_files import network_of
 
 
@@ -34,7 +34,7 @@ def run(values: flags.FlagValues) -> None:
     model = _mapping_model(opened)
     asked_person(model, values.to, "to")
     source = pictures_of(in_folder, opened, values)
-    crop = options.crop_of(values if values["crop"].present else opened.settings)
+    crop = None if values.align else crop_of_pictures(opened, values)
 
     description = f"face mapped onto {values.to} by {opened.folder.name}"
     with runs.made_whole(out) as partial:

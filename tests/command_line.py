@@ -8,6 +8,7 @@ from pathlib import Path
 
 import facezoo
 import numpy as np
+from facezoo.datasets.alignment import TEMPLATES
 from facezoo.datasets.manifest import HEADER, MANIFEST_FILE, Cut, Row, as_csv
 from facezoo.datasets.procedural import procedural_faces
 from facezoo.experiments import cli, runs
@@ -70,7 +71,8 @@ def mapping_run(folder):
 def folder_of_crops(folder):
     """A folder as `facezoo align --template=celeba --margin=0.25` leaves it, but for the crops."""
     folder.mkdir()
-    row = Row("photographs", "a.jpg", 1, 1, Cut("celeba", 0.25), "a.jpg.png", confidence=1.0, points=np.ones((5, 2)))
+    points = 100.0 * np.array(TEMPLATES["celeba"])
+    row = Row("photographs", "a.jpg", 1, 1, Cut("celeba", 0.25), "a.jpg.png", confidence=1.0, points=points)
     (folder / MANIFEST_FILE).write_text(",".join(HEADER) + "\n" + as_csv([row]))
     return folder
 

@@ -11,18 +11,33 @@ import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import facezoo
 import numpy as np
 import pytest
 import tensorflow as tf
-from command_line import CAE_FLAGS, assert_refused, contents, photographs_in, picture, truncate, weights_of
+from command_line import (
+    CAE_FLAGS,
+    assert_refused,
+    contents,
+    folder_of_crops,
+    photographs_in,
+    picture,
+    run_of,
+    truncate,
+    weights_of,
+)
 from facezoo.datasets import packing, photographs
-from facezoo.datasets.alignment import POINT_NAMES
+from facezoo.datasets.alignment import POINT_NAMES, TEMPLATES
 from facezoo.datasets.folder import ALL, folder
-from facezoo.datasets.packed import packed
+from facezoo.datasets.manifest import Cut
+from facezoo.datasets.packed import Origin, origin_of, packed
 from facezoo.datasets.packing import write_pack
 from facezoo.datasets.pipeline import evaluation_batches, training_batches
 from facezoo.datasets.share import Share
 from facezoo.datasets.source import SPLITS, DatasetError, Source, split_of
+from facezoo.experiments import cli, morph, runs
+from facezoo.experiments import train as train_command
+from facezoo.experiments.faces import FaceReader, crop_of_data, cut_of_data
 from PIL import Image
 
 packs = importlib.import_module("facezoo.datasets.packed")  # its name in the package is the function's
@@ -195,6 +210,98 @@ def test_a_pack_without_a_split_says_so(tmp_path):
         packed("validation", data_dir=tmp_path, image_size=4)
 
 
+# How the pictures were cut.
+
+
+@pytest.fixture
+def crops(tmp_path):
+    """Pictures of 128 pixels and the manifest that `facezoo align --template=celeba --margin=0.25` leaves."""
+    return photographs_in(folder_of_crops(tmp_path / "crops"), 60, size=(128, 128))
+
+
+def packed_by(command, folder, *flags):
+    out = folder.with_name("packed")
+    assert command("pack", f"--in={folder}", f"--out={out}", "--size=32", *flags).code == 0
+    return out
+
+
+def settings_of(dataset, data_dir, *flags):
+    return cli.parse(train_command, ["--model=cae", f"--dataset={dataset}", f"--data_dir={data_dir}", *flags])
+
+
+@pytest.mark.parametrize(("flags", "crop"), [([], None), (["--crop=20"], 20), (["--crop=3,4,20,20"], (3, 4, 20, 20))])
+def test_a_pack_of_photographs_tells_their_crop(command, people, flags, crop):
+    assert origin_of(packed_by(command, people, *flags)) == Origin(crop, None)
+
+
+@pytest.mark.parametrize("flags", [[], ["--crop=100"], ["--crop=8,40,64,64"]])
+def test_faces_lie_in_a_pack_as_in_the_crops_that_were_packed(command, crops, caplog, flags):
+    pack, points = packed_by(command, crops, *flags), np.array(TEMPLATES["facezoo"]) * 300
+    caplog.clear()
+    of_pack, of_folder = (cut_of_data(settings_of(*data)) for data in (("packed", pack), ("folder", crops, *flags)))
+    assert (of_pack.template, of_pack.size) == ("celeba", 32)
+    np.testing.assert_array_equal(of_pack.matrix(points), of_folder.matrix(points))
+    assert not caplog.text
+
+
+def test_a_run_on_a_pack_takes_of_photographs_what_was_packed(command, people, tmp_path):
+    pack = packed_by(command, people, "--crop=3,4,20,20")
+    model = facezoo.ConvolutionalAutoencoder(image_size=32, filters=(4, 4))
+    codes = {}
+    for name, data, flags in [
+        ("pack", ["--dataset=packed", f"--data_dir={pack}"], []),
+        ("folder", ["--dataset=folder", f"--data_dir={people}", "--crop=3,4,20,20"], []),
+        ("centre", ["--dataset=packed", f"--data_dir={pack}"], ["--crop="]),
+    ]:
+        run, out = run_of(tmp_path / name, model, "cae", *data), tmp_path / f"{name}.npz"
+        done = command("encode", f"--run_dir={run}", f"--in={people}", f"--out={out}", *flags)
+        assert done.code == 0, done.err
+        codes[name] = np.load(out)["codes"]
+        values = cli.parse(morph, [f"--run_dir={run}", "--start=a", "--end=b", *flags])
+        face = FaceReader(runs.open_run(run), values).read_file(people / "anna" / "000.png")
+        np.testing.assert_allclose(codes[name][0], model.encode(face[None])[0], atol=1e-4)
+    np.testing.assert_array_equal(codes["pack"], codes["folder"])
+    assert (codes["pack"] != codes["centre"]).any()
+
+
+def test_faces_are_put_back_where_the_pack_had_them(command, people, tmp_path):
+    pack = packed_by(command, people, "--crop=3,4,20,20")
+    model = facezoo.FaceMapping(image_size=32, filters=(4, 4), inter_dim=4)
+    run = run_of(tmp_path / "run", model, "face_mapping", "--dataset=packed", f"--data_dir={pack}")
+    out = tmp_path / "out"
+    done = command("swap", f"--run_dir={run}", f"--in={people}", "--to=target", f"--out={out}", "--paste")
+    assert done.code == 0, done.err
+    before, after = (np.asarray(Image.open(path)) for path in (people / "max/001.png", out / "max/001.png.png"))
+    is_changed = (before != after).any(axis=-1)
+    assert is_changed[4:24, 3:23].any()
+    assert is_changed.sum() == is_changed[4:24, 3:23].sum()
+
+
+def test_a_pack_that_does_not_tell_opens_and_is_warned_of(command, crops, caplog):
+    """One of before."""
+    pack = packed_by(command, crops, "--crop=100")
+    index_with(pack, lambda index: (index.pop("crop"), index.pop("cut")))
+    assert len(packed(ALL, data_dir=pack, image_size=32)) == 60
+    for data_dir in (pack, pack / "gone"):
+        caplog.clear()
+        settings = settings_of("packed", data_dir)
+        assert (origin_of(data_dir), cut_of_data(settings), crop_of_data(settings)) == (None, Cut(), None)
+        assert f"nothing tells where faces lie in the run's pictures ({data_dir})" in caplog.text
+        assert f"nothing tells how the photographs in {data_dir} were cropped" in caplog.text
+
+
+def test_a_pack_of_samples_is_cut_as_what_the_model_has_learned(command, crops, tmp_path):
+    pack = packed_by(command, crops, "--crop=8,40,64,64")
+    model = facezoo.VAE(image_size=32, latent_dim=2, filters=(4, 4))
+    run = run_of(tmp_path / "run", model, "vae", "--dataset=packed", f"--data_dir={pack}")
+    out = tmp_path / "samples"
+    flags = ("--count=40", "--sampler=normal", "--format=packed", f"--out={out}")
+    done = command("sample", f"--run_dir={run}", *flags)
+    assert done.code == 0, done.err
+    assert origin_of(out) == origin_of(pack)
+    assert origin_of(out).crop == (8, 40, 64, 64)
+
+
 # Sizes and channels.
 
 
@@ -299,6 +406,10 @@ def shard_with(**changes):
     return lambda pack: index_with(pack, lambda index: index["splits"]["train"][0].update(changes))
 
 
+def cut_with(**values):
+    return lambda pack: index_with(pack, lambda index: index.update(crop=None, cut=values))
+
+
 def with_byte_changed(pack, place=200):
     data = bytearray((pack / "train-00000.tfrecord").read_bytes())
     data[place] ^= 1
@@ -324,6 +435,14 @@ def with_byte_changed(pack, place=200):
         (lambda pack: index_with(pack, lambda index: index.update(columns={"identity": None})), "not describe a pack"),
         (lambda pack: index_with(pack, lambda index: index.update(size=None)), "not describe a pack"),
         (lambda pack: index_with(pack, lambda index: index.update(splits=[])), "not describe a pack"),
+        (lambda pack: index_with(pack, lambda index: index.update(crop=[1, 2], cut=None)), "not describe a pack"),
+        (lambda pack: index_with(pack, lambda index: index.update(crop="left", cut=None)), "not describe a pack"),
+        (lambda pack: index_with(pack, lambda index: index.update(crop=None)), "not describe a pack"),
+        (cut_with(), "not describe a pack"),
+        (cut_with(template="mine", margin=0, shift=[0, 0]), "not describe a pack"),
+        (cut_with(template="celeba", margin=-0.5, shift=[0, 0]), "not describe a pack"),
+        (cut_with(template="celeba", margin=0, shift=[0, float("nan")]), "not describe a pack"),
+        (cut_with(template="celeba", margin=0, shift=[0]), "not describe a pack"),
         (shard_with(file="../train-00001.tfrecord"), "not describe a pack"),
         (shard_with(file=None), "not describe a pack"),
         (shard_with(names=["a"]), "not describe a pack"),
