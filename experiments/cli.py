@@ -33,6 +33,7 @@ from . import (
 )
 from .backend import check_keras_backend
 from .errors import StoppedError, UsageError
+from .processes import NOBODY_READS, leave_closed_pipes
 
 COMMANDS: dict[str, ModuleType] = {
     "train": train,
@@ -66,11 +67,24 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Runs one command; returns the exit code.
 
-    0 done; 2 the user's flags, files or data are at fault; 1 we are; 130 and 143 it was interrupted.
+    0 done; 2 the user's flags, files or data are at fault; 1 we are; 130 and 143 it was interrupted; 141 nobody reads
+    what it prints any more, as `head` after some lines.
     """
+    try:
+        return _run_and_tell(arguments)
+    except BrokenPipeError as error:
+        if leave_closed_pipes():
+            return NOBODY_READS
+        print(f"facezoo: {error}", file=sys.stderr)
+        return 2
+
+
+def _run_and_tell(arguments: list[str]) -> int:
     try:
         code = _run(arguments)
         sys.stdout.flush()
+    except BrokenPipeError:
+        raise
     except (UsageError, DatasetError, flags.Error, OSError) as error:
         print(f"facezoo: {error}", file=sys.stderr)
         return 2

@@ -17,7 +17,7 @@ from absl import flags
 
 from . import options, runs
 from .errors import UsageError
-from .processes import command_line
+from .processes import NOBODY_READS, command_line
 
 MOST_WORKERS = 1024
 POLL_SECONDS = 0.1
@@ -47,7 +47,7 @@ def run(values: flags.FlagValues, command: Sequence[str]) -> int:
             number, code = team.work()
             if team.signals:
                 return 128 + team.signals[0]
-            if code in (0, 2):  # done, or the flags, files or data are at fault: another try would end alike
+            if code in (0, 2, NOBODY_READS):  # done, or another try would end alike
                 return code
             next_try = f"starting all again, {restart + 1} of {values.restarts} times"
             what = "ended with code" if code > 0 else "was killed by signal"

@@ -1,13 +1,15 @@
 """Every command's help, and the exit code of each way to end."""
 
+import errno
 import itertools
+import os
 import subprocess
 import sys
 import time
 
 import pytest
-from command_line import SOFTWARE, assert_refused, started
-from facezoo.experiments import cli
+from command_line import SCRIPT, SOFTWARE, assert_refused, started
+from facezoo.experiments import cli, launch
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
@@ -58,6 +60,31 @@ def test_the_script_passes_the_exit_code_on():
     done = started("--version")
     assert (done.returncode, done.stdout.strip()) == (0, SOFTWARE)
     assert_refused(started("train", "--epochs=-1"), "--epochs")
+
+
+@pytest.mark.parametrize("arguments", [("train", "--help"), ("datasets",), ("train", "--epochs=-1")])
+def test_where_nobody_reads_it_ends_quietly(arguments):
+    """As after `| head`; the last one speaks on stderr, which goes to the same pipe here."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    stderr = writer if arguments[-1] == "--epochs=-1" else subprocess.PIPE
+    with os.fdopen(writer, "wb") as closed:
+        done = subprocess.run([SCRIPT, *arguments], stdout=closed, stderr=stderr, timeout=60, check=False)
+    assert (done.returncode, done.stderr or b"") == (141, b"")
+
+
+def test_another_broken_pipe_is_told(command, monkeypatch):
+    def fail(values):
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    monkeypatch.setattr(cli.COMMANDS["models"], "run", fail)
+    done = command("models")
+    assert (done.code, done.err) == (2, "facezoo: [Errno 32] Broken pipe\n")
+
+
+def test_workers_that_nobody_reads_are_not_started_again(monkeypatch):
+    monkeypatch.setattr(launch._Team, "work", lambda team: (0, 141))
+    assert cli.run(["launch", "--workers=2", "--", "train", "--run_dir=run"]) == 141
 
 
 def test_a_fault_of_ours_is_told_from_the_user_s(command, monkeypatch):
