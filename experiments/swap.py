@@ -34,7 +34,7 @@ def run(values: flags.FlagValues) -> None:
     model = _mapping_model(opened)
     asked_person(model, values.to, "to")
     source = pictures_of(in_folder, opened, values)
-    crop = None if values.align else crop_of_pictures(opened, values)
+    crop = crop_of_pictures(opened, values) if values.paste and not values.align else None
 
     description = f"face mapped onto {values.to} by {opened.folder.name}"
     with runs.made_whole(out) as partial:
