@@ -11,7 +11,7 @@ from ..datasets.source import Source
 from ..metrics import disentanglement as measures
 from .encoding import attributes_of, codes_of, floats, told_of
 
-GROUP_SIZE = 32
+GROUP_SIZE = 100  # L in Kim and Mnih (2018), section 4
 
 
 class Disentanglement(NamedTuple):
@@ -71,7 +71,7 @@ def factor_groups(
       seed: of the draws.
 
     Yields:
-      Number of the factor and factors [32, F].
+      Number of the factor and factors [GROUP_SIZE, F].
     """
     rng = np.random.default_rng(seed)
     rounds = -(-count // len(numbers))

@@ -93,6 +93,7 @@ def test_disentanglement_is_measured_against_the_true_factors(found, encoded):
     for name, value in dci(mean, factors, CHOICES).items():
         assert measured[f"dci_{name}"] == pytest.approx(value, abs=1e-2)
     assert 0 <= measured["factor_vae_score"] <= 1
+    assert measured["factor_vae_guess"] == pytest.approx(1 / len(FACTOR_NAMES))
     assert set(found["factors"]) == set(FACTOR_NAMES)
     assert np.mean([factor["gap"] for factor in found["factors"].values()]) == pytest.approx(measured["mig"])
 

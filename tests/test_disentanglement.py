@@ -213,6 +213,17 @@ def test_a_dimension_that_hardly_varies_has_no_vote():
     assert factor_vae_score(codes, mixed, least_deviation=0.0) < 0.6
 
 
+def test_all_groups_are_counted_in_the_factor_vae_score():
+    """Nine groups of two factors, each told by a dimension of its own, but for one group of the first three."""
+    told = [0, 1, 0, 1, 0, 1, 0, 1, 0]
+    groups = [(number, np.array([[0.0, 0.0], [1.0, 1.0]])) for number in told]
+    for place, (number, group) in enumerate(groups):
+        group[:, number if place != 1 else 0] = 0.5
+    codes = np.random.default_rng(0).uniform(size=(100, 2))
+    assert factor_vae_score(codes, groups) == pytest.approx(8 / 9)
+    assert factor_vae_score(codes, groups, train_share=0.5) == pytest.approx((1 + 4 / 5) / 2)
+
+
 def test_what_the_factor_vae_score_cannot_be_of_is_refused():
     with pytest.raises(ValueError, match="not finite numbers, or do not vary"):
         factor_vae_score(np.ones((10, 2)), drawn_groups(lambda factors: factors))
