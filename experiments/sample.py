@@ -13,7 +13,7 @@ from ..latents import pictures, sampling
 from . import options, runs
 from .backend import load_tensorflow
 from .data import for_model, open_source
-from .encoding import BATCH_SIZE, attributes_of, batches, decoded, encoded
+from .encoding import BATCH_SIZE, as_person, asked_person, attributes_of, batches, decoded, encoded, told_person
 from .errors import UsageError
 from .faces import origin_of_data
 
@@ -34,6 +34,7 @@ def define_flags(values: flags.FlagValues) -> None:
     options.define_number(values, "seed", 0, "Of what is drawn.", 0, 2**31 - 1)
     text = f"Single pictures, with {LABELS_FILE} for a conditional model, or a pack for --dataset=packed."
     flags.DEFINE_enum("format", "png", FORMATS, text, flag_values=values)
+    options.define_person(values)
     options.define_path(values, "out", "New folder for them (RUN/samples).")
     options.define_data_flags(values, dataset=None)
 
@@ -45,8 +46,9 @@ def run(values: flags.FlagValues) -> None:
     source = open_source(settings, "train", opened.image_shape[0], opened.image_shape[2])
     tf = load_tensorflow()
     model = opened.model()
+    person = asked_person(model, values.person)
     samples = sample_source(model, for_model(source, model, opened.settings), values, opened.model_hash)
-    description = f"{values.sampler} sample of {opened.folder.name}"
+    description = f"{values.sampler} sample of {opened.folder.name}{as_person(person)}"
     origin = origin_of_data(opened.settings) if values.format == "packed" else None
     with runs.made_whole(out) as partial:
         if values.format == "packed":
@@ -79,11 +81,12 @@ def sample_source(model, source: Source, values: flags.FlagValues, model_hash: s
     codes = _sampler(known["codes"], values, model_hash).draw(values.seed, values.count, values.truncation)
     rows = np.random.default_rng(values.seed).integers(0, len(known["codes"]), values.count)
     told = {name: known[name][rows] for name in columns}
+    person = told_person(model, values.person)
 
     @functools.lru_cache(maxsize=4)  # one after the other is asked for, by several threads
     def portion(number: int) -> np.ndarray:
         rows = slice(BATCH_SIZE * number, BATCH_SIZE * (number + 1))
-        return pictures.to_uint8(decoded(model, codes[rows], {name: column[rows] for name, column in told.items()}))
+        return pictures.to_uint8(decoded(model, codes[rows], {name: told[name][rows] for name in told} | person))
 
     def load(positions: np.ndarray) -> dict[str, np.ndarray]:
         images = [portion(position // BATCH_SIZE)[position % BATCH_SIZE] for position in positions.tolist()]

@@ -61,11 +61,11 @@ def run_of(folder, model, key="face_mapping", *flags):
     return folder
 
 
-def mapping_run(folder):
-    """A run, not trained, that maps faces of 32 pixels onto ann, bob or eve, who look different."""
-    model = FaceMapping(image_size=32, filters=(4, 4), inter_dim=6, people=("ann", "bob", "eve"))
+def mapping_run(folder, people=("ann", "bob", "eve"), *flags):
+    """A run, not trained, that maps faces of 32 pixels onto some people, who look different."""
+    model = FaceMapping(image_size=32, filters=(4, 4), inter_dim=6, people=people)
     model.set_weights([3.0 * weight for weight in model.get_weights()])
-    return run_of(folder, model)
+    return run_of(folder, model, "face_mapping", *flags)
 
 
 def folder_of_crops(folder):

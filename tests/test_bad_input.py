@@ -739,6 +739,7 @@ MORPHS = [
     Case("out-empty", "morph --run_dir=@/run --start=test:0 --end=test:1 --steps=2 --out=", ("--out",)),
     Case("person-of-a-vae", f"morph --run_dir=@/run {MORPH} --person=ann", ("--person=ann", "a VAE maps nobody")),
     Case("person-empty", f"morph --run_dir=@/run {MORPH} --person=", ("--person=:", "a VAE maps nobody")),
+    Case("sampled-stranger", "sample --run_dir=@/mapping --count=2 --person=eve", ("--person=eve", "knows ann, bob")),
     Case("stranger", f"morph --run_dir=@/mapping {PHOTOGRAPHS} --person=eve", ("--person=eve", "knows ann, bob")),
     Case("person-by-number", f"morph --run_dir=@/mapping {PHOTOGRAPHS} --person=1", ("--person=1", "knows ann, bob")),
     Case("dataset", f"morph --run_dir=@/run {MORPH} --dataset=nope", ("--dataset=nope", "procedural_faces")),

@@ -91,6 +91,17 @@ def test_a_sweep_moves_the_code_along_the_vector(command, with_vectors, model, t
     assert np.array_equal(sheet[:32, :32], read_png(tmp_path / "edits" / "smiling" / "000.png")[0])
 
 
+def test_a_mapping_model_draws_faces_of_the_person_asked_for(command, tmp_path):
+    people = ("person_0", "person_1")
+    run = mapping_run(tmp_path / "mapping", people, "--dataset=procedural_people")
+    for person in people:
+        flags = ("--count=2", "--sampler=normal", f"--person={person}", f"--out={tmp_path / person}")
+        assert command("sample", f"--run_dir={run}", *flags).code == 0
+    (first, text), (last, _) = (read_png(tmp_path / person / "000001.png") for person in people)
+    assert np.abs(first.astype(int) - last).max() > 1
+    assert text["Description"].endswith(", as person_0")
+
+
 def test_a_mapping_model_edits_the_face_of_the_person_asked_for(command, tmp_path):
     run = mapping_run(tmp_path / "mapping")
     vectors, model_hash = np.ones((1, 6), np.float32), runs.open_run(run).model_hash

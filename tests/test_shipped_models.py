@@ -10,7 +10,7 @@ from facezoo.models import load_pretrained, pretrained_names
 
 DECIBELS = {"vae": 26.0, "cae": 34.0}
 KEPT = ("smile", "mouth_open", "eyes_open", "yaw")
-GALLERY_PEOPLE, GALLERY_PICTURES = 100, 40
+GALLERY_PEOPLE, GALLERY_PICTURES = 100, 10
 
 
 @pytest.fixture(scope="module")
