@@ -161,8 +161,11 @@ def _shared(alphas: np.ndarray, chords: np.ndarray) -> np.ndarray:
 
 def _squared_distances(features: np.ndarray) -> np.ndarray:
     """Of all pairs, [N, F] -> [N, N]."""
+    from threadpoolctl import threadpool_limits
+
     centered = features - features.mean(axis=0)
-    distances = centered @ centered.T
+    with threadpool_limits(1):  # beside other work several threads mostly wait for each other
+        distances = centered @ centered.T
     squares = np.diag(distances).copy()
     distances *= -2.0
     distances += squares

@@ -54,10 +54,12 @@ def t_sne(codes: np.ndarray, perplexity: float = 30.0, seed: int = 0) -> np.ndar
       ValueError: the codes are not finite, or all the same.
     """
     from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
 
     points = principal_components(codes, FEW_DIMENSIONS).points
-    of_few = (len(points) - 1) / 3
-    return TSNE(2, perplexity=min(perplexity, of_few), init="pca", random_state=seed).fit_transform(points)
+    found = TSNE(2, perplexity=min(perplexity, (len(points) - 1) / 3), init="pca", random_state=seed)
+    with threadpool_limits(1):  # several threads wait for each other, twenty times as long beside other work
+        return found.fit_transform(points)
 
 
 def _checked(codes: np.ndarray) -> np.ndarray:
