@@ -49,9 +49,7 @@ def run(values: flags.FlagValues) -> None:
 
 
 def _folders(values: flags.FlagValues) -> tuple[Path, Path]:
-    root, out = Path(os.path.realpath(values.flag_values_dict()["in"])), Path(values.out)  # "in": Python's keyword
-    if not root.is_dir():
-        raise UsageError(f"--in={root} is {'not a folder' if root.exists() else 'not there'}")
+    root, out = Path(os.path.realpath(options.in_folder(values))), Path(values.out)
     if out.exists() and not out.is_dir():
         raise UsageError(f"--out={out} is a file: choose a folder")
     if Path(os.path.realpath(out)).is_relative_to(root):  # not Path's resolve, which raises for a link to itself

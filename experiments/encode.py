@@ -25,7 +25,7 @@ def define_flags(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues) -> None:
     opened = runs.open_run(values.run_dir, values.checkpoint)
     out, reconstructions = Path(values.out), values.reconstructions
-    in_folder = values.flag_values_dict()["in"]  # a keyword of Python
+    in_folder = options.in_folder(values)
     if out.exists():
         raise UsageError(f"--out={out} exists: choose another file")
     reconstructions_folder = (

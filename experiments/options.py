@@ -3,6 +3,7 @@
 import functools
 import math
 import os
+from pathlib import Path
 from typing import Any
 
 from absl import flags
@@ -20,8 +21,8 @@ AUGMENTATIONS = ("flip", *MOVES, "colour", "blur", "warp", "affine")
 MOST_SCALE = 100
 # What a face may be. Its attributes stay untold: photographs have none, and attribute vectors are found without.
 FACE = (
-    "a picture file, or `test:17` for a face of a split (train, validation, test) of the run's data, whose attributes "
-    "no model is told."
+    "a picture file, or `test:17` for a face of a split (train, validation, test) of the run's data; a model is not "
+    "told its attributes."
 )
 # What TensorFlow's int64 and float32 hold.
 LARGEST = {int: 2**63 - 1, float: 3.4e38}
@@ -177,6 +178,14 @@ def crop_of(values: flags.FlagValues) -> Crop | None:
         return first
     top, width, height = rest
     return first, top, width, height
+
+
+def in_folder(values: flags.FlagValues) -> str:
+    """--in; a UsageError where that is no folder."""
+    folder = values.flag_values_dict()["in"]  # a keyword of Python
+    if not Path(folder).is_dir():
+        raise UsageError(f"--in={folder} is {'not a folder' if Path(folder).exists() else 'not there'}")
+    return folder
 
 
 def are_digits(text: str) -> bool:

@@ -25,7 +25,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues) -> None:
     out = runs.new_folder(values.out, Path())
-    in_folder = values.flag_values_dict()["in"]  # a keyword of Python
+    in_folder = options.in_folder(values)
     shape = {"image_size": values.size, "channels": int(values.channels)}
     source = folder(ALL, data_dir=in_folder, **shape, **given_arguments(values))
     crop = options.crop_of(values)

@@ -11,6 +11,7 @@ from ..datasets import photographs
 from ..datasets.source import DatasetError, Source
 from ..latents import pictures
 from . import options, runs
+from .backend import load_tensorflow
 from .encoding import asked_person, batches, codes_of, floats
 from .errors import UsageError
 from .faces import crop_of_pictures, pictures_of
@@ -29,7 +30,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues) -> None:
     opened = runs.open_run(values.run_dir, values.checkpoint)
-    in_folder = values.flag_values_dict()["in"]  # a keyword of Python
+    in_folder = options.in_folder(values)
     out = runs.new_folder(values.out, opened.folder)
     model = _mapping_model(opened)
     asked_person(model, values.to, "to")
@@ -48,6 +49,7 @@ def run(values: flags.FlagValues) -> None:
 
 def _mapping_model(opened: runs.Run):
     """The run's `FaceMapping`, by itself or inside of a model that trains it adversarially."""
+    load_tensorflow()
     from ..models import FaceMapping, TrainableModel
 
     model = network_of(opened.model(TrainableModel))

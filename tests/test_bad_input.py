@@ -749,7 +749,7 @@ MORPHS = [
 ENCODE = "encode --run_dir=@/run --out=new.npz --in="
 
 ENCODINGS = [
-    Case("missing", f"{ENCODE}@/nowhere", ("@/nowhere", "not there")),
+    Case("missing", f"{ENCODE}@/nowhere", ("--in=@/nowhere", "not there")),
     Case("file", f"{ENCODE}@/pictures/000.jpg", ("@/pictures/000.jpg", "not a folder")),
     Case("empty", f"{ENCODE}@/empty", ("no pictures", "@/empty", ".jpg")),
     Case("hidden", f"{ENCODE}@/hidden", ("no pictures", "@/hidden")),
@@ -798,7 +798,7 @@ SWAPS = [
     Case("stranger", "swap --run_dir=@/mapping --in=@/people --to=eve --out=new", ("--to=eve", "ann, bob")),
     Case("upper-case", "swap --run_dir=@/mapping --in=@/people --to=Bob --out=new", ("--to=Bob", "ann, bob")),
     Case("number", "swap --run_dir=@/mapping --in=@/people --to=1 --out=new", ("--to=1", "ann, bob")),
-    Case("missing", f"{SWAP}@/nowhere", ("@/nowhere", "not there")),
+    Case("missing", f"{SWAP}@/nowhere", ("--in=@/nowhere", "not there")),
     Case("file", f"{SWAP}@/letter.txt", ("@/letter.txt", "not a folder")),
     Case("empty", f"{SWAP}@/empty", ("no pictures", "@/empty")),
     Case("letters", f"{SWAP}@/letters", ("12 of 12", "letter_00.jpg")),

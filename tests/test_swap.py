@@ -7,7 +7,7 @@ import facezoo
 import numpy as np
 import pytest
 from clutter import save_people
-from command_line import run_of
+from command_line import run_of, started
 from facezoo.datasets import photographs
 from facezoo.datasets.alignment import aligned_points
 from facezoo.datasets.manifest import Cut
@@ -235,6 +235,12 @@ def test_every_face_is_mapped_onto_the_person(mapping, faces, command, tmp_path)
         np.testing.assert_allclose(pixels / 255.0, model.map_faces(image, "bob")[0], atol=0.01)
         assert text["Software"] == f"facezoo {facezoo.__version__}"
         assert text["Description"] == "face mapped onto bob by mapping"
+
+
+def test_nothing_but_ours_is_said(mapping, faces, tmp_path):
+    done = started("swap", f"--run_dir={mapping}", f"--in={faces}", "--to=nobody", f"--out={tmp_path / 'out'}")
+    assert done.stderr.startswith("facezoo: --to=nobody")  # TensorFlow would speak first
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_faces_are_pasted_into_the_whole_photograph(mapping, faces, command, tmp_path):
