@@ -5,6 +5,7 @@ import io
 import itertools
 import sys
 import traceback
+from logging import Formatter
 from pathlib import Path
 from types import ModuleType
 
@@ -54,6 +55,7 @@ COMMANDS: dict[str, ModuleType] = {
     "benchmark": benchmark,
     "launch": launch,
 }
+ABSL_OF_LISTS = ";\n    repeat this option to specify a list of values"  # what absl ends their help with
 RECIPES = Path(__file__).parent / "recipes"
 
 
@@ -144,7 +146,7 @@ def command_help(name: str) -> str:
     for flag in (values[flag_name] for flag_name in values):
         says_nothing = flag.default in (None, []) or flag.default is False  # 0 says something
         default = "" if says_nothing else f" (default {flag.default})"
-        lines.append(f"  --{flag.name}\n      {flag.help}{default}")
+        lines.append(f"  --{flag.name}\n      {flag.help.replace(ABSL_OF_LISTS, ' Give it again for more.')}{default}")
     if name == "train":
         lines.append(f"  --recipe\n      A flag file that ships with facezoo: {', '.join(_recipes())}.")
     lines.append("  --flagfile\n      A file of flags, one a line; later flags win.")
@@ -164,6 +166,8 @@ def parse(command: ModuleType, arguments: list[str]) -> flags.FlagValues:
         rest = values(["facezoo", *(_expand_recipe(command, argument) for argument in arguments)])[1:]
     except UnicodeDecodeError as error:
         raise UsageError("--flagfile: the file is not a text of flags") from error
+    except flags.IllegalFlagValueError as error:
+        raise UsageError(str(error).replace("=None: is required", " is required")) from error
     except ValueError as error:  # absl's, of --noflag=value
         raise UsageError(str(error)) from error
     except RecursionError as error:  # absl looks for the nearest name recursively
@@ -207,6 +211,7 @@ def _log_warnings_to_stderr() -> None:
     logging.use_absl_handler()
     logging.set_verbosity(logging.WARNING)
     logging.set_stderrthreshold(logging.WARNING)
+    logging.get_absl_handler().setFormatter(Formatter("%(levelname)s: %(message)s"))
 
 
 def _summary(command: ModuleType) -> str:

@@ -18,7 +18,7 @@ def define_flags(values: flags.FlagValues) -> None:
     options.define_run_dir(values)
     options.define_required(values, "start", f"First face: {options.FACE}")
     options.define_required(values, "end", f"Last face: {options.FACE}")
-    flags.DEFINE_multi_string("through", [], "A face on the way; given again, the next one.", flag_values=values)
+    flags.DEFINE_multi_string("through", [], "A face on the way from the first to the last.", flag_values=values)
     flags.DEFINE_bool(
         "closed", False, "Go back from the last face to the first, without repeating it.", flag_values=values
     )

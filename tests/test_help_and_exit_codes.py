@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+from absl import logging
 from command_line import SCRIPT, SOFTWARE, assert_refused, started
 from facezoo.experiments import cli, launch
 
@@ -38,6 +39,18 @@ def test_help_tells_defaults_that_say_something(command):
     assert defaults["--size"]
     assert defaults["--margin"]  # it is 0
     assert not defaults["--in"]
+
+
+def test_what_absl_adds_to_the_help_and_to_errors_is_put_into_our_words(command):
+    done = command("morph", "--help")
+    assert "A face on the way from the first to the last. Give it again for more.\n" in done.out
+    assert_refused(command("morph"), "flag --start is required: First face: a picture file")
+
+
+def test_warnings_come_without_the_place_in_the_source(capsys):
+    cli.run(["models"])
+    logging.warning("no face in %s", "a.jpg")
+    assert capsys.readouterr().err == "WARNING: no face in a.jpg\n"
 
 
 def test_help_and_flag_errors_answer_without_tensorflow():
