@@ -103,7 +103,7 @@ def _check_attributes(source: Source, names: tuple[str, ...]) -> None:
         raise DatasetError(f"no attribute of {source.name} is asked for: name some of {', '.join(known)}")
     for name in names:
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
+            close = difflib.get_close_matches(name.lower(), known, n=1)
             guess = f"; did you mean {close[0]!r}?" if close else ";"
             raise DatasetError(f"no attribute {name!r} in {source.name}{guess} there are {', '.join(known)}")
         if names.count(name) > 1:

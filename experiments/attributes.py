@@ -5,7 +5,7 @@ from pathlib import Path
 from absl import flags
 
 from ..datasets.source import SPLITS, with_attributes
-from ..latents.attributes import AttributeVectors, find_attributes, save_attributes
+from ..latents.attributes import LEAST_EXAMPLES, AttributeVectors, find_attributes, save_attributes
 from . import options, runs
 from .backend import load_tensorflow
 from .data import open_source
@@ -18,7 +18,7 @@ ATTRIBUTES_FILE = "attributes.npz"
 def define_flags(values: flags.FlagValues) -> None:
     options.define_run_dir(values)
     flags.DEFINE_list(
-        "attributes", None, "Names of some attributes; all of the data set's if absent.", flag_values=values
+        "attributes", None, "Some attributes, with commas between; all of the data set's if absent.", flag_values=values
     )
     flags.DEFINE_enum("split", "train", SPLITS, "Split whose faces are looked at.", flag_values=values)
     options.define_number(values, "count", None, "Only the first examples of the split.", 1)
@@ -52,9 +52,10 @@ def attributes_path(run: runs.Run) -> Path:
 
 
 def table(found: AttributeVectors) -> str:
-    """A line for each attribute: how many examples have it and how many have not."""
+    """A line for each attribute: how many examples have it and how many have not; and why some were left out."""
     rows = [(name, *counts) for name, counts in zip(found.names, found.counts.tolist(), strict=True)]
     rows += [(f"{name} (left out)", *counts) for name, counts in found.left_out.items()]
     width = max(len(row[0]) for row in rows)
     lines = [f"{name:{width}}  {with_it:>7}  {without:>7}" for name, with_it, without in rows]
-    return "\n".join([f"{'':{width}}     with  without", *lines])
+    why = [f"left out: fewer than {LEAST_EXAMPLES} faces with it, or without it"] if found.left_out else []
+    return "\n".join([f"{'':{width}}     with  without", *lines, *why])

@@ -1,6 +1,8 @@
 """Edit a face: add attributes to it and take them away, in steps, as one sheet and single pictures."""
 
+import contextlib
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +22,16 @@ SHEET = "sweep.png"
 def define_flags(values: flags.FlagValues) -> None:
     options.define_run_dir(values)
     options.define_required(values, "image", f"The face: {options.FACE}")
-    flags.DEFINE_list("attribute", None, "Attributes to change, each in a row of its own.", flag_values=values)
-    flags.register_validator("attribute", bool, "is required: names of attributes", flag_values=values)
+    flags.DEFINE_list(
+        "attribute", None, "Attributes to change, with commas between, each in a row of its own.", flag_values=values
+    )
+    flags.register_validator(
+        "attribute", bool, "is required: names of attributes, with commas between", flag_values=values
+    )
     text = "From, to and number of strengths; 1 leads from the mean face without to the mean face with."
     flags.DEFINE_string("strength", "-2:2:9", text, flag_values=values)
     flags.register_validator("strength", _are_strengths, "must be a number, or from:to:count", flag_values=values)
-    flags.DEFINE_list("keep", [], "Attributes that are not to change along.", flag_values=values)
+    flags.DEFINE_list("keep", [], "Attributes that are not to change along, with commas between.", flag_values=values)
     text = "The difference of mean faces, or the normal of a linear classifier."
     flags.DEFINE_enum("method", "mean", METHODS, text, flag_values=values)
     options.define_path(values, "vectors", f"What `facezoo attributes` has found (RUN/{ATTRIBUTES_FILE}).")
@@ -95,10 +101,19 @@ def read_vectors(run: runs.Run, file: str | None = None) -> AttributeVectors:
 
 def _vectors(values: flags.FlagValues, opened: runs.Run) -> dict[str, np.ndarray]:
     found = read_vectors(opened, values.vectors)
-    try:
+    with _blamed("keep", values.keep):
+        for name in values.keep:
+            found.position(name)
+    with _blamed("attribute", values.attribute):
         return {name: orthogonalised(found, name, values.keep, values.method) for name in values.attribute}
+
+
+@contextlib.contextmanager
+def _blamed(flag: str, names: list[str]) -> Iterator[None]:
+    try:
+        yield
     except ValueError as error:
-        raise UsageError(f"--attribute={','.join(values.attribute)}: {error}") from error
+        raise UsageError(f"--{flag}={','.join(names)}: {error}") from error
 
 
 def _save_frames(folder: Path, frames: np.ndarray, descriptions: list[str]) -> None:

@@ -86,7 +86,7 @@ def sample_source(model, source: Source, values: flags.FlagValues, model_hash: s
     @functools.lru_cache(maxsize=4)  # one after the other is asked for, by several threads
     def portion(number: int) -> np.ndarray:
         rows = slice(BATCH_SIZE * number, BATCH_SIZE * (number + 1))
-        return pictures.to_uint8(decoded(model, codes[rows], {name: told[name][rows] for name in told} | person))
+        return pictures.to_uint8(decoded(model, codes[rows], {**{name: told[name][rows] for name in told}, **person}))
 
     def load(positions: np.ndarray) -> dict[str, np.ndarray]:
         images = [portion(position // BATCH_SIZE)[position % BATCH_SIZE] for position in positions.tolist()]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 FORMAT = 1
+HASH_SHOWN = 8  # digits of it that tell two models apart
 
 
 def save_arrays(path: Path, kind: str, model_hash: str, arrays: dict[str, np.ndarray]) -> None:
@@ -48,7 +49,8 @@ def load_arrays(path: Path, kind: str, model_hash: str | None) -> dict[str, np.n
     if "model_hash" not in arrays:
         raise ValueError(f"{path} is damaged: it has no model_hash")
     if model_hash is not None and str(arrays["model_hash"]) != model_hash:
-        raise ValueError(f"{path} belongs to another model: its hash is {arrays['model_hash']}, not {model_hash}")
+        found, wanted = str(arrays["model_hash"])[:HASH_SHOWN], model_hash[:HASH_SHOWN]
+        raise ValueError(f"{path} belongs to another model: its hash begins with {found}, not {wanted}")
     return arrays
 
 

@@ -1,6 +1,7 @@
 """Attribute vectors: what to add to a code so that its face smiles, wears glasses or grows old."""
 
 import dataclasses
+import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -52,7 +53,9 @@ class AttributeVectors:
             counts = "{} examples with it and {} without".format(*self.left_out[name])
             raise ValueError(f"{name!r} has no vector: {counts} are too few, it takes {LEAST_EXAMPLES} of each")
         if name not in self.names:
-            raise ValueError(f"no attribute {name!r}; there are {', '.join(self.names)}")
+            close = difflib.get_close_matches(name.lower(), self.names, n=1)
+            guess = f"; did you mean {close[0]!r}?" if close else ";"
+            raise ValueError(f"no attribute {name!r}{guess} there are {', '.join(self.names)}")
         return self.names.index(name)
 
     def _of_method(self, method: str) -> np.ndarray:
@@ -147,7 +150,7 @@ def orthogonalised(found: AttributeVectors, name: str, others: Sequence[str], me
     """
     place, vector = found.position(name), found.vector(name, method)
     if name in others:
-        raise ValueError(f"{name!r} cannot be orthogonal to itself")
+        raise ValueError(f"{name!r} cannot be changed and kept at once")
     if not others:
         return vector
     places = [found.position(other) for other in dict.fromkeys(others)]

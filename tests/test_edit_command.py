@@ -54,6 +54,7 @@ def test_what_too_few_have_is_left_out_and_said(command, finished, tmp_path):
     done = command("attributes", f"--run_dir={finished}", "--count=60", f"--out={tmp_path / 'few.npz'}")
     assert done.code == 0, done.err
     assert "(left out)" in done.out
+    assert "left out: fewer than 10 faces with it, or without it\n" in done.out
     assert load_attributes(tmp_path / "few.npz").left_out
 
 
@@ -124,10 +125,11 @@ def test_strengths_are_read(text, expected):
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        ([], ["--attribute", "is required"]),
+        ([], ["flag --attribute is required"]),
         (["--attribute=beards"], ["no attribute 'beards'"]),
-        (["--attribute=young", "--keep=young"], ["cannot be orthogonal to itself"]),
-        (["--attribute=young", "--keep=mouth"], ["no attribute 'mouth'"]),
+        (["--attribute=young", "--keep=young"], ["'young' cannot be changed and kept at once"]),
+        (["--attribute=young", "--keep=mouth"], ["--keep=mouth: no attribute 'mouth'"]),
+        (["--attribute=Young"], ["--attribute=Young", "did you mean 'young'?"]),
         (["--attribute=young", "--strength=1:2"], ["--strength"]),
         (["--attribute=young", "--strength=1:2:0"], ["--strength"]),
         (["--attribute=young", "--strength=nan"], ["--strength"]),
