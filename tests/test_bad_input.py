@@ -912,8 +912,8 @@ FOLDERS = [
 PACK = "pack --out=new --in="
 
 PACKINGS = [
-    Case("missing", f"{PACK}@/nowhere", ("data_dir=@/nowhere", "not there")),
-    Case("file", f"{PACK}@/letter.txt", ("data_dir=@/letter.txt", "not a folder")),
+    Case("missing", f"{PACK}@/nowhere", ("--in=@/nowhere", "not there")),
+    Case("file", f"{PACK}@/letter.txt", ("--in=@/letter.txt", "not a folder")),
     Case("empty", f"{PACK}@/empty", ("no pictures", "@/empty")),
     Case("letters", f"{PACK}@/letters", ("12 of 12", "letter_04.jpg")),
     Case("damaged", f"{PACK}@/damaged", ("5 of 15", "000.jpg")),
