@@ -3,12 +3,13 @@
 import csv
 import dataclasses
 import io
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from .alignment import POINT_NAMES, aligned_points, crop_to_photograph, template_points
+from .alignment import POINT_NAMES, TEMPLATES, aligned_points, crop_to_photograph, template_points
 from .source import DatasetError
 
 MANIFEST_FILE = "manifest.csv"
@@ -40,6 +41,13 @@ class Cut:
     def matrix(self, points: np.ndarray) -> np.ndarray:
         """`alignment.crop_to_photograph` for the five points of a face, or of several [..., 5, 2]."""
         return crop_to_photograph(points, template_points(self.template, self.margin, self.shift))
+
+    def check(self) -> None:
+        """Raises a ValueError where it does not say soundly where faces lie, as a damaged file's does."""
+        if self.template not in TEMPLATES or self.size < 1:
+            raise ValueError(f"no template {self.template!r}, or {self.size} pixels")
+        if not (self.margin > -0.5 and math.isfinite(self.margin + sum(self.shift))):
+            raise ValueError(f"a margin of {self.margin:g} and a shift of {self.shift} show no face")
 
     def part(self, box: tuple[int, int, int, int]) -> "Cut":
         """How a square of such crops is cut: (left, top, right, bottom) in their pixels, also of what lies beyond."""
@@ -144,13 +152,14 @@ def read_manifest(folder: Path) -> list[Row]:
             rows.append(_row(cells))
         except (ValueError, TypeError) as error:
             if number < len(lines):
-                raise DatasetError(f"{path}, row {number}: not {len(HEADER)} cells as its first line says") from error
+                raise DatasetError(f"{path}, row {number} is damaged: {error}") from error
     return rows
 
 
 def _row(cells: list[str]) -> Row:
     values = dict(zip(HEADER, cells, strict=True))
     cut = Cut(values["template"], float(values["margin"]), int(values["size"]), values["faces"])
+    cut.check()
     row = Row(values["root"], values["source"], int(values["source_bytes"]), int(values["source_modified_ns"]), cut)
     row = dataclasses.replace(row, output=values["output"], reason=values["reason"])
     if not values["left_eye_x"]:

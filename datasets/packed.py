@@ -20,7 +20,6 @@ import contextlib
 import functools
 import io
 import json
-import math
 import os
 import weakref
 import zlib
@@ -31,7 +30,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import photographs
-from .alignment import TEMPLATES
 from .folder import ALL
 from .manifest import Cut
 from .once import once
@@ -211,8 +209,7 @@ def _origin_in(content: dict[str, Any]) -> Origin:
 def _cut_in(values: dict[str, Any], size: int) -> Cut:
     right, down = map(float, values["shift"])
     cut = Cut(values["template"], float(values["margin"]), size, shift=(right, down))
-    if cut.template not in TEMPLATES or not (cut.margin > -0.5 and math.isfinite(cut.margin + right + down)):
-        raise ValueError("it does not say soundly where faces lie")
+    cut.check()
     return cut
 
 

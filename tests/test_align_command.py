@@ -12,7 +12,7 @@ import filelock
 import numpy as np
 import pytest
 from clutter import clutter, placed_faces
-from command_line import SOFTWARE, assert_refused, contents, picture, read_png, truncate
+from command_line import SOFTWARE, assert_refused, contents, folder_of_crops, picture, read_png, truncate
 from deadly import Deadly
 from facezoo.datasets import photographs
 from facezoo.datasets.alignment import POINT_NAMES, template_points
@@ -238,6 +238,18 @@ def test_without_any_face_the_exit_code_is_2_and_the_manifest_tells_why(command,
     done = command("align", f"--in={root}", f"--out={tmp_path / 'out'}", f"--landmarks={points}", "--processes=1")
     assert_refused(done, "no face in any of 2 files", "a.jpg", "truncated", MANIFEST_FILE)
     assert [row.source for row in read_manifest(tmp_path / "out")] == ["a.jpg", "b.jpg"]
+
+
+@pytest.mark.parametrize(
+    "damaged", ["celeba,0.25,0", "cel,0.25,128", "celeba,nan,128", "celeba,-0.5,128", "celeba,128"]
+)
+def test_a_damaged_manifest_is_named_with_its_row(tmp_path, damaged):
+    manifest = folder_of_crops(tmp_path / "crops") / MANIFEST_FILE
+    header, row = manifest.read_text().splitlines()
+    assert "celeba,0.25,128" in row
+    manifest.write_text("\n".join([header, row, row.replace("celeba,0.25,128", damaged), row]))
+    with pytest.raises(DatasetError, match=r"manifest\.csv, row 3 is damaged: "):
+        read_manifest(manifest.parent)
 
 
 def test_names_of_any_bytes_are_kept(align, tmp_path):
