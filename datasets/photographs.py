@@ -9,10 +9,12 @@ from typing import IO
 import numpy as np
 from PIL import GifImagePlugin, Image, ImageFile, ImageOps, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
+from . import picture_bounds
 from .source import DatasetError
 
 MAX_PIXELS = 100_000_000
 PREFIX_BYTES = 12
+STRIP = 256  # rows
 
 # The side of a square in the centre, or (left, top, width, height) of one anywhere, in pixels of the picture.
 Crop = int | tuple[int, int, int, int]
@@ -38,13 +40,13 @@ def read(file: str | os.PathLike[str] | IO[bytes], max_pixels: int = MAX_PIXELS)
 
     Raises:
       UnreadableFileError: a DamagedPictureError; no such file, none that can seek, or no permission.
-      DamagedPictureError: not a JPEG, PNG, WebP or GIF, cut off, or more than `max_pixels` (found in the
-        header, before anything is decoded).
+      DamagedPictureError: not a JPEG, PNG, WebP or GIF, cut off, or more than `max_pixels` or `picture_bounds` allow
+        (found in the headers, before anything is decoded).
     """
     try:
         if isinstance(file, str | os.PathLike):
-            with _opened(Path(file)) as opened:
-                return _decoded(opened, max_pixels)
+            with opened(Path(file)) as regular:
+                return _decoded(regular, max_pixels)
         return _decoded(file, max_pixels)
     except DamagedPictureError:
         raise
@@ -54,7 +56,13 @@ def read(file: str | os.PathLike[str] | IO[bytes], max_pixels: int = MAX_PIXELS)
         raise DamagedPictureError(_reason(error)) from error
 
 
-def _opened(path: Path) -> IO[bytes]:
+def opened(path: Path) -> IO[bytes]:
+    """The file, open to read.
+
+    Raises:
+      UnreadableFileError: it is a pipe or a device.
+      OSError: it is not there, or cannot be read.
+    """
     mode = path.stat().st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # A pipe would be waited for. A folder says itself what it is.
         raise UnreadableFileError("not a regular file")
@@ -69,9 +77,22 @@ def _reason(error: Exception) -> str:
 
 
 def _decoded(file: IO[bytes], max_pixels: int) -> Image.Image:
-    image = _plugin(file)(file)
+    picture_bounds.check_size(file.seek(0, os.SEEK_END))
+    file.seek(0)
+    plugin, size = _plugin(file), None
+    if plugin is JpegImagePlugin.JpegImageFile:
+        size = picture_bounds.check_jpeg(file)
+    elif plugin is PngImagePlugin.PngImageFile:
+        picture_bounds.check_png(file)
+    elif plugin is GifImagePlugin.GifImageFile:
+        picture_bounds.check_gif(file)
+    file.seek(0)
+    image = plugin(file)
+    if size and size != image.size:  # else its decoder might write beyond the picture (CVE-2026-112403)
+        raise DamagedPictureError(f"it says to be {size[0]}x{size[1]} and {image.width}x{image.height} pixels")
     if image.width * image.height > max_pixels:
         raise DamagedPictureError(f"{image.width}x{image.height} is more than {max_pixels // 10**6} megapixels")
+    picture_bounds.check_sides(*image.size)
     image.load()
     return _rgb(_upright(image))
 
@@ -93,6 +114,7 @@ def _plugin(file: IO[bytes]) -> type[ImageFile.ImageFile]:
 
 def _upright(image: Image.Image) -> Image.Image:
     try:
+        picture_bounds.check_exif(image.info.get("exif", b"").removeprefix(picture_bounds.EXIF_HEAD))
         return ImageOps.exif_transpose(image)
     except Exception:  # Damaged EXIF data is no reason to lose a sound picture.
         return image
@@ -103,8 +125,13 @@ def _rgb(image: Image.Image) -> Image.Image:
         return _eight_bit(image).convert("RGB")
     if not image.has_transparency_data:
         return image.convert("RGB")
-    white = Image.new("RGBA", image.size, "white")
-    return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
+    whole = Image.new("RGB", image.size)
+    for top in range(0, image.height, STRIP):  # strip by strip, since each copy of a large picture takes much memory
+        box = (0, top, image.width, min(top + STRIP, image.height))
+        strip = image.crop(box).convert("RGBA")
+        white = Image.new("RGBA", strip.size, "white")
+        whole.paste(Image.alpha_composite(white, strip).convert("RGB"), box)
+    return whole
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:

@@ -40,19 +40,24 @@ def load_in_processes(
         for number in range(processes):
             starts = (number * portion, count, processes * portion)
             order = {"name": name, "split": split, "options": options, "portion": portion, "starts": starts}
-            workers.append(stack.enter_context(_started(order)))
+            workers.append(
+                stack.enter_context(start_function(__name__, "_work", json.dumps(order), stdout=subprocess.PIPE))
+            )
             stack.callback(workers[-1].kill)
         for number in range(-(-count // portion)):
             yield _answer(workers[number % processes])
 
 
-def _started(order: dict[str, Any]) -> subprocess.Popen:
-    """A process that loads what is ordered."""
-    # Not by `multiprocessing`, which runs the user's script again; a session of its own, out of reach of Ctrl-C.
+def start_function(module: str, name: str, argument: str, **streams: Any) -> subprocess.Popen:
+    """A process that runs a function of a module, which finds the argument in `sys.argv[1]`.
+
+    Modules are looked for where this process has found them, so not in the working folder, unless Python was started
+    to do so. The process has a session of its own, out of reach of Ctrl-C.
+    """
+    # Not by `multiprocessing`, which runs the user's script again.
     path = os.pathsep.join(folder or os.getcwd() for folder in sys.path)  # noqa: PTH109
-    command = [sys.executable, "-P", "-c", f"from {__name__} import _work; _work()", json.dumps(order)]
-    environment = os.environ | {"PYTHONPATH": path}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, start_new_session=True)
+    command = [sys.executable, "-P", "-c", f"from {module} import {name}; {name}()", argument]
+    return subprocess.Popen(command, env=os.environ | {"PYTHONPATH": path}, start_new_session=True, **streams)
 
 
 def _answer(worker: subprocess.Popen) -> dict[str, Any]:

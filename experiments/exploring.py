@@ -11,8 +11,8 @@ from typing import IO, NamedTuple
 import numpy as np
 from absl import flags
 
-from ..datasets import photographs
 from ..datasets.alignment import NoFaceError
+from ..datasets.reader_process import ReaderProcess
 from ..datasets.source import DatasetError
 from ..latents import pictures
 from ..latents.attributes import AttributeVectors
@@ -32,6 +32,7 @@ from .runs import Run
 PATHS = ("linear", "normalized", "slerp")
 STRIP_STEPS = 10
 MOST_PIXELS = 40_000_000  # of an upload, which is somebody's photograph, and held in memory beside others
+READ_AT_ONCE = 3
 MOST_LATENTS = 12
 FIND_LABEL = "find the face"
 SURVEYED = 256
@@ -115,7 +116,9 @@ class Explorer:
         )
         self._model = run.model()
         self._run_name = run.folder.name
-        self._reading = threading.Lock()  # photographs take much memory, and the detector is not made for threads
+        self._reader_process = ReaderProcess()
+        self._readers = threading.BoundedSemaphore(READ_AT_ONCE)  # photographs take much memory
+        self._detecting = threading.Lock()  # the detector is not made for threads
         self.finds_faces = self._reader.cut is not None
         size = self._reader.image_size
         self.title = f"{_harmless(self._run_name)} ({run.settings.model}, {size} pixels)"
@@ -148,6 +151,10 @@ class Explorer:
         person = encoding.chosen_person(self._model, None)
         return Look(*self.first_faces, alpha=0.5, strengths=[0.0] * len(self.sliders), person=person)
 
+    def close(self) -> None:
+        """Ends the reading of photographs that somebody has sent."""
+        self._reader_process.close()
+
     # Faces.
 
     def photograph(self, file: str | Path | IO[bytes], name: str, align: bool = True) -> Face:
@@ -163,8 +170,10 @@ class Explorer:
         """
         name = _harmless(name)
         try:
-            with self._reading:
-                picture = self._reader.from_photograph(photographs.read(file, MOST_PIXELS), align)
+            with self._readers:
+                photograph = self._reader_process.read(file, MOST_PIXELS)
+                with self._detecting:
+                    picture = self._reader.from_photograph(photograph, align)
         except NoFaceError as error:
             raise UsageError(f'{name}: {error}; untick "{FIND_LABEL}" to take the middle of the picture') from error
         except DatasetError as error:

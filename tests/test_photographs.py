@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from facezoo.datasets.photographs import DamagedPictureError, UnreadableFileError, crop_box, fit, read
 from facezoo.datasets.source import DatasetError
-from PIL import Image
+from PIL import Image, ImageFile
 
 
 def noise(height=40, width=60, channels=3, seed=0):
@@ -244,3 +244,94 @@ def test_an_unfit_crop_is_refused(crop, message):
 def test_two_channels_are_refused():
     with pytest.raises(DatasetError, match="channels=2"):
         fit(Image.fromarray(noise()), 8, channels=2)
+
+
+# Files that ask for very much.
+
+
+def jpeg(*parts, size=(64, 64), **options):
+    """A JPEG with more bytes behind its first two."""
+    data = encoded(Image.new("RGB", size, "gray"), "JPEG", **options)
+    return data[:2] + b"".join(parts) + data[2:]
+
+
+def segment(marker, content):
+    return bytes([0xFF, marker]) + struct.pack(">H", len(content) + 2) + content
+
+
+def with_scans(count, size):
+    """A progressive JPEG whose last scan comes again and again."""
+    data = encoded(Image.new("RGB", size, "gray"), "JPEG", progressive=True)
+    scan = data[data.rindex(b"\xff\xda") : -2]
+    return data[:-2] + scan * count + b"\xff\xd9"
+
+
+def png_of(parts, width=8, height=8):
+    """A PNG with so many empty parts before its picture."""
+    data = encoded(Image.new("RGB", (width, height)))
+    return data[:33] + (struct.pack(">I", 0) + b"teST" + struct.pack(">I", zlib.crc32(b"teST"))) * parts + data[33:]
+
+
+def gif(*comments, after=b""):
+    data = encoded(Image.new("P", (8, 8)), "GIF")
+    start = data.index(b",", 13 + 3 * 2 ** ((data[10] & 7) + 1))
+    said = b"".join(b"!\xfe" + comment + b"\0" for comment in comments)
+    return data[:start] + said + after + data[start:]
+
+
+GREEDY = {
+    "scans": (with_scans(80, (64, 64)), "scans"),
+    "scans of a large picture": (with_scans(40, (8000, 8000)), "scans"),
+    "segments": (jpeg(segment(0xFE, b"x") * 1100), "segments"),
+    "metadata": (jpeg(segment(0xE2, b"x" * 60000) * 300), "segments"),
+    "Exif": (jpeg(segment(0xE1, b"Exif\0\0" + b"x" * 60000) * 20), "segments"),
+    "heads of Exif": (jpeg(segment(0xE1, b"Exif\0\0" * 3)), "head"),
+    "heads of Exif in two parts": (
+        jpeg(segment(0xE1, b"Exif\0\0Exif"), segment(0xE1, b"Exif\0\0\0\0Exif\0\0")),
+        "head",
+    ),
+    "two frames": (jpeg(segment(0xC0, struct.pack(">BHHB", 8, 900, 900, 3) + bytes(9))), "more than one picture"),
+    "zeros": (jpeg()[:20] + bytes(10**6), "without a picture"),
+    "comment": (gif((b"\xff" + b"x" * 255) * 5000), "comments"),
+    "comments": (gif(*[b"\x01x"] * 300_000), "comments"),
+    "gif of zeros": (gif(after=bytes(10**6)), "without a picture"),
+    "parts": (png_of(200_000), "parts"),
+    "long": (png_header(1, 70_000), "65535 pixels"),
+    "wide": (png_header(70_000, 1), "65535 pixels"),
+}
+
+
+@pytest.mark.parametrize(("data", "reason"), GREEDY.values(), ids=GREEDY)
+def test_a_file_that_asks_for_very_much_is_refused_before_it_is_decoded(monkeypatch, data, reason):
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda *_: pytest.fail("it is decoded"))
+    with pytest.raises(DamagedPictureError, match=reason):
+        read(io.BytesIO(data))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF"])
+def test_a_file_of_gigabytes_is_not_read(tmp_path, kind):
+    path = tmp_path / "sparse"
+    path.write_bytes(encoded(Image.new("RGB", (8, 8)), kind))
+    os.truncate(path, 3 * 10**9)
+    with pytest.raises(DamagedPictureError, match="the file has 2861 MB, more than 256"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [jpeg(progressive=True), jpeg(segment(0xE1, b"Exif\0\0x") * 3), jpeg(segment(0xFE, b"x") * 900), gif(b"\x03abc")],
+    ids=["progressive", "some metadata", "many comments", "a comment"],
+)
+def test_what_others_write_is_read(data):
+    assert read(io.BytesIO(data)).size in ((64, 64), (8, 8))
+
+
+def test_heads_of_exif_in_a_png_do_not_stop_it():
+    data = encoded(Image.new("RGB", (8, 8)), "PNG", exif=b"Exif\0\0" * 50_000)
+    assert read(io.BytesIO(data)).size == (8, 8)
+
+
+def test_large_transparent_pictures_are_read_strip_by_strip():
+    colour = noise(600, 3, 4)
+    expected = Image.alpha_composite(Image.new("RGBA", (3, 600), "white"), Image.fromarray(colour)).convert("RGB")
+    assert (read_bytes(encoded(Image.fromarray(colour))) == np.asarray(expected)).all()

@@ -1,0 +1,135 @@
+"""What a picture file may ask of whoever reads it, looked up in its headers before anything is decoded."""
+
+import math
+import re
+import struct
+from typing import IO
+
+MAX_BYTES = 256 * 2**20  # of a file
+MAX_SIDE = 65_535  # pixels, as a JPEG has them at most; Pillow keeps a pointer for each row
+MAX_METADATA_BYTES = 16 * 2**20  # before the picture itself
+MAX_SEGMENTS = 1_000  # of a JPEG, besides its scans
+MAX_SCANS = 64  # of a JPEG: cameras and tools write about ten
+MAX_SCANNED_PIXELS = 2_000_000_000  # pixels of a JPEG, each time that a scan comes over them
+MAX_GIF_EXTENSION_BYTES = 2**20  # with three for each
+EXIF_HEAD, MAX_EXIF_BYTES = b"Exif\0\0", 2**20
+MAX_PNG_CHUNKS = 200_000
+MAX_GARBAGE = 65_536  # bytes that are no part of the format; Pillow steps over them one by one
+# Two bytes that are no part of a JPEG's coded pixels: those have 00 after FF, or a restart's number.
+_MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])", re.DOTALL)
+_WITHOUT_LENGTH = (0x01, 0xD8)
+_START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
+_SEQUENTIAL = (0xC0, 0xC1)
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # where a size stands
+
+
+class TooMuchError(ValueError):
+    """A file asks for more than it may; the message says for what, in a few words."""
+
+
+def check_size(num_bytes: int) -> None:
+    """Raises TooMuchError for a file that is too large to be read."""
+    if num_bytes > MAX_BYTES:
+        raise TooMuchError(f"the file has {num_bytes // 2**20} MB, more than {MAX_BYTES // 2**20}")
+
+
+def check_sides(width: int, height: int) -> None:
+    """Raises TooMuchError for a picture that is longer than any."""
+    if max(width, height) > MAX_SIDE:
+        raise TooMuchError(f"{width}x{height}: a side has more than {MAX_SIDE} pixels")
+
+
+def check_jpeg(file: IO[bytes]) -> tuple[int, int]:
+    """Walks over a JPEG's segments and counts its scans. A progressive one is decoded over all of its pixels in each.
+
+    Returns:
+      Width and height as its only frame says; it must not be decoded to any other size.
+
+    Raises:
+      TooMuchError: there are more scans, segments or bytes of metadata than any camera or tool writes, or there is
+        more than one frame, so that two readers may take different ones for the picture's.
+    """
+    data = file.read()
+    size, num_components, scans, segments, metadata, exif = (0, 0), 0, 0, 0, 0, b""
+    position = 2
+    while found := _MARKER.search(data, position):
+        if not scans and found.start() - position > MAX_GARBAGE:
+            break
+        marker, position = found[1][0], found.end()
+        if marker == _END_OF_IMAGE:
+            break
+        if marker in _WITHOUT_LENGTH or len(data) < position + 8:
+            continue
+        length = max(2, *struct.unpack_from(">H", data, position))
+        content = data[position + 2 : position + length]
+        position += length
+        if marker == _START_OF_SCAN:
+            scans += 1
+            if content[0] == num_components:
+                break  # one scan holds all there is, as photographs have it
+            if scans > MAX_SCANS or (scans > 1 and scans * math.prod(size) > MAX_SCANNED_PIXELS):
+                raise TooMuchError(f"a JPEG of more than {scans - 1} scans")
+            continue
+        if marker in _FRAMES:
+            if any(size):
+                raise TooMuchError("a JPEG of more than one picture in one")
+            height, width, parts = struct.unpack_from(">HHB", content, 1)
+            size, num_components = (width, height), parts if marker in _SEQUENTIAL else 0
+        if content.startswith(EXIF_HEAD):
+            exif += content[len(EXIF_HEAD) :]
+        segments, metadata = segments + 1, metadata + length
+        if segments > MAX_SEGMENTS or metadata > MAX_METADATA_BYTES or len(exif) > MAX_EXIF_BYTES:
+            raise TooMuchError(f"a JPEG of more than {segments - 1} segments")
+    if not scans and len(data) - position > MAX_GARBAGE:
+        raise TooMuchError("a JPEG without a picture in it")
+    check_exif(exif)
+    return size
+
+
+def check_exif(exif: bytes) -> None:
+    """Raises TooMuchError for heads that follow on heads: Pillow 12 takes them off one by one, with a copy of the rest.
+
+    It is CVE-2026-96643.
+    """
+    if exif.startswith(EXIF_HEAD * 2):
+        raise TooMuchError("Exif data with more than one head")
+
+
+def check_png(file: IO[bytes]) -> None:
+    """Counts the chunks of a PNG.
+
+    Raises:
+      TooMuchError: there are more than any tool writes.
+    """
+    file.seek(8, 1)
+    for _ in range(MAX_PNG_CHUNKS):
+        head = file.read(8)
+        if len(head) < 8 or head[4:] == b"IEND":
+            return
+        file.seek(struct.unpack(">I", head[:4])[0] + 4, 1)
+    raise TooMuchError(f"a PNG of more than {MAX_PNG_CHUNKS} parts")
+
+
+def check_gif(file: IO[bytes]) -> None:
+    """Measures what stands before the first picture of a GIF.
+
+    Raises:
+      TooMuchError: comments and other extensions are very long.
+    """
+    header = file.read(13)
+    if len(header) == 13 and header[10] & 0x80:
+        file.seek(3 * 2 ** ((header[10] & 7) + 1), 1)  # the table of colours
+    num_bytes = garbage = 0
+    while (kind := file.read(1)) not in (b"", b",", b";"):
+        if kind != b"!":
+            garbage += 1
+            if garbage > MAX_GARBAGE:
+                raise TooMuchError("a GIF without a picture in it")
+            continue
+        file.read(1)
+        while (size := file.read(1)) and size[0]:
+            file.seek(size[0], 1)
+            num_bytes += 1 + size[0]
+        num_bytes += 3
+        if num_bytes > MAX_GIF_EXTENSION_BYTES:
+            raise TooMuchError("a GIF with comments of more than a megabyte")
