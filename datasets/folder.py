@@ -180,8 +180,8 @@ def _members(root: Path, names: Sequence[str], split: str) -> np.ndarray:
     members = np.array([position for position, name in enumerate(names) if split_of(name) == split], np.int64)
     if not len(members):
         raise DatasetError(
-            f"folder: none of the {len(names)} pictures in {root} falls into the {split} split (80/10/10 by name);\n"
-            "add pictures: about 50 are enough to fill every split"
+            f"folder: none of the {len(names)} pictures in {root} falls into the {split} split (80/10/10 by name);",
+            "add pictures: about 50 are enough to fill every split",
         )
     return members
 
@@ -190,9 +190,9 @@ def _usable(root: Path, index: Sequence[Picture], crop: Crop | None) -> list[Pic
     unfit = {picture.name: reason for picture in index if (reason := _unfit(picture, crop))}
     if len(unfit) == len(index) or len(unfit) > MOST_DAMAGED * len(index):
         raise DatasetError(
-            f"folder: {len(unfit)} of {len(index)} pictures in {root} cannot be used, more than {MOST_DAMAGED:.0%}:\n"
-            f"{_first(unfit)}\n"
-            "replace or remove them, or choose another crop if it reaches outside"
+            f"folder: {len(unfit)} of {len(index)} pictures in {root} cannot be used, more than {MOST_DAMAGED:.0%}:",
+            _first(unfit),
+            "replace or remove them, or choose another crop if it reaches outside",
         )
     if unfit:
         _warn_once(root, f"leaving out {len(unfit)} of {len(index)} pictures in {root}: {_first(unfit)}")

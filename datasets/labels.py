@@ -35,7 +35,8 @@ def identities_of(root: Path, names: Sequence[str], groups: Sequence[str]) -> np
     if nobodys:
         raise DatasetError(
             f"folder: {len(nobodys)} of {len(names)} pictures in {root} are in no sub-folder, so whose are they? "
-            f"The first is {nobodys[0]};\nsubfolders=identity takes one sub-folder for each person"
+            f"The first is {nobodys[0]};",
+            "subfolders=identity takes one sub-folder for each person",
         )
     return _numbers(names, groups)
 

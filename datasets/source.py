@@ -11,7 +11,10 @@ SPLITS = ("train", "validation", "test")
 
 
 class DatasetError(ValueError):
-    """The data asked for is missing, damaged or unfit; the message says what to do."""
+    """The data asked for is missing, damaged or unfit; the message says what to do, each line of it an argument."""
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.args))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -208,9 +208,9 @@ def _prepared(builder: Any) -> Any:
     # TFDS itself would try again and again for minutes.
     if not _reachable(download):
         raise DatasetError(
-            f"{builder.name} is not in {builder.data_dir}, and {download} cannot be reached to download it.\n"
-            f"Run `tfds build {builder.name}` on a machine with network and copy the folder it leaves,\n"
-            f"or give the folder that holds {builder.name}/ with --data_dir."
+            f"{builder.name} is not in {builder.data_dir}, and {download} cannot be reached to download it.",
+            f"Run `tfds build {builder.name}` on a machine with network and copy the folder it leaves,",
+            f"or give the folder that holds {builder.name}/ with --data_dir.",
         )
     try:
         builder.download_and_prepare()

@@ -2,7 +2,10 @@
 
 
 class UsageError(Exception):
-    """The user's flags or files are at fault; the message says what to do, in at most 6 lines."""
+    """The user's flags or files are at fault; the message says what to do, in at most 6 lines, each an argument."""
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.args))
 
 
 class StoppedError(Exception):
