@@ -4,15 +4,23 @@ import json
 import warnings
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .backend import load_tensorflow
 from .errors import UsageError
+
+if TYPE_CHECKING:
+    import h5py
 
 # What of Keras a model of facezoo's may hold besides facezoo's own classes.
 KERAS_MODULES = ("keras.optimizers", "keras.optimizers.schedules", "keras.initializers")
 _PACKAGE = __name__.split(".")[0] + "."
 MOST_BYTES = 10_000_000  # of a configuration, unpacked
+WEIGHTS = "model.weights.h5"
+DESCRIPTION = ("module", "class_name", "config", "registered_name")  # of a model, in its configuration
+MOST_MEMBERS = 10_000  # of an archive, and arrays of a file of weights
+LARGEST_RATIO = 20  # of what something unpacks to and what it takes on the disk
+MOST_UNSTORED = 1_000_000  # bytes that an array may have without any being stored
 
 
 def load_model(path: Path, kind: type | None = None):
@@ -41,6 +49,7 @@ def load_model(path: Path, kind: type | None = None):
         raise UsageError(f"{path} names {foreign[0]}, which is no part of facezoo's models: it is not loaded")
     policy = keras.config.dtype_policy()
     try:
+        check_sizes(path, config)
         keras.config.set_dtype_policy("float32")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of each layer that does not fit, before Keras raises
@@ -52,6 +61,49 @@ def load_model(path: Path, kind: type | None = None):
     if not isinstance(model, kind):
         raise UsageError(f"{path} holds a {type(model).__name__}, not one of facezoo's {_plural(kind)}")
     return model
+
+
+def check_sizes(path: Path, config: dict[str, Any]) -> None:
+    """Raises ValueError where a model file would take much more memory than the file itself, before any is taken."""
+    import h5py
+
+    from ..models.pretrained import num_parameters
+
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        unpacked, packed = sum(member.file_size for member in members), path.stat().st_size
+        if len(members) > MOST_MEMBERS or unpacked > LARGEST_RATIO * packed:
+            raise ValueError(f"it unpacks to {unpacked:,} bytes in {len(members):,} parts, from {packed:,}")
+        if WEIGHTS not in archive.namelist():
+            raise ValueError(f"it has no {WEIGHTS}")
+        with archive.open(WEIGHTS) as member, h5py.File(member, "r") as weights:
+            stored = stored_numbers(weights)
+    if (count := num_parameters({key: config.get(key) for key in DESCRIPTION})) > stored:
+        raise ValueError(f"its configuration asks for {count:,} parameters, it holds {stored:,}")
+
+
+def stored_numbers(file: "h5py.Group") -> int:
+    """How many numbers the data sets of an HDF5 file hold.
+
+    Raises:
+      ValueError: they are very many, or one is declared larger than what is stored of it.
+    """
+    sizes: list[int] = []
+
+    def visit(name: str, item: object) -> None:
+        if isinstance(item, h5py.Dataset):
+            sizes.append(item.size)
+            if item.external or item.is_virtual:
+                raise ValueError(f"{name[-100:]} lies in another file")
+            if item.nbytes > LARGEST_RATIO * item.id.get_storage_size() + MOST_UNSTORED:
+                raise ValueError(f"{name[-100:]} is declared as {item.nbytes:,} bytes, of which few are stored")
+            if len(sizes) > MOST_MEMBERS:
+                raise ValueError(f"it has more than {MOST_MEMBERS:,} arrays")
+
+    import h5py
+
+    file.visititems(visit)
+    return sum(sizes)
 
 
 def network_of(model):

@@ -1,17 +1,25 @@
 """Weights that ship with the package: small float16 files, each with a card that says what it is."""
 
+import contextlib
 import hashlib
 import io
 import json
+import math
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
+from .. import files
 from .trainable import TrainableModel
 
 FOLDER = Path(__file__).parent / "weights"
+MOST_BYTES = 2 * 2**30  # of a file of weights
+MOST_CARD_BYTES = 10_000_000
+MOST_NUMBER_BYTES, MOST_HEADER_BYTES = 8, 1000  # of a parameter and of an array in a file
+MOST_TEXT = 1000  # characters of a name in a description: Keras puts names before names
 
 
 def pretrained_names() -> list[str]:
@@ -30,10 +38,20 @@ def load_pretrained(name: str, folder: Path = FOLDER) -> TrainableModel:
       ValueError: no such name, or files that are not those the card speaks of.
     """
     card = read_card(name, folder)
-    data = (folder / f"{name}.npz").read_bytes()
+    try:
+        data = files.read_bytes(folder / f"{name}.npz", MOST_BYTES)
+    except files.UnfitFileError as error:
+        raise ValueError(f"{folder / name}.npz is not read: {error}") from error
     if hashlib.sha256(data).hexdigest() != card["sha256"]:
         raise ValueError(f"{folder / name}.npz is not the file of its card (SHA-256 differs): install facezoo again")
     try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            unpacked = sum(member.file_size for member in archive.infolist())
+        count = num_parameters(card["model"])
+        if unpacked > MOST_NUMBER_BYTES * count + MOST_HEADER_BYTES * len(archive.infolist()):
+            raise ValueError(f"it unpacks to {unpacked:,} bytes, its card's model has {count:,} parameters")
+        if count > unpacked:  # each takes a byte at least
+            raise ValueError(f"its card's model has {count:,} parameters, it unpacks to {unpacked:,} bytes")
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             weights = [arrays[key].astype(np.float32) for key in sorted(arrays.files)]
         model = _in_float32(card["model"])
@@ -56,8 +74,8 @@ def read_card(name: str, folder: Path = FOLDER) -> dict[str, Any]:
     if name not in known:  # which a path is not
         raise ValueError(f"no pretrained model {name!r}; there are {', '.join(known) or 'none'}")
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
+        card = json.loads(files.read_text(path, MOST_CARD_BYTES))
+    except (files.UnfitFileError, ValueError, RecursionError) as error:
         raise ValueError(f"the card {path} is damaged: {error}") from error
     if not isinstance(card, dict) or not isinstance(card.get("model"), dict):
         raise ValueError(f"the card {path} is damaged: it does not describe a model")
@@ -65,6 +83,45 @@ def read_card(name: str, folder: Path = FOLDER) -> dict[str, Any]:
         if field not in card:
             raise ValueError(f"the card {path} is damaged: it has no {field}")
     return card
+
+
+def num_parameters(description: dict[str, Any]) -> int:
+    """How many numbers a model would hold that Keras has described, found without holding them.
+
+    Args:
+      description: as `keras.saving.serialize_keras_object` gives it; what it names has to be known as harmless.
+
+    Raises:
+      ValueError: a text in it is longer than any name.
+      Exception: whatever the constructor raises.
+    """
+    check_texts(description)
+    with keras.StatelessScope(initialize_variables=False):  # variables of it get no values
+        model = keras.saving.deserialize_keras_object(description, safe_mode=True)
+    count = sum(math.prod(weight.shape) for weight in model.weights)
+    _forget_variables()
+    return count
+
+
+def check_texts(description: Any) -> None:
+    """Raises ValueError where a text in a description, at any depth, is longer than any name."""
+    parts = [description]
+    while parts:  # not recursively: a file may be nested as deeply as it likes
+        part = parts.pop()
+        if isinstance(part, dict):
+            parts += [*part.keys(), *part.values()]
+        elif isinstance(part, list | tuple):
+            parts += part
+        elif isinstance(part, str) and len(part) > MOST_TEXT:
+            raise ValueError(f"a text in its configuration has {len(part):,} characters")
+
+
+def _forget_variables() -> None:
+    """Keras 3.15 keeps a list of variables without values, to give them values at the next occasion."""
+    with contextlib.suppress(ImportError, AttributeError):  # of a Keras that is made otherwise
+        from keras.src.backend.common import global_state
+
+        global_state.set_global_attribute("uninitialized_variables", [])
 
 
 def reason(error: BaseException) -> str:
@@ -93,22 +150,17 @@ def save_pretrained(model: TrainableModel, name: str, card: dict[str, Any], fold
 
     Raises:
       ValueError: a weight is too large for float16, or not a number.
+      OSError: one of the files is there already, or cannot be written.
     """
     file = io.BytesIO()
     arrays: dict[str, Any] = {f"{number:04d}": weight for number, weight in enumerate(_rounded(model))}
     np.savez_compressed(file, **arrays)
     data = file.getvalue()
     about = {**card, "sha256": hashlib.sha256(data).hexdigest(), "model": _description(model)}
-    folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / f"{name}.npz", data)
-    _write(folder / f"{name}.json", (json.dumps(about, indent=2) + "\n").encode())
-
-
-def _write(path: Path, data: bytes) -> None:
-    """The whole file or nothing."""
-    temporary = path.with_name(f".{path.name}.partial")
-    temporary.write_bytes(data)
-    temporary.replace(path)
+    with files.whole_file(folder / f"{name}.npz", is_new=True) as partial:
+        partial.write_bytes(data)
+    with files.whole_file(folder / f"{name}.json", is_new=True) as partial:
+        partial.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
 
 
 def _rounded(model: TrainableModel) -> list[np.ndarray]:

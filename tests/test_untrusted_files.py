@@ -5,15 +5,18 @@ import hashlib
 import io
 import json
 import marshal
+import os
 import zipfile
 
 import facezoo
+import h5py
 import keras
 import numpy as np
 import pytest
+from command_line import assert_refused
 from facezoo.experiments.errors import UsageError
 from facezoo.models import DFCVAE, VAE, load_pretrained
-from facezoo.models.pretrained import read_card
+from facezoo.models.pretrained import read_card, save_pretrained
 
 
 @pytest.fixture
@@ -143,6 +146,126 @@ def test_a_configuration_that_unpacks_to_very_much_is_refused(model_file):
     assert model_file.stat().st_size < 50_000
     with pytest.raises(UsageError, match="more than 10 MB"):
         facezoo.load(model_file)
+
+
+def resaved(path, change, compression=zipfile.ZIP_STORED):
+    """The model file with other weights."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    weights = io.BytesIO(members["model.weights.h5"])
+    with h5py.File(weights, "a") as file:
+        change(file)
+    members["model.weights.h5"] = weights.getvalue()
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return path
+
+
+def first_kernel(file):
+    found = []
+    file.visititems(lambda name, item: found.append(name) if isinstance(item, h5py.Dataset) else None)
+    return found[0]
+
+
+def declare_much(file):
+    """An array that is declared and not stored: four gigabytes in a file of some kilobytes."""
+    del file[name := first_kernel(file)]
+    file.create_dataset(name, (2**30,), np.float32, chunks=(2**20,))
+
+
+def point_elsewhere(file):
+    del file[name := first_kernel(file)]
+    file.create_dataset(name, (64,), np.uint8, external=[("/etc/hostname", 0, 64)])
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [(declare_much, "of which few are stored"), (point_elsewhere, "another file")],
+    ids=["declared", "elsewhere"],
+)
+def test_arrays_that_are_not_in_the_file_are_not_read(model_file, change, reason):
+    with pytest.raises(UsageError, match=reason):
+        facezoo.load(resaved(model_file, change))
+
+
+def test_weights_that_unpack_to_very_much_are_refused(model_file):
+    def grow(file):
+        file["zeros"] = np.zeros(50_000_000, np.uint8)
+
+    with pytest.raises(UsageError, match="it unpacks to 50,"):
+        facezoo.load(resaved(model_file, grow, zipfile.ZIP_DEFLATED))
+
+
+def test_a_configuration_that_asks_for_more_than_the_file_holds_is_refused(model_file):
+    def change(config):
+        config["config"]["latent_dim"] = 10_000_000
+        return config
+
+    with pytest.raises(UsageError, match=r"its configuration asks for [0-9,]{10,} parameters, it holds [0-9,]{5,9}$"):
+        facezoo.load(rewritten(model_file, change))
+
+
+def test_a_name_of_a_megabyte_is_refused(model_file):
+    def change(config):
+        config["config"]["name"] = "n" * 1_000_000
+        return config
+
+    with pytest.raises(UsageError, match="a text in its configuration has 1,000,000 characters"):
+        facezoo.load(rewritten(model_file, change))
+
+
+def test_a_card_that_asks_for_very_much_is_refused(tmp_path):
+    save_pretrained(VAE(image_size=32, filters=(4, 4), latent_dim=2), "tiny", {"recipe": "", "data": ""}, tmp_path)
+    load_pretrained("tiny", tmp_path)
+    card = json.loads((tmp_path / "tiny.json").read_text())
+    for name, value in (("latent_dim", 10_000_000), ("name", "n" * 1_000_000)):
+        changed = card | {"model": card["model"] | {"config": card["model"]["config"] | {name: value}}}
+        (tmp_path / "tiny.json").write_text(json.dumps(changed))
+        with pytest.raises(ValueError, match=r"or its card is damaged: (its card's model has|a text in)"):
+            load_pretrained("tiny", tmp_path)
+
+
+def test_weights_of_a_card_that_unpack_to_very_much_are_refused(tmp_path):
+    save_pretrained(VAE(image_size=32, filters=(4, 4), latent_dim=2), "tiny", {"recipe": "", "data": ""}, tmp_path)
+    np.savez_compressed(tmp_path / "tiny.npz", **{"0000": np.zeros(10**8, np.float16)})
+    card = json.loads((tmp_path / "tiny.json").read_text())
+    card["sha256"] = hashlib.sha256((tmp_path / "tiny.npz").read_bytes()).hexdigest()
+    (tmp_path / "tiny.json").write_text(json.dumps(card))
+    with pytest.raises(ValueError, match="it unpacks to 200,000,"):
+        load_pretrained("tiny", tmp_path)
+
+
+def test_the_flags_of_a_run_include_no_other_file(command, copied, tmp_path):
+    (tmp_path / "secret").write_text("my password\n")
+    flags = (copied / "flags.txt").read_text()
+    for line in (f"--flagfile={tmp_path / 'secret'}", f"-flagfile {tmp_path / 'secret'}"):
+        (copied / "flags.txt").write_text(flags + line + "\n")
+        done = command("evaluate", f"--run_dir={copied}")
+        assert_refused(done, "include no other file")
+        assert "password" not in done.err
+
+
+@pytest.mark.parametrize("kind", ["device", "pipe", "large"])
+def test_the_flags_of_a_run_are_a_regular_file_of_moderate_size(command, copied, kind):
+    path = copied / "flags.txt"
+    path.unlink()
+    if kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.write_bytes(b"#" * 2_000_000)
+    assert_refused(command("evaluate", f"--run_dir={copied}"), "flags.txt")
+
+
+def test_files_of_flags_that_include_each_other_are_told(command, empty_folder, tmp_path):
+    for number in range(26):
+        (tmp_path / f"{number}.flags").write_text(f"--flagfile={tmp_path}/{number + 1}.flags\n" * 2)
+    (tmp_path / "26.flags").write_text("--epochs=1\n")
+    assert_refused(command("train", f"--flagfile={tmp_path}/0.flags"), "more than 100 files of flags")
+    (tmp_path / "circle.flags").write_text(f"--flagfile={tmp_path}/circle.flags\n")
+    assert_refused(command("train", f"--flagfile={tmp_path}/circle.flags"), "includes itself")
 
 
 class Attack:
