@@ -1,11 +1,11 @@
 """`facezoo <command> --flag=value`: finds the command, reads its flags, turns errors into exit codes."""
 
+import contextlib
 import difflib
 import io
-import itertools
 import sys
 import traceback
-from logging import Formatter
+from logging import Formatter, LogRecord
 from pathlib import Path
 from types import ModuleType
 
@@ -23,6 +23,7 @@ from . import (
     encode,
     evaluate,
     explore,
+    flag_files,
     launch,
     models,
     morph,
@@ -34,7 +35,8 @@ from . import (
 )
 from .backend import check_keras_backend
 from .errors import StoppedError, UsageError
-from .processes import NOBODY_READS, leave_closed_pipes
+from .processes import NOBODY_READS, leave_closed_pipes, open_closed_streams
+from .terminal import PrintableStream, message_of, printable, shortened
 
 COMMANDS: dict[str, ModuleType] = {
     "train": train,
@@ -61,6 +63,7 @@ RECIPES = Path(__file__).parent / "recipes"
 
 def main() -> None:
     """The console script."""
+    open_closed_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a path may be made of any bytes
     sys.exit(run(sys.argv[1:]))
@@ -77,21 +80,22 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError as error:
         if leave_closed_pipes():
             return NOBODY_READS
-        print(f"facezoo: {error}", file=sys.stderr)
+        print(f"facezoo: {message_of(error)}", file=sys.stderr)
         return 2
 
 
 def _run_and_tell(arguments: list[str]) -> int:
     try:
-        code = _run(arguments)
+        with contextlib.redirect_stdout(PrintableStream(sys.stdout)):
+            code = _run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
         raise
     except (UsageError, DatasetError, flags.Error, OSError) as error:
-        print(f"facezoo: {error}", file=sys.stderr)
+        print(f"facezoo: {message_of(error)}", file=sys.stderr)
         return 2
     except StoppedError as stopped:
-        print(f"facezoo: {stopped}", file=sys.stderr)
+        print(f"facezoo: {message_of(stopped)}", file=sys.stderr)
         return stopped.code
     except KeyboardInterrupt:
         print("facezoo: interrupted", file=sys.stderr)
@@ -161,11 +165,9 @@ def parse(command: ModuleType, arguments: list[str]) -> flags.FlagValues:
       UsageError: a word that is no flag, or a recipe or a flag file that cannot be.
     """
     values = _defined(command)
-    _refuse_nameless_flag_file(arguments)
+    arguments = flag_files.expand([_expand_recipe(command, argument) for argument in arguments])
     try:
-        rest = values(["facezoo", *(_expand_recipe(command, argument) for argument in arguments)])[1:]
-    except UnicodeDecodeError as error:
-        raise UsageError("--flagfile: the file is not a text of flags") from error
+        rest = values(["facezoo", *arguments])[1:]
     except flags.IllegalFlagValueError as error:
         raise UsageError(str(error).replace("=None: is required", " is required")) from error
     except ValueError as error:  # absl's, of --noflag=value
@@ -181,14 +183,6 @@ def _defined(command: ModuleType) -> flags.FlagValues:
     values = flags.FlagValues()
     command.define_flags(values)
     return values
-
-
-def _refuse_nameless_flag_file(arguments: list[str]) -> None:
-    """A UsageError for what absl passes over without a word."""
-    for argument, following in itertools.pairwise([*arguments, "-"]):
-        name, equals, value = argument.partition("=")
-        if name in ("-flagfile", "--flagfile") and not (value if equals else following).strip():
-            raise UsageError("--flagfile= names no file")
 
 
 def _expand_recipe(command: ModuleType, argument: str) -> str:
@@ -211,7 +205,14 @@ def _log_warnings_to_stderr() -> None:
     logging.use_absl_handler()
     logging.set_verbosity(logging.WARNING)
     logging.set_stderrthreshold(logging.WARNING)
-    logging.get_absl_handler().setFormatter(Formatter("%(levelname)s: %(message)s"))
+    logging.get_absl_handler().setFormatter(_OneLine("%(levelname)s: %(message)s"))
+
+
+class _OneLine(Formatter):
+    """A warning may hold names from anywhere."""
+
+    def format(self, record: LogRecord) -> str:
+        return shortened(printable(super().format(record)))
 
 
 def _summary(command: ModuleType) -> str:
