@@ -6,12 +6,12 @@ from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
+from .. import files
 from ..datasets import alignment, detection, photographs
 from ..datasets.labels import key_of
 from ..datasets.manifest import CROP_SUFFIX, Cut, Row
@@ -20,8 +20,10 @@ from ..datasets.picture_index import UNREADABLE, Picture
 from ..datasets.source import DatasetError
 from ..latents import pictures
 from .backend import load_tensorflow
+from .processes import end_with_parent, limit_seconds, spawn_context
 
 AHEAD = 4  # files handed out to each process
+MOST_SECONDS = 120  # that a file may be computed on
 DEADLY = "the process that read it died"
 NO_POINTS = "no landmarks are given for it"
 TAKEN = "something else is in the crop's place"
@@ -88,11 +90,10 @@ class Aligner:
     def _write(self, row: Row, path: Path, crop: np.ndarray) -> Row:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            if path.exists() and not is_ours(path):
+            if not files.is_below(path, self.out) or (path.exists() and not is_ours(path)):
                 raise FileExistsError
-            partial = path.with_name(f".{path.name}.partial")
-            pictures.save_png(partial, crop, f"face of {row.source}, aligned to the template {self.cut.template}")
-            partial.replace(path)
+            with files.whole_file(path) as partial:
+                pictures.save_png(partial, crop, f"face of {row.source}, aligned to the template {self.cut.template}")
         except (FileExistsError, IsADirectoryError, NotADirectoryError):
             return dataclasses.replace(row, reason=f"{TAKEN}, {path}")
         return dataclasses.replace(row, output=path.relative_to(self.out).as_posix())
@@ -107,13 +108,13 @@ def _face_of(points: np.ndarray) -> detection.Face:
 def is_ours(path: Path) -> bool:
     """Whether a file is a crop, also one that a run has left which was killed before it could say so."""
     try:
-        with Image.open(path) as image:
+        with PngImagePlugin.PngImageFile(path) as image:
             return image.info.get("Software", "").startswith("facezoo")
-    except OSError:
+    except (OSError, SyntaxError, ValueError):
         return False
 
 
-def aligned_in_processes(aligner: Aligner, files: Sequence[Picture], processes: int) -> Iterator[list[Row]]:
+def aligned_in_processes(aligner: Aligner, unread: Sequence[Picture], processes: int) -> Iterator[list[Row]]:
     """What `aligner` says of each file, as they get ready.
 
     The files that were being read when a process died are tried again, each alone; the one it dies of once more is
@@ -122,7 +123,7 @@ def aligned_in_processes(aligner: Aligner, files: Sequence[Picture], processes: 
     Raises:
       OSError: a crop cannot be written.
     """
-    waiting = deque(files)
+    waiting = deque(unread)
     while waiting:
         suspects = yield from _until_one_dies(aligner, waiting, processes)
         for file in suspects:
@@ -154,11 +155,12 @@ def _until_one_dies(
 
 def make_pool(aligner: Aligner, processes: int) -> ProcessPoolExecutor:
     """Processes in which `run_aligner` runs `aligner`."""
-    return ProcessPoolExecutor(processes, get_context("spawn"), _start, (aligner, processes))
+    return ProcessPoolExecutor(processes, spawn_context(), _start, (aligner, processes))
 
 
 def run_aligner(file: Picture) -> list[Row]:
-    """What the aligner of this process says of a file."""
+    """What the aligner of this process says of a file; the process ends where that takes very long."""
+    limit_seconds(MOST_SECONDS)
     return _aligner[0](file)
 
 
@@ -167,6 +169,7 @@ _aligner: list[Aligner] = []  # of this process
 
 def _start(aligner: Aligner, processes: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits for this one
+    end_with_parent()
     _aligner[:] = [aligner]
     if aligner.points is None:
         tf = load_tensorflow()

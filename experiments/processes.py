@@ -1,9 +1,15 @@
 """facezoo's commands as processes of their own."""
 
 import os
+import resource
 import select
 import signal
 import sys
+import threading
+import time
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
+from multiprocessing.context import BaseContext
 from pathlib import Path
 
 NOBODY_READS = 128 + signal.SIGPIPE  # the exit code of a program whose output goes to a pipe that is closed
@@ -11,7 +17,45 @@ NOBODY_READS = 128 + signal.SIGPIPE  # the exit code of a program whose output g
 
 def command_line(*arguments: str) -> list[str]:
     """What `subprocess` takes to run `facezoo` with these arguments, in the Python that runs now."""
-    return [sys.executable, "-c", "from facezoo.experiments.cli import main; main()", *arguments]
+    return [sys.executable, "-P", "-c", "from facezoo.experiments.cli import main; main()", *arguments]
+
+
+def spawn_context() -> BaseContext:
+    """How processes are started that run functions: as new ones, and without a look for modules in the working folder.
+
+    They begin with `python -c`, which looks there first. Python's `-P` is not theirs to be given, but its variable is.
+    """
+    os.environ["PYTHONSAFEPATH"] = "1"
+    return get_context("spawn")
+
+
+def end_with_parent() -> None:
+    """Has this process, started by `spawn_context`, end when the one that started it is gone, however that ended."""
+    parent = parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_after, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_after(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)
+
+
+def limit_seconds(seconds: int) -> None:
+    """Has the system end this process when it has computed for so long from now, if it did not get another limit."""
+    used = time.process_time()
+    resource.setrlimit(resource.RLIMIT_CPU, (int(used) + seconds, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+
+
+def open_closed_streams() -> None:
+    """Leads closed standard streams nowhere, as cron and `>&-` leave them: else the next file gets their place."""
+    for descriptor, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free, which is this one's
+            os.set_inheritable(nowhere, True)
+            setattr(sys, name, open(descriptor, mode, encoding="utf-8"))  # noqa: SIM115, PTH123
 
 
 def leave_closed_pipes() -> bool:

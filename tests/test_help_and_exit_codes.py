@@ -10,7 +10,9 @@ import time
 import pytest
 from absl import logging
 from command_line import SCRIPT, SOFTWARE, assert_refused, started
+from facezoo.datasets.alignment import POINT_NAMES
 from facezoo.experiments import cli, launch
+from PIL import Image
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
@@ -84,6 +86,50 @@ def test_where_nobody_reads_it_ends_quietly(arguments):
     with os.fdopen(writer, "wb") as closed:
         done = subprocess.run([SCRIPT, *arguments], stdout=closed, stderr=stderr, timeout=60, check=False)
     assert (done.returncode, done.stderr or b"") == (141, b"")
+
+
+@pytest.mark.parametrize("streams", [">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(("arguments", "code"), [("datasets", 0), ("train --epochs=-1", 2)])
+def test_closed_streams_are_no_fault(streams, arguments, code, empty_folder):
+    """As cron and some services start programs."""
+    done = subprocess.run(f"exec {SCRIPT} {arguments} {streams}", shell=True, timeout=60, check=False)
+    assert done.returncode == code
+    assert list(empty_folder.iterdir()) == []
+
+
+def test_what_is_written_to_a_closed_stream_goes_into_no_file(tmp_path):
+    drawing = "datasets --show=procedural_faces --count=2 --image_size=32 --out=sheet.png"
+    subprocess.run(f"exec {SCRIPT} {drawing} <&- >&- 2>&-", shell=True, cwd=tmp_path, timeout=60, check=True)
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        sheet.load()
+
+
+POISONED = ("json", "numpy", "multiprocessing", "multiprocessing/spawn", "PIL", "keras", "random", "facezoo")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "align --in=. --out={elsewhere} --landmarks={points}",
+        "launch --workers=1 --restarts=0 -- train --model=cae --image_size=32 --set=filters=4,4 --batch_size=4 "
+        "--steps_per_epoch=1 --validation_steps=1 --epochs=1 --run_dir={elsewhere}",
+        "benchmark --measure=startup --models=cae --image_size=32 --alternations=1 --seconds=0.1",
+    ],
+    ids=["align", "launch", "benchmark"],
+)
+def test_no_file_of_the_working_folder_is_run(arguments, tmp_path):
+    here = tmp_path / "here"
+    for name in POISONED:
+        module = here / f"{name}.py" if name != "multiprocessing" else here / name / "__init__.py"
+        module.parent.mkdir(parents=True, exist_ok=True)
+        module.write_text(f"open({str(tmp_path / 'run')!r}, 'a').write({name!r})\n")
+    Image.new("RGB", (60, 60)).save(here / "a.png")
+    header = ",".join(["file", *(f"{name}_{axis}" for name in POINT_NAMES for axis in "xy")])
+    (tmp_path / "points.csv").write_text(f"{header}\na.png,20,20,40,20,30,30,22,40,38,40\n")
+    command = arguments.format(elsewhere=tmp_path / "out", points=tmp_path / "points.csv").split()
+    done = subprocess.run([SCRIPT, *command], cwd=here, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "run").exists(), (tmp_path / "run").read_text()
 
 
 def test_another_broken_pipe_is_told(command, monkeypatch):

@@ -7,12 +7,12 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
 
 from ..backend import without_chatter
+from ..processes import spawn_context
 
 Work = Callable[[int], Any]  # does something so many times, and is back when it is done
 WARM_UP = 3  # repetitions before the first that counts
@@ -47,7 +47,7 @@ class Contestant:
     """
 
     def __init__(self, make: Callable[..., Work], *arguments: Any):
-        self._process = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+        self._process = ProcessPoolExecutor(1, mp_context=spawn_context())
         self._process.submit(_prepare, pickle.dumps((make, arguments))).result()
 
     def seconds(self, count: int) -> float:
