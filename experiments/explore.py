@@ -1,15 +1,22 @@
 """Play with a trained autoencoder in the browser: morph faces, pull its sliders, keep the pictures."""
 
 import contextlib
+import getpass
 import importlib.util
+import os
 import re
+import secrets
+from pathlib import Path
 
 from absl import flags
 
-from . import options, runs
+from .. import files
+from . import explore_server, options, runs
 from .errors import UsageError
 
 PORT = 7860
+TOKEN_VARIABLE = "FACEZOO_TOKEN"
+MOST_TOKEN_BYTES = 1000
 TOKEN = re.compile(r"[A-Za-z0-9_-]{8,200}")
 
 
@@ -17,27 +24,21 @@ def define_flags(values: flags.FlagValues) -> None:
     options.define_run_dir(values)
     text = "Port of the page, the next free one if it is taken and not asked for; 0 is any that is free."
     options.define_number(values, "port", PORT, text, 0, 65535)
-    text = "Address that is served; any but this machine's own also needs --token."
+    text = "Address that is served; for any but this machine's own a token is made if none is given."
     flags.DEFINE_string("host", "127.0.0.1", text, flag_values=values)
-    text = "A secret that every request needs, of at least 8 letters, digits, - and _; the address printed has it."
-    flags.DEFINE_string("token", None, text, flag_values=values)
-    flags.register_validator(
-        "token",
-        lambda token: token is None or bool(TOKEN.fullmatch(token)),
-        "must be 8 to 200 letters, digits, - and _",
-        flag_values=values,
+    text = (
+        "Where the secret comes from that every request needs: `make` one, `ask` for it, or name the file that holds "
+        f"it; {TOKEN_VARIABLE} in the environment if absent. The address printed has it."
     )
+    options.define_path(values, "token", text)
     options.define_alignment(values, align=True)
     options.define_data_flags(values, dataset=None)
 
 
 def run(values: flags.FlagValues) -> None:
-    from . import explore_server
-
     if not values.host:
         raise UsageError("--host= names no address")
-    if not explore_server.is_local(values.host) and not values.token:
-        raise UsageError(f"--host={values.host} opens the page to other machines: give --token=SECRET too")
+    token = token_of(values.token, values.host)
     check_installed("gradio")
     opened = runs.open_run(values.run_dir, values.checkpoint)
     with contextlib.ExitStack() as stack:
@@ -46,12 +47,48 @@ def run(values: flags.FlagValues) -> None:
         from .exploring import Explorer
 
         explorer = Explorer(opened, values)
+        stack.callback(explorer.close)
         from . import explore_page
 
         page = explore_page.page_of(explorer, folder)
-        address = explore_server.address_of(bound, values.host, values.token)
+        address = explore_server.address_of(bound, values.host, token)
         print(f"{address}\nCtrl-C ends it.", flush=True)
-        explore_server.serve(page, bound, values.host, values.token, explore_page.looks())
+        explore_server.serve(page, bound, values.host, token, folder, explore_page.looks())
+
+
+def token_of(asked: str | None, host: str) -> str | None:
+    """The secret that requests need, or None where they need none. It never stands on a command line.
+
+    Args:
+      asked: --token.
+      host: that is served.
+
+    Raises:
+      UsageError: the file is not there, or what it, the environment or the keyboard gives is no token.
+    """
+    if asked == "make":
+        return secrets.token_urlsafe(24)
+    if asked == "ask":
+        return _checked(getpass.getpass("token: "), "--token=ask")
+    if asked is not None:
+        try:
+            return _checked(files.read_text(Path(asked), MOST_TOKEN_BYTES), f"--token={asked}")
+        except FileNotFoundError as error:
+            raise UsageError(
+                f"--token={asked}: no such file. The token itself has no place on the command line, where everybody on "
+                f"this machine reads it: put it into a file or into {TOKEN_VARIABLE}, or give --token=make"
+            ) from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"--token={asked} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    if (named := os.environ.get(TOKEN_VARIABLE)) is not None:
+        return _checked(named, TOKEN_VARIABLE)
+    return None if explore_server.is_local(host) else secrets.token_urlsafe(24)
+
+
+def _checked(token: str, where: str) -> str:
+    if not TOKEN.fullmatch(token.strip()):
+        raise UsageError(f"{where}: a token has 8 to 200 letters, digits, - and _")
+    return token.strip()
 
 
 def check_installed(package: str) -> None:

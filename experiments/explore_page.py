@@ -11,6 +11,7 @@ from typing import Any
 
 import gradio as gr
 
+from . import explore_server
 from .errors import UsageError
 from .exploring import FIND_LABEL, PATHS, Explorer, Face, Look, Slider, as_png
 
@@ -92,7 +93,7 @@ def page_of(explorer: Explorer, uploads: Path) -> gr.Blocks:
     title = f"facezoo: {explorer.title}"
     with gr.Blocks(title=title, analytics_enabled=False, fill_width=True, delete_cache=(60, 600)) as page:
         _Page(explorer, uploads)
-    return page
+    return page.queue(max_size=explore_server.MOST_EVENTS)
 
 
 class _Page:

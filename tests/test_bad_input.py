@@ -817,11 +817,13 @@ EXPLORE = "explore --run_dir=@/run"
 EXPLORATIONS = [
     Case("port-out-of-range", f"{EXPLORE} --port=65536", ("--port", "at most 65535")),
     Case("port-of-letters", f"{EXPLORE} --port=http", ("--port", "whole number")),
-    Case("short-token", f"{EXPLORE} --token=secret", ("--token", "8 to 200")),
-    Case("odd-token", f"{EXPLORE} --token='top secret'", ("--token", "8 to 200")),
+    Case("short-token", f"{EXPLORE} --token=@/tokens/short", ("--token", "8 to 200")),
+    Case("odd-token", f"{EXPLORE} --token=@/tokens/odd", ("--token", "8 to 200")),
+    Case("binary-token", f"{EXPLORE} --token=@/tokens/binary", ("--token", "cannot be read")),
+    Case("pipe-for-token", f"{EXPLORE} --token=/dev/null", ("--token", "not a regular file")),
+    Case("token-itself", f"{EXPLORE} --token=top-secret", ("--token=top-secret", "no such file", "FACEZOO_TOKEN")),
     Case("host-without-name", f"{EXPLORE} --host=", ("--host=",)),
-    Case("open-without-token", f"{EXPLORE} --host=0.0.0.0", ("--host=0.0.0.0", "--token")),
-    Case("host-of-others", f"{EXPLORE} --host=192.0.2.1 --token=top-secret", ("--host=192.0.2.1",)),
+    Case("host-of-others", f"{EXPLORE} --host=192.0.2.1 --token=make", ("--host=192.0.2.1",)),
     Case("missing", "explore --run_dir=@/nowhere", ("@/nowhere", "no such folder")),
     Case("no-model", "explore --run_dir=@/runs/no_model", ("@/runs/no_model", "has not finished")),
     Case("reader", "explore --run_dir=@/runs/reader --noalign", ("FaceFeatures", "autoencoders")),
@@ -1088,6 +1090,8 @@ def make_pictures(folder):
     (folder / "circle" / "inside").symlink_to(folder / "circle")
     (folder / "loop").symlink_to(folder / "loop")
     write(folder / "letter.txt", "dear")
+    for name, token in {"short": b"secret", "odd": b"top secret token", "binary": b"\xff" * 20}.items():
+        write(folder / "tokens" / name, token)
 
 
 def make_images(folder):

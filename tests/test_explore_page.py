@@ -1,5 +1,6 @@
 """`facezoo explore` as it runs: who gets what from its server, and what a person sees and does in a browser."""
 
+import contextlib
 import importlib.util
 import io
 import json
@@ -18,7 +19,7 @@ import pytest
 import requests
 from command_line import SOFTWARE, picture, read_png
 from facezoo.datasets.procedural import procedural_faces
-from facezoo.experiments import explore_server
+from facezoo.experiments import explore, explore_server
 from facezoo.experiments.errors import UsageError
 from PIL import Image
 
@@ -58,13 +59,13 @@ def served(finished, tmp_path_factory):
     for name in ("here", "temporary"):
         (folder / name).mkdir()
     (folder / "here" / "diary.txt").write_text("dear diary")
-    command = ["explore", f"--run_dir={finished}", "--port=0", f"--token={TOKEN}"]
+    command = ["explore", f"--run_dir={finished}", "--port=0"]
     with (
         (folder / "said.txt").open("wb") as said,
         subprocess.Popen(
             [sys.executable, "-c", WATCHED, str(folder / "network.txt"), *command],
             cwd=folder / "here",
-            env=os.environ | {"TMPDIR": str(folder / "temporary")},
+            env=os.environ | {"TMPDIR": str(folder / "temporary"), "FACEZOO_TOKEN": TOKEN},
             stdout=subprocess.PIPE,
             stderr=said,
             text=True,
@@ -270,6 +271,64 @@ def test_without_a_token_whoever_names_the_address_is_let_through():
     assert asked(local, b"elsewhere.example:80") == 403
     assert asked(local, b"localhost:80", "/gradio_api/file=/etc/passwd") == 404
     assert asked(explore_server.Guard(app, 80, "0.0.0.0", None), b"a.name.of.it:80") == 200
+
+
+def test_a_token_never_stands_on_a_command_line(tmp_path, monkeypatch):
+    monkeypatch.delenv("FACEZOO_TOKEN", raising=False)
+    assert explore.token_of(None, "127.0.0.1") is None
+    made = {explore.token_of(None, "0.0.0.0"), explore.token_of("make", "127.0.0.1"), explore.token_of("make", "::")}
+    assert len(made) == 3  # a page that others reach always has one
+    assert all(len(token) >= 32 and explore.TOKEN.fullmatch(token) for token in made)
+    (tmp_path / "token").write_text("from-a-file\n")
+    assert explore.token_of(str(tmp_path / "token"), "127.0.0.1") == "from-a-file"
+    monkeypatch.setenv("FACEZOO_TOKEN", "from-the-environment")
+    assert explore.token_of(None, "127.0.0.1") == "from-the-environment"
+    monkeypatch.setenv("FACEZOO_TOKEN", "short")
+    with pytest.raises(UsageError, match="FACEZOO_TOKEN: a token has 8 to 200"):
+        explore.token_of(None, "127.0.0.1")
+    monkeypatch.setattr("getpass.getpass", lambda prompt: "typed-in-here")
+    assert explore.token_of("ask", "127.0.0.1") == "typed-in-here"
+
+
+def test_wrong_tokens_are_not_answered_for_ever():
+    now = 0.0
+    guesses = explore_server.Guesses(lambda: now)
+    for _ in range(explore_server.MOST_GUESSES_OF_ONE):
+        assert not guesses.are_too_many("a")
+        guesses.add("a")
+    assert guesses.are_too_many("a")
+    assert not guesses.are_too_many("b")
+    for number in range(explore_server.MOST_GUESSES):
+        guesses.add(str(number))
+    assert guesses.are_too_many("b")
+    now = explore_server.GUESSING_SECONDS + 1.0
+    assert not guesses.are_too_many("a")
+
+
+def test_uploads_together_have_a_limit_and_old_ones_go(tmp_path):
+    uploads = explore_server.Uploads(tmp_path)
+    most = explore_server.MOST_WAITING_BYTES
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.png").write_bytes(b"x" * 1000)
+    os.utime(tmp_path / "old", (0, 0))
+    assert uploads.have_room(most - 1000)
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
+    assert not uploads.have_room(most - 999)
+    with uploads.coming(most // 2):
+        assert not uploads.have_room(most // 2)
+    assert uploads.have_room(most // 2)
+
+
+def test_events_beyond_what_can_be_answered_are_refused():
+    guard = explore_server.Guard(None, 80, "127.0.0.1", None)
+    scope = {"method": "POST", "path": explore_server.EVENTS[0], "headers": []}
+    with contextlib.ExitStack() as stack:
+        for _ in range(explore_server.MOST_EVENTS):
+            assert guard._refused_by_crowd(scope, stack) is None
+        assert guard._refused_by_crowd(scope, stack).status_code == 429
+        assert guard._refused_by_crowd({"method": "GET", "path": "/"}, stack) is None
+    assert guard._refused_by_crowd(scope, contextlib.ExitStack()) is None
 
 
 def test_the_next_free_port_is_taken_unless_one_is_asked_for():
