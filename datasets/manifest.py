@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .. import files
 from .alignment import POINT_NAMES, TEMPLATES, aligned_points, crop_to_photograph, template_points
 from .source import DatasetError
 
@@ -162,6 +163,8 @@ def _row(cells: list[str]) -> Row:
     cut.check()
     row = Row(values["root"], values["source"], int(values["source_bytes"]), int(values["source_modified_ns"]), cut)
     row = dataclasses.replace(row, output=values["output"], reason=values["reason"])
+    if row.output and not files.is_path_inside(row.output):
+        raise ValueError("its output leads out of the folder")
     if not values["left_eye_x"]:
         return row
     left, top, width, height = (float(values[name]) for name in ("left", "top", "width", "height"))

@@ -29,6 +29,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .. import files
 from . import photographs
 from .folder import ALL
 from .manifest import Cut
@@ -218,7 +219,7 @@ def _shard_of(row: dict[str, Any]) -> _Shard:
     places = np.stack([offsets[:-1], np.diff(offsets), np.array(row["checksums"], np.int64)], 1)  # [N, 3]
     shard = _Shard(row["file"], list(map(str, row["names"])), places)
     is_sound = len(places) == len(shard.names) > 0 and places[:, 0].min() >= 0 and places[:, 1].min() >= AROUND
-    if not is_sound or Path(shard.file).name != shard.file:
+    if not is_sound or not files.is_plain_name(shard.file):
         raise ValueError(f"{shard.file} is not described soundly")
     return shard
 

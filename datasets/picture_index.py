@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import NamedTuple
 import platformdirs
 from absl import logging
 
+from .. import files
 from . import photographs
 from .once import once
 from .photographs import DamagedPictureError, UnreadableFileError
@@ -159,19 +159,6 @@ def _write_index(path: Path, pictures: Sequence[Picture]) -> None:
     text = json.dumps({"version": INDEX_VERSION} | dict(zip(Picture._fields, columns, strict=True)))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, text)
+        files.write_text(path, text, is_shared=True)
     except OSError as error:
         logging.warning("cannot keep the index of pictures in %s, the next run decodes them again: %s", path, error)
-
-
-def _replace(path: Path, text: str) -> None:
-    """Writes a file so that a reader finds the old one or the new one, never a half."""
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=path.stem, encoding="utf-8", delete=False) as file:
-        temporary = Path(file.name)
-        try:
-            file.write(text)
-            file.close()
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise

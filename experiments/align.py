@@ -3,22 +3,21 @@
 import contextlib
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import filelock
 from absl import flags
 
+from .. import files
 from ..datasets import detection
 from ..datasets.labels import read_landmarks
 from ..datasets.manifest import MANIFEST_FILE, Cut, Row, as_csv, header_as_csv, read_manifest
 from ..datasets.picture_index import UNREADABLE, Picture, found_files
 from ..datasets.progress import progress_bar
-from . import options, runs
+from . import options
 from .errors import UsageError
 
 FACES = ("largest", "all")
-LOCK_FILE = ".lock"
 NAMED = 3
 
 
@@ -42,10 +41,10 @@ def run(values: flags.FlagValues) -> None:
     points = read_landmarks(Path(values.landmarks)) if values.landmarks else None
     if points is None:
         detection.check_installed()
-    files = _new_files(root, known, points is not None)
-    processes = min(values.processes or os.cpu_count() or 1, max(1, len(files)))
-    rows = _with_new_rows(known, Aligner(root, out, cut, points), files, processes) if files else known
-    _report(out, rows, len(files))
+    photographs = _new_files(root, known, points is not None)
+    processes = min(values.processes or os.cpu_count() or 1, max(1, len(photographs)))
+    rows = _with_new_rows(known, Aligner(root, out, cut, points), photographs, processes) if photographs else known
+    _report(out, rows, len(photographs))
 
 
 def _folders(values: flags.FlagValues) -> tuple[Path, Path]:
@@ -60,7 +59,7 @@ def _folders(values: flags.FlagValues) -> tuple[Path, Path]:
 def _known_rows(root: Path, out: Path, cut: Cut) -> list[Row]:
     """What earlier runs into the folder have found; a UsageError where they cut otherwise, or it is not theirs."""
     rows = read_manifest(out)
-    if not (out / MANIFEST_FILE).exists() and out.exists() and any(path.name != LOCK_FILE for path in out.iterdir()):
+    if not (out / MANIFEST_FILE).exists() and out.exists() and not all(map(files.is_unfinished, out.iterdir())):
         raise UsageError(f"--out={out} holds something, but no {MANIFEST_FILE} of an earlier run: choose a new folder")
     other = next((row.cut for row in rows if row.cut != cut), None)
     if other:
@@ -79,40 +78,32 @@ def _new_files(root: Path, known: Sequence[Row], by_points: bool) -> list[Pictur
 
     passing = (UNREADABLE, DEADLY, NO_POINTS, TAKEN, *([detection.NONE_FOUND] if by_points else []))
     done = {(row.source, row.num_bytes, row.modified_ns) for row in known if not row.reason.startswith(passing)}
-    files = found_files(root)
-    if not files:
+    found = found_files(root)
+    if not found:
         raise UsageError(f"--in={root} holds no files")
-    return [file for file in files if file[:3] not in done]
+    return [file for file in found if file[:3] not in done]
 
 
-def _with_new_rows(known: Sequence[Row], aligner, files: Sequence[Picture], processes: int) -> list[Row]:
+def _with_new_rows(known: Sequence[Row], aligner, photographs: Sequence[Picture], processes: int) -> list[Row]:
     """Aligns files; the manifest grows with each, so that a run that is killed goes on from there."""
-    runs.make_folder(aligner.out)
-    with _alone_in(aligner.out):
-        return _aligned(known, aligner, files, processes)
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(files.locked(aligner.out / MANIFEST_FILE))
+        except files.OccupiedError as error:
+            raise UsageError(f"--out={aligner.out}: another `facezoo align` writes there") from error
+        return _aligned(known, aligner, photographs, processes)
 
 
-@contextlib.contextmanager
-def _alone_in(out: Path) -> Iterator[None]:
-    lock = filelock.FileLock(out / LOCK_FILE, timeout=0)
-    try:
-        with lock:
-            yield
-            (out / LOCK_FILE).unlink(missing_ok=True)
-    except filelock.Timeout as error:
-        raise UsageError(f"--out={out}: another `facezoo align` writes there") from error
-
-
-def _aligned(known: Sequence[Row], aligner, files: Sequence[Picture], processes: int) -> list[Row]:
+def _aligned(known: Sequence[Row], aligner, photographs: Sequence[Picture], processes: int) -> list[Row]:
     from .aligning import aligned_in_processes
 
-    renewed = {file.name for file in files}
+    renewed = {photograph.name for photograph in photographs}
     path = aligner.out / MANIFEST_FILE
     rows = [row for row in known if row.source not in renewed]
     _write(path, rows)
-    progress = progress_bar("aligning", total=len(files))
+    progress = progress_bar("aligning", total=len(photographs))
     with progress, path.open("a", encoding="utf-8", errors="surrogateescape", newline="") as file:
-        for new in aligned_in_processes(aligner, files, processes):
+        for new in aligned_in_processes(aligner, photographs, processes):
             rows += new
             file.write(as_csv(new))
             file.flush()
@@ -124,16 +115,16 @@ def _aligned(known: Sequence[Row], aligner, files: Sequence[Picture], processes:
 
 
 def _remove_crops(out: Path, names: set[str]) -> None:
-    """Removes crops of photographs that have changed and show that face no more."""
+    """Removes crops of photographs that have changed and show that face no more; nothing that a link leads to."""
     from .aligning import is_ours
 
-    for path in (out / name for name in names):
-        if is_ours(path):
+    for path in (out / name for name in names if files.is_path_inside(name)):
+        if files.is_below(path, out) and is_ours(path):
             path.unlink()
 
 
 def _write(path: Path, rows: Sequence[Row]) -> None:
-    runs.write_atomically(path, header_as_csv() + as_csv(rows))
+    files.write_text(path, header_as_csv() + as_csv(rows))
 
 
 def _report(out: Path, rows: Sequence[Row], num_new: int) -> None:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from absl import flags
 
+from .. import files
 from ..datasets.source import SPLITS, DatasetError, Source, with_attributes
 from ..latents.projection import principal_components, t_sne
 from ..latents.traversal import active_dimensions, dimension_histograms, kl_of_dimensions, most_first, traversals
@@ -54,18 +55,18 @@ def run(values: flags.FlagValues) -> None:
 
     load_tensorflow()
     model = opened.model()
-    faces = survey(model, source, opened.settings, count, MOST_POINTS)
-    _check(faces.codes, opened)
-    found: dict[str, Any] = {
-        "dataset": settings.dataset,
-        **{name: settings[name].value for name in ("data_dir", "crop") if settings[name].value},
-        "split": values.split,
-        "count": len(faces.codes),
-        "code_shape": list(faces.codes.shape[1:]),
-    }
-    with runs.made_whole(out) as partial:
+    with files.whole_folder(out) as partial:
+        faces = survey(model, source, opened.settings, count, MOST_POINTS)
+        _check(faces.codes, opened)
+        found: dict[str, Any] = {
+            "dataset": settings.dataset,
+            **{name: settings[name].value for name in ("data_dir", "crop") if settings[name].value},
+            "split": values.split,
+            "count": len(faces.codes),
+            "code_shape": list(faces.codes.shape[1:]),
+        }
         found |= _analysed(partial, model, source, faces, values)
-        runs.write_atomically(partial / "analysis.json", json.dumps(found, indent=2) + "\n")
+        files.write_text(partial / "analysis.json", json.dumps(found, indent=2) + "\n")
     print("\n".join([report(found), *_left_out(found, source, values)]))
     print(f"{out}\ntensorboard --logdir {out / 'projector'}")
 

@@ -4,13 +4,15 @@ from pathlib import Path
 
 from absl import flags
 
-from ..datasets.source import SPLITS, with_attributes
+from .. import files
+from ..datasets.source import SPLITS, Source, with_attributes
 from ..latents.attributes import LEAST_EXAMPLES, AttributeVectors, find_attributes, save_attributes
 from . import options, runs
 from .backend import load_tensorflow
 from .data import open_source
 from .encoding import encoded
 from .errors import UsageError
+from .terminal import printable
 
 ATTRIBUTES_FILE = "attributes.npz"
 
@@ -35,15 +37,19 @@ def run(values: flags.FlagValues) -> None:
     source = open_source(settings, values.split, opened.image_shape[0], opened.image_shape[2])
     source = with_attributes(source, values.attributes or source.attribute_names)
     load_tensorflow()
-    known = encoded(opened.model(), source, ("attributes",), values.count)
-    try:
-        found = find_attributes(known["codes"], known["attributes"], source.attribute_names, opened.model_hash)
-    except ValueError as error:
-        raise UsageError(f"{source.name}: {error}") from error
-    with runs.made_folder(out.parent):
-        save_attributes(out, found)
+    with files.whole_file(out, is_new=True) as partial:
+        found = _found(opened, source, values.count)
+        save_attributes(partial, found)
     print(table(found))
     print(out)
+
+
+def _found(opened: runs.Run, source: Source, count: int | None) -> AttributeVectors:
+    known = encoded(opened.model(), source, ("attributes",), count)
+    try:
+        return find_attributes(known["codes"], known["attributes"], source.attribute_names, opened.model_hash)
+    except ValueError as error:
+        raise UsageError(f"{source.name}: {error}") from error
 
 
 def attributes_path(run: runs.Run) -> Path:
@@ -53,8 +59,8 @@ def attributes_path(run: runs.Run) -> Path:
 
 def table(found: AttributeVectors) -> str:
     """A line for each attribute: how many examples have it and how many have not; and why some were left out."""
-    rows = [(name, *counts) for name, counts in zip(found.names, found.counts.tolist(), strict=True)]
-    rows += [(f"{name} (left out)", *counts) for name, counts in found.left_out.items()]
+    rows = [(printable(name), *counts) for name, counts in zip(found.names, found.counts.tolist(), strict=True)]
+    rows += [(f"{printable(name)} (left out)", *counts) for name, counts in found.left_out.items()]
     width = max(len(row[0]) for row in rows)
     lines = [f"{name:{width}}  {with_it:>7}  {without:>7}" for name, with_it, without in rows]
     why = [f"left out: fewer than {LEAST_EXAMPLES} faces with it, or without it"] if found.left_out else []

@@ -16,6 +16,7 @@ from typing import Any
 
 from absl import flags
 
+from .. import files
 from . import options, runs
 from .backend import load_tensorflow
 from .benchmarks.contestants import Contestant, Timing, alternate
@@ -100,11 +101,11 @@ def run(values: flags.FlagValues) -> None:
         _check_peer(values, models, measures)
     if values.out and Path(values.out).exists():
         raise UsageError(f"--out={values.out} exists: choose another file")
-    with runs.made_folder(Path(values.out).parent) if values.out else contextlib.nullcontext():
+    with files.whole_file(Path(values.out), is_new=True) if values.out else contextlib.nullcontext() as partial:
         rows = [row for measure in MEASURES if measure in measures for row in _MEASURE[measure](values, models)]
         print(table(rows))
-        if values.out:
-            runs.write_atomically(Path(values.out), json.dumps(_as_json(values, rows), indent=2) + "\n")
+        if partial:
+            partial.write_text(json.dumps(_as_json(values, rows), indent=2) + "\n", encoding="utf-8")
 
 
 def _models(values: flags.FlagValues) -> list[str]:

@@ -5,15 +5,16 @@ import dataclasses
 import hashlib
 import json
 import os
-import shutil
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from absl import logging
 
+from .. import files
 from .errors import UsageError
-from .model_files import saved_config
+from .model_files import check_sizes, saved_config
 
 if TYPE_CHECKING:  # what stands here must not wait for TensorFlow
     import keras
@@ -21,6 +22,8 @@ if TYPE_CHECKING:  # what stands here must not wait for TensorFlow
     from ..models import TrainableModel
 
 MODEL_FILE, STATE_FILE, SUMS_FILE = "model.keras", "state.json", "SHA256SUMS"
+_PARTIAL, _BEFORE = ".partial", ".before"  # a state that is being written, and one that it takes the place of
+_STEP = re.compile(r"\d{9,}")  # what a state's folder is called
 Row = dict[str, Any]
 _KINDS = ("Layer", "Functional", "Sequential", "Metric", "Optimizer")  # of classes that Keras walks through to save
 
@@ -75,7 +78,7 @@ class Checkpoints:
           OSError: the disk is full, or nothing may be written there.
         """
         place = self.folder / f"{state.step:09d}"
-        temporary, before = self.folder / ".partial", self.folder / ".before"
+        temporary, before = self.folder / _PARTIAL, self.folder / _BEFORE
         self.clean()
         temporary.mkdir(parents=True)
         try:
@@ -90,10 +93,10 @@ class Checkpoints:
             temporary.rename(place)
             sync(self.folder)
         except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
+            _remove_state(temporary)
             raise
         for old in (before, *self.places()[: -self.keep]):
-            shutil.rmtree(old, ignore_errors=True)
+            _remove_state(old)
 
     def save_best(self, model: "keras.Model") -> None:
         """Writes the model of the best epoch in the place of the one before."""
@@ -103,7 +106,7 @@ class Checkpoints:
 
     def places(self) -> list[Path]:
         """The folders of all states, oldest first, whole or damaged."""
-        return sorted(path for path in self.folder.glob("[0-9]*") if path.is_dir())
+        return sorted(path for path in self.folder.glob("[0-9]*") if _STEP.fullmatch(path.name) and path.is_dir())
 
     def newest(self) -> State | None:
         """The last state that is whole, or None; a warning names what is damaged."""
@@ -127,13 +130,19 @@ class Checkpoints:
             for variable, value in zip(metric.variables, state.trackers[metric.name], strict=True):
                 variable.assign(value)
         for damaged in self.places()[self.places().index(place) + 1 :] if is_owner else ():
-            shutil.rmtree(damaged, ignore_errors=True)
+            _remove_state(damaged)
         return state
 
     def clean(self) -> None:
         """Removes what a writer that was killed has left."""
-        for path in self.folder.glob(".*"):
-            shutil.rmtree(path, ignore_errors=True)
+        for name in (_PARTIAL, _BEFORE):
+            _remove_state(self.folder / name)
+
+    def remove_all(self) -> None:
+        """Removes every state; the best model stays."""
+        self.clean()
+        for place in self.places():
+            _remove_state(place)
 
     def _newest_place(self) -> Path | None:
         for place in reversed(self.places()):
@@ -146,13 +155,9 @@ class Checkpoints:
 
 def save_model(model: "keras.Model", path: Path) -> None:
     """Saves a model so that the file is there whole or not at all."""
-    temporary = path.with_name(f".{path.stem}.partial.keras")
-    try:
-        _write(model, temporary)
-        sync(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with files.whole_file(path) as partial:
+        _write(model, partial)
+        sync(partial)
 
 
 def _write(model: "keras.Model", path: Path) -> None:
@@ -171,6 +176,16 @@ def _write(model: "keras.Model", path: Path) -> None:
 def trackers_of(model: "TrainableModel") -> dict[str, list[float]]:
     """What `State.trackers` keeps of a model."""
     return {metric.name: [float(variable.numpy()) for variable in metric.variables] for metric in model.metrics}
+
+
+def _remove_state(place: Path) -> None:
+    """Removes the files of a state, by their names, and its folder if nothing else is in it."""
+    if place.is_symlink() or not place.is_dir():
+        return
+    for name in (MODEL_FILE, STATE_FILE, SUMS_FILE):
+        with contextlib.suppress(OSError):
+            (place / name).unlink()
+    files.remove_empty([place])
 
 
 def sync(path: Path) -> None:
@@ -227,6 +242,7 @@ def _load_weights(model: "TrainableModel", path: Path) -> None:
     if differing:
         raise UsageError(f"{path} is another model's: {'; '.join(differing)}")
     try:
+        check_sizes(path, there)
         model.load_weights(path)
     except (ValueError, KeyError, OSError) as error:
         raise UsageError(f"{path} does not fit the model: {reason(error)}") from error

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from absl import flags
 
+from .. import files
 from ..datasets import DATASETS
 from ..datasets.source import SPLITS, Source
 from ..latents import pictures
@@ -40,15 +41,18 @@ def run(values: flags.FlagValues) -> None:
         return
     _check(values)
     values["dataset"].value = values.show
+    with files.whole_file(Path(values.out), is_new=True) as partial:
+        _draw(values, partial)
+    print(values.out)
+
+
+def _draw(values: flags.FlagValues, file: Path) -> None:
     source = open_source(values, values.split, values.image_size, default_channels(values.show))
     examples = _examples(values, source, min(values.count, len(source)))
     labels = [_label(source, examples, position) for position in range(len(examples["image"]))]
     images, columns = _images(values, examples)
     sheet = pictures.labelled_sheet(images, labels, columns, max(len(label.splitlines()) for label in labels))
-    out = Path(values.out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    pictures.save_png(out, sheet, f"the first {len(labels)} examples of {source.name}{_changes(values)}")
-    print(out)
+    pictures.save_png(file, sheet, f"the first {len(labels)} examples of {source.name}{_changes(values)}")
 
 
 def _check(values: flags.FlagValues) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from absl import flags
 
+from .. import files
 from ..latents import pictures
 from ..latents.attributes import METHODS, AttributeVectors, load_attributes, moved, orthogonalised
 from . import options, runs
@@ -52,7 +53,7 @@ def run(values: flags.FlagValues) -> None:
     person = asked_person(model, values.person)
     codes, told = codes_of(model, face[None]), told_person(model, person)
     described = f"{values['image'].value} by {opened.folder.name}{as_person(person)}"
-    with runs.made_whole(out) as partial:
+    with files.whole_folder(out) as partial:
         rows = []
         for name, vector in vectors.items():
             frames = decoded(model, moved(codes, vector, strengths)[0], told)

@@ -1,10 +1,12 @@
 """Encode a folder of pictures: codes and file names as one .npz."""
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
 from absl import flags
 
+from .. import files
 from ..latents import pictures
 from . import options, runs
 from .encoding import as_person, asked_person, decodings, encoded, told_person
@@ -39,28 +41,23 @@ def run(values: flags.FlagValues) -> None:
     model = opened.model()
     person = asked_person(model, values.person)
     made_by = f"by {opened.folder.name}{as_person(person)}"
-    codes = encoded(model, source)["codes"]
-    if reconstructions_folder is None:
-        _save_codes(out, codes, source.names)
-    else:
-        with runs.made_folder(reconstructions_folder):
+    with contextlib.ExitStack() as stack:
+        partial = stack.enter_context(files.whole_file(out, is_new=True))
+        folder = stack.enter_context(files.whole_folder(reconstructions_folder)) if reconstructions_folder else None
+        codes = encoded(model, source)["codes"]
+        _save_codes(partial, codes, source.names)
+        if folder:
             for rows, decoded in decodings(model, codes, told_person(model, person)):
-                _save_pictures(reconstructions_folder, source.names[rows], decoded, made_by)
-            _save_codes(out, codes, source.names)
+                _save_pictures(folder, source.names[rows], decoded, made_by)
+    if reconstructions_folder:
         print(f"{reconstructions_folder}: {len(source)} reconstructions")
     print(f"{out}: {len(source)} codes of shape {codes.shape[1:]}")
 
 
 def _save_codes(path: Path, codes: np.ndarray, names) -> None:
     """Arrays `codes` [N, ...] float32 and `names` [N], readable without pickle."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.partial")
-    try:
-        with temporary.open("wb") as file:
-            np.savez(file, codes=codes, names=np.array(list(names)))
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with path.open("wb") as file:
+        np.savez(file, codes=codes, names=np.array(list(names)))
 
 
 def _save_pictures(target: Path, names, reconstructions, made_by: str) -> None:

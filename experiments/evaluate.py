@@ -4,6 +4,7 @@ import json
 
 from absl import flags
 
+from .. import files
 from ..datasets.source import SPLITS
 from . import options, runs
 from .backend import load_tensorflow
@@ -48,7 +49,7 @@ def run(values: flags.FlagValues) -> None:
         "count": measurement.count,
         **measurement.values,
     }
-    runs.write_atomically(opened.folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+    files.write_text(opened.folder / "metrics.json", json.dumps(metrics, indent=2) + "\n", is_shared=True)
     print(table(metrics))
 
 

@@ -10,12 +10,12 @@ import tensorflow as tf
 from tensorboard.compat.proto import event_pb2
 from tensorboard.plugins.hparams import api as hparams
 
+from .. import files
 from ..latents import pictures
 from ..models import Autoencoder, TrainableModel
 from .checkpoints import Row
 from .measuring import Measurement
 from .morph import interpolate_pictures
-from .runs import write_atomically
 from .training import Epoch
 
 SHOWN = 8
@@ -43,9 +43,11 @@ class Monitor:
     ):
         self.folder, self.examples, self.rows = folder, examples, list(rows)
         _write_rows(folder / "metrics.csv", self.rows)
-        for path in (folder / "tensorboard").glob("*.tfevents.*"):
-            _cut_events(path, step)
-        self.writer = tf.summary.create_file_writer(str(folder / "tensorboard"))
+        events = folder / "tensorboard"
+        if not events.is_symlink():  # where it leads others may write, too
+            for path in events.glob("events.out.tfevents.*"):
+                _cut_events(path, step)
+        self.writer = tf.summary.create_file_writer(str(events))
         if step == 0:
             self._describe(settings)
 
@@ -112,7 +114,7 @@ def _write_rows(path: Path, rows: Sequence[Row]) -> None:
     writer = csv.DictWriter(text, fieldnames=list(rows[0]))
     writer.writeheader()
     writer.writerows(rows)
-    write_atomically(path, text.getvalue())
+    files.write_text(path, text.getvalue())
 
 
 def _cut_events(path: Path, step: int) -> None:
@@ -134,11 +136,9 @@ def _cut_events(path: Path, step: int) -> None:
         is_whole = False
     if is_whole:
         return
-    temporary = path.with_name("partial")  # TensorBoard reads whatever has its name in it
-    with tf.io.TFRecordWriter(str(temporary)) as writer:
+    with files.whole_file(path) as partial, tf.io.TFRecordWriter(str(partial)) as writer:
         for record in kept:
             writer.write(record)
-    temporary.replace(path)
 
 
 def _plain(value: object) -> bool | float | str:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from absl import flags
 
+from .. import files
 from ..latents import pictures
 from ..latents.interpolation import PATHS, alphas_of_equal_distance, even_alphas, interpolate_through
 from . import options, runs
@@ -47,7 +48,7 @@ def run(values: flags.FlagValues) -> None:
     way = " through ".join(stops[:-1])
     back = " and back" if values.closed else ""
     description = f"morph from {way} to {stops[-1]}{back} by {opened.folder.name}{as_person(person)}"
-    with runs.made_whole(out) as partial:
+    with files.whole_folder(out) as partial:
         save_morph(partial, frames, description, values.closed)
     print("\n".join(str(out / name) for name in ("row.png", "morph.gif", "morph.mp4")))
 

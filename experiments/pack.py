@@ -4,6 +4,7 @@ from pathlib import Path
 
 from absl import flags
 
+from .. import files
 from ..datasets.folder import ALL, cut_of_crops, folder
 from ..datasets.packed import Origin
 from ..datasets.packing import write_pack
@@ -33,7 +34,7 @@ def run(values: flags.FlagValues) -> None:
 
     tf = load_tensorflow()
     try:
-        with runs.made_whole(out) as partial:
+        with files.whole_folder(out) as partial:
             counts = write_pack(source, partial, int(values.shard_mb * 1e6), origin)
     except tf.errors.OpError as error:
         raise UsageError(f"--out={out} cannot be written: {error.message}") from error

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from absl import flags
 
-from .. import __version__
+from .. import __version__, files
 from ..datasets.source import SPLITS
 from . import options, runs
 from .backend import load_tensorflow
@@ -31,6 +31,12 @@ def run(values: flags.FlagValues) -> None:
     for path in (out / f"{values.name}.npz", out / f"{values.name}.json"):
         if path.exists():
             raise UsageError(f"--name={values.name}: {path} exists: choose another name or folder")
+    with files.locked(out / values.name):
+        _publish(values, opened, out)
+    print(f"{out / values.name}.npz\n{out / values.name}.json")
+
+
+def _publish(values: flags.FlagValues, opened: runs.Run, out: Path) -> None:
     source = open_source(opened.settings, values.split, opened.image_shape[0], opened.image_shape[2])
     tf = load_tensorflow()
     from ..models import TrainableModel
@@ -55,4 +61,3 @@ def run(values: flags.FlagValues) -> None:
         "metrics": measurement.values,
     }
     save_pretrained(model, values.name, card, out)
-    print(f"{out / values.name}.npz\n{out / values.name}.json")

@@ -10,7 +10,6 @@ import importlib.metadata
 import json
 import os
 import platform
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -19,7 +18,8 @@ from pathlib import Path
 import filelock
 from absl import flags
 
-from .. import __version__
+from .. import __version__, files
+from . import flag_files
 from .checkpoints import MODEL_FILE, Checkpoints, State
 from .data import OPTIONAL_FLAGS, default_channels
 from .errors import UsageError
@@ -103,9 +103,9 @@ def _settings_of(folder: Path) -> flags.FlagValues:
 
     path = folder / FLAGS_FILE
     try:
-        return cli.parse(train, [f"--flagfile={path}"])
+        return cli.parse(train, flag_files.read_flags(path))
     except (UsageError, flags.Error) as error:
-        raise UsageError(f"{path}: {error}") from error
+        raise UsageError(str(error) if str(path) in str(error) else f"{path}: {error}") from error
 
 
 def load(path: str | Path):
@@ -163,10 +163,10 @@ def state_of(folder: Path, values: flags.FlagValues) -> State | None:
         return None
     if not folder.is_dir():
         raise UsageError(f"--run_dir={folder} is a file")
-    if all(path.name.startswith(".") for path in folder.iterdir()):  # the lock, or what a killed start has left
-        return None
     if not (folder / FLAGS_FILE).is_file():
-        raise UsageError(f"--run_dir={folder} is not empty and not a run: choose another")
+        if others := sorted(path.name for path in folder.iterdir() if not _is_of_a_start(path)):
+            raise UsageError(f"--run_dir={folder} is not a run, and holds something ({others[0]}): choose another")
+        return None
     _refuse_other_settings(folder, values)
     checkpoints = Checkpoints(folder / "checkpoints", values.keep_checkpoints)
     state = checkpoints.newest()
@@ -174,6 +174,12 @@ def state_of(folder: Path, values: flags.FlagValues) -> State | None:
     if state is None and has_begun and not is_finished(folder, state, values):
         raise UsageError(f"--run_dir={folder} holds no checkpoint to go on from: choose another, or remove it")
     return state
+
+
+def _is_of_a_start(path: Path) -> bool:
+    """Whether a training that was killed before it had its flags.txt has left the file."""
+    is_lock = path.name == LOCK_FILE and path.is_file() and not path.is_symlink() and not path.stat().st_size
+    return is_lock or files.is_unfinished(path)
 
 
 def is_finished(folder: Path, state: State | None, values: flags.FlagValues) -> bool:
@@ -186,31 +192,64 @@ def is_finished(folder: Path, state: State | None, values: flags.FlagValues) -> 
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[list[Path]]:
+def locked(folder: Path) -> Iterator[None]:
     """Makes a run's folder and holds it for one training; the lock of a process that has died holds nobody up.
 
-    Yields:
-      What `make_folder` does.
+    After an error, folders that were made here and hold nothing are removed again.
 
     Raises:
       UsageError: another training holds it.
     """
-    new = make_folder(folder)
-    try:
-        with filelock.FileLock(folder / LOCK_FILE, timeout=0):
-            yield new
-    except filelock.Timeout as error:
-        raise UsageError(f"--run_dir={folder}: another training writes there") from error
+    with files.made_folders(folder):
+        is_new = not (folder / FLAGS_FILE).exists()
+        try:
+            with filelock.FileLock(folder / LOCK_FILE, timeout=0):
+                try:
+                    yield
+                except BaseException:
+                    if is_new and not (folder / FLAGS_FILE).exists():
+                        (folder / LOCK_FILE).unlink(missing_ok=True)
+                    raise
+        except filelock.Timeout as error:
+            raise UsageError(f"--run_dir={folder}: another training writes there") from error
+
+
+# What a training writes before anything of it is worth keeping.
+_BEGINNING = (
+    FLAGS_FILE,
+    "environment.json",
+    "metrics.csv",
+    MODEL_FILE,
+    "checkpoints/best/model.keras",
+    "tensorboard/events.out.tfevents.*",
+    "images/*-[0-9][0-9][0-9][0-9].png",
+)
+_FOLDERS = ("checkpoints/best", "checkpoints", "tensorboard", "images")
+
+
+def remove_beginning(folder: Path) -> None:
+    """Removes, name by name, what a training has written that was begun here and kept nothing.
+
+    What has another name stays, and then so does the folder; what a link leads to is not touched.
+    """
+    Checkpoints(folder / "checkpoints", 1).remove_all()
+    for pattern in _BEGINNING:
+        above, _, _ = pattern.rpartition("/")
+        if not (above and (folder / above).is_symlink()):
+            for path in folder.glob(pattern):
+                with contextlib.suppress(OSError):
+                    path.unlink()
+    files.remove_empty([folder / name for name in _FOLDERS])
 
 
 def create(folder: Path, values: flags.FlagValues, environment: dict) -> None:
     """Makes the folder with flags.txt and environment.json."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / FLAGS_FILE, settings_text(values))  # first: from here on the folder is a run
+    files.write_text(folder / FLAGS_FILE, settings_text(values))  # first: from here on the folder is a run
     for name in ("checkpoints", "tensorboard", "images"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     if not (folder / "environment.json").exists():  # where it began
-        write_atomically(folder / "environment.json", json.dumps(environment, indent=2) + "\n")
+        files.write_text(folder / "environment.json", json.dumps(environment, indent=2) + "\n")
 
 
 def environment(seed: int, precision: str, devices: list[str]) -> dict:
@@ -229,80 +268,27 @@ def environment(seed: int, precision: str, devices: list[str]) -> dict:
     }
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Writes a text file so that a reader sees the old one or the new one, never half."""
-    temporary = path.with_name(f".{path.name}.partial")
-    try:
-        temporary.write_text(text, encoding="utf-8", errors="surrogateescape", newline="")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def make_folder(folder: Path) -> list[Path]:
-    """Makes a folder and those above it, all or none; returns those that are new, the folder itself first."""
-    new = [path for path in (folder, *folder.parents) if not path.exists()]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        remove_folders(new)
-        raise
-    return new
-
-
-@contextlib.contextmanager
-def made_folder(folder: Path) -> Iterator[None]:
-    """A folder to fill; on an error nothing that is new is left, not even of those above."""
-    new = make_folder(folder)
-    try:
-        yield
-    except BaseException:
-        remove_folders(new)
-        raise
-
-
-@contextlib.contextmanager
-def made_whole(target: Path) -> Iterator[Path]:
-    """A folder to fill that gets its name at the end; on an error nothing is left, not even a new folder above.
-
-    Raises:
-      UsageError: it is the working folder, which cannot be exchanged for another.
-    """
-    if target.exists() and target.samefile(Path.cwd()):
-        raise UsageError(f"{target} is the folder that the command runs in: choose a new one")
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")  # another process may be at the same
-    shutil.rmtree(partial, ignore_errors=True)
-    with made_folder(partial):
-        yield partial
-        partial.replace(target)
-
-
 def new_folder(asked: str | None, default: Path, flag: str = "--out") -> Path:
     """A folder that holds nothing yet: the one asked for, or the default, numbered where it is taken.
 
     Raises:
-      UsageError: the folder asked for has no name, is a file or holds something.
+      UsageError: the folder asked for has no name, is a file, holds something, or is the working folder.
     """
     if asked is not None:
         if not asked:
             raise UsageError(f"{flag}= names no folder")
-        if Path(asked).exists() and not (Path(asked).is_dir() and not any(Path(asked).iterdir())):
-            raise UsageError(f"{flag}={asked} already holds something: choose a new folder")
+        if Path(asked).exists() and Path(asked).samefile(Path.cwd()):
+            raise UsageError(f"{flag}={asked} is the folder that the command runs in: choose a new one")
+        try:
+            files.refuse_what_is_there(Path(asked))
+        except files.OccupiedError as error:
+            raise UsageError(f"{flag}={error}") from error
         return Path(asked)
     folder, number = default, 1
-    while folder.exists():
+    while os.path.lexists(folder):
         number += 1
         folder = default.with_name(f"{default.name}-{number}")
     return folder
-
-
-def remove_folders(new: list[Path]) -> None:
-    """Undoes `make_folder`: the first goes with what is in it, those above only if nothing else is in them by now."""
-    if new:
-        shutil.rmtree(new[0], ignore_errors=True)
-    for path in new[1:]:
-        with contextlib.suppress(OSError):
-            path.rmdir()
 
 
 def _refuse_other_settings(folder: Path, values: flags.FlagValues) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from absl import flags
 
+from .. import files
 from ..datasets.packing import write_pack
 from ..datasets.source import Source
 from ..latents import pictures, sampling
@@ -47,10 +48,10 @@ def run(values: flags.FlagValues) -> None:
     tf = load_tensorflow()
     model = opened.model()
     person = asked_person(model, values.person)
-    samples = sample_source(model, for_model(source, model, opened.settings), values, opened.model_hash)
     description = f"{values.sampler} sample of {opened.folder.name}{as_person(person)}"
     origin = origin_of_data(opened.settings) if values.format == "packed" else None
-    with runs.made_whole(out) as partial:
+    with files.whole_folder(out) as partial:
+        samples = sample_source(model, for_model(source, model, opened.settings), values, opened.model_hash)
         if values.format == "packed":
             try:
                 write_pack(samples, partial, SHARD_BYTES, origin)

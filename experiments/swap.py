@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from absl import flags
 
+from .. import files
 from ..datasets import photographs
 from ..datasets.source import DatasetError, Source
 from ..latents import pictures
@@ -38,7 +39,7 @@ def run(values: flags.FlagValues) -> None:
     crop = crop_of_pictures(opened, values) if values.paste and not values.align else None
 
     description = f"face mapped onto {values.to} by {opened.folder.name}"
-    with runs.made_whole(out) as partial:
+    with files.whole_folder(out) as partial:
         for mapped in _mapped(model, source, values.to):
             picture = _pasted(Path(in_folder), mapped, crop) if values.paste else mapped.face
             path = partial / f"{mapped.name}.png"  # its ending kept, so that a.jpg and a.png do not collide

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import shutil
 import signal
 import zlib
 from pathlib import Path
@@ -70,8 +69,8 @@ class TrainingRun:
                 self._train_beside_chief()
 
     def _train_as_chief(self) -> None:
-        is_made_here = not (self.folder / runs.FLAGS_FILE).exists()
-        with runs.locked(self.folder) as new_folders:
+        is_begun_here = not (self.folder / runs.FLAGS_FILE).exists()
+        with runs.locked(self.folder):
             self.checkpoints.clean()
             self.workers.wait()
             self._restore()
@@ -82,9 +81,8 @@ class TrainingRun:
                 with self.session.averaged():
                     save_model(self.session.model, self.folder / runs.MODEL_FILE)
             except Exception:
-                if is_made_here and self._has_nothing_to_keep():
-                    shutil.rmtree(self.folder)
-                    runs.remove_folders(new_folders)
+                if is_begun_here and self._has_nothing_to_keep():
+                    runs.remove_beginning(self.folder)
                 raise
             self.workers.wait()
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from .. import files
+
 FORMAT = 1
 HASH_SHOWN = 8  # digits of it that tell two models apart
 
@@ -21,13 +23,8 @@ def save_arrays(path: Path, kind: str, model_hash: str, arrays: dict[str, np.nda
     """
     about = {"kind": np.array(kind), "format": np.array(FORMAT), "model_hash": np.array(model_hash)}
     everything: dict[str, Any] = {**about, **arrays}
-    temporary = path.with_name(f".{path.name}.partial")
-    try:
-        with temporary.open("wb") as file:
-            np.savez(file, **everything)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with files.whole_file(path) as partial, partial.open("wb") as file:
+        np.savez(file, **everything)
 
 
 def load_arrays(path: Path, kind: str, model_hash: str | None) -> dict[str, np.ndarray]:

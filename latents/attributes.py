@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .. import files
 from .archives import load_arrays, save_arrays
 
 METHODS = ("mean", "classifier")
@@ -209,6 +210,9 @@ def _from_arrays(arrays: dict[str, np.ndarray]) -> AttributeVectors:
     shapes = {found.shape[1:] for found in vectors.values()}
     if len(set(names)) != len(names) or len(shapes) != 1 or {len(array) for array in numbers} != {len(names)}:
         raise ValueError("names and vectors do not fit each other")
+    for name in names:
+        if not files.is_plain_name(name):  # pictures of it go into a folder of that name
+            raise ValueError(f"{name!r} is no name of an attribute")
     if arrays["covariance"].shape != (len(names), len(names)) or arrays["counts"].shape != (len(names), 2):
         raise ValueError("covariance or counts do not fit the names")
     if not all(np.isfinite(array).all() for array in numbers):

@@ -8,19 +8,18 @@ import struct
 import zlib
 from pathlib import Path
 
-import filelock
 import numpy as np
 import pytest
 from clutter import clutter, placed_faces
 from command_line import SOFTWARE, assert_refused, contents, folder_of_crops, picture, read_png, truncate
 from deadly import Deadly
+from facezoo import files
 from facezoo.datasets import photographs
 from facezoo.datasets.alignment import POINT_NAMES, template_points
 from facezoo.datasets.folder import folder
 from facezoo.datasets.manifest import MANIFEST_FILE, Cut, read_manifest
 from facezoo.datasets.picture_index import found_files
 from facezoo.datasets.source import DatasetError
-from facezoo.experiments.align import LOCK_FILE
 from facezoo.experiments.aligning import DEADLY, aligned_in_processes
 from PIL import Image
 
@@ -184,10 +183,44 @@ def test_crops_of_another_folder_are_not_mixed_with_these(align, command, tmp_pa
 def test_two_do_not_write_into_one_folder(align, command, tmp_path):
     root, points = photographs_with_points(tmp_path / "photographs", ["a.jpg"])
     (tmp_path / "out").mkdir()
-    with filelock.FileLock(tmp_path / "out" / LOCK_FILE):
+    with files.locked(tmp_path / "out" / "manifest.csv"):
         done = command("align", f"--in={root}", f"--out={tmp_path / 'out'}", f"--landmarks={points}")
         assert_refused(done, "another `facezoo align` writes there")
     assert align(root, points)["a.jpg"].output == "a.jpg.png"
+
+
+@pytest.mark.parametrize("place", ["absolute", "above", "behind a link"])
+def test_a_manifest_removes_nothing_outside_of_its_folder(align, command, tmp_path, place):
+    root, points = photographs_with_points(tmp_path / "photographs", ["a.jpg", "b.jpg"])
+    align(root, points)
+    theirs = tmp_path / "theirs" / "crop.png"
+    theirs.parent.mkdir()
+    shutil.copy(tmp_path / "out" / "a.jpg.png", theirs)
+    (tmp_path / "out" / "link").symlink_to(theirs.parent)
+    output = {"absolute": str(theirs), "above": "../theirs/crop.png", "behind a link": "link/crop.png"}[place]
+    manifest = tmp_path / "out" / MANIFEST_FILE
+    manifest.write_text(manifest.read_text().replace("a.jpg.png", output))
+    (root / "a.jpg").unlink()
+    picture((SIDE, SIDE), 5).save(root / "a.jpg", quality=50)
+    done = command("align", f"--in={root}", f"--out={tmp_path / 'out'}", f"--landmarks={points}")
+    if place == "behind a link":
+        assert done.code == 0
+    else:
+        assert_refused(done, "row 2 is damaged", "its output leads out of the folder")
+    assert theirs.exists()
+
+
+def test_a_crop_is_not_written_through_a_link(align, command, tmp_path):
+    root, points = photographs_with_points(tmp_path / "photographs", ["a/a.jpg", "b.jpg"])
+    (tmp_path / "theirs").mkdir()
+    align(root, points)
+    shutil.rmtree(tmp_path / "out" / "a")
+    (tmp_path / "out" / "a").symlink_to(tmp_path / "theirs")
+    picture((SIDE, SIDE), 5).save(root / "a" / "a.jpg", quality=50)
+    done = command("align", f"--in={root}", f"--out={tmp_path / 'out'}", f"--landmarks={points}")
+    assert done.code == 0
+    assert list((tmp_path / "theirs").iterdir()) == []
+    assert "something else is in the crop's place" in (tmp_path / "out" / MANIFEST_FILE).read_text()
 
 
 def test_landmarks_of_photographs_are_not_taken_for_those_of_their_crops(align, tmp_path):

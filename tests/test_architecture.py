@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import facezoo
@@ -18,6 +19,7 @@ ARROWS = {
     "latents": set(),
     "experiments": {"losses", "models", "datasets", "metrics", "latents"},
 }
+GROUND = {"files"}  # modules of the root that every folder may import
 DOCUMENTED = ("losses", "models", "datasets", "metrics", "latents")
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc"}
 
@@ -74,13 +76,36 @@ def test_there_is_something_to_look_at():
 
 @pytest.mark.parametrize("folder", ARROWS)
 def test_arrows_point_one_way(folder):
-    allowed = ARROWS[folder] | {folder, "__version__"}
+    allowed = ARROWS[folder] | {folder, *GROUND, "__version__"}
     wrong = {str(path.relative_to(ROOT)): names for path in sources(folder) if (names := ours(path) - allowed)}
     assert not wrong
 
 
-def test_the_root_imports_nothing_of_ours_at_once():
+def test_the_root_and_the_ground_import_nothing_of_ours_at_once():
     assert ours(ROOT / "__init__.py") == set()
+    assert [ours(ROOT / f"{name}.py") for name in GROUND] == [set()]
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        tmp_path,
+        ROOT,
+    ]
+    subprocess.run(command, check=True, timeout=300)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    assert "facezoo/setup.py" not in names
+    assert {"facezoo/__init__.py", "facezoo/files.py", "facezoo/experiments/recipes/vae.flags"} <= set(names)
+    assert not [name for name in names if name.startswith(("tests/", "facezoo/tests/"))]
 
 
 def test_experiments_are_reached_from_outside_by_the_root_s_lazy_names_only():

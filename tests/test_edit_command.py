@@ -50,6 +50,19 @@ def test_the_vectors_stay_with_the_run_and_are_not_overwritten(command, copied):
     assert contents(copied) == before
 
 
+@pytest.mark.parametrize("name", ["/elsewhere", "../elsewhere", "a/../../elsewhere", ".."])
+def test_a_name_in_a_file_of_vectors_writes_nowhere(command, with_vectors, tmp_path, name):
+    finished, file = with_vectors
+    with np.load(file) as arrays:
+        changed = {key: arrays[key] for key in arrays.files}
+    changed["names"] = np.array([name, *changed["names"][1:]])
+    np.savez(tmp_path / "vectors.npz", **changed)
+    flags = (f"--image=test:0 --attribute={name} --strength=1 --vectors={tmp_path / 'vectors.npz'}").split()
+    done = command("edit", f"--run_dir={finished}", *flags, f"--out={tmp_path / 'above' / 'edits'}")
+    assert_refused(done, "vectors.npz is damaged", "is no name of an attribute")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["here", "vectors.npz"]
+
+
 def test_what_too_few_have_is_left_out_and_said(command, finished, tmp_path):
     done = command("attributes", f"--run_dir={finished}", "--count=60", f"--out={tmp_path / 'few.npz'}")
     assert done.code == 0, done.err

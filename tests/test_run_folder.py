@@ -1,6 +1,7 @@
 """What a run folder holds, what a command does to one that is there, and when none is made or left."""
 
 import json
+import shutil
 
 import facezoo
 import keras
@@ -14,11 +15,12 @@ from command_line import (
     assert_same,
     contents,
     drawn,
+    photographs_in,
     rows_of,
     truncate,
     weights_of,
 )
-from facezoo.experiments import runs, training_run
+from facezoo.experiments import checkpoints, runs, training_run
 from PIL import Image
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
@@ -183,19 +185,103 @@ def test_a_training_that_fails_at_once_leaves_no_folder(command, empty_folder, m
     assert [path.name for path in (empty_folder / "runs").iterdir()] == ["other"]
 
 
-def test_what_another_put_into_a_new_folder_stays(tmp_path):
-    new = runs.make_folder(tmp_path / "a" / "b" / "c")
-    assert new == [tmp_path / "a" / "b" / "c", tmp_path / "a" / "b", tmp_path / "a"]
-    (tmp_path / "a" / "other").mkdir()
-    (new[0] / "mine.txt").write_text("dear")
-    runs.remove_folders(new)
-    assert [path.name for path in (tmp_path / "a").iterdir()] == ["other"]
+def failing_train(monkeypatch, meanwhile):
+    """Trainings fail in their first epoch, after something else has happened in the folder."""
+
+    def fail(*arguments, **options):
+        meanwhile()
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(training_run, "train", fail)
 
 
-def test_a_folder_is_made_with_all_above_it_or_not_at_all(empty_folder):
-    with pytest.raises(OSError, match="too long"):
-        runs.make_folder(empty_folder / "a" / ("long" * 100))
+@pytest.mark.parametrize("place", ["empty", "link", "deeper"])
+def test_what_others_put_into_a_run_that_fails_at_once_stays(command, tmp_path, monkeypatch, place):
+    folder = tmp_path / ("deeper/folder" if place == "deeper" else "folder")
+    if place != "deeper":
+        folder.mkdir()
+    run_dir = folder
+    if place == "link":
+        run_dir = tmp_path / "link"
+        run_dir.symlink_to(folder)
+    theirs = ("letter.txt", "checkpoints/letter.txt", "checkpoints/000/letter.txt", "images/holiday.png", ".env/key")
+
+    def write():
+        for name in theirs:
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_text("dear")
+
+    failing_train(monkeypatch, write)
+    done = command("train", *CAE_FLAGS, f"--run_dir={run_dir}")
+    assert (done.code, done.err) == (2, "facezoo: No space left on device\n")
+    assert sorted(contents(folder)) == sorted(theirs)
+    assert run_dir.is_symlink() == (place == "link")
+
+
+@pytest.mark.parametrize("name", [".ssh/id", ".git/config", ".env", ".lock", "._x"])
+def test_a_folder_with_hidden_things_of_others_is_no_place_for_a_run(command, tmp_path, name):
+    theirs = tmp_path / "home" / name
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("dear")
+    before = contents(tmp_path / "home")
+    assert_refused(
+        command("train", *CAE_FLAGS, f"--run_dir={tmp_path / 'home'}"), "holds something", name.split("/")[0]
+    )
+    assert contents(tmp_path / "home") == before
+
+
+def test_a_run_that_fails_at_once_leaves_the_working_folder_and_says_why(command, empty_folder, monkeypatch):
+    failing_train(monkeypatch, lambda: None)
+    done = command("train", *CAE_FLAGS, "--run_dir=.")
+    assert (done.code, done.err) == (2, "facezoo: No space left on device\n")
+    assert empty_folder.is_dir()
     assert list(empty_folder.iterdir()) == []
+
+
+def test_a_picture_damaged_after_it_was_indexed_costs_nothing_but_the_run(command, tmp_path, monkeypatch):
+    photographs_in(tmp_path / "photographs", 40)
+    (tmp_path / "runs").mkdir()
+
+    def damage():
+        truncate(*(tmp_path / "photographs").iterdir())
+
+    train_on = training_run.train
+
+    def train(*arguments, **options):
+        damage()
+        return train_on(*arguments, **options)
+
+    monkeypatch.setattr(training_run, "train", train)
+    data = ("--dataset=folder", f"--data_dir={tmp_path / 'photographs'}", "--cache_gb=0")
+    done = command("train", *CAE_FLAGS, *data, "--batch_size=4", f"--run_dir={tmp_path / 'runs' / 'one'}")
+    assert done.code == 2
+    assert "has changed since it was indexed" in done.err
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_checkpoints_remove_nothing_but_their_own(tmp_path):
+    theirs = [tmp_path / name for name in ("2024/a", "000000001/a", ".hidden/a", "000000002-mine/model.keras")]
+    for path in theirs:
+        path.parent.mkdir()
+        path.write_text("dear")
+    for name in ("000000001", "000000003", ".partial", ".before"):
+        (tmp_path / name).mkdir(exist_ok=True)
+        (tmp_path / name / "model.keras").write_text("ours")
+    checkpoints.Checkpoints(tmp_path, keep=1).remove_all()
+    assert sorted(contents(tmp_path)) == sorted(path.relative_to(tmp_path).as_posix() for path in theirs)
+    assert not (tmp_path / "000000003").exists()
+
+
+def test_the_events_of_other_runs_behind_a_link_are_not_touched(copied, command, tmp_path):
+    shared = tmp_path / "shared"
+    (copied / "tensorboard").rename(shared)
+    (copied / "tensorboard").symlink_to(shared)
+    other = shared / "events.out.tfevents.1.other"
+    other.write_bytes(b"another run's")
+    (copied / "model.keras").unlink()
+    shutil.rmtree(copied / "checkpoints" / "000000008")
+    assert command("train", *VAE_FLAGS, f"--run_dir={copied}").code == 0
+    assert other.read_bytes() == b"another run's"
 
 
 def test_a_folder_that_is_no_run_is_left_alone(command, tmp_path):

@@ -1,0 +1,256 @@
+"""Files and folders that are there whole or not at all, without loss of anybody else's. Every folder builds on it."""
+
+import contextlib
+import hashlib
+import os
+import re
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import filelock
+
+MOST_TEXT_BYTES = 64 * 2**20
+
+
+class OccupiedError(OSError):
+    """Something else is in the place, or another process is writing there; the message says what to do."""
+
+
+class UnfitFileError(OSError):
+    """A file that is not read: no regular one, or larger than it may be. The message does not name it."""
+
+
+# Writing.
+
+
+@contextlib.contextmanager
+def whole_file(path: Path, is_new: bool = False, is_shared: bool = False) -> Iterator[Path]:
+    """Yields a path to write to; the file gets its name when the block ends, and nothing is left after an error.
+
+    Args:
+      path: of the file, in a folder that is there.
+      is_new: nothing may be in its place, now and when the block ends, and no other process may be making it.
+      is_shared: several processes may replace it at once; the last one stays.
+
+    Raises:
+      OccupiedError: something is, or one does.
+    """
+    partial = path.with_name(_hidden_name(path.name, f"partial-{os.getpid()}" if is_shared else "partial"))
+    with claimed(path) if is_new else contextlib.nullcontext():
+        try:
+            yield partial
+            if is_new:
+                _name_once(partial, path)
+            else:
+                partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """Yields a folder to fill; what is in it appears under its name when the block ends.
+
+    After an error nothing is left, not even a new folder above. A folder that is there, empty, stays the same one: a
+    link leads where it led, and a mount stays mounted.
+
+    Raises:
+      OccupiedError: something is in the place, or another process is making it.
+    """
+    with claimed(target):
+        is_there = target.is_dir()
+        partial = _workplace(target) / _hidden_name(target.name, "partial")
+        _remove_partial(partial)  # of a process that was killed: nobody else holds the claim
+        partial.mkdir()
+        try:
+            yield partial
+            if is_there:
+                for child in sorted(partial.iterdir()):
+                    _name_once(child, target / child.name)
+                partial.rmdir()
+            else:
+                _name_once(partial, target)
+        finally:
+            _remove_partial(partial)
+
+
+@contextlib.contextmanager
+def claimed(target: Path) -> Iterator[None]:
+    """Holds a name that nothing may have yet, so that two processes do not make it at once. Folders above are made.
+
+    Raises:
+      OccupiedError: something is in the place, or another process holds it.
+    """
+    with locked(target):
+        refuse_what_is_there(target)
+        yield
+
+
+@contextlib.contextmanager
+def locked(target: Path) -> Iterator[None]:
+    """Holds a name, whatever may have it, until the block ends. Folders above are made.
+
+    Raises:
+      OccupiedError: another process holds it.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(made_folders(target.parent))
+        except OSError as error:
+            raise OccupiedError(f"{target} cannot be made: {error.strerror}: {error.filename}") from error
+        lock = _workplace(target) / _hidden_name(target.name, "lock")
+        try:
+            held = filelock.FileLock(lock, timeout=0)
+            held.acquire()
+        except filelock.Timeout as error:
+            raise OccupiedError(f"{target}: another facezoo is making it: wait for it, or choose another") from error
+        except NotImplementedError:  # a file system without locks: the name is given only once all the same
+            held = None
+        try:
+            yield
+        finally:
+            if held:
+                lock.unlink(missing_ok=True)
+                held.release()
+
+
+def refuse_what_is_there(target: Path) -> None:
+    """Raises OccupiedError for a file, a link that leads nowhere, or a folder that holds something."""
+    is_free = all(map(is_unfinished, target.iterdir())) if target.is_dir() else not os.path.lexists(target)
+    if not is_free:
+        raise OccupiedError(f"{target} already holds something: choose another")
+
+
+@contextlib.contextmanager
+def made_folders(folder: Path) -> Iterator[None]:
+    """Makes a folder and those above it; after an error those that are new and empty are removed again."""
+    new = [path for path in (folder, *folder.parents) if not os.path.lexists(path)]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        remove_empty(new)
+        raise
+
+
+def remove_empty(folders: list[Path]) -> None:
+    """Removes those folders that hold nothing; never a link, nor anything else."""
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
+def write_text(path: Path, text: str, is_shared: bool = False) -> None:
+    """Writes a text file in UTF-8 by `whole_file`; bytes that were no text are written as they were."""
+    with whole_file(path, is_shared=is_shared) as partial:
+        partial.write_text(text, encoding="utf-8", errors="surrogateescape", newline="")
+
+
+def _workplace(target: Path) -> Path:
+    """Where a file or folder is made: beside its place, or in the folder that is to hold it already."""
+    return target if target.is_dir() else target.parent
+
+
+def _hidden_name(name: str, kind: str) -> str:
+    """A name for what is not ready: never too long, with the same ending, and nothing else that a program looks for."""
+    ending = Path(name).suffix
+    digest = hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
+    return f".facezoo-{kind}-{digest}{ending if re.fullmatch(r'[.][A-Za-z0-9]{1,8}', ending) else ''}"
+
+
+def _name_once(partial: Path, path: Path) -> None:
+    """Gives what is ready its name, where nothing has it yet."""
+    try:
+        if partial.is_dir():
+            partial.rename(path)  # refused by the system where something is there, but for an empty folder
+            return
+        try:
+            path.hardlink_to(partial)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without hard links
+            path.touch(exist_ok=False)
+            partial.replace(path)
+        else:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        if os.path.lexists(path):
+            raise OccupiedError(f"{path} has come to be there meanwhile, and stays: choose another") from error
+        raise
+
+
+def _remove_partial(partial: Path) -> None:
+    """Removes what was being made. A link of that name is nobody's of ours, and what it leads to is not touched."""
+    if partial.is_symlink():
+        raise OccupiedError(f"{partial} is a link: remove it")
+    shutil.rmtree(partial, ignore_errors=True)
+
+
+def is_unfinished(path: Path) -> bool:
+    """Whether it is what a process that was killed has left of making something."""
+    return path.name.startswith((".facezoo-lock-", ".facezoo-partial-"))
+
+
+# Reading.
+
+
+def read_bytes(path: Path, most: int = MOST_TEXT_BYTES) -> bytes:
+    """The bytes of a regular file.
+
+    Raises:
+      UnfitFileError: it is a pipe, a device or a folder, or has more than `most` bytes.
+      OSError: it is not there, or cannot be read.
+    """
+    with open_regular(path) as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise UnfitFileError(f"it has more than {most / 2**20:g} MB")
+    return data
+
+
+def open_regular(path: Path):
+    """Opens a regular file for reading, in binary; a pipe is not waited for, nor a device read without end.
+
+    Raises:
+      UnfitFileError: it is another kind of file.
+      OSError: it is not there, or cannot be read.
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise UnfitFileError("it is not a regular file")
+    return os.fdopen(descriptor, "rb")
+
+
+def read_text(path: Path, most: int = MOST_TEXT_BYTES, encoding: str = "utf-8", errors: str = "strict") -> str:
+    """The text of a regular file, as `read_bytes` reads it.
+
+    Raises:
+      UnicodeDecodeError: a ValueError; it is no such text.
+      OSError: what `read_bytes` raises.
+    """
+    return read_bytes(path, most).decode(encoding, errors)
+
+
+# Names.
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether a name from a file or a network is one name inside of a folder: it leads nowhere else."""
+    return (
+        name not in ("", ".", "..")
+        and not any(character in name for character in "/\\\0")
+        and not os.path.splitdrive(name)[0]
+    )
+
+
+def is_path_inside(name: str) -> bool:
+    """Whether a relative path, with `/` between its parts, leads to a place below the folder it is read in."""
+    return bool(name) and all(map(is_plain_name, name.split("/")))
+
+
+def is_below(path: Path, folder: Path) -> bool:
+    """Whether a path that begins with a folder stays in it, since no link on the way leads elsewhere."""
+    return Path(os.path.realpath(path)) == Path(os.path.realpath(folder)) / path.relative_to(folder)

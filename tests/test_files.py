@@ -1,0 +1,182 @@
+"""Files and folders are there whole or not at all, and nothing that was there before is lost."""
+
+import os
+import threading
+
+import pytest
+from facezoo import files
+
+
+def names_in(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+
+
+def test_a_file_gets_its_name_when_it_is_whole(tmp_path):
+    with files.whole_file(tmp_path / "a.npz") as partial:
+        partial.write_text("new")
+        assert partial.suffix == ".npz"
+        assert not (tmp_path / "a.npz").exists()
+    assert names_in(tmp_path) == ["a.npz"]
+
+
+def test_a_file_that_fails_leaves_the_one_before_it(tmp_path):
+    (tmp_path / "a").write_text("old")
+    with pytest.raises(ZeroDivisionError), files.whole_file(tmp_path / "a") as partial:
+        partial.write_text("new")
+        raise ZeroDivisionError
+    assert names_in(tmp_path) == ["a"]
+    assert (tmp_path / "a").read_text() == "old"
+
+
+def test_of_two_that_make_a_file_at_once_one_is_refused(tmp_path):
+    with files.whole_file(tmp_path / "a", is_new=True) as partial:
+        partial.write_text("first")
+        with pytest.raises(files.OccupiedError, match="another facezoo is making it"):
+            files.whole_file(tmp_path / "a", is_new=True).__enter__()
+    assert (tmp_path / "a").read_text() == "first"
+    with pytest.raises(files.OccupiedError, match="already holds something"):
+        files.whole_file(tmp_path / "a", is_new=True).__enter__()
+    assert names_in(tmp_path) == ["a"]
+
+
+@pytest.mark.parametrize("make", [files.whole_file, files.whole_folder])
+def test_what_comes_to_be_there_meanwhile_stays(tmp_path, make):
+    target = tmp_path / "a"
+    arguments = {"is_new": True} if make is files.whole_file else {}
+    with pytest.raises(files.OccupiedError, match="has come to be there"), make(target, **arguments) as partial:
+        if make is files.whole_file:
+            partial.write_text("ours")
+            target.write_text("theirs")
+        else:
+            (partial / "ours").write_text("ours")
+            target.mkdir()
+            (target / "theirs").write_text("theirs")
+    assert names_in(tmp_path) == (["a"] if make is files.whole_file else ["a", "a/theirs"])
+
+
+def test_a_folder_appears_when_it_is_whole(tmp_path):
+    with files.whole_folder(tmp_path / "above" / "a") as partial:
+        (partial / "inner").mkdir()
+        (partial / "inner" / "file").write_text("x")
+        assert not (tmp_path / "above" / "a").exists()
+    assert names_in(tmp_path) == ["above", "above/a", "above/a/inner", "above/a/inner/file"]
+
+
+def test_a_folder_that_fails_takes_with_it_only_what_it_has_made(tmp_path):
+    with pytest.raises(ZeroDivisionError), files.whole_folder(tmp_path / "above" / "deeper" / "a") as partial:
+        (partial / "file").write_text("x")
+        (tmp_path / "above" / "letter").write_text("dear")
+        raise ZeroDivisionError
+    assert names_in(tmp_path) == ["above", "above/letter"]
+
+
+@pytest.mark.parametrize("is_linked", [False, True])
+def test_an_empty_folder_that_is_there_stays_the_same_one(tmp_path, is_linked):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    target = tmp_path / "link" if is_linked else folder
+    if is_linked:
+        target.symlink_to(folder)
+    before = folder.stat().st_ino
+    with pytest.raises(ZeroDivisionError), files.whole_folder(target) as partial:
+        (partial / "file").write_text("x")
+        raise ZeroDivisionError
+    assert names_in(folder) == []
+    with files.whole_folder(target) as partial:
+        (partial / "file").write_text("x")
+    assert names_in(folder) == ["file"]
+    assert (folder.stat().st_ino, target.is_symlink()) == (before, is_linked)
+
+
+@pytest.mark.parametrize("kind", ["file", "full", "dangling"])
+def test_what_is_there_is_refused_and_left(tmp_path, kind):
+    target = tmp_path / "a"
+    if kind == "file":
+        target.write_text("x")
+    elif kind == "full":
+        target.mkdir()
+        (target / ".hidden").write_text("x")
+    else:
+        target.symlink_to(tmp_path / "nowhere")
+    before = names_in(tmp_path)
+    with pytest.raises(files.OccupiedError, match="already holds something"):
+        files.whole_folder(target).__enter__()
+    assert names_in(tmp_path) == before
+
+
+def test_what_a_killed_process_has_left_of_a_folder_goes_with_the_next_one(tmp_path):
+    with files.whole_folder(tmp_path / "a") as partial:
+        name = partial.name
+    (tmp_path / "a").rmdir()
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "half").write_text("x")
+    with files.whole_folder(tmp_path / "a") as partial:
+        (partial / "whole").write_text("x")
+    assert names_in(tmp_path) == ["a", "a/whole"]
+
+
+def test_a_link_in_the_place_of_what_is_being_made_is_not_followed(tmp_path):
+    with files.whole_folder(tmp_path / "a") as partial:
+        name = partial.name
+    (tmp_path / "a").rmdir()
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "letter").write_text("dear")
+    (tmp_path / name).symlink_to(tmp_path / "theirs")
+    with pytest.raises(files.OccupiedError, match="is a link"):
+        files.whole_folder(tmp_path / "a").__enter__()
+    assert names_in(tmp_path / "theirs") == ["letter"]
+
+
+def test_the_longest_name_can_be_made(tmp_path):
+    name = "ä" * 125 + ".json"
+    files.write_text(tmp_path / name, "x")
+    with files.whole_folder(tmp_path / ("n" * 255)) as partial:
+        (partial / "file").write_text("x")
+    assert names_in(tmp_path) == ["n" * 255, f"{'n' * 255}/file", name]
+
+
+def test_folders_are_made_all_or_none(tmp_path):
+    with pytest.raises(OSError, match="too long"), files.made_folders(tmp_path / "a" / ("long" * 100)):
+        pass
+    assert names_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device", "large"])
+def test_only_regular_files_of_a_moderate_size_are_read(tmp_path, kind):
+    path = tmp_path / "a"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        path.write_bytes(b"12345")
+    found = []
+
+    def read():
+        try:
+            files.read_bytes(path, 4)
+        except files.UnfitFileError as error:
+            found.append(str(error))
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    reader.join(10)
+    assert found == ["it has more than 3.8147e-06 MB" if kind == "large" else "it is not a regular file"]
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "/a", "a/b", "..\\a", "a\0b", "a/../../b"])
+def test_a_name_that_leads_elsewhere_is_no_plain_one(name):
+    assert not files.is_plain_name(name)
+
+
+@pytest.mark.parametrize("name", ["", "/a", "../a", "a/../b", "a//b", "./a", "a/", "a/..\\b"])
+def test_a_path_that_leads_out_of_its_folder_is_told(name):
+    assert not files.is_path_inside(name)
+
+
+@pytest.mark.parametrize("name", ["a", "a.jpg", "..a", "ä ö", ".hidden", "a/b/c.png"])
+def test_other_paths_are_let_through(name):
+    assert files.is_path_inside(name)
+    assert files.is_plain_name(name) == ("/" not in name)
