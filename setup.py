@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from setuptools import setup
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 FOLDERS = (
@@ -44,7 +45,16 @@ DEVELOPMENT = [
     "ruff",
 ]
 
+
+class BuildPackage(build_py):
+    """Leaves this file out: it lies in the package's folder, but is no part of it."""
+
+    def find_package_modules(self, package: str, package_dir: str) -> list[tuple[str, str, str]]:
+        return [found for found in super().find_package_modules(package, package_dir) if found[1] != "setup"]
+
+
 setup(
+    cmdclass={"build_py": BuildPackage},
     name="facezoo",
     version=VERSION,
     description="A Keras model zoo of face autoencoders: train, morph, edit, map, measure and ship them.",
