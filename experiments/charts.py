@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..latents import pictures
-from ..latents.traversal import Histograms
 
 DOTS_PER_INCH = 100
 LEAST_SIDE, MOST_SIDE = 96, 128  # of one picture on a sheet, in pixels
@@ -44,7 +44,7 @@ def save_traversals(
 
 
 def save_histograms(
-    path: Path, histograms: Histograms, labels: Sequence[str], axis: str, title: str, description: str
+    path: Path, histograms: Any, labels: Sequence[str], axis: str, title: str, description: str
 ) -> None:
     """A panel for each dimension, with N(0, 1) behind it.
 

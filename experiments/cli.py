@@ -5,6 +5,7 @@ import difflib
 import io
 import sys
 import traceback
+from collections.abc import Callable, Sequence
 from logging import Formatter, LogRecord
 from pathlib import Path
 from types import ModuleType
@@ -58,7 +59,7 @@ COMMANDS: dict[str, ModuleType] = {
     "launch": launch,
 }
 ABSL_OF_LISTS = ";\n    repeat this option to specify a list of values"  # what absl ends their help with
-RECIPES = Path(__file__).parent / "recipes"
+RECIPES = Path(__file__).parents[1] / "recipes"
 
 
 def main() -> None:
@@ -126,7 +127,7 @@ def _run_command(name: str, arguments: list[str]) -> int:
     if {"--help", "-h"} & set(arguments):
         print(command_help(name))
         return 0
-    values = parse(command, arguments)
+    values = parse(command.define_flags, arguments, has_recipes=command is train)
     check_keras_backend()
     _log_warnings_to_stderr()
     if command is launch:
@@ -145,7 +146,7 @@ def commands_help() -> str:
 
 def command_help(name: str) -> str:
     """The flags of one command."""
-    values = _defined(COMMANDS[name])
+    values = _defined(COMMANDS[name].define_flags)
     lines = [f"facezoo {name}: {_summary(COMMANDS[name])}", ""]
     for flag in (values[flag_name] for flag_name in values):
         says_nothing = flag.default in (None, []) or flag.default is False  # 0 says something
@@ -157,15 +158,22 @@ def command_help(name: str) -> str:
     return "\n".join(lines)
 
 
-def parse(command: ModuleType, arguments: list[str]) -> flags.FlagValues:
-    """The command's flags as given.
+def parse(
+    define_flags: Callable[[flags.FlagValues], None], arguments: Sequence[str], has_recipes: bool = False
+) -> flags.FlagValues:
+    """A command's flags as given.
+
+    Args:
+      define_flags: of the command.
+      arguments: what follows its name.
+      has_recipes: --recipe stands for a file of its flags.
 
     Raises:
       flags.Error: an unknown flag or a value out of range.
       UsageError: a word that is no flag, or a recipe or a flag file that cannot be.
     """
-    values = _defined(command)
-    arguments = flag_files.expand([_expand_recipe(command, argument) for argument in arguments])
+    values = _defined(define_flags)
+    arguments = flag_files.expand([_expand_recipe(argument, has_recipes) for argument in arguments])
     try:
         rest = values(["facezoo", *arguments])[1:]
     except flags.IllegalFlagValueError as error:
@@ -179,17 +187,18 @@ def parse(command: ModuleType, arguments: list[str]) -> flags.FlagValues:
     return values
 
 
-def _defined(command: ModuleType) -> flags.FlagValues:
+def _defined(define_flags: Callable[[flags.FlagValues], None]) -> flags.FlagValues:
+    """The flags of a command, none of them given."""
     values = flags.FlagValues()
-    command.define_flags(values)
+    define_flags(values)
     return values
 
 
-def _expand_recipe(command: ModuleType, argument: str) -> str:
+def _expand_recipe(argument: str, has_recipes: bool) -> str:
     name, _, recipe = argument.lstrip("-").partition("=")
     if name != "recipe" or not argument.startswith("-"):
         return argument
-    if command is not train:
+    if not has_recipes:
         raise UsageError(f"{argument}: only `facezoo train` follows a recipe")
     if recipe not in _recipes():
         raise UsageError(f"--recipe={recipe}: no such recipe; there are {', '.join(_recipes())}")
@@ -197,6 +206,7 @@ def _expand_recipe(command: ModuleType, argument: str) -> str:
 
 
 def _recipes() -> list[str]:
+    """The names of the files of flags that ship."""
     return sorted(path.stem for path in RECIPES.glob("*.flags"))
 
 

@@ -9,7 +9,6 @@ from ..datasets import DATASETS
 from ..datasets.masks import with_masks
 from ..datasets.source import DatasetError, Source, with_attributes, with_people
 from .errors import UsageError
-from .model_files import network_of
 from .options import crop_of
 
 OPTIONAL_FLAGS = ("data_dir", "crop", "subfolders", "labels", "landmarks")
@@ -57,7 +56,7 @@ def for_model(source: Source, model: Any, settings: flags.FlagValues) -> Source:
     Raises:
       DatasetError: the data set does not have what the model was trained with.
     """
-    network = network_of(model)
+    network = model.network
     for argument, field in network.data_arguments.items():
         source = _FITTED.get(field, _as_it_is)(source, field, getattr(network, argument))
     return with_masks(source) if settings.masks and "mask" in model.batch_columns else source

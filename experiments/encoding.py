@@ -15,7 +15,6 @@ from ..datasets.progress import progress_bar
 from ..datasets.source import Source
 from .data import for_model
 from .errors import UsageError
-from .model_files import network_of
 from .projector import thumbnails
 
 BATCH_SIZE = 64
@@ -42,17 +41,17 @@ def _portions(total: int, what: str) -> Iterator[slice]:
 
 def attributes_of(model) -> tuple[str, ...]:
     """The attributes that a conditional model is told; () of others."""
-    return tuple(getattr(network_of(model), "attributes", ()))
+    return tuple(getattr(model.network, "attributes", ()))
 
 
 def people_of(model) -> tuple[str, ...]:
     """The people as whom a mapping model decodes; () of others."""
-    return tuple(getattr(network_of(model), "people", ()))
+    return tuple(getattr(model.network, "people", ()))
 
 
 def told_of(model, examples: Columns) -> Columns:
     """Of examples as `for_model` gives them, the columns that the model is told besides pictures, if it is any."""
-    network = network_of(model)
+    network = model.network
     return {column: examples[column] for name, column in TOLD.items() if hasattr(network, name) and column in examples}
 
 
@@ -72,7 +71,7 @@ def chosen_person(model, person: str | None) -> str | None:
     if person is None:
         return people[-1] if people else None
     if not people:
-        raise ValueError(f"a {type(network_of(model)).__name__} maps nobody, --model=face_mapping trains one that does")
+        raise ValueError(f"a {type(model.network).__name__} maps nobody, --model=face_mapping trains one that does")
     if person not in people:
         raise ValueError(f"the model knows {', '.join(people)}")
     return person
@@ -171,7 +170,7 @@ def survey(model, source: Source, settings: flags.FlagValues | None, count: int,
     for rows, examples in batches(source, "encoding", count):
         read = examples if as_told is source else as_told.load(np.arange(rows.start, rows.stop))
         told = NOTHING if settings is None else told_of(model, read)
-        outputs = network_of(model)({"image": floats(examples["image"]), **told}, training=False)
+        outputs = model.network({"image": floats(examples["image"]), **told}, training=False)
         found = {"codes": outputs["z"], "log_var": outputs.get("log_var")}
         found |= {name: examples.get(name) for name in KEPT}
         if rows.start < shown:

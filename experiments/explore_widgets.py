@@ -31,7 +31,7 @@ def explore_widgets(run_dir: str | Path, checkpoint: str = "last"):
       UsageError, DatasetError: ipywidgets is not installed; or the run, its data or the detector of faces is not there.
     """
     explore.check_installed("ipywidgets")
-    values = cli.parse(explore, [f"--run_dir={run_dir}", f"--checkpoint={checkpoint}"])
+    values = cli.parse(explore.define_flags, [f"--run_dir={run_dir}", f"--checkpoint={checkpoint}"])
     return _Widgets(Explorer(runs.open_run(run_dir, checkpoint), values)).box
 
 

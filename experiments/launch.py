@@ -62,7 +62,7 @@ def _train_arguments(command: Sequence[str]) -> list[str]:
 
     if not command or command[0] != "train":
         raise UsageError("give the training after two dashes: facezoo launch --workers=2 -- train --model=vae ...")
-    values = cli.parse(train, list(command[1:]))
+    values = cli.parse(train.define_flags, list(command[1:]), has_recipes=True)
     if values.strategy not in ("auto", "one_device", "multi_worker"):
         raise UsageError(f"--strategy={values.strategy}: `facezoo launch` trains with multi_worker")
     run_dir = values.run_dir or str(runs.default_folder(values.model, values.dataset))

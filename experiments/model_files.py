@@ -106,11 +106,6 @@ def stored_numbers(file: "h5py.Group") -> int:
     return sum(sizes)
 
 
-def network_of(model):
-    """The autoencoder itself of one that is trained adversarially; else the model."""
-    return getattr(model, "autoencoder", model)
-
-
 def _plural(kind: type) -> str:
     return "autoencoders" if kind.__name__ == "Autoencoder" else "models"
 

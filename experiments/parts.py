@@ -17,7 +17,7 @@ from ..models.pretrained import load_pretrained, reason
 from ..models.trainable import FromStep
 from . import runs
 from .errors import UsageError
-from .model_files import load_model, network_of
+from .model_files import load_model
 from .outside_terms import EXPRESSION, OUTSIDE_TERMS, make_outside_terms
 from .train import COMPANIONS, FACTOR_FLAGS, OWN_FLAGS
 
@@ -201,7 +201,7 @@ def _refuse_codes_without_room(model: TrainableModel, settings: flags.FlagValues
     """A UsageError where a code is no vector, or too short for what it is to tell."""
     code = model.encode(np.zeros((1, model.image_size, model.image_size, model.channels), np.float32))[0]
     shape = tuple(code.shape)
-    network = network_of(model)
+    network = model.network
     if isinstance(network, FaceMapping):  # whose code may be several, one after the other
         shape = (network.inter_dim,)
     if len(shape) != 1 or shape[0] < len(EXPRESSION):
@@ -252,4 +252,4 @@ def _loaded(start: str) -> TrainableModel:
         except ValueError as error:
             raise UsageError(f"--init_from={start}: no such run or file, and {error}") from error
     loaded = load_model(path / runs.MODEL_FILE if path.is_dir() else path, TrainableModel)
-    return network_of(loaded)
+    return loaded.network

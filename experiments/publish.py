@@ -11,7 +11,6 @@ from . import options, runs
 from .backend import load_tensorflow
 from .data import for_model, open_source
 from .errors import UsageError
-from .model_files import network_of
 
 BATCH_SIZE = 64
 
@@ -44,7 +43,7 @@ def _publish(values: flags.FlagValues, opened: runs.Run, out: Path) -> None:
     from .measuring import Measurer
 
     trained = opened.model(TrainableModel)
-    model = network_of(trained)
+    model = trained.network
     try:
         round_weights(model)
     except ValueError as error:

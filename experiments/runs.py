@@ -25,7 +25,8 @@ from .data import OPTIONAL_FLAGS, default_channels
 from .errors import UsageError
 from .model_files import load_model
 
-FLAGS_FILE, LOCK_FILE = "flags.txt", ".lock"
+FLAGS_FILE = "flags.txt"
+LOCK_FILE = ".lock"
 # These say where or whether to run, not what: a run is the same run whatever they are.
 _NOT_SETTINGS = ("run_dir", "dry_run", "cache_gb", "strategy", "devices")
 # These may be other than they were when a run goes on.
@@ -103,7 +104,7 @@ def _settings_of(folder: Path) -> flags.FlagValues:
 
     path = folder / FLAGS_FILE
     try:
-        return cli.parse(train, flag_files.read_flags(path))
+        return cli.parse(train.define_flags, flag_files.read_flags(path))
     except (UsageError, flags.Error) as error:
         raise UsageError(str(error) if str(path) in str(error) else f"{path}: {error}") from error
 
@@ -319,7 +320,7 @@ def _serialized(flag: flags.Flag) -> str:
 
 def _git_revision() -> str | None:
     """Of the checkout that facezoo runs from, or None where it is installed without one."""
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     if not (root / ".git").exists():
         return None
     command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"]

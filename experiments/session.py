@@ -13,7 +13,6 @@ from ..datasets import pipeline
 from ..datasets.share import WHOLE, Share
 from ..datasets.source import Source
 from ..losses import PerceptualLoss
-from ..models import AutoencoderGAN
 from ..models.trainable import FromStep
 from . import augmenting, devices, parts, runs
 from .data import for_model
@@ -154,20 +153,13 @@ class Session:
         return "\n".join(
             [
                 runs.settings_text(self.values).strip(),
-                *(line for network in self._networks for line in _described(network)),
+                *(line for network in self.model.parts for line in _described(network)),
                 f"loss factors: {self.model.objective.factors}",
                 f"{sizes} examples; {self.values.epochs} epochs of {self.steps_per_epoch} steps",
                 "one batch:",
                 *shapes,
             ]
         )
-
-    @property
-    def _networks(self) -> list[keras.Model]:
-        """What the model is made of: itself, or an autoencoder and its discriminator."""
-        if isinstance(self.model, AutoencoderGAN):
-            return [self.model.autoencoder, self.model.discriminator]
-        return [self.model]
 
     @property
     def devices(self) -> list[str]:

@@ -16,7 +16,6 @@ from .backend import load_tensorflow
 from .encoding import asked_person, batches, codes_of, floats
 from .errors import UsageError
 from .faces import crop_of_pictures, pictures_of
-from .model_files import network_of
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -53,7 +52,7 @@ def _mapping_model(opened: runs.Run):
     load_tensorflow()
     from ..models import FaceMapping, TrainableModel
 
-    model = network_of(opened.model(TrainableModel))
+    model = opened.model(TrainableModel).network
     if not isinstance(model, FaceMapping):
         kind = opened.settings.model
         raise UsageError(

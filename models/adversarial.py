@@ -95,6 +95,14 @@ class AutoencoderGAN(Autoencoder):
         self.start_step, self.r1_factor = start_step, r1_factor
         self.build()
 
+    @property
+    def network(self) -> Autoencoder:
+        return self.autoencoder
+
+    @property
+    def parts(self):
+        return self.autoencoder, self.discriminator
+
     # What the autoencoder says.
 
     @property

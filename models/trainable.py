@@ -73,6 +73,16 @@ class TrainableModel(keras.Model):
         self.build()
 
     @property
+    def network(self) -> "TrainableModel":
+        """What encodes, decodes and is published: itself, or the network that it holds to train it."""
+        return self
+
+    @property
+    def parts(self) -> "tuple[TrainableModel, ...]":
+        """The networks that it is made of, itself where it holds none."""
+        return (self,)
+
+    @property
     def learned_variables(self) -> list:
         """What the optimizer of `compile` trains."""
         return self.trainable_variables

@@ -21,7 +21,7 @@ class TrainingStep:
 
     def __init__(self, flags: Sequence[str]):
         with tempfile.TemporaryDirectory() as folder:
-            values = cli.parse(train, [*flags, *_stand_in_weights(flags, Path(folder))])
+            values = cli.parse(train.define_flags, [*flags, *_stand_in_weights(flags, Path(folder))])
             self.session = Session(values, *train.sources_and_arguments(values))
             self.session.compile(schedule_steps=1_000_000)
         strategy = self.session.strategy

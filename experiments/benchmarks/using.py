@@ -72,7 +72,7 @@ class Pipeline:
     """
 
     def __init__(self, flags: Sequence[str]):
-        values = cli.parse(train, list(flags))
+        values = cli.parse(train.define_flags, list(flags))
         self.session = Session(values, *train.sources_and_arguments(values))
         source = self.session.sources["train"]
         for start in range(0, len(source), values.batch_size):  # so that what is kept in memory is there
