@@ -21,10 +21,10 @@ _HOMES = {
     "load_pretrained": "models",
     "perceptual_loss": "losses",
     "DATASETS": "datasets",
-    "explore_widgets": "experiments.explore_widgets",
-    "load": "experiments.runs",
-    "read_face": "experiments.faces",
-    "visualize_interpolation": "experiments.morph",
+    "explore_widgets": "experiments.explorer.widgets",
+    "load": "experiments.runs.run",
+    "read_face": "experiments.faces.reader",
+    "visualize_interpolation": "experiments.codes.morphing",
 }
 __all__ = [*_HOMES, "__version__"]
 

@@ -14,8 +14,16 @@ FOLDERS = (
     "datasets.drawing",
     "metrics",
     "latents",
+    "pictures",
     "experiments",
+    "experiments.flags",
+    "experiments.runs",
+    "experiments.faces",
+    "experiments.codes",
+    "experiments.training",
+    "experiments.explorer",
     "experiments.benchmarks",
+    "experiments.commands",
     "experiments.recipes",
 )
 VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "__init__.py").read_text())[1]

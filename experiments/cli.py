@@ -5,16 +5,15 @@ import difflib
 import io
 import sys
 import traceback
-from collections.abc import Callable, Sequence
 from logging import Formatter, LogRecord
-from pathlib import Path
 from types import ModuleType
 
 from absl import flags, logging
 
 from .. import __version__
 from ..datasets.source import DatasetError
-from . import (
+from .backend import check_keras_backend
+from .commands import (
     align,
     analyse,
     attributes,
@@ -24,7 +23,6 @@ from . import (
     encode,
     evaluate,
     explore,
-    flag_files,
     launch,
     models,
     morph,
@@ -34,8 +32,8 @@ from . import (
     swap,
     train,
 )
-from .backend import check_keras_backend
 from .errors import StoppedError, UsageError
+from .flags.parsing import defined, parse, recipes
 from .processes import NOBODY_READS, leave_closed_pipes, open_closed_streams
 from .terminal import PrintableStream, message_of, printable, shortened
 
@@ -59,7 +57,6 @@ COMMANDS: dict[str, ModuleType] = {
     "launch": launch,
 }
 ABSL_OF_LISTS = ";\n    repeat this option to specify a list of values"  # what absl ends their help with
-RECIPES = Path(__file__).parents[1] / "recipes"
 
 
 def main() -> None:
@@ -146,68 +143,16 @@ def commands_help() -> str:
 
 def command_help(name: str) -> str:
     """The flags of one command."""
-    values = _defined(COMMANDS[name].define_flags)
+    values = defined(COMMANDS[name].define_flags)
     lines = [f"facezoo {name}: {_summary(COMMANDS[name])}", ""]
     for flag in (values[flag_name] for flag_name in values):
         says_nothing = flag.default in (None, []) or flag.default is False  # 0 says something
         default = "" if says_nothing else f" (default {flag.default})"
         lines.append(f"  --{flag.name}\n      {flag.help.replace(ABSL_OF_LISTS, ' Give it again for more.')}{default}")
     if name == "train":
-        lines.append(f"  --recipe\n      A flag file that ships with facezoo: {', '.join(_recipes())}.")
+        lines.append(f"  --recipe\n      A flag file that ships with facezoo: {', '.join(recipes())}.")
     lines.append("  --flagfile\n      A file of flags, one a line; later flags win.")
     return "\n".join(lines)
-
-
-def parse(
-    define_flags: Callable[[flags.FlagValues], None], arguments: Sequence[str], has_recipes: bool = False
-) -> flags.FlagValues:
-    """A command's flags as given.
-
-    Args:
-      define_flags: of the command.
-      arguments: what follows its name.
-      has_recipes: --recipe stands for a file of its flags.
-
-    Raises:
-      flags.Error: an unknown flag or a value out of range.
-      UsageError: a word that is no flag, or a recipe or a flag file that cannot be.
-    """
-    values = _defined(define_flags)
-    arguments = flag_files.expand([_expand_recipe(argument, has_recipes) for argument in arguments])
-    try:
-        rest = values(["facezoo", *arguments])[1:]
-    except flags.IllegalFlagValueError as error:
-        raise UsageError(str(error).replace("=None: is required", " is required")) from error
-    except ValueError as error:  # absl's, of --noflag=value
-        raise UsageError(str(error)) from error
-    except RecursionError as error:  # absl looks for the nearest name recursively
-        raise UsageError("a flag has a name of hundreds of letters: write --flag=value") from error
-    if rest:
-        raise UsageError(f"{rest[0]!r} is no flag: write --flag=value")
-    return values
-
-
-def _defined(define_flags: Callable[[flags.FlagValues], None]) -> flags.FlagValues:
-    """The flags of a command, none of them given."""
-    values = flags.FlagValues()
-    define_flags(values)
-    return values
-
-
-def _expand_recipe(argument: str, has_recipes: bool) -> str:
-    name, _, recipe = argument.lstrip("-").partition("=")
-    if name != "recipe" or not argument.startswith("-"):
-        return argument
-    if not has_recipes:
-        raise UsageError(f"{argument}: only `facezoo train` follows a recipe")
-    if recipe not in _recipes():
-        raise UsageError(f"--recipe={recipe}: no such recipe; there are {', '.join(_recipes())}")
-    return f"--flagfile={RECIPES / recipe}.flags"
-
-
-def _recipes() -> list[str]:
-    """The names of the files of flags that ship."""
-    return sorted(path.stem for path in RECIPES.glob("*.flags"))
 
 
 def _log_warnings_to_stderr() -> None:

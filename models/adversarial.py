@@ -95,11 +95,9 @@ class AutoencoderGAN(Autoencoder):
         self.start_step, self.r1_factor = start_step, r1_factor
         self.build()
 
-    @property
     def network(self) -> Autoencoder:
         return self.autoencoder
 
-    @property
     def parts(self):
         return self.autoencoder, self.discriminator
 

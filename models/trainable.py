@@ -72,12 +72,12 @@ class TrainableModel(keras.Model):
         super().compile(optimizer=self._prepared(optimizer, self.learned_variables), loss=None)
         self.build()
 
-    @property
+    # Methods, not properties: Keras saves whatever it finds in attributes.
+
     def network(self) -> "TrainableModel":
         """What encodes, decodes and is published: itself, or the network that it holds to train it."""
         return self
 
-    @property
     def parts(self) -> "tuple[TrainableModel, ...]":
         """The networks that it is made of, itself where it holds none."""
         return (self,)

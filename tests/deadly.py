@@ -3,7 +3,7 @@
 import os
 import signal
 
-from facezoo.experiments.aligning import Aligner
+from facezoo.experiments.faces.aligning import Aligner
 
 
 class Deadly(Aligner):

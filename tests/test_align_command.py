@@ -20,7 +20,7 @@ from facezoo.datasets.folder import folder
 from facezoo.datasets.manifest import MANIFEST_FILE, Cut, read_manifest
 from facezoo.datasets.picture_index import found_files
 from facezoo.datasets.source import DatasetError
-from facezoo.experiments.aligning import DEADLY, aligned_in_processes
+from facezoo.experiments.faces.aligning import DEADLY, aligned_in_processes
 from PIL import Image
 
 SIDE = 60  # of the pictures whose points are given

@@ -107,7 +107,7 @@ def test_the_projection_takes_the_attribute_that_half_of_the_faces_have(found, e
 
 
 def test_groups_hold_one_factor_each_equally_often():
-    from facezoo.experiments.code_measures import GROUP_SIZE, factor_groups
+    from facezoo.experiments.codes.disentanglement import GROUP_SIZE, factor_groups
 
     factors = np.random.default_rng(0).uniform(size=(200, 5))
     groups = list(factor_groups(factors, [0, 3], 10))
@@ -120,7 +120,7 @@ def test_groups_hold_one_factor_each_equally_often():
 
 @pytest.mark.parametrize(("latent_dim", "codes"), [(3, 130), (None, 64)], ids=["vector", "spatial"])
 def test_no_more_pictures_and_spatial_codes_are_kept_than_shown(latent_dim, codes):
-    from facezoo.experiments.encoding import survey
+    from facezoo.experiments.codes.survey import survey
 
     model = MODELS["cae"](image_size=80, filters=(2, 2), latent_dim=latent_dim)
     source = procedural_faces("test", image_size=80)
@@ -178,7 +178,7 @@ def test_tensorboard_reads_them(analysed):
 
 
 def test_names_that_would_break_the_table_do_not(tmp_path):
-    from facezoo.experiments.projector import save_projector
+    from facezoo.pictures.projector import save_projector
 
     images = np.zeros((3, 80, 80, 1), np.uint8)
     save_projector(tmp_path / "new", np.eye(3), {"name": ["a\tb", "c\nd", "e"]}, images, "a sheet")

@@ -24,7 +24,8 @@ import numpy as np
 import pytest
 from facezoo.datasets.packing import write_pack
 from facezoo.datasets.source import Source
-from facezoo.experiments import cli, training_run
+from facezoo.experiments import cli
+from facezoo.experiments.training import run as training_run
 from facezoo.models import VAE, FaceFeatures, FaceMapping, pretrained
 from PIL import Image
 

@@ -8,11 +8,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from facezoo.experiments import benchmark, cli
+from facezoo.experiments.benchmarks import measures
 from facezoo.experiments.benchmarks.contestants import Contestant, Timing, alternate
 from facezoo.experiments.benchmarks.flops import flops_of
 from facezoo.experiments.benchmarks.training_steps import TrainingStep
-from facezoo.experiments.benchmarks.using import Aligning, Latency, Pipeline, faces_on_disk
+from facezoo.experiments.benchmarks.usage import Aligning, Latency, Pipeline, faces_on_disk
+from facezoo.experiments.commands import benchmark
+from facezoo.experiments.flags import parsing
 from facezoo.models import DFCVAE, MODELS
 
 
@@ -95,7 +97,9 @@ def test_the_command_times_a_step(command, tmp_path):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_every_model_s_step_can_be_timed(model):
-    step = TrainingStep(benchmark.step_flags(cli.parse(benchmark, list(SMALL)), model, "plain", "float32"))
+    step = TrainingStep(
+        measures.step_flags(parsing.parse(benchmark.define_flags, list(SMALL)), model, "plain", "float32")
+    )
     before = [variable.numpy() for variable in step.session.model.trainable_variables]
     step(1)
     assert any(
@@ -111,12 +115,12 @@ def test_input_is_timed_from_files_and_from_a_pack_of_them(monkeypatch):
         pipelines = {
             (place, name): Pipeline([*shared, *where, *more])
             for place, where in on_disk.items()
-            for name, more in benchmark.PIPELINES.items()
+            for name, more in measures.PIPELINES.items()
         }
         folders = [pipeline.session.values.data_dir for pipeline in pipelines.values()]
         for pipeline in pipelines.values():
             pipeline(2)
-        for name in benchmark.PIPELINES:
+        for name in measures.PIPELINES:
             one, other = (next(iter(pipelines[place, name].batches))["image"] for place in on_disk)
             np.testing.assert_array_equal(one, other)
     assert len(set(folders)) == 2
@@ -138,8 +142,8 @@ def test_aligning_can_be_timed_and_ends():
 
 def test_start_up_is_timed_by_commands(monkeypatch):
     commands = []
-    monkeypatch.setattr(benchmark, "_seconds_of_command", lambda *arguments: commands.append(arguments[0]) or 0.5)
-    rows = list(benchmark._startup(cli.parse(benchmark, list(SMALL)), ["vae"]))
+    monkeypatch.setattr(measures, "_seconds_of_command", lambda *arguments: commands.append(arguments[0]) or 0.5)
+    rows = list(measures._startup(parsing.parse(benchmark.define_flags, list(SMALL)), ["vae"]))
     assert commands == ["train", *2 * ["--help", "train", "morph"]]
     assert [row.timing.seconds for row in rows] == 3 * [(0.5, 0.5)]
 
@@ -172,7 +176,7 @@ def test_the_command_refuses(command, empty_folder, flags, words):
     ],
 )
 def test_a_peer_that_cannot_be_is_refused(command, monkeypatch, is_there, flags, words):
-    monkeypatch.setattr(benchmark.importlib.util, "find_spec", lambda name: "torch" if is_there else None)
+    monkeypatch.setattr(measures.importlib.util, "find_spec", lambda name: "torch" if is_there else None)
     done = command("benchmark", "--peer=torch", *flags)
     assert (done.code, words in done.err) == (2, True), done.err
 

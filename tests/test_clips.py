@@ -17,7 +17,7 @@ from facezoo.datasets.procedural import (
     sample_factors,
 )
 from facezoo.datasets.source import DatasetError
-from facezoo.experiments.augmenting import changed_examples
+from facezoo.experiments.flags.augmentation import changed_examples
 
 ALL = np.arange(2_400)
 MOVES = np.isin(FACTOR_NAMES, list(PACE))

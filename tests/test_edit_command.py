@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from command_line import SOFTWARE, assert_refused, contents, drawn, mapping_run, read_png, reconstructed
 from facezoo.datasets.procedural import ATTRIBUTE_NAMES, procedural_faces
-from facezoo.experiments import runs
-from facezoo.experiments.edit import strengths_of
+from facezoo.experiments.commands.edit import strengths_of
+from facezoo.experiments.runs.run import open_run
 from facezoo.latents.attributes import AttributeVectors, load_attributes, orthogonalised, save_attributes
 
 
@@ -118,7 +118,7 @@ def test_a_mapping_model_draws_faces_of_the_person_asked_for(command, tmp_path):
 
 def test_a_mapping_model_edits_the_face_of_the_person_asked_for(command, tmp_path):
     run = mapping_run(tmp_path / "mapping")
-    vectors, model_hash = np.ones((1, 6), np.float32), runs.open_run(run).model_hash
+    vectors, model_hash = np.ones((1, 6), np.float32), open_run(run).model_hash
     found = AttributeVectors(("young",), {"mean": vectors}, np.eye(1), np.full((1, 2), 20), {}, model_hash)
     save_attributes(run / "attributes.npz", found)
     flags = ("--image=test:7", "--attribute=young", "--strength=0", "--person=ann")

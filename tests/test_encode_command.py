@@ -17,8 +17,10 @@ from command_line import (
 )
 from facezoo.datasets import photographs
 from facezoo.datasets.manifest import Cut
-from facezoo.experiments import cli, morph, runs
-from facezoo.experiments.faces import FaceReader, aligned_folder
+from facezoo.experiments.commands import morph
+from facezoo.experiments.faces.reader import FaceReader, aligned_folder
+from facezoo.experiments.flags import parsing
+from facezoo.experiments.runs.run import open_run
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
@@ -44,7 +46,7 @@ def test_encode_keeps_codes_names_and_reconstructions(finished, command, model, 
         codes = dict(zip(archive["names"].tolist(), archive["codes"], strict=True))
     names = sorted(path.relative_to(tmp_path / "pictures").as_posix() for path in files)
     assert list(codes) == names
-    reader = FaceReader(runs.open_run(finished), cli.parse(morph, ["--run_dir=.", "--start=a", "--end=b"]))
+    reader = FaceReader(open_run(finished), parsing.parse(morph.define_flags, ["--run_dir=.", "--start=a", "--end=b"]))
     for name in names:
         image = reader.read_file(tmp_path / "pictures" / name)
         np.testing.assert_allclose(codes[name], model.encode(image[None])[0], atol=1e-4, err_msg=name)
@@ -99,7 +101,7 @@ def test_what_sub_folders_are_called_does_not_matter(finished, command, tmp_path
     with np.load(out) as archive:
         assert archive["names"].tolist() == ["---/000.jpg", "Ann B/000.jpg", "ann_b/000.jpg"]
     face = np.zeros((8, 8, 3), np.uint8), np.eye(3)[:2]
-    monkeypatch.setattr("facezoo.experiments.faces.aligned", lambda photograph, cut, channels: face)
+    monkeypatch.setattr("facezoo.experiments.faces.reader.aligned", lambda photograph, cut, channels: face)
     assert len(aligned_folder(tmp_path / "pictures", Cut(size=8), 3)) == 3
 
 

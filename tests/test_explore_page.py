@@ -19,8 +19,9 @@ import pytest
 import requests
 from command_line import SOFTWARE, picture, read_png
 from facezoo.datasets.procedural import procedural_faces
-from facezoo.experiments import explore, explore_server
+from facezoo.experiments.commands import explore
 from facezoo.experiments.errors import UsageError
+from facezoo.experiments.explorer import server as explore_server
 from PIL import Image
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("gradio") is None, reason="gradio is not installed")

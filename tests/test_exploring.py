@@ -8,9 +8,14 @@ import numpy as np
 import pytest
 from clutter import clutter, placed_faces
 from command_line import SOFTWARE, picture, read_png
-from facezoo.experiments import cli, explore, explore_widgets, exploring, runs, train
+from facezoo.experiments.commands import explore, train
 from facezoo.experiments.errors import UsageError
-from facezoo.experiments.exploring import Explorer, Look
+from facezoo.experiments.explorer import explorer as exploring
+from facezoo.experiments.explorer import flags
+from facezoo.experiments.explorer import widgets as explore_widgets
+from facezoo.experiments.explorer.explorer import Explorer, Look
+from facezoo.experiments.flags import parsing
+from facezoo.experiments.runs.run import Run
 from facezoo.latents.attributes import AttributeVectors, save_attributes
 from facezoo.latents.interpolation import interpolate
 from facezoo.models import VAE, AutoencoderGAN, ConditionalVAE, ConvolutionalAutoencoder, Discriminator, FaceMapping
@@ -33,7 +38,7 @@ MODELS = {
 }
 
 
-class Untrained(runs.Run):
+class Untrained(Run):
     """A run whose model is one of MODELS."""
 
     model_hash = "hash"
@@ -51,8 +56,10 @@ def small_survey():
 
 def made(folder, kind, *flags):
     """A new explorer of one of MODELS."""
-    settings = cli.parse(train, ["--model=vae", "--dataset=procedural_faces", f"--image_size={SIZE}"])
-    return Explorer(Untrained(folder, settings, folder / kind), cli.parse(explore, [f"--run_dir={folder}", *flags]))
+    settings = parsing.parse(train.define_flags, ["--model=vae", "--dataset=procedural_faces", f"--image_size={SIZE}"])
+    return Explorer(
+        Untrained(folder, settings, folder / kind), parsing.parse(explore.define_flags, [f"--run_dir={folder}", *flags])
+    )
 
 
 @pytest.fixture(scope="module")
@@ -284,4 +291,4 @@ def test_a_notebook_opens_a_run(finished):
 def test_without_the_package_it_says_what_to_install(monkeypatch, package):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UsageError, match=rf"{package} is not installed: pip install 'facezoo\[explore\]'"):
-        explore.check_installed(package)
+        flags.check_installed(package)

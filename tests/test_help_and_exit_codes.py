@@ -11,7 +11,8 @@ import pytest
 from absl import logging
 from command_line import SCRIPT, SOFTWARE, assert_refused, started
 from facezoo.datasets.alignment import POINT_NAMES
-from facezoo.experiments import cli, launch
+from facezoo.experiments import cli
+from facezoo.experiments.training import launcher
 from PIL import Image
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
@@ -142,7 +143,7 @@ def test_another_broken_pipe_is_told(command, monkeypatch):
 
 
 def test_workers_that_nobody_reads_are_not_started_again(monkeypatch):
-    monkeypatch.setattr(launch._Team, "work", lambda team: (0, 141))
+    monkeypatch.setattr(launcher.Team, "work", lambda team: (0, 141))
     assert cli.run(["launch", "--workers=2", "--", "train", "--run_dir=run"]) == 141
 
 

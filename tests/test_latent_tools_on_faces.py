@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from facezoo.datasets.procedural import procedural_faces
-from facezoo.experiments.encoding import decoded, encoded, floats
+from facezoo.experiments.codes.encoding import decoded, encoded, floats
 from facezoo.latents import sampling
 from facezoo.latents.attributes import find_attributes, orthogonalised
 from facezoo.metrics import frechet_distance

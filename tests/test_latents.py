@@ -8,7 +8,7 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 from facezoo import __version__
-from facezoo.latents import pictures as drawing
+from facezoo import pictures as drawing
 from facezoo.latents.interpolation import (
     PATHS,
     alphas_of_equal_change,
@@ -438,7 +438,7 @@ def test_a_film_may_be_of_a_file_s_name_of_any_bytes_and_be_called_anything(tmp_
 def test_a_film_that_cannot_be_written_leaves_nothing_behind(tmp_path, monkeypatch):
     with pytest.raises(OSError, match=r"none/a\.mp4 cannot be written: .*No such file or directory$"):
         drawing.save_mp4(tmp_path / "none" / "a.mp4", frames(2), "a morph")
-    monkeypatch.setattr(drawing, "FILM_QUALITY", "best")
+    monkeypatch.setattr("facezoo.pictures.files.FILM_QUALITY", "best")
     with pytest.raises(OSError, match="cannot be written") as error:
         drawing.save_mp4(tmp_path / "a.mp4", frames(2), "a morph")
     assert "\n" not in str(error.value)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from command_line import SOFTWARE, assert_refused, photographs_in, read_png
 from facezoo.datasets import DATASETS
-from facezoo.experiments.datasets import GAP
+from facezoo.experiments.commands.datasets import GAP
 from facezoo.models import MODELS
 
 CHANGES = ("--flip", "--rotation=20.0", "--scale=1.2", "--shift=0.1", "--colour=0.3", "--blur", "--warp=0.2")

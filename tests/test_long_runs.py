@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from facezoo.experiments.checkpoints import save_model
+from facezoo.experiments.runs.checkpoints import save_model
 from facezoo.models import VAE
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's /proc")

@@ -20,9 +20,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from facezoo.experiments import cli, runs, session, training, training_run
-from facezoo.experiments.checkpoints import Checkpoints, State
+from facezoo.experiments import cli
 from facezoo.experiments.errors import UsageError
+from facezoo.experiments.runs import folder as run_folder
+from facezoo.experiments.runs.checkpoints import Checkpoints, State
+from facezoo.experiments.training import loop
+from facezoo.experiments.training import run as training_run
+from facezoo.experiments.training import setup as session
 from facezoo.models import VAE, AutoencoderGAN, Discriminator
 from tensorboard.compat.proto import event_pb2
 
@@ -94,7 +98,7 @@ def signal_at(monkeypatch):
     """Sends this process a signal after a number of steps."""
 
     def arrange(step, number=signal.SIGTERM):
-        show, done = training._show, [0]
+        show, done = loop._show, [0]
 
         def showing(*arguments):
             done[0] += 1
@@ -102,7 +106,7 @@ def signal_at(monkeypatch):
                 signal.raise_signal(number)
             show(*arguments)
 
-        monkeypatch.setattr(training, "_show", showing)
+        monkeypatch.setattr(loop, "_show", showing)
 
     return arrange
 
@@ -392,8 +396,8 @@ def test_a_second_training_is_refused(train, command, tmp_path, signal_at):
     signal_at(3)
     folder = tmp_path / "run"
     command("train", *FLAGS, f"--run_dir={folder}")
-    (folder / runs.LOCK_FILE).touch()  # of a process that is gone
-    with filelock.FileLock(folder / runs.LOCK_FILE):
+    (folder / run_folder.LOCK_FILE).touch()  # of a process that is gone
+    with filelock.FileLock(folder / run_folder.LOCK_FILE):
         done = command("train", *FLAGS, f"--run_dir={folder}")
     assert done.code == 2
     assert "another training writes there" in done.err
@@ -553,15 +557,15 @@ def test_a_code_that_tells_nothing_is_warned_of(command, tmp_path):
 
 def test_only_where_there_is_a_kl_term_its_factor_is_blamed(caplog):
     nothing_active = training_run.Measurement({"active_units": 0}, 8)
-    training_run._warn_of_collapse(training.Epoch(1, 5, {"reconstruction": 0.1}, 1.0), nothing_active)
+    training_run._warn_of_collapse(loop.Epoch(1, 5, {"reconstruction": 0.1}, 1.0), nothing_active)
     assert "no unit of the code is active" in caplog.text
     assert "--kl_factor" not in caplog.text
-    training_run._warn_of_collapse(training.Epoch(1, 5, {"kl": 0.1}, 1.0), nothing_active)
+    training_run._warn_of_collapse(loop.Epoch(1, 5, {"kl": 0.1}, 1.0), nothing_active)
     assert "--kl_factor" in caplog.text
 
 
 def test_a_discriminator_that_always_wins_is_warned_of(caplog):
     training_run._warn_of_collapse(
-        training.Epoch(1, 5, {"discriminator_accuracy": 0.995}, 1.0), training_run.Measurement({"active_units": 3}, 8)
+        loop.Epoch(1, 5, {"discriminator_accuracy": 0.995}, 1.0), training_run.Measurement({"active_units": 3}, 8)
     )
     assert "the discriminator is right of 99.5 %" in caplog.text

@@ -20,7 +20,9 @@ from command_line import (
     truncate,
     weights_of,
 )
-from facezoo.experiments import checkpoints, runs, training_run
+from facezoo.experiments.runs import checkpoints
+from facezoo.experiments.runs.run import open_run
+from facezoo.experiments.training import run as training_run
 from PIL import Image
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
@@ -148,7 +150,7 @@ def test_a_dry_run_of_a_finished_run_shows_its_settings(finished, command):
 
 def test_the_best_model_can_be_asked_for(copied, command):
     best = copied / "checkpoints" / "best" / "model.keras"
-    assert runs.open_run(copied, "best").model_path == best
+    assert open_run(copied, "best").model_path == best
     best.unlink()
     assert command("evaluate", f"--run_dir={copied}", "--count=8").code == 0
     assert_refused(command("evaluate", f"--run_dir={copied}", "--count=8", "--checkpoint=best"), str(best))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from facezoo.datasets.procedural import procedural_faces, procedural_people
-from facezoo.experiments.outside_terms import EXPRESSION
+from facezoo.experiments.training.objective import EXPRESSION
 from facezoo.metrics import face_reading, psnr
 from facezoo.metrics.face_reading import column_correlations, nearest_person
 from facezoo.models import load_pretrained, pretrained_names

@@ -11,10 +11,12 @@ from command_line import run_of, started
 from facezoo.datasets import photographs
 from facezoo.datasets.alignment import aligned_points
 from facezoo.datasets.manifest import Cut
-from facezoo.experiments import pasting, runs, swap
-from facezoo.experiments.faces import aligned
-from facezoo.experiments.pasting import crop_matrix, matched_colour, paste, seam_mask
+from facezoo.experiments.commands import swap
+from facezoo.experiments.faces.reader import aligned
+from facezoo.experiments.runs.run import Run, open_run
 from facezoo.models import VAE, FaceMapping
+from facezoo.pictures import pasting
+from facezoo.pictures.pasting import crop_matrix, matched_colour, paste, seam_mask
 from PIL import Image
 from skimage import color
 
@@ -316,8 +318,8 @@ def test_an_adversarially_trained_one_can(mapping, monkeypatch):
     class Holder:
         autoencoder = facezoo.load(mapping)
 
-    opened = runs.open_run(mapping)
-    monkeypatch.setattr(runs.Run, "model", lambda self, kind=None: Holder())
+    opened = open_run(mapping)
+    monkeypatch.setattr(Run, "model", lambda self, kind=None: Holder())
     assert swap._mapping_model(opened) is Holder.autoencoder
 
 

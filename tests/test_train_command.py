@@ -19,7 +19,7 @@ from command_line import (
     weights_of,
 )
 from facezoo.datasets import DATASETS
-from facezoo.experiments.training import EarlyStopping
+from facezoo.experiments.training.stopping import EarlyStopping
 from facezoo.models import VAE, Schedule
 
 pytestmark = pytest.mark.usefixtures("empty_folder")

@@ -7,9 +7,10 @@ import facezoo
 import numpy as np
 import pytest
 from command_line import CAE_FLAGS, assert_same, weights_of
-from facezoo.experiments import cli
-from facezoo.experiments import train as train_command
-from facezoo.experiments.session import Session
+from facezoo.experiments.commands import train as train_command
+from facezoo.experiments.flags import parsing
+from facezoo.experiments.training import arguments
+from facezoo.experiments.training.setup import Session
 from facezoo.models import FaceFeatures, load_pretrained
 from PIL import Image
 
@@ -366,8 +367,8 @@ FEATURES = (
     [((), True), (("--perceptual_start=3",), True), (("--cache_gb=0",), False), (("--flip",), False)],
 )
 def test_features_of_pictures_that_never_change_are_kept_beside_them(flags, are_kept):
-    values = cli.parse(train_command, [*FEATURES, *flags])
-    session = Session(values, *train_command.sources_and_arguments(values))
+    values = parsing.parse(train_command.define_flags, [*FEATURES, *flags])
+    session = Session(values, *arguments.sources_and_arguments(values))
     session.compile(schedule_steps=10)
     batch = next(iter(session.batches()))
     assert ("target_features_0" in batch) == are_kept

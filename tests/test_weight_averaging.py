@@ -4,10 +4,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from facezoo.experiments import cli
-from facezoo.experiments import train as train_command
-from facezoo.experiments.model_files import load_model
-from facezoo.experiments.session import Session
+from facezoo.experiments.commands import train as train_command
+from facezoo.experiments.flags import parsing
+from facezoo.experiments.runs.model_files import load_model
+from facezoo.experiments.training import arguments
+from facezoo.experiments.training.setup import Session
 from facezoo.models import VAE
 
 FLAGS = (
@@ -36,8 +37,8 @@ def test_a_run_s_model_has_the_mean_and_its_checkpoints_the_weights(train):
 
 
 def test_before_the_first_update_there_is_no_mean():
-    values = cli.parse(train_command, [*FLAGS, "--ema=0.25"])
-    session = Session(values, *train_command.sources_and_arguments(values))
+    values = parsing.parse(train_command.define_flags, [*FLAGS, "--ema=0.25"])
+    session = Session(values, *arguments.sources_and_arguments(values))
     session.compile(schedule_steps=3)
     before = [variable.numpy() for variable in session.model.trainable_variables]
     with session.averaged():

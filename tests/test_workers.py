@@ -17,9 +17,10 @@ from facezoo.datasets.masks import with_masks
 from facezoo.datasets.pipeline import evaluation_batches, training_batches
 from facezoo.datasets.procedural import ATTRIBUTE_NAMES, LANDMARK_NAMES, procedural_faces
 from facezoo.datasets.share import Share
-from facezoo.experiments import devices, launch
-from facezoo.experiments import train as train_command
-from facezoo.experiments.cli import parse
+from facezoo.experiments.commands import launch
+from facezoo.experiments.commands import train as train_command
+from facezoo.experiments.flags.parsing import parse
+from facezoo.experiments.training import devices, launcher
 
 # The rate is low enough for the order of summation not to be amplified from step to step.
 FLAGS = (
@@ -184,12 +185,12 @@ def test_the_launcher_refuses(command, monkeypatch, empty_folder, arguments, wor
 
 def test_the_launcher_shares_out_gpus(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6,7")
-    assert launch._shares_of_gpus(2) == ["4,5", "6,7"]
+    assert launcher.shares_of_gpus(2) == ["4,5", "6,7"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
-    assert launch._shares_of_gpus(2) == [None, None]
+    assert launcher.shares_of_gpus(2) == [None, None]
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     monkeypatch.setenv("PATH", "")
-    assert launch._shares_of_gpus(2) == [None, None]
+    assert launcher.shares_of_gpus(2) == [None, None]
 
 
 def test_the_launcher_finds_gpus_by_nvidia_s_tool(monkeypatch, tmp_path):
@@ -198,14 +199,14 @@ def test_the_launcher_finds_gpus_by_nvidia_s_tool(monkeypatch, tmp_path):
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    assert launch._shares_of_gpus(2) == ["0", "1"]
+    assert launcher.shares_of_gpus(2) == ["0", "1"]
 
 
 def test_what_all_workers_must_agree_on_is_told_to_all():
     *_, strategy, run_dir = launch._train_arguments(["train", "--model=cae"])
     assert strategy == "--strategy=multi_worker"
     assert re.fullmatch(r"--run_dir=runs/cae-procedural_faces-\d+-\d+", run_dir)
-    assert parse(train_command, [run_dir]).run_dir
+    assert parse(train_command.define_flags, [run_dir]).run_dir
 
 
 @pytest.fixture
@@ -332,7 +333,7 @@ def test_workers_that_see_different_runs_are_refused(tmp_path, empty_folder, tra
     (tmp_path / "0" / "model.keras").unlink()
     for path in (tmp_path / "0" / "checkpoints").glob("00000000[56]"):
         shutil.rmtree(path)
-    ports = launch._free_ports(2)
+    ports = launcher._free_ports(2)
     addresses = [f"127.0.0.1:{port}" for port in ports]
     processes = []
     for number in range(2):

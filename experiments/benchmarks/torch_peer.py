@@ -15,6 +15,7 @@ MODES = ("eager", "compiled")
 FILTERS, BLOCKS, BLOCK_SCALE, LATENT_DIM = (32, 64, 128, 256), 3, 0.1, 100
 VGG16_TO_BLOCK3_CONV3 = (64, 64, "pool", 128, 128, "pool", 256, 256, 256)
 
+
 warnings.filterwarnings("ignore", "Using padding='same' with even kernel lengths", UserWarning)
 
 

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import keras
 
-from .. import cli, train
-from ..session import Session
-from ..training import step_function
+from ..flags import training
+from ..flags.parsing import parse
+from ..training.arguments import sources_and_arguments
+from ..training.loop import step_function
+from ..training.setup import Session
 from .flops import flops_of
 
 
@@ -21,8 +23,8 @@ class TrainingStep:
 
     def __init__(self, flags: Sequence[str]):
         with tempfile.TemporaryDirectory() as folder:
-            values = cli.parse(train.define_flags, [*flags, *_stand_in_weights(flags, Path(folder))])
-            self.session = Session(values, *train.sources_and_arguments(values))
+            values = parse(training.define_flags, [*flags, *_stand_in_weights(flags, Path(folder))])
+            self.session = Session(values, *sources_and_arguments(values))
             self.session.compile(schedule_steps=1_000_000)
         strategy = self.session.strategy
         self._batch = next(iter(self.session.distributed_batches()))

@@ -1,0 +1,234 @@
+"""What is timed, and the figures as a table."""
+
+import contextlib
+import dataclasses
+import importlib.util
+import itertools
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+
+from ..errors import UsageError
+from ..processes import command_line
+from ..runs.environment import environment
+from .contestants import Contestant, Timing, alternate
+
+MEASURES = ("train", "input", "align", "latency", "startup")
+R_LOSS_FACTOR, PERCEPTUAL_FACTOR = 1000.0, 500.0  # they only have to be the peer's too
+PERCEPTUAL = ("--perceptual_network=vgg16", f"--perceptual_factor={PERCEPTUAL_FACTOR}")
+TERMS = {
+    "plain": (),
+    "perceptual": (*PERCEPTUAL, "--cache_gb=0"),  # the target's features are computed in every step
+    "perceptual-cached": (*PERCEPTUAL, "--cache_gb=64"),  # of 20,000 pictures; only a batch is ever filled in
+    "adversarial": ("--adversarial_factor=0.1",),
+}
+# What a model needs besides its name, to train on drawn faces.
+MODEL_FLAGS = {
+    "conditional_vae": ("--attributes=smiling,eyeglasses",),
+    "dfc_vae": ("--perceptual_factor=0", f"--r_loss_factor={R_LOSS_FACTOR}"),  # by pixels, as the others
+    "face_mapping": ("--dataset=procedural_people",),
+}
+CONVOLUTION = "convolution"
+PEER_MODEL, PEER_SIZE = "dfc_vae", 64
+PEER_TERMS, PEER_PRECISIONS = ("plain", "perceptual"), ("float32", "mixed_bfloat16")
+LATENCIES = ("encode", "decode", "morph")
+PIPELINES = {
+    "as they are": (),
+    "flipped": ("--flip",),
+    "moved and coloured": ("--flip", "--rotation=10", "--scale=1.1", "--shift=0.05", "--colour=0.2"),
+}
+ON_DISK = 2048  # faces: few enough for the system to keep their files in memory
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One line of the table.
+
+    Attributes:
+      what: of MEASURES.
+      case: what exactly.
+      timing: of one repetition.
+      images: that a repetition goes through; 0 where it is about none.
+      gigaflops: of a repetition, where they are counted.
+      share_of_best: of the machine's best convolution rate.
+      peak_megabytes: of the process, with what it needed to get ready.
+    """
+
+    what: str
+    case: str
+    timing: Timing
+    images: int = 0
+    gigaflops: float | None = None
+    share_of_best: float | None = None
+    peak_megabytes: float | None = None
+
+    @property
+    def images_per_second(self) -> float:
+        return self.images / self.timing.median
+
+
+def has_peer(model: str, terms: str, precision: str) -> bool:
+    return model == PEER_MODEL and terms in PEER_TERMS and precision in PEER_PRECISIONS
+
+
+def _train(values: flags.FlagValues, models: Sequence[str]) -> Iterator[Row]:
+    """Each step alternates with its peers, and with the convolution that says what this machine could do."""
+    from .convolutions import BestConvolution
+    from .training_steps import TrainingStep
+
+    for precision, model, terms in itertools.product(values.precision, models, values.terms):
+        case = f"{model} {terms} {precision}"
+        ours = f"facezoo {case}"
+        works: dict[str, tuple] = {
+            CONVOLUTION: (BestConvolution, values.batch_size, precision.removeprefix("mixed_")),
+            ours: (TrainingStep, step_flags(values, model, terms, precision)),
+        }
+        if values.peer and has_peer(model, terms, precision):
+            works |= _peers(values, case, terms, precision)
+        with _contestants(works) as contestants:
+            timings = alternate(contestants, values.alternations, values.seconds)
+            best = contestants[CONVOLUTION].ask(_flops) / timings[CONVOLUTION].median
+            flops = contestants[ours].ask(_flops)
+            for name in list(works)[1:]:
+                counted = flops if name == ours else None  # a peer takes another way to the same numbers
+                yield Row(
+                    what="train",
+                    case=name,
+                    timing=timings[name],
+                    images=values.batch_size,
+                    gigaflops=counted and counted / 1e9,
+                    share_of_best=counted and counted / timings[name].median / best,
+                    peak_megabytes=contestants[name].peak_megabytes(),
+                )
+
+
+def step_flags(values: flags.FlagValues, model: str, terms: str, precision: str) -> list[str]:
+    """What `facezoo train` is told for one of the steps."""
+    return [
+        *(f"--model={model}", f"--image_size={values.image_size}", f"--batch_size={values.batch_size}"),
+        *(f"--precision={precision}", *MODEL_FLAGS.get(model, ()), *TERMS[terms]),
+    ]
+
+
+def _peers(values: flags.FlagValues, case: str, terms: str, precision: str) -> dict[str, tuple]:
+    from .torch_peer import MODES, TorchStep
+
+    factors = R_LOSS_FACTOR, PERCEPTUAL_FACTOR if terms == "perceptual" else 0.0
+    half = precision != "float32"
+    return {f"PyTorch {mode} {case}": (TorchStep, mode, values.batch_size, half, *factors) for mode in MODES}
+
+
+def _input(values: flags.FlagValues, models: Sequence[str]) -> Iterator[Row]:
+    from .usage import Pipeline, faces_on_disk
+
+    shared = ["--model=vae", f"--image_size={values.image_size}", f"--batch_size={values.batch_size}"]
+    with faces_on_disk(values.image_size, ON_DISK) as on_disk:
+        ways = itertools.product(({"drawn faces from memory": ()} | on_disk).items(), PIPELINES.items())
+        works = {f"{place}, {name}": (Pipeline, [*shared, *where, *more]) for (place, where), (name, more) in ways}
+        with _contestants(works) as contestants:
+            for name, timing in alternate(contestants, values.alternations, values.seconds).items():
+                yield Row("input", name, timing, values.batch_size)
+
+
+def _align(values: flags.FlagValues, models: Sequence[str]) -> Iterator[Row]:
+    from .usage import PHOTOGRAPH_SIZE, PHOTOGRAPHS, Aligning
+
+    with _contestants({f"{count} processes": (Aligning, count) for count in (1, 2)}) as contestants:
+        for name, timing in alternate(contestants, values.alternations, values.seconds).items():
+            yield Row("align", f"photographs of {PHOTOGRAPH_SIZE} pixels, {name}", timing, PHOTOGRAPHS)
+
+
+def _latency(values: flags.FlagValues, models: Sequence[str]) -> Iterator[Row]:
+    from .usage import Latency
+
+    for model in models:
+        cases = {f"{model} {what}": (Latency, model, values.image_size, what) for what in LATENCIES}
+        with _contestants(cases) as contestants:
+            for name, timing in alternate(contestants, values.alternations, values.seconds).items():
+                yield Row("latency", name, timing, 1)
+
+
+def _startup(values: flags.FlagValues, models: Sequence[str]) -> Iterator[Row]:
+    """Help, and a morph from nothing to its pictures."""
+    with tempfile.TemporaryDirectory() as folder:
+        run_dir = f"--run_dir={Path(folder) / 'run'}"
+        short = ("--epochs=1", "--steps_per_epoch=1", "--validation_steps=1", f"--image_size={values.image_size}")
+        _seconds_of_command("train", "--model=vae", *short, run_dir)
+        commands = {
+            "--help": ("--help",),
+            "train --help": ("train", "--help"),
+            "morph": ("morph", run_dir, "--start=test:3", "--end=test:10"),
+        }
+        turns = [
+            [_seconds_of_command(*arguments) for arguments in commands.values()] for _ in range(values.alternations)
+        ]
+        for name, seconds in zip(commands, zip(*turns, strict=True), strict=True):
+            yield Row("startup", f"facezoo {name}", Timing(seconds))
+
+
+def _seconds_of_command(*arguments: str) -> float:
+    start = time.perf_counter()
+    done = subprocess.run(command_line(*arguments), capture_output=True, text=True)
+    if done.returncode:
+        raise UsageError(f"facezoo {arguments[0]} fails: {done.stderr.strip().splitlines()[-1]}")
+    return time.perf_counter() - start
+
+
+MEASURE = {"train": _train, "input": _input, "align": _align, "latency": _latency, "startup": _startup}
+
+
+@contextlib.contextmanager
+def _contestants(works: Mapping[str, tuple]) -> Iterator[dict[str, Contestant]]:
+    """Contestants by name, of (what makes the work, its arguments ...), until the end of the block."""
+    with contextlib.ExitStack() as stack:
+        yield {
+            name: stack.enter_context(contextlib.closing(Contestant(make, *arguments)))
+            for name, (make, *arguments) in works.items()
+        }
+
+
+def _flops(work: Any) -> int | None:
+    return work.flops()
+
+
+def table(rows: Sequence[Row]) -> str:
+    """A line for each row: what, milliseconds, spread, images/s, share of the best convolution rate, megabytes."""
+    lines = [("", "median ms", "spread", "images/s", "of best rate", "peak MB")]
+    for row in rows:
+        lines.append(
+            (
+                f"{row.what}: {row.case}",
+                f"{1000 * row.timing.median:.4g}",
+                f"{row.timing.spread:.0%}",
+                f"{row.images_per_second:.4g}" if row.images else "",
+                "" if row.share_of_best is None else f"{row.share_of_best:.0%}",
+                "" if row.peak_megabytes is None else f"{row.peak_megabytes:.0f}",
+            )
+        )
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join(
+            f"{cell:<{width}}" if not column else f"{cell:>{width}}"
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in lines
+    )
+
+
+def as_json(values: flags.FlagValues, rows: Sequence[Row]) -> dict[str, Any]:
+    """The figures, and all that they depend on."""
+    ran_on = environment(0, ",".join(values.precision), []) | {
+        "cpus": os.cpu_count(),
+        "torch": importlib.metadata.version("torch") if values.peer else None,
+    }
+    found = [
+        dataclasses.asdict(row) | {"median": row.timing.median, "images_per_second": row.images_per_second}
+        for row in rows
+    ]
+    return {"environment": ran_on, "flags": values.flag_values_dict(), "rows": found}

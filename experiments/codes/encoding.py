@@ -1,0 +1,139 @@
+"""The one way from pictures to codes and back: in batches, with what a model is told besides.
+
+A conditional model is told attributes, when it encodes and when it decodes, and without them takes all as unknown. A
+mapping model is told people, by number, when it decodes, and without takes the last one that it knows.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+
+import numpy as np
+
+from ...datasets.progress import progress_bar
+from ...datasets.source import Source
+from ..errors import UsageError
+
+BATCH_SIZE = 64
+TOLD = {"attributes": "attributes", "people": "identity"}  # arguments of models, and the columns that tell of them
+Columns = Mapping[str, np.ndarray]
+NOTHING: Columns = MappingProxyType({})
+
+
+def batches(source: Source, what: str, count: int | None = None) -> Iterator[tuple[slice, Columns]]:
+    """The first examples of a source, all if `count` is absent, and where they stand; `what` is done with them."""
+    for rows in _portions(len(source) if count is None else min(count, len(source)), what):
+        yield rows, source.load(np.arange(rows.start, rows.stop))
+
+
+def _portions(total: int, what: str) -> Iterator[slice]:
+    for start in progress_bar(what, range(0, total, BATCH_SIZE), unit="batch"):
+        yield slice(start, min(start + BATCH_SIZE, total))
+
+
+def attributes_of(model) -> tuple[str, ...]:
+    """The attributes that a conditional model is told; () of others."""
+    return tuple(getattr(model.network(), "attributes", ()))
+
+
+def people_of(model) -> tuple[str, ...]:
+    """The people as whom a mapping model decodes; () of others."""
+    return tuple(getattr(model.network(), "people", ()))
+
+
+def told_of(model, examples: Columns) -> Columns:
+    """Of examples as `for_model` gives them, the columns that the model is told besides pictures, if it is any."""
+    network = model.network()
+    return {column: examples[column] for name, column in TOLD.items() if hasattr(network, name) and column in examples}
+
+
+def told_person(model, person: str | None) -> Columns:
+    """What makes a model decode as its `chosen_person`, one row for all codes; nothing where it maps nobody."""
+    chosen = chosen_person(model, person)
+    return NOTHING if chosen is None else {"identity": np.array([people_of(model).index(chosen)], np.int32)}
+
+
+def chosen_person(model, person: str | None) -> str | None:
+    """Whose face a model decodes: the person's, or the last one's that it knows; None where it maps nobody.
+
+    Raises:
+      ValueError: it does not know the person, or maps nobody.
+    """
+    people = people_of(model)
+    if person is None:
+        return people[-1] if people else None
+    if not people:
+        raise ValueError(f"a {type(model.network()).__name__} maps nobody, --model=face_mapping trains one that does")
+    if person not in people:
+        raise ValueError(f"the model knows {', '.join(people)}")
+    return person
+
+
+def asked_person(model, person: str | None, flag: str = "person") -> str | None:
+    """`chosen_person`, with a UsageError that names the flag."""
+    try:
+        return chosen_person(model, person)
+    except ValueError as error:
+        raise UsageError(f"--{flag}={person}: {error}") from error
+
+
+def as_person(person: str | None) -> str:
+    """What descriptions of a mapping model's pictures end with."""
+    return "" if person is None else f", as {person}"
+
+
+def floats(images: np.ndarray) -> np.ndarray:
+    """Pictures of a source as models read them: uint8 -> float32 in [0, 1]."""
+    return images.astype(np.float32) / 255.0
+
+
+def codes_of(model, images: np.ndarray, told: Columns = NOTHING) -> np.ndarray:
+    """Codes of one batch of pictures, float32 [N, H, W, C] in [0, 1], with what the model is told of them."""
+    conditions = [told["attributes"]] if "attributes" in told else []
+    return np.asarray(model.encode(images, *conditions))
+
+
+def encoded(
+    model, source: Source, columns: Sequence[str] = (), count: int | None = None, told: bool = False
+) -> dict[str, np.ndarray]:
+    """The codes of a source's pictures, and what is known of them.
+
+    Args:
+      model: an `Autoencoder`.
+      source: at least one picture.
+      columns: of the source's examples, to be kept too.
+      count: only the first pictures; all if absent.
+      told: the source is as `for_model` gives it, and the model is told what it is told in training.
+
+    Returns:
+      `codes` float32 [N, *code shape], and the columns [N, ...].
+    """
+    parts = []
+    for _, examples in batches(source, "encoding", count):
+        codes = codes_of(model, floats(examples["image"]), told_of(model, examples) if told else NOTHING)
+        parts.append({"codes": codes} | {name: examples[name] for name in columns})
+    return joined(parts)
+
+
+def joined(parts: Sequence[Columns]) -> dict[str, np.ndarray]:
+    return {name: np.concatenate([part[name] for part in parts if name in part]) for name in parts[0]}
+
+
+def decoded(model, codes: np.ndarray, told: Columns = NOTHING) -> np.ndarray:
+    """Pictures of codes.
+
+    Args:
+      model: an `Autoencoder`, or what has its `decode`.
+      codes: [N, *code shape].
+      told: what the model is told, a row for each code or one for all.
+
+    Returns:
+      float32 [N, H, W, C] in [0, 1].
+    """
+    return np.concatenate([pictures for _, pictures in decodings(model, codes, told)])
+
+
+def decodings(model, codes: np.ndarray, told: Columns = NOTHING) -> Iterator[tuple[slice, np.ndarray]]:
+    """As `decoded`, batch by batch, and where each stands."""
+    columns = [codes, *(np.broadcast_to(column, (len(codes), *column.shape[1:])) for column in told.values())]
+    for rows in _portions(len(codes), "decoding"):
+        yield rows, np.asarray(model.decode(*(column[rows] for column in columns)))

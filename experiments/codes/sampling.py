@@ -1,0 +1,82 @@
+"""New faces: codes drawn as those of the training faces are spread, and decoded."""
+
+import csv
+import functools
+from pathlib import Path
+
+import numpy as np
+from absl import flags
+
+from ... import pictures
+from ...datasets.source import Source
+from ...latents import sampling
+from ..errors import UsageError
+from .encoding import BATCH_SIZE, attributes_of, batches, decoded, encoded, told_person
+
+LABELS_FILE = "labels.csv"
+SHARD_BYTES = 128_000_000
+
+
+def sample_source(model, source: Source, values: flags.FlagValues, model_hash: str) -> Source:
+    """New faces as a source, decoded when they are asked for.
+
+    A conditional model is told the attributes of a training face each, so that they come together as they do there.
+
+    Args:
+      model: an `Autoencoder`.
+      source: the training faces, as the model reads them.
+      values: the command's flags.
+      model_hash: of the model.
+
+    Raises:
+      UsageError: too few training faces for the sampler.
+    """
+    columns = ("attributes",) if attributes_of(model) and source.attribute_names else ()
+    is_shape_enough = values.sampler == "normal" and not columns
+    known = encoded(model, source, columns, 1 if is_shape_enough else values.fit_count, told=True)
+    codes = _sampler(known["codes"], values, model_hash).draw(values.seed, values.count, values.truncation)
+    rows = np.random.default_rng(values.seed).integers(0, len(known["codes"]), values.count)
+    told = {name: known[name][rows] for name in columns}
+    person = told_person(model, values.person)
+
+    @functools.lru_cache(maxsize=4)  # one after the other is asked for, by several threads
+    def portion(number: int) -> np.ndarray:
+        rows = slice(BATCH_SIZE * number, BATCH_SIZE * (number + 1))
+        return pictures.to_uint8(decoded(model, codes[rows], {**{name: told[name][rows] for name in told}, **person}))
+
+    def load(positions: np.ndarray) -> dict[str, np.ndarray]:
+        images = [portion(position // BATCH_SIZE)[position % BATCH_SIZE] for position in positions.tolist()]
+        return {"image": np.stack(images)} | {name: column[positions] for name, column in told.items()}
+
+    return Source(
+        name="samples/all",
+        names=[f"{number:06d}.png" for number in range(values.count)],
+        load=load,
+        image_shape=source.image_shape,
+        attribute_names=source.attribute_names if columns else (),
+    )
+
+
+def _sampler(codes: np.ndarray, values: flags.FlagValues, model_hash: str) -> sampling.Sampler:
+    try:
+        if values.sampler == "normal":
+            return sampling.standard_normal(codes.shape[1:], model_hash)
+        if values.sampler == "gaussian":
+            return sampling.fit_gaussian(codes, model_hash)
+        return sampling.fit_mixture(codes, model_hash, values.components)
+    except ValueError as error:
+        raise UsageError(f"--sampler={values.sampler}: {error}") from error
+
+
+def save_pictures(samples: Source, folder: Path, description: str) -> None:
+    """One PNG for each face, and their attributes as `--labels` reads them."""
+    rows = []
+    for where, examples in batches(samples, "drawing"):
+        names = samples.names[where]
+        for name, picture in zip(names, examples["image"], strict=True):
+            pictures.save_png(folder / name, picture, description)
+        if samples.attribute_names:
+            rows += [[name, *row] for name, row in zip(names, examples["attributes"].astype(int).tolist(), strict=True)]
+    if rows:
+        with (folder / LABELS_FILE).open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([["file", *samples.attribute_names], *rows])

@@ -1,0 +1,72 @@
+"""The first examples of a split with all that a model says of their codes."""
+
+from typing import NamedTuple
+
+import numpy as np
+from absl import flags
+
+from ...datasets.source import Source
+from ...pictures.sheets import thumbnails
+from ..flags.sources import for_model
+from .encoding import NOTHING, Columns, batches, floats, joined, told_of
+
+KEPT = ("attributes", "factors")
+
+
+class Survey(NamedTuple):
+    """The first N examples of a source, encoded, with all that the model says of their codes.
+
+    Attributes:
+      codes: float32 [N, *code shape], the means where the model is variational.
+      log_var: of a variational model the logarithm of their variance, the same shape.
+      known: `attributes` [N, A] and `factors` [N, F] as the source has them.
+      images: uint8 [P, S, S, C] of the first P, no larger than thumbnails.
+      told: the one row of what the model is told of the first.
+    """
+
+    codes: np.ndarray
+    log_var: np.ndarray | None
+    known: Columns
+    images: np.ndarray
+    told: Columns
+
+    def drawn(self, seed: int = 0) -> np.ndarray:
+        """Codes as a variational model draws them, mean + exp(log_var / 2) e; of others the codes themselves."""
+        if self.log_var is None:
+            return self.codes
+        epsilon = np.random.default_rng(seed).standard_normal(self.codes.shape, np.float32)
+        return self.codes + np.exp(0.5 * self.log_var) * epsilon
+
+
+def survey(model, source: Source, settings: flags.FlagValues | None, count: int, shown: int = 0) -> Survey:
+    """Encodes the first examples of a source and keeps thumbnails of some.
+
+    Args:
+      model: an `Autoencoder`.
+      source: a split.
+      settings: of the model's training, to tell it what it was told there; None tells it nothing.
+      count: N at most; of spatial codes, which are large, no more batches than hold P where there is one.
+      shown: P.
+
+    Raises:
+      DatasetError: the data set does not have what the model was trained with.
+    """
+    as_told = source if settings is None else for_model(source, model, settings)
+    first: Columns = {}
+    parts: list[Columns] = []
+    for rows, examples in batches(source, "encoding", count):
+        read = examples if as_told is source else as_told.load(np.arange(rows.start, rows.stop))
+        told = NOTHING if settings is None else told_of(model, read)
+        outputs = model.network()({"image": floats(examples["image"]), **told}, training=False)
+        found = {"codes": outputs["z"], "log_var": outputs.get("log_var")}
+        found |= {name: examples.get(name) for name in KEPT}
+        if rows.start < shown:
+            found["images"] = thumbnails(examples["image"][: shown - rows.start])
+        parts.append({name: np.asarray(value) for name, value in found.items() if value is not None})
+        first = first or {name: column[:1] for name, column in told.items()}
+        if outputs["z"].shape.rank > 2 and 0 < shown <= rows.stop:
+            break
+    whole = joined(parts)
+    known = {name: whole[name] for name in KEPT if name in whole}
+    images = whole.get("images", np.empty(0, np.uint8))
+    return Survey(whole["codes"].astype(np.float32), whole.get("log_var"), known, images, first)

@@ -1,0 +1,31 @@
+"""The attribute vectors that are kept with a run."""
+
+from pathlib import Path
+
+from ...latents.attributes import AttributeVectors, load_attributes
+from ..errors import UsageError
+from ..runs.run import Run
+
+ATTRIBUTES_FILE = "attributes.npz"
+
+
+def attributes_path(run: Run) -> Path:
+    """Where the vectors of a run's model are kept: those of its best epoch apart from those of its last."""
+    return run.folder / (ATTRIBUTES_FILE if run.model_path.parent == run.folder else f"best-{ATTRIBUTES_FILE}")
+
+
+def read_vectors(run: Run, file: str | None = None) -> AttributeVectors:
+    """The attribute vectors of a run's model.
+
+    Raises:
+      UsageError: there are none, the file is damaged, or another model's.
+    """
+    path = Path(file or attributes_path(run))
+    if not path.exists():
+        raise UsageError(f"{path} is not there: `facezoo attributes --run_dir={run.folder}` makes it")
+    try:
+        return load_attributes(path, run.model_hash)
+    except ValueError as error:
+        raise UsageError(
+            f"{error}; `facezoo attributes` makes vectors of a run, --checkpoint=best those of its best epoch"
+        ) from error

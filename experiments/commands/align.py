@@ -1,0 +1,50 @@
+"""Align photographs: find their faces, and cut each out upright, in one size, eyes and mouth in one place."""
+
+import os
+from pathlib import Path
+
+from absl import flags
+
+from ...datasets import detection
+from ...datasets.labels import read_landmarks
+from ...datasets.manifest import MANIFEST_FILE, Cut
+from ..errors import UsageError
+from ..faces.crops import known_rows, new_files, report, with_new_rows
+from ..flags import groups, kinds
+
+FACES = ("largest", "all")
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    kinds.define_required(values, "in", "Folder of photographs, at any depth.")
+    kinds.define_required(values, "out", f"Folder for the crops and {MANIFEST_FILE}; a second run does what is new.")
+    kinds.define_number(values, "size", 128, "Height and width of the crops in pixels.", 16, 1024)
+    groups.define_template(values, "facezoo", 0.0)
+    flags.DEFINE_enum("faces", "largest", FACES, "Of each photograph the largest face, or all.", flag_values=values)
+    text = "CelebA's list of landmarks, or a CSV of its columns: the five points of each file, instead of a detector's."
+    kinds.define_path(values, "landmarks", text)
+    kinds.define_number(values, "processes", None, "That work side by side; one for each core if absent.", 1, 1024)
+
+
+def run(values: flags.FlagValues) -> None:
+    from ..faces.aligning import Aligner
+
+    root, out = _folders(values)
+    cut = Cut(values.template, values.margin, values.size, values.faces)
+    known = known_rows(root, out, cut)
+    points = read_landmarks(Path(values.landmarks)) if values.landmarks else None
+    if points is None:
+        detection.check_installed()
+    photographs = new_files(root, known, points is not None)
+    processes = min(values.processes or os.cpu_count() or 1, max(1, len(photographs)))
+    rows = with_new_rows(known, Aligner(root, out, cut, points), photographs, processes) if photographs else known
+    report(out, rows, len(photographs))
+
+
+def _folders(values: flags.FlagValues) -> tuple[Path, Path]:
+    root, out = Path(os.path.realpath(groups.in_folder(values))), Path(values.out)
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"--out={out} is a file: choose a folder")
+    if Path(os.path.realpath(out)).is_relative_to(root):  # not Path's resolve, which raises for a link to itself
+        raise UsageError(f"--out={out} lies in --in={root}, whose pictures it would add to: choose a folder elsewhere")
+    return root, out

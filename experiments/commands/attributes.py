@@ -1,0 +1,63 @@
+"""Find what to add to a code so that a face smiles or wears glasses: attribute vectors, kept with the run."""
+
+from pathlib import Path
+
+from absl import flags
+
+from ... import files
+from ...datasets.source import SPLITS, Source, with_attributes
+from ...latents.attributes import LEAST_EXAMPLES, AttributeVectors, find_attributes, save_attributes
+from ..backend import load_tensorflow
+from ..codes.encoding import encoded
+from ..codes.vectors import ATTRIBUTES_FILE, attributes_path
+from ..errors import UsageError
+from ..flags import groups, kinds
+from ..flags.sources import open_source
+from ..runs.run import Run, open_run
+from ..runs.settings import with_data_flags
+from ..terminal import printable
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    groups.define_run_dir(values)
+    flags.DEFINE_list(
+        "attributes", None, "Some attributes, with commas between; all of the data set's if absent.", flag_values=values
+    )
+    flags.DEFINE_enum("split", "train", SPLITS, "Split whose faces are looked at.", flag_values=values)
+    kinds.define_number(values, "count", None, "Only the first examples of the split.", 1)
+    kinds.define_path(values, "out", f"File for the vectors (RUN/{ATTRIBUTES_FILE}).")
+    groups.define_data_flags(values, dataset=None)
+
+
+def run(values: flags.FlagValues) -> None:
+    opened = open_run(values.run_dir, values.checkpoint)
+    out = Path(values.out or attributes_path(opened))
+    if out.exists():
+        raise UsageError(f"--out={out} exists: remove it, or choose another file")
+    settings = with_data_flags(opened.settings, values)
+    source = open_source(settings, values.split, opened.image_shape[0], opened.image_shape[2])
+    source = with_attributes(source, values.attributes or source.attribute_names)
+    load_tensorflow()
+    with files.whole_file(out, is_new=True) as partial:
+        found = _found(opened, source, values.count)
+        save_attributes(partial, found)
+    print(table(found))
+    print(out)
+
+
+def _found(opened: Run, source: Source, count: int | None) -> AttributeVectors:
+    known = encoded(opened.model(), source, ("attributes",), count)
+    try:
+        return find_attributes(known["codes"], known["attributes"], source.attribute_names, opened.model_hash)
+    except ValueError as error:
+        raise UsageError(f"{source.name}: {error}") from error
+
+
+def table(found: AttributeVectors) -> str:
+    """A line for each attribute: how many examples have it and how many have not; and why some were left out."""
+    rows = [(printable(name), *counts) for name, counts in zip(found.names, found.counts.tolist(), strict=True)]
+    rows += [(f"{printable(name)} (left out)", *counts) for name, counts in found.left_out.items()]
+    width = max(len(row[0]) for row in rows)
+    lines = [f"{name:{width}}  {with_it:>7}  {without:>7}" for name, with_it, without in rows]
+    why = [f"left out: fewer than {LEAST_EXAMPLES} faces with it, or without it"] if found.left_out else []
+    return "\n".join([f"{'':{width}}     with  without", *lines, *why])

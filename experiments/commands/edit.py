@@ -1,0 +1,107 @@
+"""Edit a face: add attributes to it and take them away, in steps, as one sheet and single pictures."""
+
+import contextlib
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from absl import flags
+
+from ... import files, pictures
+from ...latents.attributes import METHODS, moved, orthogonalised
+from ..codes.encoding import as_person, asked_person, codes_of, decoded, told_person
+from ..codes.vectors import ATTRIBUTES_FILE, read_vectors
+from ..errors import UsageError
+from ..flags import groups, kinds
+from ..folders import new_folder
+from ..runs.run import Run, open_run
+
+MOST_STRENGTHS = 101
+SHEET = "sweep.png"
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    groups.define_run_dir(values)
+    kinds.define_required(values, "image", f"The face: {groups.FACE}")
+    flags.DEFINE_list(
+        "attribute", None, "Attributes to change, with commas between, each in a row of its own.", flag_values=values
+    )
+    flags.register_validator(
+        "attribute", bool, "is required: names of attributes, with commas between", flag_values=values
+    )
+    text = "From, to and number of strengths; 1 leads from the mean face without to the mean face with."
+    flags.DEFINE_string("strength", "-2:2:9", text, flag_values=values)
+    flags.register_validator("strength", _are_strengths, "must be a number, or from:to:count", flag_values=values)
+    flags.DEFINE_list("keep", [], "Attributes that are not to change along, with commas between.", flag_values=values)
+    text = "The difference of mean faces, or the normal of a linear classifier."
+    flags.DEFINE_enum("method", "mean", METHODS, text, flag_values=values)
+    kinds.define_path(values, "vectors", f"What `facezoo attributes` has found (RUN/{ATTRIBUTES_FILE}).")
+    groups.define_person(values)
+    kinds.define_path(values, "out", "New folder for the pictures (RUN/edits).")
+    groups.define_alignment(values)
+    groups.define_data_flags(values, dataset=None)
+
+
+def run(values: flags.FlagValues) -> None:
+    from ..faces.reader import FaceReader
+
+    opened = open_run(values.run_dir, values.checkpoint)
+    out, strengths = new_folder(values.out, opened.folder / "edits"), strengths_of(values.strength)
+    vectors = _vectors(values, opened)
+    face = FaceReader(opened, values).read(values.image)
+    model = opened.model()
+    person = asked_person(model, values.person)
+    codes, told = codes_of(model, face[None]), told_person(model, person)
+    described = f"{values['image'].value} by {opened.folder.name}{as_person(person)}"
+    with files.whole_folder(out) as partial:
+        rows = []
+        for name, vector in vectors.items():
+            frames = decoded(model, moved(codes, vector, strengths)[0], told)
+            _save_frames(partial / name, frames, [f"{name} {strength:+g} of {described}" for strength in strengths])
+            rows.append(frames)
+        labels = [f"{name}\n{strength:+.2f}" for name in vectors for strength in strengths]
+        sheet = pictures.labelled_sheet(np.concatenate(rows), labels, len(strengths), label_lines=2)
+        pictures.save_png(partial / SHEET, sheet, f"{', '.join(vectors)} at strengths {values.strength} of {described}")
+    print(out / SHEET)
+
+
+def strengths_of(text: str) -> np.ndarray:
+    """ "-2:2:9" as nine numbers from -2 to 2, "1.5" as one."""
+    parts = text.split(":")
+    if len(parts) == 1:
+        return np.array([float(text)])
+    low, high, count = parts
+    return np.linspace(float(low), float(high), int(float(count)))
+
+
+def _are_strengths(text: str) -> bool:
+    try:
+        numbers = [float(part) for part in text.split(":")]
+    except ValueError:
+        return False
+    is_list = len(numbers) == 3 and numbers[2] in range(1, MOST_STRENGTHS + 1)
+    return all(map(math.isfinite, numbers)) and (len(numbers) == 1 or is_list)
+
+
+def _vectors(values: flags.FlagValues, opened: Run) -> dict[str, np.ndarray]:
+    found = read_vectors(opened, values.vectors)
+    with _blamed("keep", values.keep):
+        for name in values.keep:
+            found.position(name)
+    with _blamed("attribute", values.attribute):
+        return {name: orthogonalised(found, name, values.keep, values.method) for name in values.attribute}
+
+
+@contextlib.contextmanager
+def _blamed(flag: str, names: list[str]) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise UsageError(f"--{flag}={','.join(names)}: {error}") from error
+
+
+def _save_frames(folder: Path, frames: np.ndarray, descriptions: list[str]) -> None:
+    folder.mkdir()
+    for number, (frame, description) in enumerate(zip(frames, descriptions, strict=True)):
+        pictures.save_png(folder / f"{number:03d}.png", frame, description)

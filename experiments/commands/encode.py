@@ -1,0 +1,67 @@
+"""Encode a folder of pictures: codes and file names as one .npz."""
+
+import contextlib
+from pathlib import Path
+
+import numpy as np
+from absl import flags
+
+from ... import files, pictures
+from ..codes.encoding import as_person, asked_person, decodings, encoded, told_person
+from ..errors import UsageError
+from ..faces.reader import pictures_of
+from ..flags import groups, kinds
+from ..folders import new_folder
+from ..runs.run import open_run
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    groups.define_run_dir(values)
+    kinds.define_required(values, "in", "Folder of pictures.")
+    kinds.define_path(values, "out", "File for the codes.", default="codes.npz")
+    kinds.define_path(values, "reconstructions", "Folder for the decoded codes.")
+    groups.define_person(values)
+    groups.define_crop(values)
+    groups.define_alignment(values)
+
+
+def run(values: flags.FlagValues) -> None:
+    opened = open_run(values.run_dir, values.checkpoint)
+    out, reconstructions = Path(values.out), values.reconstructions
+    in_folder = groups.in_folder(values)
+    if out.exists():
+        raise UsageError(f"--out={out} exists: choose another file")
+    reconstructions_folder = None if reconstructions is None else new_folder(reconstructions, out, "--reconstructions")
+    if reconstructions_folder and reconstructions_folder.absolute().is_relative_to(out.absolute()):
+        raise UsageError(f"--reconstructions={reconstructions} is where --out={out} puts the codes: choose a folder")
+    if values.person is not None and reconstructions is None:
+        raise UsageError(f"--person={values.person} does nothing without --reconstructions")
+    source = pictures_of(in_folder, opened, values)
+    model = opened.model()
+    person = asked_person(model, values.person)
+    made_by = f"by {opened.folder.name}{as_person(person)}"
+    with contextlib.ExitStack() as stack:
+        partial = stack.enter_context(files.whole_file(out, is_new=True))
+        folder = stack.enter_context(files.whole_folder(reconstructions_folder)) if reconstructions_folder else None
+        codes = encoded(model, source)["codes"]
+        _save_codes(partial, codes, source.names)
+        if folder:
+            for rows, decoded in decodings(model, codes, told_person(model, person)):
+                _save_pictures(folder, source.names[rows], decoded, made_by)
+    if reconstructions_folder:
+        print(f"{reconstructions_folder}: {len(source)} reconstructions")
+    print(f"{out}: {len(source)} codes of shape {codes.shape[1:]}")
+
+
+def _save_codes(path: Path, codes: np.ndarray, names) -> None:
+    """Arrays `codes` [N, ...] float32 and `names` [N], readable without pickle."""
+    with path.open("wb") as file:
+        np.savez(file, codes=codes, names=np.array(list(names)))
+
+
+def _save_pictures(target: Path, names, reconstructions, made_by: str) -> None:
+    """One PNG for each picture, under its own name with its ending kept, so that a.jpg and a.png do not collide."""
+    for name, picture in zip(names, reconstructions, strict=True):
+        path = target / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pictures.save_png(path, picture, f"reconstruction of {name} {made_by}")

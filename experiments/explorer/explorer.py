@@ -1,0 +1,282 @@
+"""What a page or a notebook of sliders shows: from two faces and the sliders' places to a picture."""
+
+import dataclasses
+import io
+import threading
+import types
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import numpy as np
+from absl import flags
+
+from ... import pictures
+from ...datasets.alignment import NoFaceError
+from ...datasets.reader_process import ReaderProcess
+from ...datasets.source import DatasetError
+from ...latents.attributes import AttributeVectors
+from ...latents.interpolation import even_alphas, interpolate
+from ...latents.sampling import Sampler, fit_gaussian, standard_normal
+from ...latents.traversal import kl_of_dimensions, most_first
+from ..backend import load_tensorflow
+from ..codes import encoding
+from ..codes.survey import Survey, survey
+from ..codes.vectors import ATTRIBUTES_FILE, read_vectors
+from ..errors import UsageError
+from ..faces.reader import FaceReader
+from ..flags.sources import open_source
+from ..runs.run import Run
+
+PATHS = ("linear", "normalized", "slerp")
+STRIP_STEPS = 10
+MOST_PIXELS = 40_000_000  # of an upload, which is somebody's photograph, and held in memory beside others
+READ_AT_ONCE = 3
+MOST_LATENTS = 12
+FIND_LABEL = "find the face"
+SURVEYED = 256
+LEAST_DEVIATION = 1e-6  # of a dimension of the code that does anything
+
+
+class Slider(NamedTuple):
+    """A number that a person sets, 0 at first.
+
+    Attributes:
+      group: "attribute", a vector's strength; "told", what a conditional decoder hears, from no to yes, 0 is unknown;
+        "latent", standard deviations of a dimension of the code.
+      name: of it.
+      limit: it goes from -limit to limit.
+    """
+
+    group: str
+    name: str
+    limit: float
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Face:
+    """A face to start from.
+
+    Attributes:
+      name: where it comes from, in a few harmless characters.
+      picture: uint8 [H, W, C], as the model was given it, or as it decodes a code that was drawn.
+      code: of it.
+    """
+
+    name: str
+    picture: np.ndarray
+    code: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Look:
+    """All that a person has set.
+
+    Attributes:
+      start, end: the two faces.
+      alpha: how far from start to end, in [0, 1].
+      path: one of PATHS.
+      strengths: one for each of `Explorer.sliders`.
+      person: whose face it is to be, one of `Explorer.people`; None where there are none.
+    """
+
+    start: Face
+    end: Face
+    alpha: float = 0.0
+    path: str = "linear"
+    strengths: Sequence[float] = ()
+    person: str | None = None
+
+
+class Explorer:
+    """A run's model, its sliders, and faces for it. It keeps nothing of those who use it; they may be several.
+
+    Args:
+      run: a finished run of an autoencoder.
+      values: flags of `facezoo explore`.
+
+    Attributes:
+      sliders: what there is to set; none of single dimensions where the code is spatial.
+      people: whom the model can decode faces as; () for most models.
+      title: what is explored, in one line.
+      first_faces: two of the run's test split.
+      finds_faces: whether photographs are aligned.
+      note: why there are no attribute vectors although there is a file of them, or "".
+
+    Raises:
+      UsageError, DatasetError: the run, its data or the detector of faces is not there.
+    """
+
+    def __init__(self, run: Run, values: flags.FlagValues):
+        self._reader = FaceReader(run, values)
+        validation, self._test = (
+            open_source(self._reader.settings, split, self._reader.image_size, self._reader.channels)
+            for split in ("validation", "test")
+        )
+        self._model = run.model()
+        self._run_name = run.folder.name
+        self._reader_process = ReaderProcess()
+        self._readers = threading.BoundedSemaphore(READ_AT_ONCE)  # photographs take much memory
+        self._detecting = threading.Lock()  # the detector is not made for threads
+        self.finds_faces = self._reader.cut is not None
+        size = self._reader.image_size
+        self.title = f"{_harmless(self._run_name)} ({run.settings.model}, {size} pixels)"
+        self.people, self._told = encoding.people_of(self._model), encoding.attributes_of(self._model)
+        traced = load_tensorflow().function(self._model.decode, autograph=False)
+        self._traced = types.SimpleNamespace(decode=traced)  # all that `decoded` needs of a model
+        faces = survey(self._model, validation, settings=None, count=SURVEYED)
+        self._sampler = _sampler(self._model, faces.codes)
+        found, self.note = _attributes_of(run)
+        self._set_sliders(faces, found)
+        self.first_faces = self.at(0), self.at(min(1, len(self._test) - 1))
+        for show in (self.picture, self.strip):  # which traces the decoder, so that nobody waits for it
+            show(self.first_look())
+
+    def _set_sliders(self, faces: Survey, found: AttributeVectors | None) -> None:
+        sliders = [Slider("told", name, 1.0) for name in self._told]
+        moves: list[np.ndarray] = []
+        if found:
+            sliders += [Slider("attribute", name, 2.0) for name in found.names]
+            moves += list(found.vectors[next(iter(found.vectors))])
+        deviations = faces.codes.reshape(len(faces.codes), -1).std(axis=0)
+        for dimension in _dimensions_worth_a_slider(faces, deviations):
+            sliders.append(Slider("latent", str(dimension), 3.0))
+            moves.append(np.eye(1, len(deviations), dimension)[0] * deviations[dimension])
+        self.sliders = tuple(sliders)
+        self._moves = np.array(moves, np.float32).reshape(-1, *faces.codes.shape[1:])
+
+    def first_look(self) -> Look:
+        """What is seen before anything is moved: the middle between two faces of the test split."""
+        person = encoding.chosen_person(self._model, None)
+        return Look(*self.first_faces, alpha=0.5, strengths=[0.0] * len(self.sliders), person=person)
+
+    def close(self) -> None:
+        """Ends the reading of photographs that somebody has sent."""
+        self._reader_process.close()
+
+    # Faces.
+
+    def photograph(self, file: str | Path | IO[bytes], name: str, align: bool = True) -> Face:
+        """The face of a picture file.
+
+        Args:
+          file: a path, or an open binary file.
+          name: what the user calls it.
+          align: finds the largest face where the explorer does that; False takes a crop as the run's data have it.
+
+        Raises:
+          UsageError: one line on why the file gives no face.
+        """
+        name = _harmless(name)
+        try:
+            with self._readers:
+                photograph = self._reader_process.read(file, MOST_PIXELS)
+                with self._detecting:
+                    picture = self._reader.from_photograph(photograph, align)
+        except NoFaceError as error:
+            raise UsageError(f'{name}: {error}; untick "{FIND_LABEL}" to take the middle of the picture') from error
+        except DatasetError as error:
+            raise UsageError(f"{name}: {error}") from error
+        return self._encoded(name, picture)
+
+    def at(self, place: int) -> Face:
+        """A face of the run's test split."""
+        picture = self._test.load(np.array([place]))["image"][0]
+        return self._encoded(f"test:{place}", encoding.floats(picture))
+
+    def anybody(self, seed: int) -> Face:
+        """A face of the run's test split by chance."""
+        return self.at(int(np.random.default_rng(seed).integers(len(self._test))))
+
+    def invented(self, seed: int) -> Face:
+        """A face that nobody has: a code drawn from the model's prior, or from how codes of validation faces spread.
+
+        Raises:
+          UsageError: there are too few validation faces to tell how they spread.
+        """
+        if self._sampler is None:
+            raise UsageError("the run has too few validation faces to draw new ones like them")
+        code = self._sampler.draw(seed, 1)[0]
+        face = Face(f"drawn:{seed}", np.zeros(()), code)
+        return dataclasses.replace(face, picture=pictures.to_uint8(self._decoded(code[None], Look(face, face))[0]))
+
+    def _encoded(self, name: str, picture: np.ndarray) -> Face:
+        return Face(name, pictures.to_uint8(picture), encoding.codes_of(self._model, picture[None])[0])
+
+    # Pictures.
+
+    def picture(self, look: Look) -> bytes:
+        """What the sliders ask for, as a PNG."""
+        [picture] = self._decoded(self._codes(look, np.array([look.alpha])), look)
+        return as_png(picture, f"{self._description(look)} at {look.alpha:.2f}")
+
+    def strip(self, look: Look) -> bytes:
+        """The way from start to end, the sliders' changes on all of it: a row of STRIP_STEPS pictures as a PNG."""
+        frames = self._decoded(self._codes(look, even_alphas(STRIP_STEPS)), look)
+        return as_png(pictures.row(frames), self._description(look))
+
+    def _codes(self, look: Look, alphas: np.ndarray) -> np.ndarray:
+        codes = interpolate(look.start.code, look.end.code, alphas, look.path)
+        strengths = np.array(look.strengths[len(self._told) :], np.float32)
+        return codes + np.tensordot(strengths, self._moves, axes=1)
+
+    def _decoded(self, codes: np.ndarray, look: Look) -> np.ndarray:
+        """Pictures of codes, float32 [N, H, W, C] in [0, 1]."""
+        told = encoding.told_person(self._model, look.person)
+        if self._told:
+            strengths = np.array(look.strengths[: len(self._told)] or [0.0] * len(self._told), np.float32)
+            told = {"attributes": (strengths[None] + 1.0) / 2.0}
+        return encoding.decoded(self._traced, codes, told)
+
+    def _description(self, look: Look) -> str:
+        changes = [
+            f"{slider.group} {slider.name} {strength:+.2f}"
+            for slider, strength in zip(self.sliders, look.strengths, strict=True)
+            if strength
+        ]
+        way = f"{look.path} morph from {look.start.name} to {look.end.name} by {self._run_name}"
+        return ", ".join([f"{way}{encoding.as_person(look.person)}", *changes])
+
+
+def as_png(picture: np.ndarray, description: str) -> bytes:
+    """[H, W, C] in [0, 1] or uint8, with our metadata."""
+    file = io.BytesIO()
+    pictures.save_png(file, picture, description)
+    return file.getvalue()
+
+
+def _dimensions_worth_a_slider(faces: Survey, deviations: np.ndarray) -> list[int]:
+    """Those that carry most, first; none of a spatial code, whose single numbers nobody would want to set.
+
+    What each carries is its KL in nats where the model has a posterior, else its variance.
+    """
+    if faces.codes.ndim != 2:
+        return []
+    carried = np.square(deviations) if faces.log_var is None else kl_of_dimensions(faces.codes, faces.log_var)
+    order = [dimension for dimension in most_first(carried) if deviations[dimension] > LEAST_DEVIATION]
+    return [int(dimension) for dimension in order[:MOST_LATENTS]]
+
+
+def _sampler(model, codes: np.ndarray) -> Sampler | None:
+    if model.has_prior:
+        return standard_normal(codes.shape[1:], "")
+    try:
+        return fit_gaussian(codes, "")
+    except ValueError:  # one code, or the same again and again
+        return None
+
+
+def _attributes_of(run: Run) -> tuple[AttributeVectors | None, str]:
+    """A run's attribute vectors if it has any, and a line on why they are left out if they are not its own."""
+    if not (run.folder / ATTRIBUTES_FILE).exists():
+        return None, ""
+    try:
+        return read_vectors(run), ""
+    except UsageError as error:
+        return None, f"no attribute sliders: {error}"
+
+
+def _harmless(name: str) -> str:
+    """A name that may come from anybody, as text that no page or template takes for anything else."""
+    kept = "".join(character if character.isalnum() or character in " ._-" else "_" for character in name)
+    return kept[-60:].strip() or "picture"

@@ -1,0 +1,258 @@
+"""The page of `facezoo explore`, by Gradio."""
+
+import base64
+import functools
+import html
+import secrets
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from ..errors import UsageError
+from . import server
+from .explorer import FIND_LABEL, PATHS, Explorer, Face, Look, Slider, as_png
+
+ENDS = ("start", "end")
+GROUPS = {
+    "told": "What the decoder is told: -1 no, 1 yes, 0 nothing",
+    "attribute": "Attributes: 1 leads from faces without it to faces with it",
+    "latent": "Dimensions of the code in standard deviations, the most telling first",
+}
+QUIETLY: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+# The strip is made again when nothing has been moved for some milliseconds, so that it does not hold the picture up.
+ON_LOAD = """() => {
+  let timer;
+  document.addEventListener("input", event => {
+    if (event.target.closest("#morph")) return;
+    clearTimeout(timer);
+    timer = setTimeout(() => document.querySelector("#at-rest").click(), 250);
+  }, true);
+}"""
+# On a wide window the sliders scroll beside the picture, on a narrow one below it while it stays in sight.
+CSS = """
+.gradio-container { overflow: visible !important; }
+.gradio-container main { width: 100%; max-width: 1400px; margin: 0 auto; }
+#title h1 { font-size: 20px; margin: 0; }
+#title p { margin: 2px 0 0; font-size: 14px; color: var(--body-text-color-subdued); }
+#message { position: sticky; top: 8px; z-index: 110; }
+#message:not(:has(p)) { display: none; }
+#message p { margin: 0; padding: 8px 12px; border-radius: 8px; font-size: 15px; overflow-wrap: anywhere;
+  background: #fde8e8; color: #8a1c1c; border: 1px solid #f3b4b4; }
+#stage { display: grid; gap: 16px; align-items: start; grid-template: "start result end edits" auto
+  "controls controls controls edits" 1fr / 3fr 4fr 3fr 9fr; }
+#stage.plain { grid-template: "start result end" auto "controls controls controls" 1fr / 3fr 4fr 3fr; }
+#stage > * { min-width: 0 !important; }
+#face-start { grid-area: start; }
+#face-end { grid-area: end; }
+#result { grid-area: result; z-index: 100; background: var(--body-background-fill); }
+#controls { grid-area: controls; }
+#edits { grid-area: edits; max-height: 86vh; overflow-y: auto; flex-wrap: nowrap; }
+#edits > * { flex-shrink: 0; }
+#edits .label-wrap { text-align: left; }
+.picture { margin: 0; text-align: center; }
+.picture img { width: 100%; border-radius: 8px; display: block; margin: 0 auto; }
+.face .picture img { max-width: 256px; }
+#result .picture img { max-width: 384px; }
+.picture figcaption { margin-top: 6px; font-size: 13px; overflow-wrap: anywhere; }
+.picture a { color: var(--link-text-color); text-decoration: underline; }
+.sliders .form { display: grid; grid-template-columns: repeat(auto-fill, minmax(230px, 1fr));
+  border: 0; box-shadow: none; background: none; }
+.sliders .block { padding: 4px 8px 12px; }
+.sliders [data-testid=block-info] { padding: 0; background: none; color: var(--body-text-color); font-weight: 500; }
+.sliders input[type=number] { width: 56px; }
+@media (max-width: 900px) {
+  #stage, #stage.plain { display: flex; flex-flow: row wrap; }
+  #stage > * { flex: 1 1 100%; }
+  #stage > .face { flex: 1 1 40%; }
+  #result { order: 1; position: sticky; top: 0; padding: 8px 0; }
+  #result .picture img { max-width: 200px; }
+  #controls { order: 2; }
+  #edits { order: 3; max-height: none; }
+}
+"""
+
+
+def looks() -> dict[str, Any]:
+    """Theme, style and script, as Gradio takes them. Fonts are those of the reader's machine: none is loaded."""
+    theme = gr.themes.Soft(
+        primary_hue="teal", neutral_hue="slate", font=["system-ui", "sans-serif"], font_mono=["monospace"]
+    )
+    return {"theme": theme, "css": CSS, "js": ON_LOAD}
+
+
+def page_of(explorer: Explorer, uploads: Path) -> gr.Blocks:
+    """The page, not served yet.
+
+    Args:
+      explorer: what it shows.
+      uploads: the folder that Gradio puts uploads into.
+    """
+    title = f"facezoo: {explorer.title}"
+    with gr.Blocks(title=title, analytics_enabled=False, fill_width=True, delete_cache=(60, 600)) as page:
+        _Page(explorer, uploads)
+    return page.queue(max_size=server.MOST_EVENTS)
+
+
+class _Page:
+    """Components, and what they do. What a person has set is in the components and in their own `gr.State`."""
+
+    def __init__(self, explorer: Explorer, uploads: Path):
+        self.explorer, self.uploads = explorer, uploads
+        self.faces = gr.State(explorer.first_faces)
+        self._lay_out()
+        self.settings = [self.faces, self.alpha, self.path, self.person, *self.sliders]
+        self.outputs = [self.picture, self.strip]
+        for end in ENDS:
+            self._connect_face(end)
+        self._connect_sliders()
+
+    # Layout.
+
+    def _lay_out(self) -> None:
+        explorer = self.explorer
+        gr.HTML(f"<h1>facezoo</h1><p>{html.escape(explorer.title)}</p>", elem_id="title")
+        self.message = gr.HTML(_message(explorer.note), elem_id="message")
+        self.cards: dict[str, dict[str, Any]] = {}
+        look = explorer.first_look()
+        with gr.Row(elem_id="stage", elem_classes=[] if explorer.sliders else ["plain"]):
+            self._lay_out_face("start", explorer.first_faces[0])
+            with gr.Column(elem_id="result"):
+                self.picture = gr.HTML(_shown_picture(explorer.picture(look)))
+            self._lay_out_face("end", explorer.first_faces[1])
+            with gr.Column(elem_id="controls"):
+                self._lay_out_controls()
+                self.strip = gr.HTML(_shown_strip(explorer.strip(look)), elem_id="strip")
+            with gr.Column(elem_id="edits", visible=bool(explorer.sliders)):
+                self._lay_out_sliders()
+        self.at_rest = gr.Button(visible="hidden", elem_id="at-rest")
+
+    def _lay_out_controls(self) -> None:
+        people, finds = list(self.explorer.people), self.explorer.finds_faces
+        look = self.explorer.first_look()
+        self.alpha = gr.Slider(0.0, 1.0, look.alpha, step=0.01, label="morph", elem_id="morph")
+        self.path = gr.Radio(list(PATHS), value=look.path, label="path", elem_id="path")
+        self.person = gr.Radio(people, value=look.person, label="as", visible=bool(people))
+        self.find = gr.Checkbox(finds, label=f"{FIND_LABEL} in an upload", visible=finds, elem_id="find")
+
+    def _lay_out_face(self, end: str, face: Face) -> None:
+        with gr.Column(elem_id=f"face-{end}", elem_classes="face"):
+            self.cards[end] = {
+                "picture": gr.HTML(_shown_face(end, face)),
+                "upload": gr.UploadButton("Upload", size="sm", variant="primary", elem_id=f"upload-{end}"),
+                "path": gr.Textbox(visible="hidden"),
+                "anybody": gr.Button("From the test split", size="sm", elem_id=f"anybody-{end}"),
+                "invented": gr.Button("Random face", size="sm", elem_id=f"invented-{end}"),
+            }
+
+    def _lay_out_sliders(self) -> None:
+        """Group by group, in the explorer's order."""
+        self.sliders: list[gr.Slider] = []
+        for group, label in GROUPS.items():
+            own = [slider for slider in self.explorer.sliders if slider.group == group]
+            if own:
+                with gr.Accordion(label, open=True), gr.Row(elem_classes="sliders"):
+                    self.sliders += [_laid_out(slider) for slider in own]
+        self.reset = gr.Button("Reset the sliders", size="sm", elem_id="reset")
+
+    # Events.
+
+    def _connect_face(self, end: str) -> None:
+        card = self.cards[end]
+        chosen = [self.faces, self.message, card["picture"], *self.outputs]
+        # Only the path of an upload is sent on, as text that `_upload` judges: what an event names as a file of
+        # Gradio's kind, Gradio copies from anywhere, or downloads.
+        sent = card["upload"].upload(None, card["upload"], card["path"], js="file => file ? file.path : ''", **QUIETLY)
+        self._on(sent.then, functools.partial(self._upload, end), chosen, [card["path"], self.find])
+        for button in ("anybody", "invented"):
+            make = functools.partial(self._chance, end, getattr(self.explorer, button))
+            self._on(card[button].click, make, chosen)
+
+    def _on(self, event: Callable, function: Callable, outputs: list, more: list | None = None) -> None:
+        inputs = [*(more or []), *self.settings]
+        event(function, inputs, outputs, **QUIETLY)
+
+    def _connect_sliders(self) -> None:
+        moved: list[Any] = [self.alpha, self.path, self.person, *self.sliders]
+        fast: dict[str, Any] = {"trigger_mode": "always_last", "queue": False, **QUIETLY}
+        gr.on([component.input for component in moved], self._shown, self.settings, self.picture, **fast)
+        self.at_rest.click(self._strip, self.settings, self.strip, **fast)
+        self._on(self.reset.click, self._reset, [*self.sliders, *self.outputs])
+
+    def _shown(self, *settings) -> str:
+        return _shown_picture(self.explorer.picture(self._look(*settings)))
+
+    def _strip(self, *settings) -> str:
+        return _shown_strip(self.explorer.strip(self._look(*settings)))
+
+    def _reset(self, faces, alpha, path, person, *strengths) -> list:
+        zeros = [0.0] * len(strengths)
+        settings = faces, alpha, path, person, *zeros
+        return [*zeros, self._shown(*settings), self._strip(*settings)]
+
+    def _upload(self, end: str, path: str, find: bool, *settings) -> list:
+        file = Path(path or "none").resolve()
+
+        def read() -> Face:
+            if not (file.parent.parent == self.uploads.resolve() and file.is_file()):
+                raise UsageError("the upload has not come: try again")
+            try:
+                return self.explorer.photograph(file, file.name, find)
+            finally:
+                shutil.rmtree(file.parent, ignore_errors=True)  # the upload's own
+
+        return self._with_face(end, read, *settings)
+
+    def _chance(self, end: str, make: Callable[[int], Face], *settings) -> list:
+        return self._with_face(end, lambda: make(secrets.randbelow(2**31)), *settings)
+
+    def _with_face(self, end: str, make: Callable[[], Face], faces, *settings) -> list:
+        """New values of faces, message, the face's card, picture and strip; after an error only a message."""
+        try:
+            face = make()
+        except UsageError as error:
+            return [gr.skip(), _message(str(error)), gr.skip(), gr.skip(), gr.skip()]
+        faces = (face, faces[1]) if end == "start" else (faces[0], face)
+        return [faces, "", _shown_face(end, face), self._shown(faces, *settings), self._strip(faces, *settings)]
+
+    def _look(self, faces: tuple[Face, Face], alpha: float, path: str, person: str | None, *strengths: float) -> Look:
+        return Look(*faces, alpha, path, strengths, person)
+
+
+def _laid_out(slider: Slider) -> gr.Slider:
+    label = f"dimension {slider.name}" if slider.group == "latent" else slider.name.replace("_", " ")
+    name = f"{slider.group}-{slider.name}"
+    return gr.Slider(-slider.limit, slider.limit, 0.0, step=0.05, label=label, elem_id=name, min_width=200)
+
+
+def _message(text: str) -> str:
+    return f'<p role="alert">{html.escape(text)}</p>' if text else ""
+
+
+def _shown_face(end: str, face: Face) -> str:
+    picture = as_png(face.picture, f"{end} of a morph: {face.name}")
+    return _figure(picture, f"the {end} of the morph", f"{end}: {html.escape(face.name)}")
+
+
+def _shown_picture(picture: bytes) -> str:
+    return _figure(picture, "the picture", _link(picture, "face.png", "download the picture"))
+
+
+def _shown_strip(picture: bytes) -> str:
+    return _figure(picture, "the way from start to end", _link(picture, "morph.png", "download the row"))
+
+
+def _figure(picture: bytes, alternative: str, caption: str) -> str:
+    """A picture inside of the page itself: no file is made or served, and what is saved from it has our metadata."""
+    image = f'<img src="{_data_of(picture)}" alt="{alternative}">'
+    return f'<figure class="picture">{image}<figcaption>{caption}</figcaption></figure>'
+
+
+def _link(picture: bytes, name: str, text: str) -> str:
+    return f'<a href="{_data_of(picture)}" download="{name}">{text}</a>'
+
+
+def _data_of(picture: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(picture).decode()

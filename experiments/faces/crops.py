@@ -1,0 +1,104 @@
+"""A folder of crops and its manifest, which grows with each photograph."""
+
+import contextlib
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from ... import files
+from ...datasets import detection
+from ...datasets.manifest import MANIFEST_FILE, Cut, Row, as_csv, header_as_csv, read_manifest
+from ...datasets.picture_index import UNREADABLE, Picture, found_files
+from ...datasets.progress import progress_bar
+from ..errors import UsageError
+
+NAMED = 3
+
+
+def known_rows(root: Path, out: Path, cut: Cut) -> list[Row]:
+    """What earlier runs into the folder have found; a UsageError where they cut otherwise, or it is not theirs."""
+    rows = read_manifest(out)
+    if not (out / MANIFEST_FILE).exists() and out.exists() and not all(map(files.is_unfinished, out.iterdir())):
+        raise UsageError(f"--out={out} holds something, but no {MANIFEST_FILE} of an earlier run: choose a new folder")
+    other = next((row.cut for row in rows if row.cut != cut), None)
+    if other:
+        raise UsageError(
+            f"--out={out} holds crops with --template={other.template} --margin={other.margin:g} --size={other.size} "
+            f"--faces={other.faces}: give the same, or choose a new folder"
+        )
+    if rows and rows[0].root != str(root):
+        raise UsageError(f"--out={out} holds crops of the pictures in {rows[0].root}: choose a new folder")
+    return rows
+
+
+def new_files(root: Path, known: Sequence[Row], by_points: bool) -> list[Picture]:
+    """Files that are new or have changed, and those that gave nothing for a reason that may have passed."""
+    from .aligning import DEADLY, NO_POINTS, TAKEN
+
+    passing = (UNREADABLE, DEADLY, NO_POINTS, TAKEN, *([detection.NONE_FOUND] if by_points else []))
+    done = {(row.source, row.num_bytes, row.modified_ns) for row in known if not row.reason.startswith(passing)}
+    found = found_files(root)
+    if not found:
+        raise UsageError(f"--in={root} holds no files")
+    return [file for file in found if file[:3] not in done]
+
+
+def with_new_rows(known: Sequence[Row], aligner, photographs: Sequence[Picture], processes: int) -> list[Row]:
+    """Aligns files; the manifest grows with each, so that a run that is killed goes on from there."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(files.locked(aligner.out / MANIFEST_FILE))
+        except files.OccupiedError as error:
+            raise UsageError(f"--out={aligner.out}: another `facezoo align` writes there") from error
+        return _aligned(known, aligner, photographs, processes)
+
+
+def _aligned(known: Sequence[Row], aligner, photographs: Sequence[Picture], processes: int) -> list[Row]:
+    from .aligning import aligned_in_processes
+
+    renewed = {photograph.name for photograph in photographs}
+    path = aligner.out / MANIFEST_FILE
+    rows = [row for row in known if row.source not in renewed]
+    _write(path, rows)
+    progress = progress_bar("aligning", total=len(photographs))
+    with progress, path.open("a", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        for new in aligned_in_processes(aligner, photographs, processes):
+            rows += new
+            file.write(as_csv(new))
+            file.flush()
+            progress.update()
+    rows.sort(key=lambda row: (row.source, row.output))
+    _write(path, rows)
+    _remove_crops(aligner.out, {row.output for row in known} - {row.output for row in rows})
+    return rows
+
+
+def _remove_crops(out: Path, names: set[str]) -> None:
+    """Removes crops of photographs that have changed and show that face no more; nothing that a link leads to."""
+    from .aligning import is_ours
+
+    for path in (out / name for name in names if files.is_path_inside(name)):
+        if files.is_below(path, out) and is_ours(path):
+            path.unlink()
+
+
+def _write(path: Path, rows: Sequence[Row]) -> None:
+    files.write_text(path, header_as_csv() + as_csv(rows))
+
+
+def report(out: Path, rows: Sequence[Row], num_new: int) -> None:
+    faces = sum(bool(row.output) for row in rows)
+    without = [row for row in rows if not row.output]
+    if not faces:
+        named = ", ".join(f"{row.source} ({row.reason})" for row in without[:NAMED])
+        more = f" and {len(without) - NAMED} more" if len(without) > NAMED else ""
+        raise UsageError(f"no face in any of {len(without)} files, see {out / MANIFEST_FILE}: {named}{more}")
+    print(f"{out}: {faces} faces" + (f", {len(without)} without ({_reasons(without)})" if without else ""))
+    if not num_new:
+        print("nothing was new")
+
+
+def _reasons(rows: Sequence[Row]) -> str:
+    """The most frequent ones, and where they all stand."""
+    counted = Counter(row.reason for row in rows).most_common(NAMED)
+    return "; ".join([*(f"{count}: {reason}" for reason, count in counted), f"see {MANIFEST_FILE}"])

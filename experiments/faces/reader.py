@@ -1,0 +1,175 @@
+"""Photographs and places in a split as a trained model takes them."""
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from absl import flags, logging
+from PIL import Image
+
+from ...datasets import alignment, detection, photographs
+from ...datasets.folder import ALL, folder
+from ...datasets.manifest import Cut
+from ...datasets.progress import progress_bar
+from ...datasets.source import SPLITS, DatasetError, Source
+from ..backend import load_tensorflow
+from ..errors import UsageError
+from ..flags.kinds import are_digits
+from ..flags.sources import open_source
+from ..runs.run import Run
+from ..runs.settings import with_data_flags
+from .origins import crop_of_data, crop_of_pictures, cut_of
+
+NAMED = 5
+
+
+def read_face(
+    path: str | Path,
+    model,
+    crop: photographs.Crop | None = None,
+    template: str | None = None,
+    margin: float = 0.0,
+    shift: tuple[float, float] = (0.0, 0.0),
+) -> np.ndarray:
+    """A photograph in the shape that a model takes: float32 [H, W, C] in [0, 1].
+
+    Args:
+      path: a JPEG, PNG, WebP or GIF file.
+      model: an `Autoencoder`.
+      crop: the side of a square in the centre, or (left, top, width, height), in its pixels; default the largest in
+        the centre.
+      template: instead of a crop, finds the largest face and aligns it: "facezoo" as drawn faces lie, or "celeba".
+      margin: how much more than the template's own crop is shown on each side, in sides.
+      shift: how far right and down of the template's own middle that of the picture lies, in sides.
+
+    Raises:
+      DatasetError: the file is damaged, the crop does not fit, or there is no face to align.
+    """
+    if template is None:
+        return _as_floats(photographs.fit(photographs.read(path), model.image_size, crop, model.channels))
+    cut = Cut(template, margin, model.image_size, shift=shift)
+    return _as_floats(aligned(photographs.read(path), cut, model.channels)[0])
+
+
+def aligned(photograph, cut: Cut, channels: int) -> tuple[np.ndarray, np.ndarray]:
+    """The largest face of a photograph: its crop, uint8 [S, S, C], and the matrix from its pixels to the photograph's.
+
+    Raises:
+      NoFaceError: there is none.
+    """
+    load_tensorflow()  # else the detector does, with all that it says
+    matrix = cut.matrix(detection.largest_face(photograph).points)
+    crop = alignment.cut(photograph, matrix, cut.size, channels)
+    return crop, matrix @ np.diag([1.0 / cut.size, 1.0 / cut.size, 1.0])
+
+
+def pictures_of(data_dir: str, run: Run, values: flags.FlagValues) -> Source:
+    """The pictures below a folder as a run's model takes them: cropped as its data were or by --crop, or aligned."""
+    image_size, _, channels = run.image_shape
+    cut = cut_of(values, run.settings)
+    if cut:
+        return aligned_folder(data_dir, cut, channels)
+    crop = crop_of_pictures(run, values)
+    return folder(ALL, data_dir=data_dir, image_size=image_size, channels=channels, crop=crop, subfolders=None)
+
+
+def aligned_folder(data_dir: str, cut: Cut, channels: int) -> Source:
+    """The largest face of each photograph below a folder, held in memory; those without one are left out and named.
+
+    Returns:
+      Pictures with a further column `matrix` float64 [n, 2, 3], from their pixels to their photographs'.
+
+    Raises:
+      DatasetError: no photographs, or no face in any of them.
+    """
+    whole = folder(ALL, data_dir=data_dir, image_size=cut.size, channels=channels, subfolders=None)
+    found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    without = []
+    for name in progress_bar("finding faces", whole.names):
+        try:
+            found[name] = aligned(photographs.read(Path(data_dir) / name), cut, channels)
+        except alignment.NoFaceError as error:
+            without.append(f"{name} ({error})")
+    if without:
+        _tell_of(data_dir, without, len(whole))
+    crops, matrices = (np.stack(column) for column in zip(*found.values(), strict=True))
+
+    def load(positions: np.ndarray) -> dict[str, np.ndarray]:
+        return {"image": crops[positions], "matrix": matrices[positions]}
+
+    return Source(whole.name, list(found), load, whole.image_shape)
+
+
+def _tell_of(data_dir: str, without: Sequence[str], count: int) -> None:
+    more = f" and {len(without) - NAMED} more" if len(without) > NAMED else ""
+    named = ", ".join(without[:NAMED]) + more
+    if len(without) == count:
+        raise DatasetError(f"none of the {count} pictures in {data_dir} shows a face: {named}")
+    logging.warning("leaving out %d of %d pictures in %s: %s", len(without), count, data_dir, named)
+
+
+def _as_floats(picture: np.ndarray) -> np.ndarray:
+    return picture.astype(np.float32) / 255.0
+
+
+class FaceReader:
+    """Reads faces in the shape that a run's model wants.
+
+    Args:
+      run: the finished run.
+      values: the command's flags; data flags given there win over the run's.
+    """
+
+    def __init__(self, run: Run, values: flags.FlagValues):
+        self.settings = with_data_flags(run.settings, values)
+        self.image_size, self.channels = run.image_shape[0], run.image_shape[2]
+        self.cut = cut_of(values, run.settings)
+
+    @functools.cached_property
+    def crop(self) -> photographs.Crop | None:
+        """Of photographs that are not aligned."""
+        return crop_of_data(self.settings)
+
+    def read(self, face: str) -> np.ndarray:
+        """A file, or `test:17`: float32 [H, W, C] in [0, 1].
+
+        Raises:
+          UsageError: no such file, a damaged one, or a place that the split does not have.
+        """
+        split, _, place = face.partition(":")
+        if split in SPLITS and not Path(face).exists():
+            return self._from_split(split, place)
+        return self.read_file(Path(face))
+
+    def read_file(self, path: Path) -> np.ndarray:
+        """One picture file, cropped or aligned, and resized: float32 [H, W, C] in [0, 1].
+
+        Raises:
+          UsageError: no such file, a damaged one, one that the crop does not fit, or without a face to align.
+        """
+        try:
+            return self.from_photograph(photographs.read(path))
+        except DatasetError as error:
+            hint = "; give another --crop, or --crop= for the centre square" if "crop" in str(error) else ""
+            raise UsageError(f"{path}: {error}{hint}") from error
+
+    def from_photograph(self, photograph: Image.Image, align: bool = True) -> np.ndarray:
+        """A face of an upright RGB photograph: float32 [H, W, C] in [0, 1].
+
+        Args:
+          photograph: as `photographs.read` gives it.
+          align: False takes the crop also where faces are to be found.
+
+        Raises:
+          DatasetError: the crop does not fit, or there is no face to align.
+        """
+        if self.cut and align:
+            return _as_floats(aligned(photograph, self.cut, self.channels)[0])
+        return _as_floats(photographs.fit(photograph, self.image_size, self.crop, self.channels))
+
+    def _from_split(self, split: str, place: str) -> np.ndarray:
+        source = open_source(self.settings, split, self.image_size, self.channels)
+        if not (are_digits(place) and int(place) < len(source)):
+            raise UsageError(f"{split}:{place}: {source.name} has the faces {split}:0 to {split}:{len(source) - 1}")
+        return _as_floats(source.load(np.array([int(place)]))["image"][0])

@@ -1,0 +1,67 @@
+"""Files of flags, one a line: what a command line includes by --flagfile, and what a run was trained with."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from ... import files
+from ..errors import UsageError
+
+NAMES = ("-flagfile", "--flagfile")
+COMMENTS = ("#", "//")
+MOST_BYTES = 2**20  # of a file
+MOST_FILES = 100  # that one command line may include
+
+
+def expand(arguments: Sequence[str]) -> list[str]:
+    """Puts the flags of each file in the place where --flagfile names it; a file may name others.
+
+    Raises:
+      UsageError: a file is not there, is none of flags, or includes itself; or they are very many.
+    """
+    return list(_expanded(arguments, (), [MOST_FILES]))
+
+
+def _expanded(arguments: Sequence[str], within: tuple[str, ...], left: list[int]) -> Iterator[str]:
+    waiting = list(reversed(arguments))
+    while waiting:
+        argument = waiting.pop()
+        name, equals, file = argument.partition("=")
+        if name not in NAMES:
+            yield argument
+            continue
+        if not equals:
+            file = waiting.pop() if waiting else ""
+        if not file.strip():
+            raise UsageError("--flagfile= names no file")
+        path = os.path.realpath(os.path.expanduser(file.strip()))  # noqa: PTH111 (Path's may raise)
+        if path in within:
+            raise UsageError(f"--flagfile={file} includes itself")
+        left[0] -= 1
+        if left[0] < 0:
+            raise UsageError(f"--flagfile={file}: more than {MOST_FILES} files of flags")
+        yield from _expanded(_lines_of(Path(file.strip()).expanduser(), f"--flagfile={file}"), (*within, path), left)
+
+
+def read_flags(path: Path) -> list[str]:
+    """The flags in a run's flags.txt, which includes no other file: it may be somebody else's.
+
+    Raises:
+      UsageError: it is not there, is none of flags, or names another.
+    """
+    lines = _lines_of(path, str(path))
+    for line in lines:
+        if line.partition("=")[0].split(" ")[0] in NAMES:
+            raise UsageError(f"{path}: {line}: the flags of a run include no other file: take the line out")
+    return lines
+
+
+def _lines_of(path: Path, what: str) -> list[str]:
+    try:
+        text = files.read_text(path, MOST_BYTES)
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{what}: the file is not a text of flags") from error
+    except OSError as error:
+        raise UsageError(f"{what}: {(error.strerror or str(error)).lower()}") from error
+    lines = (line.strip() for line in text.splitlines())
+    return [line for line in lines if line and not line.startswith(COMMENTS)]

@@ -1,0 +1,63 @@
+"""From the words of a command line to flags."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from absl import flags
+
+from ..errors import UsageError
+from .files import expand
+
+RECIPES = Path(__file__).parents[1] / "recipes"
+
+
+def parse(
+    define_flags: Callable[[flags.FlagValues], None], arguments: Sequence[str], has_recipes: bool = False
+) -> flags.FlagValues:
+    """A command's flags as given.
+
+    Args:
+      define_flags: of the command.
+      arguments: what follows its name.
+      has_recipes: --recipe stands for a file of its flags.
+
+    Raises:
+      flags.Error: an unknown flag or a value out of range.
+      UsageError: a word that is no flag, or a recipe or a flag file that cannot be.
+    """
+    values = defined(define_flags)
+    arguments = expand([_expand_recipe(argument, has_recipes) for argument in arguments])
+    try:
+        rest = values(["facezoo", *arguments])[1:]
+    except flags.IllegalFlagValueError as error:
+        raise UsageError(str(error).replace("=None: is required", " is required")) from error
+    except ValueError as error:  # absl's, of --noflag=value
+        raise UsageError(str(error)) from error
+    except RecursionError as error:  # absl looks for the nearest name recursively
+        raise UsageError("a flag has a name of hundreds of letters: write --flag=value") from error
+    if rest:
+        raise UsageError(f"{rest[0]!r} is no flag: write --flag=value")
+    return values
+
+
+def defined(define_flags: Callable[[flags.FlagValues], None]) -> flags.FlagValues:
+    """The flags of a command, none of them given."""
+    values = flags.FlagValues()
+    define_flags(values)
+    return values
+
+
+def _expand_recipe(argument: str, has_recipes: bool) -> str:
+    name, _, recipe = argument.lstrip("-").partition("=")
+    if name != "recipe" or not argument.startswith("-"):
+        return argument
+    if not has_recipes:
+        raise UsageError(f"{argument}: only `facezoo train` follows a recipe")
+    if recipe not in recipes():
+        raise UsageError(f"--recipe={recipe}: no such recipe; there are {', '.join(recipes())}")
+    return f"--flagfile={RECIPES / recipe}.flags"
+
+
+def recipes() -> list[str]:
+    """The names of the files of flags that ship."""
+    return sorted(path.stem for path in RECIPES.glob("*.flags"))

@@ -1,0 +1,87 @@
+"""From data flags to a source."""
+
+import inspect
+from typing import Any
+
+from absl import flags
+
+from ...datasets import DATASETS
+from ...datasets.masks import with_masks
+from ...datasets.source import DatasetError, Source, with_attributes, with_people
+from ..errors import UsageError
+from .groups import crop_of
+
+OPTIONAL_FLAGS = ("data_dir", "crop", "subfolders", "labels", "landmarks")
+
+
+def default_channels(dataset: str) -> int:
+    """1 for the gray data sets, 3 for the rest."""
+    return inspect.signature(_function(dataset)).parameters["channels"].default
+
+
+def open_source(values: flags.FlagValues, split: str, image_size: int, channels: int) -> Source:
+    """One split of the data set that the flags name, for a model's picture size.
+
+    Raises:
+      UsageError: an unknown data set, a flag that it does not have, or one missing that it needs.
+      DatasetError: the data is not there or damaged.
+    """
+    name = values.dataset
+    function = _function(name)
+    parameters = inspect.signature(function).parameters
+    given = given_arguments(values)
+    for flag in given:
+        if flag not in parameters:
+            raise UsageError(f"--{flag} does not go with --dataset={name}")
+    for flag in OPTIONAL_FLAGS:
+        if flag in parameters and parameters[flag].default is inspect.Parameter.empty and flag not in given:
+            raise UsageError(f"--dataset={name} needs --{flag}")
+    return function(split, image_size=image_size, channels=channels, **given)
+
+
+def given_arguments(values: flags.FlagValues) -> dict[str, Any]:
+    """What the data flags of a command, those of them that it has, say to the function of a data set."""
+    given = {name: values[name].value for name in OPTIONAL_FLAGS if name in values and values[name].value is not None}
+    return given | ({"crop": crop_of(values)} if "crop" in given else {})
+
+
+def for_model(source: Source, model: Any, settings: flags.FlagValues) -> Source:
+    """The source with what a model reads besides pictures: its own attributes in its order, and masks of the faces.
+
+    Args:
+      source: a split.
+      model: the network that is to read it.
+      settings: of its training.
+
+    Raises:
+      DatasetError: the data set does not have what the model was trained with.
+    """
+    network = model.network()
+    for argument, field in network.data_arguments.items():
+        source = _FITTED.get(field, _as_it_is)(source, field, getattr(network, argument))
+    return with_masks(source) if settings.masks and "mask" in model.batch_columns else source
+
+
+def _with_attributes(source: Source, field: str, names: tuple[str, ...]) -> Source:
+    """Where a data set knows no attributes at all, all are unknown."""
+    return with_attributes(source, names) if source.attribute_names else source
+
+
+def _with_people(source: Source, field: str, names: tuple[str, ...]) -> Source:
+    return with_people(source, names)
+
+
+def _as_it_is(source: Source, field: str, expected: tuple) -> Source:
+    if getattr(source, field) != expected:
+        raise DatasetError(f"{source.name} does not have the {field} that the model was trained with")
+    return source
+
+
+# How a source is made to fit what a model knows of its data, by the field of `Source`.
+_FITTED = {"attribute_names": _with_attributes, "identity_names": _with_people}
+
+
+def _function(dataset: str):
+    if dataset not in DATASETS:
+        raise UsageError(f"--dataset={dataset} must be one of {', '.join(DATASETS)}")
+    return DATASETS[dataset]

@@ -1,0 +1,121 @@
+"""The run folder: made, locked, resumed or refused."""
+
+import contextlib
+import datetime
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import filelock
+from absl import flags
+
+from ... import files
+from ..errors import UsageError
+from .checkpoints import MODEL_FILE, Checkpoints, State
+from .settings import FLAGS_FILE, refuse_other_settings, settings_of, settings_text
+
+LOCK_FILE = ".lock"
+
+
+def default_folder(model: str, dataset: str) -> Path:
+    """runs/<model>-<dataset>-<time>."""
+    return Path("runs") / f"{model}-{dataset}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
+
+
+def state_of(folder: Path, values: flags.FlagValues) -> State | None:
+    """Where the run with these settings stands, or None for a new one.
+
+    Raises:
+      UsageError: the folder holds something else: no run, or a run with other settings or more epochs.
+    """
+    if not folder.exists():
+        return None
+    if not folder.is_dir():
+        raise UsageError(f"--run_dir={folder} is a file")
+    if not (folder / FLAGS_FILE).is_file():
+        if others := sorted(path.name for path in folder.iterdir() if not _is_of_a_start(path)):
+            raise UsageError(f"--run_dir={folder} is not a run, and holds something ({others[0]}): choose another")
+        return None
+    refuse_other_settings(folder, values)
+    checkpoints = Checkpoints(folder / "checkpoints", values.keep_checkpoints)
+    state = checkpoints.newest()
+    has_begun = checkpoints.places() or (folder / "metrics.csv").exists()
+    if state is None and has_begun and not is_finished(folder, state, values):
+        raise UsageError(f"--run_dir={folder} holds no checkpoint to go on from: choose another, or remove it")
+    return state
+
+
+def _is_of_a_start(path: Path) -> bool:
+    """Whether a training that was killed before it had its flags.txt has left the file."""
+    is_lock = path.name == LOCK_FILE and path.is_file() and not path.is_symlink() and not path.stat().st_size
+    return is_lock or files.is_unfinished(path)
+
+
+def is_finished(folder: Path, state: State | None, values: flags.FlagValues) -> bool:
+    """Whether nothing is left to do for a run; where its checkpoints are gone, its model tells."""
+    if state is None:
+        return (folder / MODEL_FILE).is_file() and values.epochs == settings_of(folder).epochs
+    is_patient = values.patience is None or state.epochs_since_best < values.patience
+    goes_on = is_patient and state.step < values.epochs * state.steps_per_epoch
+    return not goes_on and (folder / MODEL_FILE).is_file()
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Makes a run's folder and holds it for one training; the lock of a process that has died holds nobody up.
+
+    After an error, folders that were made here and hold nothing are removed again.
+
+    Raises:
+      UsageError: another training holds it.
+    """
+    with files.made_folders(folder):
+        is_new = not (folder / FLAGS_FILE).exists()
+        try:
+            with filelock.FileLock(folder / LOCK_FILE, timeout=0):
+                try:
+                    yield
+                except BaseException:
+                    if is_new and not (folder / FLAGS_FILE).exists():
+                        (folder / LOCK_FILE).unlink(missing_ok=True)
+                    raise
+        except filelock.Timeout as error:
+            raise UsageError(f"--run_dir={folder}: another training writes there") from error
+
+
+# What a training writes before anything of it is worth keeping.
+_BEGINNING = (
+    FLAGS_FILE,
+    "environment.json",
+    "metrics.csv",
+    MODEL_FILE,
+    "checkpoints/best/model.keras",
+    "tensorboard/events.out.tfevents.*",
+    "images/*-[0-9][0-9][0-9][0-9].png",
+)
+_FOLDERS = ("checkpoints/best", "checkpoints", "tensorboard", "images")
+
+
+def remove_beginning(folder: Path) -> None:
+    """Removes, name by name, what a training has written that was begun here and kept nothing.
+
+    What has another name stays, and then so does the folder; what a link leads to is not touched.
+    """
+    Checkpoints(folder / "checkpoints", 1).remove_all()
+    for pattern in _BEGINNING:
+        above, _, _ = pattern.rpartition("/")
+        if not (above and (folder / above).is_symlink()):
+            for path in folder.glob(pattern):
+                with contextlib.suppress(OSError):
+                    path.unlink()
+    files.remove_empty([folder / name for name in _FOLDERS])
+
+
+def create(folder: Path, values: flags.FlagValues, environment: dict) -> None:
+    """Makes the folder with flags.txt and environment.json."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files.write_text(folder / FLAGS_FILE, settings_text(values))  # first: from here on the folder is a run
+    for name in ("checkpoints", "tensorboard", "images"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    if not (folder / "environment.json").exists():  # where it began
+        files.write_text(folder / "environment.json", json.dumps(environment, indent=2) + "\n")

@@ -1,0 +1,157 @@
+"""Model files, which may come from anybody: they are read in Keras' safe mode, and name no class but the known ones."""
+
+import json
+import warnings
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..backend import load_tensorflow
+from ..errors import UsageError
+
+if TYPE_CHECKING:
+    import h5py
+
+# What of Keras a model of facezoo's may hold besides facezoo's own classes.
+KERAS_MODULES = ("keras.optimizers", "keras.optimizers.schedules", "keras.initializers")
+_PACKAGE = __name__.split(".")[0] + "."
+MOST_BYTES = 10_000_000  # of a configuration, unpacked
+WEIGHTS = "model.weights.h5"
+DESCRIPTION = ("module", "class_name", "config", "registered_name")  # of a model, in its configuration
+MOST_MEMBERS = 10_000  # of an archive, and arrays of a file of weights
+LARGEST_RATIO = 20  # of what something unpacks to and what it takes on the disk
+MOST_UNSTORED = 1_000_000  # bytes that an array may have without any being stored
+
+
+def load_model(path: Path, kind: type | None = None):
+    """A saved model, in float32 and in Keras' safe mode: nothing in the file is executed or looked up elsewhere.
+
+    Args:
+      path: a `.keras` file.
+      kind: the class that it must have; `Autoencoder` by default.
+
+    Raises:
+      UsageError: the file is not there, is damaged, or holds another kind of model or something besides.
+    """
+    load_tensorflow()
+    import keras
+
+    from ...models import Autoencoder
+    from ...models.pretrained import reason
+
+    kind = kind or Autoencoder
+    if not path.is_file():
+        raise UsageError(f"{path}: no such model file")
+    config = saved_config(path)
+    if "class_name" in config and not _is_known(config):
+        raise UsageError(f"{path} holds a {config['class_name']}, not one of facezoo's {_plural(kind)}")
+    if foreign := _foreign_classes(config):
+        raise UsageError(f"{path} names {foreign[0]}, which is no part of facezoo's models: it is not loaded")
+    policy = keras.config.dtype_policy()
+    try:
+        check_sizes(path, config)
+        keras.config.set_dtype_policy("float32")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of each layer that does not fit, before Keras raises
+            model = keras.saving.load_model(path, safe_mode=True)
+    except Exception as error:  # a damaged zip, HDF5 or config raises whatever its reader raises
+        raise UsageError(f"{path} cannot be read as a model: {reason(error)}") from error
+    finally:
+        keras.config.set_dtype_policy(policy)
+    if not isinstance(model, kind):
+        raise UsageError(f"{path} holds a {type(model).__name__}, not one of facezoo's {_plural(kind)}")
+    return model
+
+
+def check_sizes(path: Path, config: dict[str, Any]) -> None:
+    """Raises ValueError where a model file would take much more memory than the file itself, before any is taken."""
+    import h5py
+
+    from ...models.pretrained import num_parameters
+
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        unpacked, packed = sum(member.file_size for member in members), path.stat().st_size
+        if len(members) > MOST_MEMBERS or unpacked > LARGEST_RATIO * packed:
+            raise ValueError(f"it unpacks to {unpacked:,} bytes in {len(members):,} parts, from {packed:,}")
+        if WEIGHTS not in archive.namelist():
+            raise ValueError(f"it has no {WEIGHTS}")
+        with archive.open(WEIGHTS) as member, h5py.File(member, "r") as weights:
+            stored = stored_numbers(weights)
+    if (count := num_parameters({key: config.get(key) for key in DESCRIPTION})) > stored:
+        raise ValueError(f"its configuration asks for {count:,} parameters, it holds {stored:,}")
+
+
+def stored_numbers(file: "h5py.Group") -> int:
+    """How many numbers the data sets of an HDF5 file hold.
+
+    Raises:
+      ValueError: they are very many, or one is declared larger than what is stored of it.
+    """
+    sizes: list[int] = []
+
+    def visit(name: str, item: object) -> None:
+        if isinstance(item, h5py.Dataset):
+            sizes.append(item.size)
+            if item.external or item.is_virtual:
+                raise ValueError(f"{name[-100:]} lies in another file")
+            if item.nbytes > LARGEST_RATIO * item.id.get_storage_size() + MOST_UNSTORED:
+                raise ValueError(f"{name[-100:]} is declared as {item.nbytes:,} bytes, of which few are stored")
+            if len(sizes) > MOST_MEMBERS:
+                raise ValueError(f"it has more than {MOST_MEMBERS:,} arrays")
+
+    import h5py
+
+    file.visititems(visit)
+    return sum(sizes)
+
+
+def _plural(kind: type) -> str:
+    return "autoencoders" if kind.__name__ == "Autoencoder" else "models"
+
+
+def saved_config(path: Path) -> dict[str, Any]:
+    """What a model file says of its model, as Keras serialises it.
+
+    Raises:
+      UsageError: it is no model file.
+    """
+    from ...models.pretrained import reason
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.getinfo("config.json").file_size > MOST_BYTES:
+                raise ValueError(f"its config.json has more than {MOST_BYTES // 1_000_000} MB")
+            config = json.loads(archive.read("config.json"))
+        if not isinstance(config, dict):
+            raise ValueError("its config.json describes none")
+    except Exception as error:  # a damaged zip raises whatever its reader raises
+        raise UsageError(f"{path} cannot be read as a model: {reason(error)}") from error
+    return config
+
+
+def _foreign_classes(config: dict[str, Any]) -> list[str]:
+    """The classes and functions in a configuration, at any depth, that are no class of facezoo's or `KERAS_MODULES`."""
+    foreign: list[str] = []
+    parts: list[Any] = [config]
+    while parts:  # not recursively: a file may be nested as deeply as it likes
+        part = parts.pop()
+        if isinstance(part, dict):
+            if "class_name" in part and not _is_known(part):
+                foreign.append(f"{part.get('module')}.{part['class_name']}")
+            parts.extend(part.values())
+        elif isinstance(part, list):
+            parts.extend(part)
+    return foreign
+
+
+def _is_known(part: dict[str, Any]) -> bool:
+    import keras
+
+    name, module = str(part["class_name"]), part.get("module")
+    registered = keras.saving.get_registered_object(str(part.get("registered_name")))
+    if registered is not None:
+        return registered.__name__ == name and registered.__module__.startswith(_PACKAGE)
+    if module is None:  # as users write initializers
+        return isinstance(getattr(keras.initializers, name, None), type)
+    return module in KERAS_MODULES and name != "function" and not name.startswith("__")

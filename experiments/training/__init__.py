@@ -1,0 +1,1 @@
+"""What one training is made of, its one loop, and what it records."""

@@ -1,0 +1,177 @@
+"""The model of a training, its optimizers and its first weights."""
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+from absl import flags
+
+from ...datasets.source import Source
+from ...models import FACE_NETWORKS, MODELS, Autoencoder, AutoencoderGAN, Discriminator, TrainableModel
+from ...models.learning_rate import Schedule
+from ...models.pretrained import load_pretrained, reason
+from ..errors import UsageError
+from ..flags.training import OWN_FLAGS
+from ..runs.checkpoints import MODEL_FILE
+from ..runs.model_files import load_model
+from .objective import make_objective
+
+# What a model may have otherwise than the one it takes its weights from: none of it changes what weights mean.
+FREE_ARGUMENTS = (
+    *("seed", "name", "dropout", "l2", "capacity", "capacity_steps", "free_bits", "kernel_initializer"),
+    *("attribute_dropout", "margin", "scale", "people"),
+)
+# What a model wants to know of the data, and how a user gives it.
+DATA_HINTS = {
+    "attribute_names": "attributes: give --labels, or sub-folders with --subfolders=attribute",
+    "identity_names": "people with names: a folder for each person and --subfolders=identity, or procedural_people",
+    "landmark_names": "landmarks: choose --dataset=procedural_faces",
+    "factor_names": "true factors: choose --dataset=procedural_faces",
+}
+
+
+def make_model(name: str, arguments: dict[str, Any], source: Source) -> TrainableModel:
+    """A network of the zoo by its key, with its constructor's arguments.
+
+    Args:
+      name: in MODELS or FACE_NETWORKS.
+      arguments: what the flags say; the rest follows from the data, or is the network's own default.
+      source: the training split.
+
+    Raises:
+      UsageError: no such model, an argument that it does not have, a value that it refuses, or data that do not tell
+        what it must know.
+    """
+    networks = MODELS | FACE_NETWORKS
+    if name not in networks:
+        raise UsageError(f"--model={name} must be one of {', '.join(networks)}")
+    known = [parameter for parameter in inspect.signature(networks[name]).parameters if parameter != "name"]
+    for argument in arguments:
+        if argument in networks[name].data_arguments:
+            raise UsageError(f"--set={argument}: follows from the data set; a conditional model takes --attributes")
+        if argument not in known:
+            flag = f"--{argument}" if argument in OWN_FLAGS else f"--set={argument}"
+            raise UsageError(f"{flag}: --model={name} has no argument {argument!r}; it has {', '.join(known)}")
+    try:
+        return networks[name](**_data_arguments(networks[name], source) | arguments)
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"--model={name}: {reason(error)}") from error
+    except tf.errors.OpError as error:
+        given = ", ".join(f"{argument}={value!r}" for argument, value in arguments.items())
+        raise UsageError(f"--model={name} does not fit into memory with {given}") from error
+
+
+def _data_arguments(network: type[TrainableModel], source: Source) -> dict[str, Any]:
+    for field in network.data_arguments.values():
+        if not getattr(source, field):
+            hint = DATA_HINTS.get(field, field)
+            raise UsageError(f"--model needs a data set with {hint} ({source.name} has none)")
+    return {argument: getattr(source, field) for argument, field in network.data_arguments.items()}
+
+
+def with_discriminator(model: TrainableModel, settings: flags.FlagValues) -> TrainableModel:
+    """The model as it is, or, where an adversarial factor is above 0, held together with a discriminator."""
+    if not (settings.adversarial_factor or settings.feature_matching_factor) or not isinstance(model, Autoencoder):
+        return model
+    try:
+        discriminator = Discriminator(
+            kind=settings.discriminator,
+            image_size=model.image_size,
+            channels=model.channels,
+            filters=tuple(int(number) for number in settings.discriminator_filters),
+        )
+        return AutoencoderGAN(
+            autoencoder=model,
+            discriminator=discriminator,
+            loss=settings.adversarial_loss,
+            balance=settings.balance,
+            start_step=settings.adversarial_start,
+            r1_factor=settings.r1_factor,
+        )
+    except ValueError as error:
+        raise UsageError(f"--adversarial_factor: {reason(error)}") from error
+    except tf.errors.OpError as error:
+        given = ",".join(settings.discriminator_filters)
+        raise UsageError(f"--discriminator_filters={given}: the discriminator does not fit into memory") from error
+
+
+def compile_model(
+    model: TrainableModel, settings: flags.FlagValues, source: Source, total_steps: int, rate_scale: float = 1.0
+) -> None:
+    """Compiles with the objective and the optimizers that the flags ask for.
+
+    Args:
+      model: in the scope of its strategy.
+      settings: of training.
+      source: the training split.
+      total_steps: that the schedule spans.
+      rate_scale: of every learning rate.
+
+    Raises:
+      UsageError: flags that do not go together, or a term that cannot be had.
+    """
+    objective = make_objective(model, settings, source)
+    options: dict[str, Any] = {}
+    if isinstance(model, AutoencoderGAN):
+        rate = settings.discriminator_learning_rate or settings.learning_rate
+        steps = max(total_steps - settings.adversarial_start, settings.warmup_steps + 1)
+        options["discriminator_optimizer"] = make_optimizer(settings, steps, rate_scale * rate)
+    optimizer = make_optimizer(settings, total_steps, rate_scale * settings.learning_rate, settings.ema)
+    try:
+        model.compile(optimizer, objective, settings.clip_norm, settings.accumulation_steps, **options)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def make_optimizer(
+    settings: flags.FlagValues, total_steps: int, learning_rate: float, ema: float | None = None
+) -> keras.Optimizer:
+    """The optimizer with its learning-rate schedule, and with a running mean of the weights where `ema` decays one."""
+    try:
+        schedule = Schedule(
+            learning_rate,
+            total_steps,
+            settings.schedule,
+            settings.warmup_steps,
+            settings.final_fraction,
+        )
+    except ValueError as error:
+        raise UsageError(f"--warmup_steps={settings.warmup_steps}: {error}") from error
+    averaging: dict[str, Any] = {} if ema is None else {"use_ema": True, "ema_momentum": ema}
+    if settings.optimizer == "sgd":
+        return keras.optimizers.SGD(schedule, momentum=settings.momentum, **averaging)
+    if settings.optimizer == "adamw":
+        return keras.optimizers.AdamW(schedule, weight_decay=settings.weight_decay, **averaging)
+    return keras.optimizers.Adam(schedule, beta_1=settings.beta_1, **averaging)
+
+
+def copy_weights(start: str, model: TrainableModel) -> None:
+    """Starts `model` from the weights of a run, a model file or a pretrained model.
+
+    An autoencoder that was trained with a discriminator gives its own weights only.
+
+    Raises:
+      UsageError: no such run or file, or a model of another kind or size.
+    """
+    loaded = _loaded(start)
+    if type(loaded) is not type(model):
+        raise UsageError(f"--init_from={start} holds a {type(loaded).__name__}, not a {type(model).__name__}")
+    there, here = loaded.get_config(), model.get_config()
+    names = [name for name in here if there[name] != here[name] and name not in FREE_ARGUMENTS]
+    if names:
+        differing = "; ".join(f"{name} is {there[name]!r}, not {here[name]!r}" for name in names)
+        raise UsageError(f"--init_from={start} is another model: {differing}")
+    model.set_weights(loaded.get_weights())
+
+
+def _loaded(start: str) -> TrainableModel:
+    path = Path(start)
+    if not path.exists():
+        try:
+            return load_pretrained(start)
+        except ValueError as error:
+            raise UsageError(f"--init_from={start}: no such run or file, and {error}") from error
+    loaded = load_model(path / MODEL_FILE if path.is_dir() else path, TrainableModel)
+    return loaded.network()

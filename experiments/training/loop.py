@@ -1,0 +1,129 @@
+"""The one training loop: it drives every model under every strategy."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable
+
+import tensorflow as tf
+from tqdm import tqdm
+
+from ...models import TrainableModel
+
+REFRESH_SECONDS = 0.5
+SKIPPED_IN_A_ROW = 10  # updates, after which a run goes back to its last state
+
+
+@dataclasses.dataclass(frozen=True)
+class Epoch:
+    """What one epoch came to.
+
+    Attributes:
+      number: from 1.
+      step: batches taken since the start of the run.
+      terms: training means of `loss` and of each unweighted term, nan where no update was done, and `skipped_steps`.
+      images_per_second: of those of its steps that were done without a break.
+    """
+
+    number: int
+    step: int
+    terms: dict[str, float]
+    images_per_second: float
+
+
+class UnstableError(Exception):
+    """Too many updates in a row were left out because the loss or a gradient was not finite.
+
+    Attributes:
+      step: batches taken since the start of the run.
+      batch: the last of them, of all replicas.
+    """
+
+    def __init__(self, step: int, batch):
+        super().__init__(f"{SKIPPED_IN_A_ROW} updates in a row were not finite, up to step {step}")
+        self.step, self.batch = step, batch
+
+
+def train(
+    model: TrainableModel,
+    batches: tf.distribute.DistributedDataset,
+    strategy: tf.distribute.Strategy,
+    *,
+    first_step: int,
+    epochs: int,
+    steps_per_epoch: int,
+    batch_size: int,
+    skipped_in_a_row: int,
+    is_shown: bool,
+    after_step: Callable[[int, int], None],
+    end_of_epoch: Callable[[Epoch], bool],
+) -> None:
+    """Trains a compiled model.
+
+    Args:
+      batches: an endless stream of batches, the first of them number `first_step`.
+      first_step: batches taken before; within an epoch the model's metrics go on from what they are.
+      skipped_in_a_row: the last so many of the updates before were left out.
+      is_shown: a progress bar tells the user.
+      after_step: is told the number of batches taken, and how many updates in a row have been left out by then.
+      end_of_epoch: is told each epoch; answers whether to go on.
+
+    Raises:
+      UnstableError: too many updates in a row had to be left out.
+    """
+    take_step = step_function(model, strategy)
+    iterator = iter(batches)
+    for number in range(first_step // steps_per_epoch + 1, epochs + 1):
+        before = (number - 1) * steps_per_epoch
+        begin = max(first_step - before, 0)
+        if begin == 0:
+            model.reset_metrics()
+        # Here it is the sum over replicas, in the logs each replica's own.
+        skipped = float(model.objective.skipped_steps.result()) / strategy.num_replicas_in_sync
+        start = time.perf_counter()
+        with _progress_bar(number, epochs, steps_per_epoch, begin, is_shown) as bar:
+            for step in range(begin + 1, steps_per_epoch + 1):
+                batch = next(iterator)
+                logs = take_step(batch)
+                skipped_before, skipped = skipped, float(logs["skipped_steps"])
+                skipped_in_a_row = skipped_in_a_row + 1 if skipped > skipped_before else 0
+                if skipped_in_a_row == SKIPPED_IN_A_ROW:
+                    raise UnstableError(before + step, _global_batch(batch, strategy))
+                _show(bar, logs, (step - begin) * batch_size / (time.perf_counter() - start))
+                after_step(before + step, skipped_in_a_row)
+        terms = {name: float(value) for name, value in logs.items()}
+        if skipped == steps_per_epoch:
+            terms = dict.fromkeys(terms, math.nan) | {"skipped_steps": skipped}
+        rate = (steps_per_epoch - begin) * batch_size / (time.perf_counter() - start)
+        if not end_of_epoch(Epoch(number, number * steps_per_epoch, terms, rate)):
+            return
+
+
+def step_function(model: TrainableModel, strategy: tf.distribute.Strategy) -> tf.types.experimental.PolymorphicFunction:
+    """`train_step` on all replicas as one traced function: a distributed batch -> the logs' means over replicas."""
+
+    @tf.function(autograph=False)
+    def step(batch):
+        logs = strategy.run(model.train_step, args=(batch,))
+        return {name: strategy.reduce("MEAN", value, axis=None) for name, value in logs.items()}
+
+    return step
+
+
+def _global_batch(batch, strategy: tf.distribute.Strategy) -> dict[str, tf.Tensor]:
+    return {name: strategy.gather(values, axis=0) for name, values in batch.items()}
+
+
+def _progress_bar(number: int, epochs: int, steps: int, begin: int, is_shown: bool) -> tqdm:
+    title = f"epoch {number}/{epochs}"
+    return tqdm(total=steps, initial=begin, desc=title, unit="step", mininterval=REFRESH_SECONDS, disable=not is_shown)
+
+
+def _show(bar: tqdm, logs, images_per_second: float) -> None:
+    """Advances the bar; the terms are fetched from the device only when the bar is drawn again."""
+    if bar.disable:
+        return
+    if bar.n + 1 == bar.total or time.time() - bar.last_print_t >= REFRESH_SECONDS:
+        terms = {name: f"{float(value):.4g}" for name, value in logs.items() if value or name != "skipped_steps"}
+        bar.set_postfix({**terms, "images/s": f"{images_per_second:.0f}"}, refresh=False)
+    bar.update()

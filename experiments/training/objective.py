@@ -1,0 +1,163 @@
+"""The loss terms of a training, with those that need a frozen network or know the data."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import keras
+import numpy as np
+from absl import flags, logging
+
+from ...datasets.source import Source
+from ...losses import MissingTerm, Objective
+from ...losses.expression import ExpressionCode
+from ...losses.landmark import LandmarkConsistency, LandmarkWeightedError
+from ...losses.objective import Term
+from ...losses.perceptual import PerceptualLoss, feature_scales
+from ...losses.vgg import WeightsError, vgg_features
+from ...models import Autoencoder, AutoencoderGAN, FaceMapping, TrainableModel
+from ...models.trainable import FromStep
+from ..codes.face_network import DEFAULT_LAYERS, face_network, pairs_of_people
+from ..errors import UsageError
+from ..flags.training import COMPANIONS, FACTOR_FLAGS
+
+# What a picture shows besides whose face it is and the face network reads: not the gaze, too small at its size.
+EXPRESSION = (
+    *("smile", "mouth_open", "eyes_open", "brow_raise"),
+    *("yaw", "pitch", "roll", "light_x", "light_y", "light_strength", "light_warmth"),
+)
+
+
+def _perceptual_loss(settings: flags.FlagValues, source: Source) -> PerceptualLoss:
+    image_size, _, channels = source.image_shape
+    network = _perceptual_network(settings, image_size, channels)
+    return PerceptualLoss(network, feature_scales(network, *pairs_of_people(image_size, channels)))
+
+
+def _perceptual_network(settings: flags.FlagValues, image_size: int, channels: int) -> keras.Model:
+    name = settings.perceptual_network
+    layers = settings.perceptual_layers or DEFAULT_LAYERS[name]
+    try:
+        if name == "face":
+            return face_network().feature_network(layers, channels)
+        return vgg_features(name, layers, settings.perceptual_weights, image_size)
+    except WeightsError as error:
+        hint = "; --perceptual_network=face ships with facezoo"
+        raise UsageError(f"--perceptual_weights={settings.perceptual_weights}: {error}{hint}") from error
+    except ValueError as error:
+        raise UsageError(f"--perceptual_layers={','.join(layers)}: {error}") from error
+
+
+def _landmark_error(settings: flags.FlagValues, source: Source) -> LandmarkWeightedError:
+    names = source.landmark_names
+    if not names:
+        raise UsageError(f"--landmark_factor={settings.landmark_factor:g}: {source.name} has no landmarks")
+    parts = settings.landmark_parts
+    rows = [row for row, name in enumerate(names) if any(part in name for part in parts)]
+    if not rows:
+        raise UsageError(f"--landmark_parts={','.join(parts)}: no landmark of {source.name} is called so")
+    return LandmarkWeightedError(rows)
+
+
+def _landmark_consistency(settings: flags.FlagValues, source: Source) -> LandmarkConsistency:
+    return LandmarkConsistency(face_network().landmark_network(source.image_shape[2]))
+
+
+def _expression_code(settings: flags.FlagValues, source: Source) -> ExpressionCode:
+    return ExpressionCode(face_network().factor_network(EXPRESSION, source.image_shape[2]))
+
+
+OUTSIDE_TERMS: dict[str, Callable[[flags.FlagValues, Source], Term]] = {
+    "perceptual": _perceptual_loss,
+    "landmark": _landmark_error,
+    "landmark_consistency": _landmark_consistency,
+    "expression": _expression_code,
+}
+
+
+def make_outside_terms(names: Iterable[str], settings: flags.FlagValues, source: Source) -> dict[str, Term]:
+    """Some of `OUTSIDE_TERMS`, ready to use.
+
+    Args:
+      names: of the terms wanted; a network is built for no other.
+      settings: of training.
+      source: the training split.
+
+    Raises:
+      UsageError: weights that cannot be had, an unknown layer, or landmarks that the data set does not have.
+    """
+    return {name: OUTSIDE_TERMS[name](settings, source) for name in names}
+
+
+def make_objective(model: TrainableModel, settings: flags.FlagValues, source: Source) -> Objective:
+    """The model's own factors with those that the flags give.
+
+    Raises:
+      UsageError: a factor of a term that the model does not have or that cannot be had, or no term left.
+    """
+    terms = model.loss_terms()
+    known = {*terms, *(OUTSIDE_TERMS if isinstance(model, Autoencoder) else ())}
+    factors: dict[str, Any] = dict(model.default_factors)
+    if isinstance(model, AutoencoderGAN) and settings.adversarial_factor is None:
+        factors["adversarial"] = 0.0  # a discriminator for its features only
+    for flag, term in FACTOR_FLAGS.items():
+        factor = settings[flag].value
+        if factor is None or (factor == 0 and term not in known):
+            continue
+        if term not in known:
+            raise UsageError(
+                f"--{flag}: --model={settings.model} has no term {term!r}, only {', '.join(sorted(known))}"
+            )
+        factors[term] = factor
+    _refuse_useless(settings, factors)
+    if factors.get("expression"):
+        _refuse_codes_without_room(model, settings)
+    try:
+        wanted = [term for term in OUTSIDE_TERMS if factors.get(term)]
+        placeholders = {term: MissingTerm(term) for term in OUTSIDE_TERMS}  # of a factor 0
+        outside = make_outside_terms(wanted, settings, source)
+        inside = {name: model.inside(term) for name, term in outside.items()}
+        if settings.perceptual_start and "perceptual" in inside:
+            inside["perceptual"] = FromStep(inside["perceptual"], settings.perceptual_start)
+        return Objective(placeholders | terms | inside, factors)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def _refuse_useless(settings: flags.FlagValues, factors: dict[str, Any]) -> None:
+    """A UsageError for a flag about a term that neither the model nor a factor flag, be it 0, asks for."""
+    for factor_flags, companions in COMPANIONS.items():
+        if any(settings[flag].value is not None or factors.get(FACTOR_FLAGS[flag]) for flag in factor_flags):
+            continue
+        for name in companions:
+            if _is_changed(settings, name):
+                raise UsageError(f"--{name} does nothing without --{' or --'.join(factor_flags)}")
+    if settings.perceptual_network == "face" and _is_changed(settings, "perceptual_weights"):
+        raise UsageError("--perceptual_weights does nothing with --perceptual_network=face, which ships with facezoo")
+
+
+def _refuse_codes_without_room(model: TrainableModel, settings: flags.FlagValues) -> None:
+    """A UsageError where a code is no vector, or too short for what it is to tell."""
+    code = model.encode(np.zeros((1, model.image_size, model.image_size, model.channels), np.float32))[0]
+    shape = tuple(code.shape)
+    network = model.network()
+    if isinstance(network, FaceMapping):  # whose code may be several, one after the other
+        shape = (network.inter_dim,)
+    if len(shape) != 1 or shape[0] < len(EXPRESSION):
+        raise UsageError(
+            f"--expression_factor={settings.expression_factor:g} needs codes of at least {len(EXPRESSION)} numbers in "
+            f"a row, those of --model={settings.model} are {shape}"
+        )
+
+
+def _is_changed(settings: flags.FlagValues, name: str) -> bool:
+    return settings[name].value != settings[name].default
+
+
+def complete_objective(model: TrainableModel, settings: flags.FlagValues, source: Source) -> None:
+    """Gives a loaded model the terms that come from outside; a warning names those that cannot be had here."""
+    for name, term in model.objective.terms.items():
+        if isinstance(term, MissingTerm):
+            try:
+                model.objective.terms[name] = model.inside(make_outside_terms([name], settings, source)[name])
+            except UsageError as error:
+                logging.warning("%s is not measured, nor is loss: %s", name, error)

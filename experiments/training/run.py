@@ -1,0 +1,261 @@
+"""One training in its run folder: begins or goes on, records, saves, and goes back where it has come apart."""
+
+import dataclasses
+import functools
+import signal
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from absl import logging
+
+from ...models import randomness
+from ..errors import StoppedError, UsageError
+from ..runs.checkpoints import MODEL_FILE, Checkpoints, State, save_model, trackers_of
+from ..runs.environment import environment
+from ..runs.folder import create, locked, remove_beginning, state_of
+from ..runs.settings import FLAGS_FILE, settings_text
+from .evaluation import Measurement, Measurer
+from .loop import Epoch, UnstableError, train
+from .records import Monitor
+from .setup import Session
+from .stopping import EarlyStopping, stop_requests
+
+BAD_BATCH_FILE = "bad_batch.npz"
+WINNING_ACCURACY = 0.99  # of a discriminator
+
+
+class DivergedError(UsageError):
+    """The updates stay other than finite."""
+
+
+class TrainingRun:
+    """A training and its run folder.
+
+    Args:
+      session: what trains; compiled here.
+      folder: the run folder. Of several workers, to which it must be the same one, only the chief writes there.
+      state: where the run stands, as `runs.state_of` says; None is a new one.
+
+    Raises:
+      UsageError: the data are not those that the run began with, or what `Session.compile` raises.
+    """
+
+    def __init__(self, session: Session, folder: Path, state: State | None = None):
+        self.session, self.values, self.folder = session, session.values, folder
+        self.workers = session.workers
+        self.state = state or State(steps_per_epoch=session.steps_per_epoch)
+        if self.state.steps_per_epoch != session.steps_per_epoch:
+            raise UsageError(
+                f"--run_dir={folder}: the data fill {session.steps_per_epoch} steps an epoch, not "
+                f"{self.state.steps_per_epoch} as when the run began: it goes on with the same pictures only"
+            )
+        self.schedule_steps = self.values.schedule_steps or self.state.schedule_steps or session.total_steps
+        self.checkpoints = Checkpoints(folder / "checkpoints", self.values.keep_checkpoints)
+        session.compile(self.schedule_steps, self.state.learning_rate_scale)
+
+    def train(self) -> None:
+        """Trains to the end, from where the run stands.
+
+        Raises:
+          UsageError: another training writes there, or the updates stay other than finite.
+          StoppedError: Ctrl-C or SIGTERM; the run is saved.
+        """
+        with stop_requests() as self._stop_request:
+            self._check_agreement()
+            if self.schedule_steps != self.session.total_steps:  # flags.txt says what reproduces an extended run
+                self.values["schedule_steps"].value = self.schedule_steps
+            if self.workers.is_chief:
+                self._train_as_chief()
+            else:
+                self._train_beside_chief()
+
+    def _train_as_chief(self) -> None:
+        is_begun_here = not (self.folder / FLAGS_FILE).exists()
+        with locked(self.folder):
+            self.checkpoints.clean()
+            self.workers.wait()
+            self._restore()
+            self.workers.wait()
+            try:
+                self._begin()
+                self._train()
+                with self.session.averaged():
+                    save_model(self.session.model, self.folder / MODEL_FILE)
+            except Exception:
+                if is_begun_here and self._has_nothing_to_keep():
+                    remove_beginning(self.folder)
+                raise
+            self.workers.wait()
+
+    def _train_beside_chief(self) -> None:
+        """Takes every step that the chief takes, and leaves the folder to it."""
+        self.workers.wait()  # until it holds the folder
+        self._restore()
+        self.workers.wait()  # before it writes
+        self._train()
+        self.workers.wait()
+
+    def _check_agreement(self) -> None:
+        """A UsageError in all workers where they do not stand at the same point of the same run."""
+        state = self.state
+        point = (state.step, state.rollbacks, self.schedule_steps, settings_text(self.values, with_paths=False))
+        if len(self.workers.numbers(zlib.crc32(repr(point).encode()))) > 1:
+            raise UsageError(
+                f"--run_dir={self.folder}: the workers see different runs there, or have different flags: give all of "
+                "them the same, and a folder that they share"
+            )
+
+    def _restore(self) -> None:
+        """Takes up the state that the model was compiled for."""
+        state = state_of(self.folder, self.values)
+        if (state.step if state else 0) != self.state.step:
+            raise UsageError(f"--run_dir={self.folder}: another training has gone on there: give the command again")
+        self.state = self.checkpoints.restore(self.session.model, self.workers.is_chief) or self.state
+
+    def _begin(self) -> None:
+        devices, step, values = self.session.devices, self.state.step, self.values
+        beginning = f"training on {', '.join(devices)} in {values.precision}"
+        print(f"{beginning}, from step {step}" if step else beginning, flush=True)
+        (self.folder / MODEL_FILE).unlink(missing_ok=True)  # of a run that is extended
+        create(self.folder, values, environment(values.seed, values.precision, devices))
+
+    def _has_nothing_to_keep(self) -> bool:
+        state = self.checkpoints.newest()
+        return (state is None or state.step == 0) and not (self.folder / BAD_BATCH_FILE).exists()
+
+    def _train(self) -> None:
+        """Trains to the end; where the updates are not finite, from the last state with half the learning rate."""
+        if self.state.step == 0:
+            self._save()
+        while True:
+            try:
+                return self._train_from_state()
+            except UnstableError as error:
+                self._roll_back(error)
+
+    def _train_from_state(self) -> None:
+        session, values, state = self.session, self.values, self.state
+        monitor = None
+        if self.workers.is_chief:
+            monitor = Monitor(self.folder, session.examples(), values.flag_values_dict(), state.rows, state.step)
+        stopping = EarlyStopping(values.monitor, values.patience, state.best, state.epochs_since_best)
+        measurer = Measurer(session.model, session.strategy)
+        train(
+            session.model,
+            session.distributed_batches(state.step),
+            session.strategy,
+            first_step=state.step,
+            epochs=0 if stopping.should_stop else values.epochs,
+            steps_per_epoch=session.steps_per_epoch,
+            batch_size=session.batch_size,
+            skipped_in_a_row=state.skipped_in_a_row,
+            is_shown=self.workers.is_chief,
+            after_step=self._after_step,
+            end_of_epoch=functools.partial(self._end_of_epoch, monitor=monitor, stopping=stopping, measurer=measurer),
+        )
+
+    def _after_step(self, step: int, skipped_in_a_row: int) -> None:
+        state, values = self.state, self.values
+        state.step, state.skipped_in_a_row = step, skipped_in_a_row
+        if step % state.steps_per_epoch == 0:
+            return  # the epoch's end saves
+        request = self._agreed_stop_request()
+        if request or (values.save_every and step % values.save_every == 0 and not skipped_in_a_row):
+            self._save()
+        self._stop_if(request)
+
+    def _end_of_epoch(
+        self, epoch: Epoch, *, monitor: Monitor | None, stopping: EarlyStopping, measurer: Measurer
+    ) -> bool:
+        """Measures, records, draws and saves; answers whether to go on."""
+        session, state = self.session, self.state
+        with session.averaged():
+            validation = measurer(session.sources["validation"], session.batch_size, session.validation_count)
+            is_new_best = stopping.is_new_best(validation.values)
+            goes_on = epoch.number < self.values.epochs and not stopping.should_stop
+            if monitor:
+                monitor.record(epoch, validation, float(session.model.optimizer.learning_rate))
+                _warn_of_collapse(epoch, validation)
+                if is_new_best:
+                    self.checkpoints.save_best(session.model)
+                if not goes_on or epoch.number % self.values.draw_every == 0:
+                    monitor.draw(session.model, epoch)
+                state.rows = monitor.rows
+        state.best, state.epochs_since_best = stopping.best, stopping.epochs_since_best
+        self._save()
+        if goes_on:
+            self._stop_if(self._agreed_stop_request())
+        return goes_on
+
+    def _agreed_stop_request(self) -> signal.Signals | None:
+        """That of any worker, known to all."""
+        request = max(self.workers.numbers(self._stop_request() or 0))
+        return signal.Signals(request) if request else None
+
+    def _stop_if(self, request: signal.Signals | None) -> None:
+        if request:
+            self.workers.wait()  # until the chief has saved
+            message = f"stopped after step {self.state.step}, saved; the same command goes on from there"
+            raise StoppedError(f"{request.name}: {message}", 128 + request)
+
+    def _save(self) -> None:
+        self.state.schedule_steps, self.state.trackers = self.schedule_steps, trackers_of(self.session.model)
+        if self.workers.is_chief:
+            self.checkpoints.save(self.session.model, self.state)
+
+    def _roll_back(self, error: UnstableError) -> None:
+        """Goes back to the last state, with half the learning rate.
+
+        Raises:
+          DivergedError: that was done as often as it may be.
+        """
+        rollbacks, scale = self.state.rollbacks + 1, self.state.learning_rate_scale / 2.0
+        if rollbacks > self.values.rollbacks:
+            raise DivergedError(self._explained(error))
+        self.state = dataclasses.replace(
+            self.checkpoints.newest() or self.state,
+            skipped_in_a_row=0,
+            rollbacks=rollbacks,
+            learning_rate_scale=scale,
+        )
+        logging.warning("%s; back to step %d with %g times the learning rate", error, self.state.step, scale)
+        self.session.compile(self.schedule_steps, scale)
+        self._check_agreement()
+        self.checkpoints.restore(self.session.model, self.workers.is_chief)
+        self.workers.wait()  # all have read it
+        self._save()  # a kill does not undo it
+
+    def _explained(self, error: UnstableError) -> str:
+        """Saves the batch of the last update, and says which term was not finite."""
+        path, model = self.folder / BAD_BATCH_FILE, self.session.model
+        told = {name: values for name, values in error.batch.items() if not name.startswith("target_features")}
+        arrays: dict[str, Any] = {name: np.asarray(values) for name, values in told.items()}
+        if self.workers.is_chief:
+            np.savez_compressed(path, **arrays)
+        with randomness.at_step(model.optimizer.iterations):
+            values = model.objective.measured(error.batch, model(error.batch, training=True))
+        terms = [name for name, value in values.items() if name != "loss" and not np.isfinite(value).all()]
+        culprits = f"{' and '.join(terms)} is not finite" if terms else "each term by itself is finite"
+        return (
+            f"{error}, rolled back {self.values.rollbacks} times: {culprits} (the batch is in {path}); "
+            "lower --learning_rate or a factor, in another --run_dir"
+        )
+
+
+def _warn_of_collapse(epoch: Epoch, validation: Measurement) -> None:
+    """Says it where a code tells nothing any more, or where one player of two has lost."""
+    if validation.values.get("active_units") == 0:
+        advice = " (posterior collapse): lower --kl_factor or raise the other factors" if "kl" in epoch.terms else ""
+        logging.warning(
+            "epoch %d: no unit of the code is active, all pictures get the same one%s", epoch.number, advice
+        )
+    accuracy = epoch.terms.get("discriminator_accuracy", 0.5)
+    if accuracy > WINNING_ACCURACY:
+        logging.warning(
+            "epoch %d: the discriminator is right of %.1f %% of the pictures, the autoencoder learns nothing from it: "
+            "lower --discriminator_learning_rate, or give it --r1_factor",
+            epoch.number,
+            100.0 * accuracy,
+        )

@@ -1,0 +1,221 @@
+"""What one training needs, put together as its flags say: sources, model, objective, optimizers, strategy."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl import flags
+
+from ...datasets import pipeline
+from ...datasets.share import WHOLE, Share
+from ...datasets.source import Source
+from ...losses import PerceptualLoss
+from ...models.trainable import FromStep
+from ..errors import UsageError
+from ..flags.augmentation import asked_for
+from ..flags.sources import for_model
+from ..runs.settings import settings_text
+from . import devices
+from .building import compile_model, copy_weights, make_model, with_discriminator
+from .records import SHOWN
+
+# Of --cache_gb, about as the splits are cut.
+CACHE_SHARES = {"train": 0.85, "validation": 0.15}
+
+
+class Session:
+    """Everything that one `facezoo train` needs besides its run folder; `compile` it before it trains or is shown.
+
+    Args:
+      values: the command's flags.
+      sources: "train" and "validation".
+      model_arguments: of the model's constructor.
+      workers: where they came together before the sources were opened; else they do here.
+      is_new: the training begins: with --init_from, from the weights there.
+
+    Attributes:
+      values, batch_size, strategy: what the flags say.
+      workers: the processes that train together.
+      model: in the strategy's scope.
+      sources: the pictures as the model takes them, kept in memory as far as --cache_gb goes.
+      steps_per_epoch: batches in an epoch.
+
+    Raises:
+      UsageError: the flags do not go together.
+      DatasetError: the training split does not fill one batch.
+    """
+
+    def __init__(
+        self,
+        values: flags.FlagValues,
+        sources: dict[str, Source],
+        model_arguments: dict[str, Any],
+        *,
+        workers: devices.Workers | None = None,
+        is_new: bool = True,
+    ):
+        self.values, self.batch_size = values, values.batch_size
+        self.steps_per_epoch = pipeline.steps_in_epoch(sources["train"], self.batch_size, values.steps_per_epoch)
+        self.workers = workers or devices.Workers(devices.make_strategy(values.strategy, values.devices))
+        self.strategy = self.workers.strategy
+        self._check_batch_size()
+        keras.utils.set_random_seed(values.seed)
+        keras.config.set_dtype_policy(values.precision)
+        with self.strategy.scope():
+            network = make_model(values.model, model_arguments, sources["train"])
+            if values.init_from and is_new:
+                copy_weights(values.init_from, network)
+            self.model = with_discriminator(network, values)
+        self._uncached = {name: for_model(source, self.model, values) for name, source in sources.items()}
+        self.sources = {
+            name: pipeline.cached(source, values.cache_gb * CACHE_SHARES[name])
+            for name, source in self._uncached.items()
+        }
+        self._keeps_features = False
+
+    def compile(self, schedule_steps: int, rate_scale: float = 1.0) -> None:
+        """Gives the model its objective and optimizers, as new.
+
+        Args:
+          schedule_steps: steps that the learning rate's schedule spans.
+          rate_scale: of every learning rate.
+
+        Raises:
+          UsageError: a term cannot be had, or --monitor names none.
+        """
+        with self.strategy.scope():
+            compile_model(self.model, self.values, self.sources["train"], schedule_steps, rate_scale)
+        self._check_monitor()
+        self._check_columns()
+        self._keep_target_features()
+
+    def _keep_target_features(self) -> None:
+        """Has the features that the perceptual loss compares with kept beside the pictures, if all of them fit."""
+        term = self.model.objective.terms.get("perceptual")
+        term = term.term if isinstance(term, FromStep) else term
+        if self._keeps_features or not isinstance(term, PerceptualLoss) or self._augmentation():
+            return
+        source = pipeline.with_columns(self._uncached["train"], term.target_features)
+        gigabytes = self.values.cache_gb * CACHE_SHARES["train"]
+        if pipeline.number_cached(source, gigabytes) == len(source):
+            self.sources["train"], self._keeps_features = pipeline.cached(source, gigabytes), True
+
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Within, the weights that are learned are their running mean, where --ema keeps one.
+
+        The moments of batch normalisation, running means themselves, stay the latest.
+        """
+        variables = self.model.learned_variables
+        if self.values.ema is None or self.model.optimizer.iterations.numpy() == 0:  # no update yet: no mean
+            yield
+            return
+        latest = [variable.numpy() for variable in variables]
+        self.model.optimizer.finalize_variable_values(variables)
+        try:
+            yield
+        finally:
+            for variable, value in zip(variables, latest, strict=True):
+                variable.assign(value)
+
+    @property
+    def total_steps(self) -> int:
+        return self.values.epochs * self.steps_per_epoch
+
+    def distributed_batches(self, first_step: int = 0) -> tf.distribute.DistributedDataset:
+        """The endless stream of training batches, as the strategy takes them."""
+        return devices.distributed(self.strategy, lambda share: self.batches(first_step, share), self.batch_size)
+
+    def batches(self, first_step: int = 0, share: Share = WHOLE) -> tf.data.Dataset:
+        """The endless stream of training batches, or of a share of each."""
+        return pipeline.training_batches(
+            self.sources["train"],
+            self.batch_size,
+            seed=self.values.seed,
+            steps_per_epoch=self.steps_per_epoch,
+            first_step=first_step,
+            augmentation=self._augmentation(),
+            share=share,
+        )
+
+    def _augmentation(self) -> pipeline.Augmentation | None:
+        return asked_for(self.values, self.sources["train"], self._is_warped)
+
+    @property
+    def _is_warped(self) -> bool:
+        return "warped" in self.model.batch_columns
+
+    def summary(self) -> str:
+        """The resolved settings, the parameter count and one batch's shapes."""
+        batch = next(iter(self.batches()))
+        shapes = [f"  {name}: {value.dtype.name} {list(value.shape)}" for name, value in batch.items()]
+        sizes = ", ".join(f"{len(source)} {name}" for name, source in self.sources.items())
+        return "\n".join(
+            [
+                settings_text(self.values).strip(),
+                *(line for network in self.model.parts() for line in _described(network)),
+                f"loss factors: {self.model.objective.factors}",
+                f"{sizes} examples; {self.values.epochs} epochs of {self.steps_per_epoch} steps",
+                "one batch:",
+                *shapes,
+            ]
+        )
+
+    @property
+    def devices(self) -> list[str]:
+        """The devices that compute, as "GPU:0", or "worker 1 GPU:0" of several workers."""
+        kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+        each = self.strategy.num_replicas_in_sync // self.workers.count
+        names = [f"{kind}:{number}" for number in range(each)]
+        if self.workers.count == 1:
+            return names
+        return [f"worker {worker} {name}" for worker in range(self.workers.count) for name in names]
+
+    def examples(self) -> dict[str, np.ndarray]:
+        """Some validation examples, far apart, since neighbours may show one person."""
+        source = self.sources["validation"]
+        positions = np.unique(np.linspace(0, len(source) - 1, SHOWN).astype(int))
+        return {name: values.numpy() for name, values in pipeline.batch_of(source, positions).items()}
+
+    @property
+    def validation_count(self) -> int | None:
+        """Examples to validate with; None is all of them."""
+        steps = self.values.validation_steps
+        return steps * self.batch_size if steps else None
+
+    def _check_batch_size(self) -> None:
+        count, steps = self.strategy.num_replicas_in_sync, self.values.accumulation_steps
+        if self.batch_size % (count * steps):
+            times = f" times --accumulation_steps={steps}" if steps > 1 else ""
+            raise UsageError(f"--batch_size={self.batch_size} must be a multiple of the {count} devices{times}")
+
+    def _check_columns(self) -> None:
+        source = self.sources["train"]
+        if "mask" in self.model.objective.terms and "mask" not in source.load(np.zeros(1, np.int64)):
+            raise UsageError(
+                f"the mask head learns from masks, which {source.name} does not give (no landmarks, or --nomasks): "
+                "--mask_factor=0 leaves it untrained"
+            )
+        if (self.values.warp or not self.values.affine) and not self._is_warped:
+            flag = f"--warp={self.values.warp:g}" if self.values.warp else "--noaffine"
+            raise UsageError(f"{flag}: --model={self.values.model} does not learn from warped pictures")
+        if "factors" in self.model.objective.terms and "factors" not in self.batches().element_spec:
+            raise UsageError(
+                f"--model={self.values.model} learns the factors that faces were drawn from, which mirrored, moved or "
+                "recoloured faces no longer have: of the augmentations only --blur goes with it"
+            )
+
+    def _check_monitor(self) -> None:
+        known = [*self.model.objective.trackers, "psnr", "ssim"]
+        if self.values.monitor not in known:
+            raise UsageError(f"--monitor={self.values.monitor} must be one of {', '.join(known)}")
+
+
+def _described(network: keras.Model) -> list[str]:
+    """Class, parameters and the constructor's arguments, a line each."""
+    trainable = sum(int(np.prod(weight.shape)) for weight in network.trainable_variables)
+    arguments = [f"  {name}={value!r}" for name, value in network.get_config().items()]
+    return [f"{type(network).__name__}, {trainable:,} trainable parameters", *arguments]

@@ -1,0 +1,80 @@
+"""Pictures and films as files; each says which facezoo made it."""
+
+import subprocess
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from PIL import PngImagePlugin
+
+from .. import __version__, files
+from .sheets import as_image, to_uint8
+
+SOFTWARE = f"facezoo {__version__}"
+SMALL_FILM = 256  # pixels
+FILM_QUALITY = "18"  # x264's constant rate factor: 0 is lossless, 18 hard to tell from it, 51 the worst
+
+
+def save_png(path: Path | IO[bytes], picture: np.ndarray, description: str) -> None:
+    """Writes [H, W, C] in [0, 1] or uint8 to a path or an open file; its metadata has `Software` and `Description`."""
+    metadata = PngImagePlugin.PngInfo()
+    metadata.add_text("Software", SOFTWARE)
+    metadata.add_itxt("Description", _as_utf_8(description).decode())
+    as_image(picture).save(path, format="PNG", pnginfo=metadata)
+
+
+def there_and_back(frames: np.ndarray) -> np.ndarray:
+    """A film [N, ...] that goes back from its last frame to its second one, so that it repeats itself smoothly."""
+    return np.concatenate([frames, frames[-2:0:-1]])
+
+
+def save_gif(path: Path, frames: np.ndarray, description: str, frames_per_second: float = 10.0) -> None:
+    """Writes [N, H, W, C] as an endless animation; the comment says what made it."""
+    first, *rest = (as_image(frame) for frame in frames)
+    first.save(
+        path,
+        save_all=True,
+        append_images=rest,
+        duration=round(1000 / frames_per_second),
+        loop=0,
+        comment=_as_utf_8(f"{SOFTWARE}: {description}"),
+    )
+
+
+def save_mp4(path: Path, frames: np.ndarray, description: str, frames_per_second: float = 10.0) -> None:
+    """Writes [N, H, W, C] as a film in H.264 that every browser plays, whole or not at all.
+
+    Two by two of its pixels share a colour, so frames whose shorter side has less than 256 pixels are enlarged by a
+    whole number, as long as it does not get more, and stay crisp; an odd side gets its last row or column twice. The
+    comment says what made it.
+
+    Raises:
+      OSError: it cannot be written.
+    """
+    from imageio_ffmpeg import get_ffmpeg_exe
+
+    enlarged = max(1, SMALL_FILM // min(frames.shape[1:3]))
+    film = np.stack([_film_frame(frame, enlarged) for frame in frames])
+    size = f"{film.shape[2]}x{film.shape[1]}"
+    given = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-r", str(frames_per_second), "-i", "-")
+    coded = ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", FILM_QUALITY, "-movflags", "faststart")
+    said = ("-metadata", f"comment={SOFTWARE}: {_as_utf_8(description).decode()}")
+    with files.whole_file(path.absolute()) as partial:
+        command = (get_ffmpeg_exe(), "-v", "error", "-y", *given, *coded, *said, "-f", "mp4", f"file:{partial}")
+        done = subprocess.run(command, input=film.tobytes(), capture_output=True, check=False)
+        if done.returncode != 0:
+            raise OSError(
+                f"{path} cannot be written: {done.stderr.decode(errors='replace').strip().rpartition(chr(10))[2]}"
+            )
+
+
+def _film_frame(frame: np.ndarray, enlarged: int) -> np.ndarray:
+    """[H, W, C] -> uint8 [even, even, 3]."""
+    large = to_uint8(np.asarray(frame)).repeat(enlarged, axis=0).repeat(enlarged, axis=1)
+    even = np.pad(large, ((0, large.shape[0] % 2), (0, large.shape[1] % 2), (0, 0)), mode="edge")
+    return np.broadcast_to(even, (*even.shape[:2], 3))
+
+
+def _as_utf_8(description: str) -> bytes:
+    """A description may hold a file's name, which may be made of any bytes."""
+    return description.encode("utf-8", "backslashreplace")

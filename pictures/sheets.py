@@ -1,0 +1,83 @@
+"""Sheets of pictures: grids and rows, labels under them, dots on them, thumbnails."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+DOTS = {False: "lime", True: "blue"}  # by whether it is light below
+
+
+def to_uint8(pictures: np.ndarray) -> np.ndarray:
+    """[..., C] in [0, 1] -> uint8 of the same shape, rounded; uint8 stays as it is."""
+    if pictures.dtype == np.uint8:
+        return pictures
+    return np.rint(np.clip(pictures, 0.0, 1.0) * 255.0).astype(np.uint8)
+
+
+def grid(pictures: np.ndarray, columns: int) -> np.ndarray:
+    """Row after row of pictures, empty places white: [N, H, W, C] -> uint8 [rows * H, columns * W, C]."""
+    pictures = to_uint8(np.asarray(pictures))
+    count, height, width, channels = pictures.shape
+    rows = -(-count // columns)
+    blank = np.full((rows * columns - count, height, width, channels), 255, np.uint8)
+    sheet = np.concatenate([pictures, blank]).reshape(rows, columns, height, width, channels)
+    return sheet.swapaxes(1, 2).reshape(rows * height, columns * width, channels)
+
+
+def row(pictures: np.ndarray) -> np.ndarray:
+    """[N, H, W, C] -> uint8 [H, N * W, C]."""
+    return grid(pictures, len(pictures))
+
+
+def with_dots(pictures: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Pictures in colour with small dots on them: [N, H, W, C], points [N, L, 2] (x, y in sides) -> uint8 [N, H, W, 3].
+
+    A dot is bright where the picture is dark and dark where it is light; one outside of its picture is not drawn.
+    """
+    return np.stack([_dotted(picture, own) for picture, own in zip(pictures, points, strict=True)])
+
+
+def labelled_sheet(pictures: np.ndarray, labels: Sequence[str], columns: int, label_lines: int) -> np.ndarray:
+    """A grid with some lines of text under each picture: [N, H, W, C] -> uint8 [..., ..., 3]."""
+    line_height = 11
+    cells = [
+        _labelled(picture, label, label_lines * line_height + 4)
+        for picture, label in zip(pictures, labels, strict=True)
+    ]
+    return grid(np.stack(cells), columns)
+
+
+def as_image(picture: np.ndarray) -> Image.Image:
+    """[H, W, C] in [0, 1] or uint8 as a picture of Pillow's, gray where C is 1."""
+    array = to_uint8(np.asarray(picture))
+    return Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array)
+
+
+def _dotted(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
+    image = as_image(picture).convert("RGB")
+    gray, draw = np.asarray(image.convert("L")), ImageDraw.Draw(image)
+    side = max(1, round(image.width / 128))
+    for column, row in np.floor(points * image.size - (side - 1) / 2).astype(int).tolist():
+        is_light = gray[np.clip(row, 0, image.height - 1), np.clip(column, 0, image.width - 1)] > 127
+        draw.rectangle((column, row, column + side - 1, row + side - 1), fill=DOTS[is_light])
+    return np.asarray(image)
+
+
+def _labelled(picture: np.ndarray, label: str, text_height: int) -> np.ndarray:
+    image = as_image(picture).convert("RGB")
+    cell = Image.new("RGB", (image.width, image.height + text_height), "white")
+    cell.paste(image)
+    ImageDraw.Draw(cell).multiline_text((2, image.height + 1), label, fill="black", font_size=9, spacing=2)
+    return np.asarray(cell)
+
+
+THUMBNAIL = 64
+
+
+def thumbnails(images: np.ndarray, most: int = THUMBNAIL) -> np.ndarray:
+    """Pictures no larger than so many pixels: uint8 [N, S, S, C] -> [N, s, s, C]."""
+    if images.shape[1] <= most:
+        return images
+    small = [Image.fromarray(image.squeeze()).resize((most, most), Image.Resampling.BOX) for image in images]
+    return np.stack([np.asarray(image) for image in small]).reshape(len(images), most, most, -1)
