@@ -22,8 +22,10 @@ _HOMES = {
     "perceptual_loss": "losses",
     "DATASETS": "datasets",
     "explore_widgets": "experiments.explorer.widgets",
+    "TrainingSettings": "experiments.flags.training",
     "load": "experiments.runs.run",
     "read_face": "experiments.faces.reader",
+    "train": "experiments.training.start",
     "visualize_interpolation": "experiments.codes.morphing",
 }
 __all__ = [*_HOMES, "__version__"]

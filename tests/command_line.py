@@ -11,7 +11,6 @@ import numpy as np
 from facezoo.datasets.alignment import TEMPLATES
 from facezoo.datasets.manifest import HEADER, MANIFEST_FILE, Cut, Row, as_csv
 from facezoo.datasets.procedural import procedural_faces
-from facezoo.experiments.commands import train as train_command
 from facezoo.experiments.flags import parsing
 from facezoo.experiments.runs import checkpoints, environment
 from facezoo.experiments.runs import folder as run_folder
@@ -57,7 +56,7 @@ def started(*arguments, timeout=120, **environment):
 
 def run_of(folder, model, key="face_mapping", *flags):
     """A run folder as training leaves it, of a model that was not trained."""
-    values = parsing.parse(train_command.define_flags, [f"--model={key}", f"--image_size={model.image_size}", *flags])
+    values = parsing.parse_training([f"--model={key}", f"--image_size={model.image_size}", *flags])
     run_folder.create(folder, values, environment.environment(0, "float32", ["CPU:0"]))
     model.save(folder / checkpoints.MODEL_FILE)
     return folder

@@ -1,7 +1,6 @@
 """`facezoo analyse`: what it leaves, against the functions that it takes the numbers from."""
 
 import json
-import types
 
 import numpy as np
 import pytest
@@ -124,7 +123,7 @@ def test_no_more_pictures_and_spatial_codes_are_kept_than_shown(latent_dim, code
 
     model = MODELS["cae"](image_size=80, filters=(2, 2), latent_dim=latent_dim)
     source = procedural_faces("test", image_size=80)
-    faces = survey(model, source, types.SimpleNamespace(masks=False), 130, 10)
+    faces = survey(model, source, False, 130, 10)
     assert faces.images.shape == (10, 64, 64, 3)
     assert len(faces.codes) == len(faces.known["factors"]) == codes
 

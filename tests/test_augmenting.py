@@ -8,7 +8,6 @@ from facezoo.datasets.augmentation import affine, blur, chain, colour, flip, ran
 from facezoo.datasets.masks import with_masks
 from facezoo.datasets.pipeline import batch_of
 from facezoo.datasets.procedural import procedural_people
-from facezoo.experiments.commands import train
 from facezoo.experiments.flags import augmentation as augmenting
 from facezoo.experiments.flags import parsing
 
@@ -22,7 +21,7 @@ MAPPING = (
 
 
 def asked(flags, is_warped=False):
-    return augmenting.asked_for(parsing.parse(train.define_flags, flags.split()), SOURCE, is_warped)
+    return augmenting.asked_for(parsing.parse_training(flags.split()).augmentation, SOURCE, is_warped)
 
 
 @pytest.mark.parametrize(

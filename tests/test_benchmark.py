@@ -14,7 +14,7 @@ from facezoo.experiments.benchmarks.flops import flops_of
 from facezoo.experiments.benchmarks.training_steps import TrainingStep
 from facezoo.experiments.benchmarks.usage import Aligning, Latency, Pipeline, faces_on_disk
 from facezoo.experiments.commands import benchmark
-from facezoo.experiments.flags import parsing
+from facezoo.experiments.flags import kinds, parsing
 from facezoo.models import DFCVAE, MODELS
 
 
@@ -95,11 +95,13 @@ def test_the_command_times_a_step(command, tmp_path):
     assert row["share_of_best"] > 0.0
 
 
+def small_benchmark():
+    return kinds.read(parsing.parse(benchmark.define_flags, list(SMALL)), measures.BenchmarkSettings)
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_every_model_s_step_can_be_timed(model):
-    step = TrainingStep(
-        measures.step_flags(parsing.parse(benchmark.define_flags, list(SMALL)), model, "plain", "float32")
-    )
+    step = TrainingStep(measures.step_flags(small_benchmark(), model, "plain", "float32"))
     before = [variable.numpy() for variable in step.session.model.trainable_variables]
     step(1)
     assert any(
@@ -117,7 +119,7 @@ def test_input_is_timed_from_files_and_from_a_pack_of_them(monkeypatch):
             for place, where in on_disk.items()
             for name, more in measures.PIPELINES.items()
         }
-        folders = [pipeline.session.values.data_dir for pipeline in pipelines.values()]
+        folders = [pipeline.session.settings.data.data_dir for pipeline in pipelines.values()]
         for pipeline in pipelines.values():
             pipeline(2)
         for name in measures.PIPELINES:
@@ -143,7 +145,7 @@ def test_aligning_can_be_timed_and_ends():
 def test_start_up_is_timed_by_commands(monkeypatch):
     commands = []
     monkeypatch.setattr(measures, "_seconds_of_command", lambda *arguments: commands.append(arguments[0]) or 0.5)
-    rows = list(measures._startup(parsing.parse(benchmark.define_flags, list(SMALL)), ["vae"]))
+    rows = list(measures._startup(small_benchmark(), ["vae"]))
     assert commands == ["train", *2 * ["--help", "train", "morph"]]
     assert [row.timing.seconds for row in rows] == 3 * [(0.5, 0.5)]
 

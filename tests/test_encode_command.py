@@ -17,9 +17,8 @@ from command_line import (
 )
 from facezoo.datasets import photographs
 from facezoo.datasets.manifest import Cut
-from facezoo.experiments.commands import morph
 from facezoo.experiments.faces.reader import FaceReader, aligned_folder
-from facezoo.experiments.flags import parsing
+from facezoo.experiments.flags.groups import AlignmentSettings
 from facezoo.experiments.runs.run import open_run
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
@@ -46,7 +45,7 @@ def test_encode_keeps_codes_names_and_reconstructions(finished, command, model, 
         codes = dict(zip(archive["names"].tolist(), archive["codes"], strict=True))
     names = sorted(path.relative_to(tmp_path / "pictures").as_posix() for path in files)
     assert list(codes) == names
-    reader = FaceReader(open_run(finished), parsing.parse(morph.define_flags, ["--run_dir=.", "--start=a", "--end=b"]))
+    reader = FaceReader(open_run(finished), AlignmentSettings())
     for name in names:
         image = reader.read_file(tmp_path / "pictures" / name)
         np.testing.assert_allclose(codes[name], model.encode(image[None])[0], atol=1e-4, err_msg=name)

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from clutter import clutter, placed_faces
 from command_line import SOFTWARE, picture, read_png
-from facezoo.experiments.commands import explore, train
+from facezoo.datasets.procedural import procedural_faces
+from facezoo.experiments.commands import explore
 from facezoo.experiments.errors import UsageError
 from facezoo.experiments.explorer import explorer as exploring
 from facezoo.experiments.explorer import flags
 from facezoo.experiments.explorer import widgets as explore_widgets
 from facezoo.experiments.explorer.explorer import Explorer, Look
-from facezoo.experiments.flags import parsing
+from facezoo.experiments.flags import groups, kinds, parsing
 from facezoo.experiments.runs.run import Run
 from facezoo.latents.attributes import AttributeVectors, save_attributes
 from facezoo.latents.interpolation import interpolate
@@ -56,9 +57,12 @@ def small_survey():
 
 def made(folder, kind, *flags):
     """A new explorer of one of MODELS."""
-    settings = parsing.parse(train.define_flags, ["--model=vae", "--dataset=procedural_faces", f"--image_size={SIZE}"])
+    settings = parsing.parse_training(["--model=vae", "--dataset=procedural_faces", f"--image_size={SIZE}"])
+    values = parsing.parse(explore.define_flags, [f"--run_dir={folder}", *flags])
     return Explorer(
-        Untrained(folder, settings, folder / kind), parsing.parse(explore.define_flags, [f"--run_dir={folder}", *flags])
+        Untrained(folder, settings, folder / kind),
+        kinds.read(values, groups.AlignmentSettings),
+        kinds.read_given(values, groups.DataSettings),
     )
 
 
@@ -126,7 +130,7 @@ def test_sliders_of_the_code_move_what_carries_most_by_its_deviation(explorer_of
     explorer = explorer_of("vector")
     images = np.stack([explorer._test.load(np.arange(1))["image"][0]])
     assert np.array_equal(explorer.first_faces[0].picture, images[0])
-    validation = exploring.open_source(explorer._reader.settings, "validation", SIZE, 3)
+    validation = procedural_faces("validation", image_size=SIZE)
     codes = np.asarray(explorer._model.encode(validation.load(np.arange(24))["image"].astype(np.float32) / 255.0))
     order = np.argsort(-codes.var(axis=0))[: exploring.MOST_LATENTS]
     assert [slider.name for slider in explorer.sliders] == [str(dimension) for dimension in order]

@@ -14,7 +14,6 @@ from facezoo.datasets.folder import folder
 from facezoo.datasets.labels import snake_case
 from facezoo.datasets.once import found_once
 from facezoo.datasets.source import SPLITS, DatasetError, split_of
-from facezoo.experiments.commands import train
 from facezoo.experiments.flags import parsing
 from facezoo.experiments.training import arguments
 from PIL import Image
@@ -287,7 +286,7 @@ def test_several_splits_can_share_one_look_at_the_folder(tmp_path, monkeypatch):
     with found_once():
         assert sum(len(folder(split, data_dir=root)) for split in SPLITS) == 100
     assert walks == 5 * [root]
-    arguments.sources_and_arguments(parsing.parse(train.define_flags, ["--dataset=folder", f"--data_dir={root}"]))
+    arguments.sources_and_arguments(parsing.parse_training(["--dataset=folder", f"--data_dir={root}"]))
     assert walks == 6 * [root]
 
 

@@ -7,7 +7,6 @@ import pytest
 from absl import flags
 from facezoo.datasets.labels import attributes_of
 from facezoo.datasets.source import DatasetError
-from facezoo.experiments.commands import train
 from facezoo.experiments.errors import UsageError
 from facezoo.experiments.flags import parsing
 from facezoo.experiments.runs.checkpoints import Checkpoints, State
@@ -52,7 +51,7 @@ def labels_reader(folder):
 def flags_reader(folder):
     path = folder / "flags.txt"
     seeds = [b"--model=vae\n--batch_size=8\n--learning_rate=0.001\n--set=filters=8,8\n--crop=1,2,3,4\n--flip\n"]
-    return path, seeds, lambda: parsing.parse(train.define_flags, [f"--flagfile={path}"]), (flags.Error, UsageError)
+    return path, seeds, lambda: parsing.parse_training([f"--flagfile={path}"]), (flags.Error, UsageError)
 
 
 def card_reader(folder):

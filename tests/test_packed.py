@@ -35,11 +35,10 @@ from facezoo.datasets.packing import write_pack
 from facezoo.datasets.pipeline import evaluation_batches, training_batches
 from facezoo.datasets.share import Share
 from facezoo.datasets.source import SPLITS, DatasetError, Source, split_of
-from facezoo.experiments.commands import morph
-from facezoo.experiments.commands import train as train_command
 from facezoo.experiments.faces.origins import crop_of_data, cut_of_data
 from facezoo.experiments.faces.reader import FaceReader
 from facezoo.experiments.flags import parsing
+from facezoo.experiments.flags.groups import AlignmentSettings
 from facezoo.experiments.runs.run import open_run
 from PIL import Image
 
@@ -229,9 +228,8 @@ def packed_by(command, folder, *flags):
 
 
 def settings_of(dataset, data_dir, *flags):
-    return parsing.parse(
-        train_command.define_flags, ["--model=cae", f"--dataset={dataset}", f"--data_dir={data_dir}", *flags]
-    )
+    """The data settings of a training."""
+    return parsing.parse_training(["--model=cae", f"--dataset={dataset}", f"--data_dir={data_dir}", *flags]).data
 
 
 @pytest.mark.parametrize(("flags", "crop"), [([], None), (["--crop=20"], 20), (["--crop=3,4,20,20"], (3, 4, 20, 20))])
@@ -262,8 +260,9 @@ def test_a_run_on_a_pack_takes_of_photographs_what_was_packed(command, people, t
         done = command("encode", f"--run_dir={run}", f"--in={people}", f"--out={out}", *flags)
         assert done.code == 0, done.err
         codes[name] = np.load(out)["codes"]
-        values = parsing.parse(morph.define_flags, [f"--run_dir={run}", "--start=a", "--end=b", *flags])
-        face = FaceReader(open_run(run), values).read_file(people / "anna" / "000.png")
+        face = FaceReader(open_run(run), AlignmentSettings(), {"crop": ()} if flags else {}).read_file(
+            people / "anna" / "000.png"
+        )
         np.testing.assert_allclose(codes[name][0], model.encode(face[None])[0], atol=1e-4)
     np.testing.assert_array_equal(codes["pack"], codes["folder"])
     assert (codes["pack"] != codes["centre"]).any()

@@ -7,7 +7,6 @@ import facezoo
 import numpy as np
 import pytest
 from command_line import CAE_FLAGS, assert_same, weights_of
-from facezoo.experiments.commands import train as train_command
 from facezoo.experiments.flags import parsing
 from facezoo.experiments.training import arguments
 from facezoo.experiments.training.setup import Session
@@ -367,7 +366,7 @@ FEATURES = (
     [((), True), (("--perceptual_start=3",), True), (("--cache_gb=0",), False), (("--flip",), False)],
 )
 def test_features_of_pictures_that_never_change_are_kept_beside_them(flags, are_kept):
-    values = parsing.parse(train_command.define_flags, [*FEATURES, *flags])
+    values = parsing.parse_training([*FEATURES, *flags])
     session = Session(values, *arguments.sources_and_arguments(values))
     session.compile(schedule_steps=10)
     batch = next(iter(session.batches()))

@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from facezoo.experiments.commands import train as train_command
 from facezoo.experiments.flags import parsing
 from facezoo.experiments.runs.model_files import load_model
 from facezoo.experiments.training import arguments
@@ -37,7 +36,7 @@ def test_a_run_s_model_has_the_mean_and_its_checkpoints_the_weights(train):
 
 
 def test_before_the_first_update_there_is_no_mean():
-    values = parsing.parse(train_command.define_flags, [*FLAGS, "--ema=0.25"])
+    values = parsing.parse_training([*FLAGS, "--ema=0.25"])
     session = Session(values, *arguments.sources_and_arguments(values))
     session.compile(schedule_steps=3)
     before = [variable.numpy() for variable in session.model.trainable_variables]

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from absl import flags
-
 from ..errors import UsageError
+from ..flags import groups
+from ..flags.kinds import Settings, number, one_of, several_of, words
 from ..processes import command_line
 from ..runs.environment import environment
 from .contestants import Contestant, Timing, alternate
@@ -44,6 +44,21 @@ PIPELINES = {
     "moved and coloured": ("--flip", "--rotation=10", "--scale=1.1", "--shift=0.05", "--colour=0.2"),
 }
 ON_DISK = 2048  # faces: few enough for the system to keep their files in memory
+
+
+@dataclasses.dataclass(frozen=True)
+class BenchmarkSettings(Settings):
+    """What is timed, and how long."""
+
+    measure: tuple[str, ...] | None = several_of(MEASURES, None, "What to time; all of it if absent.")
+    models: tuple[str, ...] | None = words(None, "Keys of models; all if absent.")
+    terms: tuple[str, ...] = several_of(tuple(TERMS), ("plain",), "Loss terms of the training steps.")
+    precision: tuple[str, ...] = several_of(groups.PRECISIONS, ("mixed_bfloat16",), "Precisions of the training steps.")
+    peer: str | None = one_of(("torch",), None, "Times PyTorch's DFC-VAE, too: pip install 'facezoo[peers]'.")
+    image_size: int = number(64, "Height and width in pixels.", groups.MIN_IMAGE_SIZE, groups.MAX_IMAGE_SIZE)
+    batch_size: int = number(64, "Pictures in a batch.", 1)
+    alternations: int = number(5, "How often each is timed, in turn.", 1)
+    seconds: float = number(3.0, "Seconds of each turn.", 0.0, kind=float, above=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,22 +92,22 @@ def has_peer(model: str, terms: str, precision: str) -> bool:
     return model == PEER_MODEL and terms in PEER_TERMS and precision in PEER_PRECISIONS
 
 
-def _train(values: flags.FlagValues, models: Sequence[str]) -> Iterator[Row]:
+def _train(settings: BenchmarkSettings, models: Sequence[str]) -> Iterator[Row]:
     """Each step alternates with its peers, and with the convolution that says what this machine could do."""
     from .convolutions import BestConvolution
     from .training_steps import TrainingStep
 
-    for precision, model, terms in itertools.product(values.precision, models, values.terms):
+    for precision, model, terms in itertools.product(settings.precision, models, settings.terms):
         case = f"{model} {terms} {precision}"
         ours = f"facezoo {case}"
         works: dict[str, tuple] = {
-            CONVOLUTION: (BestConvolution, values.batch_size, precision.removeprefix("mixed_")),
-            ours: (TrainingStep, step_flags(values, model, terms, precision)),
+            CONVOLUTION: (BestConvolution, settings.batch_size, precision.removeprefix("mixed_")),
+            ours: (TrainingStep, step_flags(settings, model, terms, precision)),
         }
-        if values.peer and has_peer(model, terms, precision):
-            works |= _peers(values, case, terms, precision)
+        if settings.peer and has_peer(model, terms, precision):
+            works |= _peers(settings, case, terms, precision)
         with _contestants(works) as contestants:
-            timings = alternate(contestants, values.alternations, values.seconds)
+            timings = alternate(contestants, settings.alternations, settings.seconds)
             best = contestants[CONVOLUTION].ask(_flops) / timings[CONVOLUTION].median
             flops = contestants[ours].ask(_flops)
             for name in list(works)[1:]:
@@ -101,64 +116,64 @@ def _train(values: flags.FlagValues, models: Sequence[str]) -> Iterator[Row]:
                     what="train",
                     case=name,
                     timing=timings[name],
-                    images=values.batch_size,
+                    images=settings.batch_size,
                     gigaflops=counted and counted / 1e9,
                     share_of_best=counted and counted / timings[name].median / best,
                     peak_megabytes=contestants[name].peak_megabytes(),
                 )
 
 
-def step_flags(values: flags.FlagValues, model: str, terms: str, precision: str) -> list[str]:
+def step_flags(settings: BenchmarkSettings, model: str, terms: str, precision: str) -> list[str]:
     """What `facezoo train` is told for one of the steps."""
     return [
-        *(f"--model={model}", f"--image_size={values.image_size}", f"--batch_size={values.batch_size}"),
+        *(f"--model={model}", f"--image_size={settings.image_size}", f"--batch_size={settings.batch_size}"),
         *(f"--precision={precision}", *MODEL_FLAGS.get(model, ()), *TERMS[terms]),
     ]
 
 
-def _peers(values: flags.FlagValues, case: str, terms: str, precision: str) -> dict[str, tuple]:
+def _peers(settings: BenchmarkSettings, case: str, terms: str, precision: str) -> dict[str, tuple]:
     from .torch_peer import MODES, TorchStep
 
     factors = R_LOSS_FACTOR, PERCEPTUAL_FACTOR if terms == "perceptual" else 0.0
     half = precision != "float32"
-    return {f"PyTorch {mode} {case}": (TorchStep, mode, values.batch_size, half, *factors) for mode in MODES}
+    return {f"PyTorch {mode} {case}": (TorchStep, mode, settings.batch_size, half, *factors) for mode in MODES}
 
 
-def _input(values: flags.FlagValues, models: Sequence[str]) -> Iterator[Row]:
+def _input(settings: BenchmarkSettings, models: Sequence[str]) -> Iterator[Row]:
     from .usage import Pipeline, faces_on_disk
 
-    shared = ["--model=vae", f"--image_size={values.image_size}", f"--batch_size={values.batch_size}"]
-    with faces_on_disk(values.image_size, ON_DISK) as on_disk:
+    shared = ["--model=vae", f"--image_size={settings.image_size}", f"--batch_size={settings.batch_size}"]
+    with faces_on_disk(settings.image_size, ON_DISK) as on_disk:
         ways = itertools.product(({"drawn faces from memory": ()} | on_disk).items(), PIPELINES.items())
         works = {f"{place}, {name}": (Pipeline, [*shared, *where, *more]) for (place, where), (name, more) in ways}
         with _contestants(works) as contestants:
-            for name, timing in alternate(contestants, values.alternations, values.seconds).items():
-                yield Row("input", name, timing, values.batch_size)
+            for name, timing in alternate(contestants, settings.alternations, settings.seconds).items():
+                yield Row("input", name, timing, settings.batch_size)
 
 
-def _align(values: flags.FlagValues, models: Sequence[str]) -> Iterator[Row]:
+def _align(settings: BenchmarkSettings, models: Sequence[str]) -> Iterator[Row]:
     from .usage import PHOTOGRAPH_SIZE, PHOTOGRAPHS, Aligning
 
     with _contestants({f"{count} processes": (Aligning, count) for count in (1, 2)}) as contestants:
-        for name, timing in alternate(contestants, values.alternations, values.seconds).items():
+        for name, timing in alternate(contestants, settings.alternations, settings.seconds).items():
             yield Row("align", f"photographs of {PHOTOGRAPH_SIZE} pixels, {name}", timing, PHOTOGRAPHS)
 
 
-def _latency(values: flags.FlagValues, models: Sequence[str]) -> Iterator[Row]:
+def _latency(settings: BenchmarkSettings, models: Sequence[str]) -> Iterator[Row]:
     from .usage import Latency
 
     for model in models:
-        cases = {f"{model} {what}": (Latency, model, values.image_size, what) for what in LATENCIES}
+        cases = {f"{model} {what}": (Latency, model, settings.image_size, what) for what in LATENCIES}
         with _contestants(cases) as contestants:
-            for name, timing in alternate(contestants, values.alternations, values.seconds).items():
+            for name, timing in alternate(contestants, settings.alternations, settings.seconds).items():
                 yield Row("latency", name, timing, 1)
 
 
-def _startup(values: flags.FlagValues, models: Sequence[str]) -> Iterator[Row]:
+def _startup(settings: BenchmarkSettings, models: Sequence[str]) -> Iterator[Row]:
     """Help, and a morph from nothing to its pictures."""
     with tempfile.TemporaryDirectory() as folder:
         run_dir = f"--run_dir={Path(folder) / 'run'}"
-        short = ("--epochs=1", "--steps_per_epoch=1", "--validation_steps=1", f"--image_size={values.image_size}")
+        short = ("--epochs=1", "--steps_per_epoch=1", "--validation_steps=1", f"--image_size={settings.image_size}")
         _seconds_of_command("train", "--model=vae", *short, run_dir)
         commands = {
             "--help": ("--help",),
@@ -166,7 +181,7 @@ def _startup(values: flags.FlagValues, models: Sequence[str]) -> Iterator[Row]:
             "morph": ("morph", run_dir, "--start=test:3", "--end=test:10"),
         }
         turns = [
-            [_seconds_of_command(*arguments) for arguments in commands.values()] for _ in range(values.alternations)
+            [_seconds_of_command(*arguments) for arguments in commands.values()] for _ in range(settings.alternations)
         ]
         for name, seconds in zip(commands, zip(*turns, strict=True), strict=True):
             yield Row("startup", f"facezoo {name}", Timing(seconds))
@@ -221,14 +236,14 @@ def table(rows: Sequence[Row]) -> str:
     )
 
 
-def as_json(values: flags.FlagValues, rows: Sequence[Row]) -> dict[str, Any]:
+def as_json(settings: BenchmarkSettings, rows: Sequence[Row]) -> dict[str, Any]:
     """The figures, and all that they depend on."""
-    ran_on = environment(0, ",".join(values.precision), []) | {
+    ran_on = environment(0, ",".join(settings.precision), []) | {
         "cpus": os.cpu_count(),
-        "torch": importlib.metadata.version("torch") if values.peer else None,
+        "torch": importlib.metadata.version("torch") if settings.peer else None,
     }
     found = [
         dataclasses.asdict(row) | {"median": row.timing.median, "images_per_second": row.images_per_second}
         for row in rows
     ]
-    return {"environment": ran_on, "flags": values.flag_values_dict(), "rows": found}
+    return {"environment": ran_on, "flags": dataclasses.asdict(settings), "rows": found}

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import keras
 
-from ..flags import training
-from ..flags.parsing import parse
+from ..flags.parsing import parse_training
 from ..training.arguments import sources_and_arguments
 from ..training.loop import step_function
 from ..training.setup import Session
@@ -23,8 +22,8 @@ class TrainingStep:
 
     def __init__(self, flags: Sequence[str]):
         with tempfile.TemporaryDirectory() as folder:
-            values = parse(training.define_flags, [*flags, *_stand_in_weights(flags, Path(folder))])
-            self.session = Session(values, *sources_and_arguments(values))
+            settings = parse_training([*flags, *_stand_in_weights(flags, Path(folder))])
+            self.session = Session(settings, *sources_and_arguments(settings))
             self.session.compile(schedule_steps=1_000_000)
         strategy = self.session.strategy
         self._batch = next(iter(self.session.distributed_batches()))

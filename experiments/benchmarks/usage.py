@@ -21,8 +21,7 @@ from ...latents.interpolation import interpolate
 from ...models import MODELS
 from ..errors import UsageError
 from ..faces.aligning import Aligner, make_pool, run_aligner
-from ..flags import training
-from ..flags.parsing import parse
+from ..flags.parsing import parse_training
 from ..training.arguments import sources_and_arguments
 from ..training.setup import Session
 
@@ -74,11 +73,11 @@ class Pipeline:
     """
 
     def __init__(self, flags: Sequence[str]):
-        values = parse(training.define_flags, list(flags))
-        self.session = Session(values, *sources_and_arguments(values))
+        settings = parse_training(list(flags))
+        self.session = Session(settings, *sources_and_arguments(settings))
         source = self.session.sources["train"]
-        for start in range(0, len(source), values.batch_size):  # so that what is kept in memory is there
-            source.load(np.arange(start, min(start + values.batch_size, len(source))))
+        for start in range(0, len(source), settings.schedule.batch_size):  # so that what is kept in memory is there
+            source.load(np.arange(start, min(start + settings.schedule.batch_size, len(source))))
         self.batches = self.session.batches()
 
     def __call__(self, count: int) -> None:

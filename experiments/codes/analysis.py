@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from absl import flags
 
 from ...datasets.source import Source
 from ...latents.projection import principal_components, t_sne
@@ -23,23 +22,35 @@ STEPS, LIMIT = 7, 3.0  # of a traversal
 MOST_VECTOR = 50  # numbers of a code that stands for a spatial one in the projector
 
 
-def analyse_codes(folder: Path, model, source: Source, faces: Survey, values: flags.FlagValues) -> dict[str, Any]:
-    """Draws what there is to draw of the codes; returns the numbers."""
+def analyse_codes(
+    folder: Path, model, source: Source, faces: Survey, run_name: str, attribute: str | None, num_groups: int
+) -> dict[str, Any]:
+    """Draws what there is to draw of the codes; returns the numbers.
+
+    Args:
+      folder: for the pictures.
+      model: an `Autoencoder`.
+      source: what was encoded.
+      faces: its codes.
+      run_name: of the model, for descriptions.
+      attribute: that colours the projections; None chooses one.
+      num_groups: of the FactorVAE score; 0 measures no disentanglement.
+    """
     from .disentanglement import disentanglement
 
     found: dict[str, Any] = {}
     is_vector = faces.codes.ndim == 2
-    description = f"{source.name}, {len(faces.codes)} faces, by {Path(values.run_dir).name}"
+    description = f"{source.name}, {len(faces.codes)} faces, by {run_name}"
     if is_vector:
         dimensions = dimensions_of(faces)
         found |= dimensions.summary()
         decode = functools.partial(decoded, model, told=faces.told)
-        _draw_traversals(folder, dimensions, faces.codes[0], decode, f"{values.split}:0", description)
+        _draw_traversals(folder, dimensions, faces.codes[0], decode, f"{source.name.rpartition('/')[2]}:0", description)
         _draw_histograms(folder, dimensions, faces, description)
-    found["projection"] = _draw_projection(folder, source, faces, values.attribute, description)
+    found["projection"] = _draw_projection(folder, source, faces, attribute, description)
     _save_projector(folder, source, faces, description)
-    if is_vector and source.factor_names and values.disentanglement:
-        measured = disentanglement(model, source, faces.codes, faces.known["factors"], values.groups)
+    if is_vector and source.factor_names and num_groups:
+        measured = disentanglement(model, source, faces.codes, faces.known["factors"], num_groups)
         guess = 1.0 / len(measured.factors)  # whose groups are equally many
         found |= {"disentanglement": measured.values | {"factor_vae_guess": guess}, "factors": measured.factors}
         found["constant_factors"] = list(measured.constant)

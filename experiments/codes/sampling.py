@@ -1,23 +1,48 @@
 """New faces: codes drawn as those of the training faces are spread, and decoded."""
 
 import csv
+import dataclasses
 import functools
 from pathlib import Path
 
 import numpy as np
-from absl import flags
 
 from ... import pictures
 from ...datasets.source import Source
 from ...latents import sampling
 from ..errors import UsageError
+from ..flags.kinds import Settings, number, one_of
 from .encoding import BATCH_SIZE, attributes_of, batches, decoded, encoded, told_person
 
 LABELS_FILE = "labels.csv"
 SHARD_BYTES = 128_000_000
 
 
-def sample_source(model, source: Source, values: flags.FlagValues, model_hash: str) -> Source:
+@dataclasses.dataclass(frozen=True)
+class SamplingSettings(Settings):
+    """Which new faces."""
+
+    count: int = number(64, "Faces to draw.", 1, 1_000_000)
+    sampler: str = one_of(
+        sampling.KINDS,
+        "mixture",
+        "Distribution of codes: the prior, or what is fitted to the codes of the run's training faces.",
+    )
+    components: int = number(10, "Gaussians of the mixture.", 1, 1000)
+    truncation: float = number(
+        1.0,
+        "Share of the noise that is kept: less than 1 gives more typical and less various faces.",
+        0,
+        1,
+        kind=float,
+    )
+    fit_count: int | None = number(None, "Only the first training faces are fitted to; all if absent.", 1)
+    seed: int = number(0, "Of what is drawn.", 0, 2**31 - 1)
+
+
+def sample_source(
+    model, source: Source, settings: SamplingSettings, model_hash: str, person: str | None = None
+) -> Source:
     """New faces as a source, decoded when they are asked for.
 
     A conditional model is told the attributes of a training face each, so that they come together as they do there.
@@ -25,24 +50,27 @@ def sample_source(model, source: Source, values: flags.FlagValues, model_hash: s
     Args:
       model: an `Autoencoder`.
       source: the training faces, as the model reads them.
-      values: the command's flags.
+      settings: which.
       model_hash: of the model.
+      person: whom a mapping model decodes faces as.
 
     Raises:
       UsageError: too few training faces for the sampler.
     """
     columns = ("attributes",) if attributes_of(model) and source.attribute_names else ()
-    is_shape_enough = values.sampler == "normal" and not columns
-    known = encoded(model, source, columns, 1 if is_shape_enough else values.fit_count, told=True)
-    codes = _sampler(known["codes"], values, model_hash).draw(values.seed, values.count, values.truncation)
-    rows = np.random.default_rng(values.seed).integers(0, len(known["codes"]), values.count)
+    is_shape_enough = settings.sampler == "normal" and not columns
+    known = encoded(model, source, columns, 1 if is_shape_enough else settings.fit_count, told=True)
+    codes = _sampler(known["codes"], settings, model_hash).draw(settings.seed, settings.count, settings.truncation)
+    rows = np.random.default_rng(settings.seed).integers(0, len(known["codes"]), settings.count)
     told = {name: known[name][rows] for name in columns}
-    person = told_person(model, values.person)
+    told_of_person = told_person(model, person)
 
     @functools.lru_cache(maxsize=4)  # one after the other is asked for, by several threads
     def portion(number: int) -> np.ndarray:
         rows = slice(BATCH_SIZE * number, BATCH_SIZE * (number + 1))
-        return pictures.to_uint8(decoded(model, codes[rows], {**{name: told[name][rows] for name in told}, **person}))
+        return pictures.to_uint8(
+            decoded(model, codes[rows], {**{name: told[name][rows] for name in told}, **told_of_person})
+        )
 
     def load(positions: np.ndarray) -> dict[str, np.ndarray]:
         images = [portion(position // BATCH_SIZE)[position % BATCH_SIZE] for position in positions.tolist()]
@@ -50,22 +78,22 @@ def sample_source(model, source: Source, values: flags.FlagValues, model_hash: s
 
     return Source(
         name="samples/all",
-        names=[f"{number:06d}.png" for number in range(values.count)],
+        names=[f"{number:06d}.png" for number in range(settings.count)],
         load=load,
         image_shape=source.image_shape,
         attribute_names=source.attribute_names if columns else (),
     )
 
 
-def _sampler(codes: np.ndarray, values: flags.FlagValues, model_hash: str) -> sampling.Sampler:
+def _sampler(codes: np.ndarray, settings: SamplingSettings, model_hash: str) -> sampling.Sampler:
     try:
-        if values.sampler == "normal":
+        if settings.sampler == "normal":
             return sampling.standard_normal(codes.shape[1:], model_hash)
-        if values.sampler == "gaussian":
+        if settings.sampler == "gaussian":
             return sampling.fit_gaussian(codes, model_hash)
-        return sampling.fit_mixture(codes, model_hash, values.components)
+        return sampling.fit_mixture(codes, model_hash, settings.components)
     except ValueError as error:
-        raise UsageError(f"--sampler={values.sampler}: {error}") from error
+        raise UsageError(f"--sampler={settings.sampler}: {error}") from error
 
 
 def save_pictures(samples: Source, folder: Path, description: str) -> None:

@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 import numpy as np
-from absl import flags
 
 from ...datasets.source import Source
 from ...pictures.sheets import thumbnails
@@ -38,25 +37,25 @@ class Survey(NamedTuple):
         return self.codes + np.exp(0.5 * self.log_var) * epsilon
 
 
-def survey(model, source: Source, settings: flags.FlagValues | None, count: int, shown: int = 0) -> Survey:
+def survey(model, source: Source, masks: bool | None, count: int, shown: int = 0) -> Survey:
     """Encodes the first examples of a source and keeps thumbnails of some.
 
     Args:
       model: an `Autoencoder`.
       source: a split.
-      settings: of the model's training, to tell it what it was told there; None tells it nothing.
+      masks: as in the model's training, to tell it what it was told there; None tells it nothing.
       count: N at most; of spatial codes, which are large, no more batches than hold P where there is one.
       shown: P.
 
     Raises:
       DatasetError: the data set does not have what the model was trained with.
     """
-    as_told = source if settings is None else for_model(source, model, settings)
+    as_told = source if masks is None else for_model(source, model, masks)
     first: Columns = {}
     parts: list[Columns] = []
     for rows, examples in batches(source, "encoding", count):
         read = examples if as_told is source else as_told.load(np.arange(rows.start, rows.stop))
-        told = NOTHING if settings is None else told_of(model, read)
+        told = NOTHING if masks is None else told_of(model, read)
         outputs = model.network()({"image": floats(examples["image"]), **told}, training=False)
         found = {"codes": outputs["z"], "log_var": outputs.get("log_var")}
         found |= {name: examples.get(name) for name in KEPT}

@@ -11,10 +11,9 @@ from ..backend import load_tensorflow
 from ..codes.analysis import MOST_POINTS, _shape, analyse_codes, check_codes, report
 from ..codes.survey import survey
 from ..flags import groups, kinds
-from ..flags.sources import open_source
+from ..flags.kinds import read_given
 from ..folders import new_folder
 from ..runs.run import open_run
-from ..runs.settings import with_data_flags
 
 LEAST_EXAMPLES = 10
 # Ten for each of the 43 factors of drawn faces. By three draws of so many groups of 100 the VAE that ships scores 0.10,
@@ -32,14 +31,14 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_bool("disentanglement", True, text, flag_values=values)
     kinds.define_number(values, "groups", GROUPS, "Groups of faces drawn for the FactorVAE score.", 10)
     kinds.define_path(values, "out", "Folder for what is found (RUN/analysis).")
-    groups.define_data_flags(values, dataset=None)
+    groups.define_data_flags(values)
 
 
 def run(values: flags.FlagValues) -> None:
     opened = open_run(values.run_dir, values.checkpoint)
     out = new_folder(values.out, opened.folder / "analysis")
-    settings = with_data_flags(opened.settings, values)
-    source = open_source(settings, values.split, opened.image_shape[0], opened.image_shape[2])
+    given = read_given(values, groups.DataSettings)
+    source = opened.source(values.split, given)
     count = min(values.count or len(source), len(source))
     if count < LEAST_EXAMPLES:
         raise DatasetError(f"{source.name} has {count} examples: fewer than {LEAST_EXAMPLES} say nothing of codes")
@@ -49,16 +48,22 @@ def run(values: flags.FlagValues) -> None:
     load_tensorflow()
     model = opened.model()
     with files.whole_folder(out) as partial:
-        faces = survey(model, source, opened.settings, count, MOST_POINTS)
+        faces = survey(model, source, opened.settings.objective.masks, count, MOST_POINTS)
         check_codes(faces.codes, opened)
         found: dict[str, Any] = {
-            "dataset": settings.dataset,
-            **{name: settings[name].value for name in ("data_dir", "crop") if settings[name].value},
-            "split": values.split,
+            **opened.provenance(values.split, given),
             "count": len(faces.codes),
             "code_shape": list(faces.codes.shape[1:]),
         }
-        found |= analyse_codes(partial, model, source, faces, values)
+        found |= analyse_codes(
+            partial,
+            model,
+            source,
+            faces,
+            run_name=opened.folder.name,
+            attribute=values.attribute,
+            num_groups=values.groups if values.disentanglement else 0,
+        )
         files.write_text(partial / "analysis.json", json.dumps(found, indent=2) + "\n")
     print("\n".join([report(found), *_left_out(found, source, values)]))
     print(f"{out}\ntensorboard --logdir {out / 'projector'}")

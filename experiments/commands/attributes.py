@@ -12,9 +12,8 @@ from ..codes.encoding import encoded
 from ..codes.vectors import ATTRIBUTES_FILE, attributes_path
 from ..errors import UsageError
 from ..flags import groups, kinds
-from ..flags.sources import open_source
+from ..flags.kinds import read_given
 from ..runs.run import Run, open_run
-from ..runs.settings import with_data_flags
 from ..terminal import printable
 
 
@@ -26,7 +25,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_enum("split", "train", SPLITS, "Split whose faces are looked at.", flag_values=values)
     kinds.define_number(values, "count", None, "Only the first examples of the split.", 1)
     kinds.define_path(values, "out", f"File for the vectors (RUN/{ATTRIBUTES_FILE}).")
-    groups.define_data_flags(values, dataset=None)
+    groups.define_data_flags(values)
 
 
 def run(values: flags.FlagValues) -> None:
@@ -34,8 +33,7 @@ def run(values: flags.FlagValues) -> None:
     out = Path(values.out or attributes_path(opened))
     if out.exists():
         raise UsageError(f"--out={out} exists: remove it, or choose another file")
-    settings = with_data_flags(opened.settings, values)
-    source = open_source(settings, values.split, opened.image_shape[0], opened.image_shape[2])
+    source = opened.source(values.split, read_given(values, groups.DataSettings))
     source = with_attributes(source, values.attributes or source.attribute_names)
     load_tensorflow()
     with files.whole_file(out, is_new=True) as partial:

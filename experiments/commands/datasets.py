@@ -11,6 +11,7 @@ from ...datasets.source import SPLITS, Source
 from ..backend import load_tensorflow, without_chatter
 from ..errors import UsageError
 from ..flags import groups, kinds
+from ..flags.kinds import define, read, read_given
 from ..flags.sources import default_channels, open_source
 
 COLUMNS = 8
@@ -24,8 +25,8 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_enum("split", "train", SPLITS, "Split to draw from.", flag_values=values)
     kinds.define_number(values, "count", 64, "Pictures on the sheet.", 1, 1024)
     groups.define_image_size(values, 128)
-    groups.define_data_flags(values, dataset=None)
-    groups.define_augmentation_flags(values)
+    groups.define_data_flags(values)
+    define(values, groups.AugmentationSettings)
     text = "Draw the landmarks, where the data set has them, as dots; --nodots leaves them out."
     flags.DEFINE_bool("dots", True, text, flag_values=values)
 
@@ -39,14 +40,14 @@ def run(values: flags.FlagValues) -> None:
             print(f"{name:{width}}  {(function.__doc__ or '').splitlines()[0]}")
         return
     _check(values)
-    values["dataset"].value = values.show
     with files.whole_file(Path(values.out), is_new=True) as partial:
         _draw(values, partial)
     print(values.out)
 
 
 def _draw(values: flags.FlagValues, file: Path) -> None:
-    source = open_source(values, values.split, values.image_size, default_channels(values.show))
+    data = groups.DataSettings(**read_given(values, groups.DataSettings) | {"dataset": values.show})
+    source = open_source(data, values.split, values.image_size, default_channels(values.show))
     examples = _examples(values, source, min(values.count, len(source)))
     labels = [_label(source, examples, position) for position in range(len(examples["image"]))]
     images, columns = _images(values, examples)
@@ -62,7 +63,7 @@ def _check(values: flags.FlagValues) -> None:
         raise UsageError(f"--out={out} must end in .png")
     if out.exists():
         raise UsageError(f"--out={out} exists: choose another file")
-    groups.check_augmentation_flags(values)
+    read(values, groups.AugmentationSettings)  # which refuses what contradicts itself
     if not values.affine and values.warp is None:
         raise UsageError("--noaffine: without --warp the pictures stay where they are")
 
@@ -75,7 +76,7 @@ def _examples(values: flags.FlagValues, source: Source, count: int) -> dict[str,
     load_tensorflow()
     from ..flags.augmentation import asked_for, changed_examples
 
-    augment = asked_for(values, source, is_warped=values.warp is not None)
+    augment = asked_for(read(values, groups.AugmentationSettings), source, is_warped=values.warp is not None)
     return changed_examples(source, count, augment) if augment else source.load(np.arange(count))
 
 

@@ -14,6 +14,7 @@ from ..codes.encoding import as_person, asked_person, codes_of, decoded, told_pe
 from ..codes.vectors import ATTRIBUTES_FILE, read_vectors
 from ..errors import UsageError
 from ..flags import groups, kinds
+from ..flags.kinds import read, read_given
 from ..folders import new_folder
 from ..runs.run import Run, open_run
 
@@ -40,7 +41,7 @@ def define_flags(values: flags.FlagValues) -> None:
     groups.define_person(values)
     kinds.define_path(values, "out", "New folder for the pictures (RUN/edits).")
     groups.define_alignment(values)
-    groups.define_data_flags(values, dataset=None)
+    groups.define_data_flags(values)
 
 
 def run(values: flags.FlagValues) -> None:
@@ -49,7 +50,8 @@ def run(values: flags.FlagValues) -> None:
     opened = open_run(values.run_dir, values.checkpoint)
     out, strengths = new_folder(values.out, opened.folder / "edits"), strengths_of(values.strength)
     vectors = _vectors(values, opened)
-    face = FaceReader(opened, values).read(values.image)
+    reader = FaceReader(opened, read(values, groups.AlignmentSettings), read_given(values, groups.DataSettings))
+    face = reader.read(values.image)
     model = opened.model()
     person = asked_person(model, values.person)
     codes, told = codes_of(model, face[None]), told_person(model, person)

@@ -11,6 +11,7 @@ from ..codes.encoding import as_person, asked_person, decodings, encoded, told_p
 from ..errors import UsageError
 from ..faces.reader import pictures_of
 from ..flags import groups, kinds
+from ..flags.kinds import read, read_given
 from ..folders import new_folder
 from ..runs.run import open_run
 
@@ -36,7 +37,8 @@ def run(values: flags.FlagValues) -> None:
         raise UsageError(f"--reconstructions={reconstructions} is where --out={out} puts the codes: choose a folder")
     if values.person is not None and reconstructions is None:
         raise UsageError(f"--person={values.person} does nothing without --reconstructions")
-    source = pictures_of(in_folder, opened, values)
+    alignment, given = read(values, groups.AlignmentSettings), read_given(values, groups.DataSettings)
+    source = pictures_of(in_folder, opened, alignment, given)
     model = opened.model()
     person = asked_person(model, values.person)
     made_by = f"by {opened.folder.name}{as_person(person)}"

@@ -9,9 +9,9 @@ from ...datasets.source import SPLITS
 from ..backend import load_tensorflow
 from ..errors import UsageError
 from ..flags import groups, kinds
-from ..flags.sources import for_model, open_source
+from ..flags.kinds import read_given
+from ..flags.sources import for_model
 from ..runs.run import open_run
-from ..runs.settings import with_data_flags
 from ..tables import table
 
 BATCH_SIZE = 64
@@ -23,13 +23,13 @@ def define_flags(values: flags.FlagValues) -> None:
     kinds.define_number(values, "count", None, "Only the first examples of the split.", 1)
     text = "Adds the feature distance in VGG19: its weights file, or imagenet to download them."
     kinds.define_path(values, "vgg19_weights", text)
-    groups.define_data_flags(values, dataset=None)
+    groups.define_data_flags(values)
 
 
 def run(values: flags.FlagValues) -> None:
     opened = open_run(values.run_dir, values.checkpoint)
-    settings = with_data_flags(opened.settings, values)
-    source = open_source(settings, values.split, opened.image_shape[0], opened.image_shape[2])
+    given = read_given(values, groups.DataSettings)
+    source = opened.source(values.split, given)
 
     tf = load_tensorflow()
 
@@ -40,14 +40,12 @@ def run(values: flags.FlagValues) -> None:
 
     distance = _feature_distance(values.vgg19_weights, source.image_shape[0]) if values.vgg19_weights else None
     model = opened.model(TrainableModel)
-    source = for_model(source, model, opened.settings)
+    source = for_model(source, model, opened.settings.objective.masks)
     complete_objective(model, opened.settings, source)
     with source_errors():
         measurement = Measurer(model, tf.distribute.get_strategy(), distance)(source, BATCH_SIZE, values.count)
     metrics = {
-        "dataset": settings.dataset,
-        **{name: settings[name].value for name in ("data_dir", "crop") if settings[name].value},
-        "split": values.split,
+        **opened.provenance(values.split, given),
         "count": measurement.count,
         **measurement.values,
     }

@@ -13,6 +13,8 @@ from ... import files
 from ..errors import UsageError
 from ..explorer import server
 from ..explorer.flags import TOKEN_VARIABLE, check_installed, define_flags
+from ..flags.groups import AlignmentSettings, DataSettings
+from ..flags.kinds import read, read_given
 from ..runs.run import open_run
 
 MOST_TOKEN_BYTES = 1000
@@ -31,7 +33,7 @@ def run(values: flags.FlagValues) -> None:
         folder = stack.enter_context(server.quiet_gradio())
         from ..explorer.explorer import Explorer
 
-        explorer = Explorer(opened, values)
+        explorer = Explorer(opened, read(values, AlignmentSettings), read_given(values, DataSettings))
         stack.callback(explorer.close)
         from ..explorer import page
 

@@ -7,6 +7,9 @@ from absl import flags
 
 from ..errors import UsageError
 from ..flags import kinds
+from ..flags.kinds import read
+from ..flags.parsing import define_train_flags, parse
+from ..flags.training import TrainingSettings
 from ..processes import NOBODY_READS
 from ..runs.folder import default_folder
 from ..training.launcher import Team, shares_of_gpus
@@ -47,13 +50,11 @@ def run(values: flags.FlagValues, command: Sequence[str]) -> int:
 
 def _train_arguments(command: Sequence[str]) -> list[str]:
     """The command with what all workers must agree on."""
-    from ..flags import training
-    from ..flags.parsing import parse
-
     if not command or command[0] != "train":
         raise UsageError("give the training after two dashes: facezoo launch --workers=2 -- train --model=vae ...")
-    values = parse(training.define_flags, list(command[1:]), has_recipes=True)
-    if values.strategy not in ("auto", "one_device", "multi_worker"):
-        raise UsageError(f"--strategy={values.strategy}: `facezoo launch` trains with multi_worker")
-    run_dir = values.run_dir or str(default_folder(values.model, values.dataset))
+    values = parse(define_train_flags, list(command[1:]), has_recipes=True)
+    settings = read(values, TrainingSettings)
+    if settings.run.strategy not in ("auto", "one_device", "multi_worker"):
+        raise UsageError(f"--strategy={settings.run.strategy}: `facezoo launch` trains with multi_worker")
+    run_dir = values.run_dir or str(default_folder(settings.model.model, settings.data.dataset))
     return [*command, "--strategy=multi_worker", f"--run_dir={run_dir}"]

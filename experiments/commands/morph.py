@@ -9,6 +9,7 @@ from ..codes.encoding import as_person, asked_person
 from ..codes.morphing import morph_through, save_morph
 from ..errors import UsageError
 from ..flags import groups, kinds
+from ..flags.kinds import read, read_given
 from ..folders import new_folder
 from ..runs.run import open_run
 
@@ -29,7 +30,7 @@ def define_flags(values: flags.FlagValues) -> None:
     groups.define_person(values)
     kinds.define_path(values, "out", "Folder for the pictures (RUN/morphs).")
     groups.define_alignment(values)
-    groups.define_data_flags(values, dataset=None)
+    groups.define_data_flags(values)
 
 
 def run(values: flags.FlagValues) -> None:
@@ -39,7 +40,7 @@ def run(values: flags.FlagValues) -> None:
     out = new_folder(values.out, opened.folder / "morphs")
     if values.path == "uniform" and values.steps > MOST_UNIFORM:
         raise UsageError(f"--path=uniform places up to {MOST_UNIFORM} pictures, not --steps={values.steps}")
-    reader = FaceReader(opened, values)
+    reader = FaceReader(opened, read(values, groups.AlignmentSettings), read_given(values, groups.DataSettings))
     stops = [str(values.start), *values.through, str(values.end)]
     faces = np.stack([reader.read(stop) for stop in stops])
     model = opened.model()

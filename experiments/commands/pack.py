@@ -11,6 +11,7 @@ from ...datasets.packing import write_pack
 from ..backend import load_tensorflow
 from ..errors import UsageError
 from ..flags import groups, kinds
+from ..flags.kinds import read_given
 from ..flags.sources import given_arguments
 from ..folders import new_folder
 
@@ -28,9 +29,10 @@ def define_flags(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues) -> None:
     out = new_folder(values.out, Path())
     in_folder = groups.in_folder(values)
+    data = groups.DataSettings(**read_given(values, groups.DataSettings))
     shape = {"image_size": values.size, "channels": int(values.channels)}
-    source = folder(ALL, data_dir=in_folder, **shape, **given_arguments(values))
-    crop = groups.crop_of(values)
+    source = folder(ALL, data_dir=in_folder, **shape, **given_arguments(data))
+    crop = data.square()
     origin = Origin(crop, cut_of_crops(Path(in_folder), crop))
 
     tf = load_tensorflow()

@@ -10,7 +10,7 @@ from ...datasets.source import SPLITS
 from ..backend import load_tensorflow
 from ..errors import UsageError
 from ..flags import groups, kinds
-from ..flags.sources import for_model, open_source
+from ..flags.sources import for_model
 from ..runs.run import Run, open_run
 from ..runs.settings import settings_text
 
@@ -38,7 +38,7 @@ def run(values: flags.FlagValues) -> None:
 
 
 def _publish(values: flags.FlagValues, opened: Run, out: Path) -> None:
-    source = open_source(opened.settings, values.split, opened.image_shape[0], opened.image_shape[2])
+    source = opened.source(values.split)
     tf = load_tensorflow()
     from ...models import TrainableModel
     from ...models.pretrained import round_weights, save_pretrained
@@ -51,12 +51,12 @@ def _publish(values: flags.FlagValues, opened: Run, out: Path) -> None:
     except ValueError as error:
         raise UsageError(f"--run_dir={opened.folder}: {error}") from error
     measurer = Measurer(trained, tf.distribute.get_strategy())
-    measurement = measurer(for_model(source, trained, opened.settings), BATCH_SIZE)
+    measurement = measurer(for_model(source, trained, opened.settings.objective.masks), BATCH_SIZE)
     card = {
         "name": values.name,
         "recipe": values.of_recipe,
-        "data": f"{opened.settings.dataset}, measured on its {values.split} split of {measurement.count}",
-        "seed": opened.settings.seed,
+        "data": f"{opened.settings.data.dataset}, measured on its {values.split} split of {measurement.count}",
+        "seed": opened.settings.run.seed,
         "facezoo": __version__,
         "flags": settings_text(opened.settings, with_paths=False).splitlines(),
         "metrics": measurement.values,

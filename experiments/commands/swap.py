@@ -16,6 +16,7 @@ from ..errors import UsageError
 from ..faces.origins import crop_of_pictures
 from ..faces.reader import pictures_of
 from ..flags import groups, kinds
+from ..flags.kinds import read, read_given
 from ..folders import new_folder
 from ..runs.run import Run, open_run
 
@@ -33,11 +34,12 @@ def define_flags(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues) -> None:
     opened = open_run(values.run_dir, values.checkpoint)
     in_folder = groups.in_folder(values)
+    alignment, given = read(values, groups.AlignmentSettings), read_given(values, groups.DataSettings)
     out = new_folder(values.out, opened.folder)
     model = _mapping_model(opened)
     asked_person(model, values.to, "to")
-    source = pictures_of(in_folder, opened, values)
-    crop = crop_of_pictures(opened, values) if values.paste and not values.align else None
+    source = pictures_of(in_folder, opened, alignment, given)
+    crop = crop_of_pictures(opened, given) if values.paste and not values.align else None
 
     description = f"face mapped onto {values.to} by {opened.folder.name}"
     with files.whole_folder(out) as partial:
@@ -56,7 +58,7 @@ def _mapping_model(opened: Run):
 
     model = opened.model(TrainableModel).network()
     if not isinstance(model, FaceMapping):
-        kind = opened.settings.model
+        kind = opened.settings.model.model
         raise UsageError(
             f"--run_dir={opened.folder}: a {kind} cannot map faces; train with --model=face_mapping and name that run"
         )

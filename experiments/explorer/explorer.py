@@ -4,12 +4,11 @@ import dataclasses
 import io
 import threading
 import types
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
-from absl import flags
 
 from ... import pictures
 from ...datasets.alignment import NoFaceError
@@ -25,8 +24,8 @@ from ..codes.survey import Survey, survey
 from ..codes.vectors import ATTRIBUTES_FILE, read_vectors
 from ..errors import UsageError
 from ..faces.reader import FaceReader
-from ..flags.sources import open_source
-from ..runs.run import Run
+from ..flags.groups import AlignmentSettings
+from ..runs.run import NOTHING_GIVEN, Run
 
 PATHS = ("linear", "normalized", "slerp")
 STRIP_STEPS = 10
@@ -93,7 +92,8 @@ class Explorer:
 
     Args:
       run: a finished run of an autoencoder.
-      values: flags of `facezoo explore`.
+      alignment: whether and how faces are found in photographs.
+      given: data settings that win over the run's.
 
     Attributes:
       sliders: what there is to set; none of single dimensions where the code is spatial.
@@ -107,12 +107,9 @@ class Explorer:
       UsageError, DatasetError: the run, its data or the detector of faces is not there.
     """
 
-    def __init__(self, run: Run, values: flags.FlagValues):
-        self._reader = FaceReader(run, values)
-        validation, self._test = (
-            open_source(self._reader.settings, split, self._reader.image_size, self._reader.channels)
-            for split in ("validation", "test")
-        )
+    def __init__(self, run: Run, alignment: AlignmentSettings, given: Mapping[str, Any] = NOTHING_GIVEN):
+        self._reader = FaceReader(run, alignment, given)
+        validation, self._test = (run.source(split, given) for split in ("validation", "test"))
         self._model = run.model()
         self._run_name = run.folder.name
         self._reader_process = ReaderProcess()
@@ -120,11 +117,11 @@ class Explorer:
         self._detecting = threading.Lock()  # the detector is not made for threads
         self.finds_faces = self._reader.cut is not None
         size = self._reader.image_size
-        self.title = f"{_harmless(self._run_name)} ({run.settings.model}, {size} pixels)"
+        self.title = f"{_harmless(self._run_name)} ({run.settings.model.model}, {size} pixels)"
         self.people, self._told = encoding.people_of(self._model), encoding.attributes_of(self._model)
         traced = load_tensorflow().function(self._model.decode, autograph=False)
         self._traced = types.SimpleNamespace(decode=traced)  # all that `decoded` needs of a model
-        faces = survey(self._model, validation, settings=None, count=SURVEYED)
+        faces = survey(self._model, validation, masks=None, count=SURVEYED)
         self._sampler = _sampler(self._model, faces.codes)
         found, self.note = _attributes_of(run)
         self._set_sliders(faces, found)

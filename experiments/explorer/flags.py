@@ -23,7 +23,7 @@ def define_flags(values: flags.FlagValues) -> None:
     )
     kinds.define_path(values, "token", text)
     groups.define_alignment(values, align=True)
-    groups.define_data_flags(values, dataset=None)
+    groups.define_data_flags(values)
 
 
 def check_installed(package: str) -> None:

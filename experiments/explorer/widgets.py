@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
-from ..flags.parsing import parse
+from ..flags.groups import AlignmentSettings
 from ..runs.run import open_run
 from .explorer import FIND_LABEL, PATHS, Explorer, Face, Look, as_png
-from .flags import check_installed, define_flags
+from .flags import check_installed
 
 ENDS = ("start", "end")
 SIDE = "192px"
@@ -33,8 +33,7 @@ def explore_widgets(run_dir: str | Path, checkpoint: str = "last"):
       UsageError, DatasetError: ipywidgets is not installed; or the run, its data or the detector of faces is not there.
     """
     check_installed("ipywidgets")
-    values = parse(define_flags, [f"--run_dir={run_dir}", f"--checkpoint={checkpoint}"])
-    return _Widgets(Explorer(open_run(run_dir, checkpoint), values)).box
+    return _Widgets(Explorer(open_run(run_dir, checkpoint), AlignmentSettings(align=True))).box
 
 
 class _Widgets:

@@ -1,11 +1,12 @@
 """Photographs and places in a split as a trained model takes them."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from absl import flags, logging
+from absl import logging
 from PIL import Image
 
 from ...datasets import alignment, detection, photographs
@@ -15,10 +16,11 @@ from ...datasets.progress import progress_bar
 from ...datasets.source import SPLITS, DatasetError, Source
 from ..backend import load_tensorflow
 from ..errors import UsageError
+from ..flags.groups import AlignmentSettings
 from ..flags.kinds import are_digits
 from ..flags.sources import open_source
-from ..runs.run import Run
-from ..runs.settings import with_data_flags
+from ..runs.run import NOTHING_GIVEN, Run
+from ..runs.settings import with_data
 from .origins import crop_of_data, crop_of_pictures, cut_of
 
 NAMED = 5
@@ -64,13 +66,13 @@ def aligned(photograph, cut: Cut, channels: int) -> tuple[np.ndarray, np.ndarray
     return crop, matrix @ np.diag([1.0 / cut.size, 1.0 / cut.size, 1.0])
 
 
-def pictures_of(data_dir: str, run: Run, values: flags.FlagValues) -> Source:
-    """The pictures below a folder as a run's model takes them: cropped as its data were or by --crop, or aligned."""
+def pictures_of(data_dir: str, run: Run, alignment: AlignmentSettings, given: Mapping[str, Any]) -> Source:
+    """The pictures below a folder as a run's model takes them: cropped as its data were or as is given, or aligned."""
     image_size, _, channels = run.image_shape
-    cut = cut_of(values, run.settings)
+    cut = cut_of(alignment, given, run.settings)
     if cut:
         return aligned_folder(data_dir, cut, channels)
-    crop = crop_of_pictures(run, values)
+    crop = crop_of_pictures(run, given)
     return folder(ALL, data_dir=data_dir, image_size=image_size, channels=channels, crop=crop, subfolders=None)
 
 
@@ -118,18 +120,19 @@ class FaceReader:
 
     Args:
       run: the finished run.
-      values: the command's flags; data flags given there win over the run's.
+      alignment: whether and how faces are found in photographs.
+      given: data settings that win over the run's.
     """
 
-    def __init__(self, run: Run, values: flags.FlagValues):
-        self.settings = with_data_flags(run.settings, values)
+    def __init__(self, run: Run, alignment: AlignmentSettings, given: Mapping[str, Any] = NOTHING_GIVEN):
+        self.settings = with_data(run.settings, given)
         self.image_size, self.channels = run.image_shape[0], run.image_shape[2]
-        self.cut = cut_of(values, run.settings)
+        self.cut = cut_of(alignment, given, run.settings)
 
     @functools.cached_property
     def crop(self) -> photographs.Crop | None:
         """Of photographs that are not aligned."""
-        return crop_of_data(self.settings)
+        return crop_of_data(self.settings.data)
 
     def read(self, face: str) -> np.ndarray:
         """A file, or `test:17`: float32 [H, W, C] in [0, 1].
@@ -169,7 +172,7 @@ class FaceReader:
         return _as_floats(photographs.fit(photograph, self.image_size, self.crop, self.channels))
 
     def _from_split(self, split: str, place: str) -> np.ndarray:
-        source = open_source(self.settings, split, self.image_size, self.channels)
+        source = open_source(self.settings.data, split, self.image_size, self.channels)
         if not (are_digits(place) and int(place) < len(source)):
             raise UsageError(f"{split}:{place}: {source.name} has the faces {split}:0 to {split}:{len(source) - 1}")
         return _as_floats(source.load(np.array([int(place)]))["image"][0])

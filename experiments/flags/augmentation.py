@@ -4,44 +4,43 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from absl import flags
 
 from ...datasets import augmentation, pipeline
 from ...datasets.source import Source
 from ...pictures.sheets import to_uint8
-from .groups import MOVES
+from .groups import MOVES, AugmentationSettings
 
 STILL: dict[str, Any] = {"degrees": 0.0, "scale": 1.0, "shift": 0.0}
 PICTURES = ("image", "warped", "mask", "clip")
 AT_ONCE = 8  # pictures of the largest size, which are large as floats
 
 
-def asked_for(values: flags.FlagValues, source: Source, is_warped: bool) -> pipeline.Augmentation | None:
+def asked_for(settings: AugmentationSettings, source: Source, is_warped: bool) -> pipeline.Augmentation | None:
     """The augmentation of a source's pictures, or None where nothing is asked for.
 
     Args:
-      values: flags, `options.AUGMENTATIONS` among them.
+      settings: which and how far.
       source: whose pictures.
       is_warped: the model learns from warped pictures, which are moved in any case.
     """
     names: dict[str, Any] = {"landmark_names": source.landmark_names, "attribute_names": source.attribute_names}
     moves: dict[str, Any] = {
-        argument: values[flag].value for flag, argument in MOVES.items() if values[flag].value is not None
+        argument: getattr(settings, name) for name, argument in MOVES.items() if getattr(settings, name) is not None
     }
     asked = [
-        augmentation.flip(**names) if values.flip else None,
-        augmentation.colour(values.colour) if values.colour else None,
+        augmentation.flip(**names) if settings.flip else None,
+        augmentation.colour(settings.colour) if settings.colour else None,
         augmentation.affine(**STILL | moves) if not is_warped and STILL | moves != STILL else None,
-        _random_warp(values, moves, names) if is_warped else None,
-        augmentation.blur() if values.blur else None,
+        _random_warp(settings, moves, names) if is_warped else None,
+        augmentation.blur() if settings.blur else None,
     ]
     chosen = [augment for augment in asked if augment]
     return augmentation.chain(*chosen) if chosen else None
 
 
-def _random_warp(values: flags.FlagValues, moves: dict[str, Any], names: dict[str, Any]) -> pipeline.Augmentation:
-    warp = augmentation.WARP if values.warp is None else values.warp
-    if not values.affine:
+def _random_warp(settings: AugmentationSettings, moves: dict[str, Any], names: dict[str, Any]) -> pipeline.Augmentation:
+    warp = augmentation.WARP if settings.warp is None else settings.warp
+    if not settings.affine:
         return augmentation.random_warp(warp=warp, **STILL, flip=0.0)
     return augmentation.random_warp(warp=warp, **moves, **names)
 

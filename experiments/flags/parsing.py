@@ -7,6 +7,8 @@ from absl import flags
 
 from ..errors import UsageError
 from .files import expand
+from .kinds import define, define_path, read
+from .training import TrainingSettings
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 
@@ -38,6 +40,19 @@ def parse(
     if rest:
         raise UsageError(f"{rest[0]!r} is no flag: write --flag=value")
     return values
+
+
+def parse_training(arguments: Sequence[str], has_recipes: bool = False) -> TrainingSettings:
+    """The settings that the words of a training's command line say."""
+    return read(parse(define_train_flags, arguments, has_recipes), TrainingSettings)
+
+
+def define_train_flags(values: flags.FlagValues) -> None:
+    """The flags of `facezoo train`: the settings, and where they go."""
+    define(values, TrainingSettings)
+    text = "Print settings, parameters and one batch's shapes; write nothing."
+    flags.DEFINE_bool("dry_run", False, text, flag_values=values)
+    define_path(values, "run_dir", "Run folder (runs/<model>-<dataset>-<time>).")
 
 
 def defined(define_flags: Callable[[flags.FlagValues], None]) -> flags.FlagValues:

@@ -3,13 +3,11 @@
 import inspect
 from typing import Any
 
-from absl import flags
-
 from ...datasets import DATASETS
 from ...datasets.masks import with_masks
 from ...datasets.source import DatasetError, Source, with_attributes, with_people
 from ..errors import UsageError
-from .groups import crop_of
+from .groups import DataSettings
 
 OPTIONAL_FLAGS = ("data_dir", "crop", "subfolders", "labels", "landmarks")
 
@@ -19,17 +17,17 @@ def default_channels(dataset: str) -> int:
     return inspect.signature(_function(dataset)).parameters["channels"].default
 
 
-def open_source(values: flags.FlagValues, split: str, image_size: int, channels: int) -> Source:
-    """One split of the data set that the flags name, for a model's picture size.
+def open_source(data: DataSettings, split: str, image_size: int, channels: int) -> Source:
+    """One split of the data set that the settings name, for a model's picture size.
 
     Raises:
       UsageError: an unknown data set, a flag that it does not have, or one missing that it needs.
       DatasetError: the data is not there or damaged.
     """
-    name = values.dataset
+    name = data.dataset
     function = _function(name)
     parameters = inspect.signature(function).parameters
-    given = given_arguments(values)
+    given = given_arguments(data)
     for flag in given:
         if flag not in parameters:
             raise UsageError(f"--{flag} does not go with --dataset={name}")
@@ -39,19 +37,19 @@ def open_source(values: flags.FlagValues, split: str, image_size: int, channels:
     return function(split, image_size=image_size, channels=channels, **given)
 
 
-def given_arguments(values: flags.FlagValues) -> dict[str, Any]:
-    """What the data flags of a command, those of them that it has, say to the function of a data set."""
-    given = {name: values[name].value for name in OPTIONAL_FLAGS if name in values and values[name].value is not None}
-    return given | ({"crop": crop_of(values)} if "crop" in given else {})
+def given_arguments(data: DataSettings) -> dict[str, Any]:
+    """What data settings say to the function of a data set."""
+    given = {name: getattr(data, name) for name in OPTIONAL_FLAGS if getattr(data, name) is not None}
+    return given | ({"crop": data.square()} if "crop" in given else {})
 
 
-def for_model(source: Source, model: Any, settings: flags.FlagValues) -> Source:
+def for_model(source: Source, model: Any, masks: bool) -> Source:
     """The source with what a model reads besides pictures: its own attributes in its order, and masks of the faces.
 
     Args:
       source: a split.
       model: the network that is to read it.
-      settings: of its training.
+      masks: it learns inside of them, if it does at all.
 
     Raises:
       DatasetError: the data set does not have what the model was trained with.
@@ -59,7 +57,7 @@ def for_model(source: Source, model: Any, settings: flags.FlagValues) -> Source:
     network = model.network()
     for argument, field in network.data_arguments.items():
         source = _FITTED.get(field, _as_it_is)(source, field, getattr(network, argument))
-    return with_masks(source) if settings.masks and "mask" in model.batch_columns else source
+    return with_masks(source) if masks and "mask" in model.batch_columns else source
 
 
 def _with_attributes(source: Source, field: str, names: tuple[str, ...]) -> Source:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import filelock
-from absl import flags
 
 from ... import files
 from ..errors import UsageError
+from ..flags.training import TrainingSettings
 from .checkpoints import MODEL_FILE, Checkpoints, State
 from .settings import FLAGS_FILE, refuse_other_settings, settings_of, settings_text
 
@@ -22,7 +22,7 @@ def default_folder(model: str, dataset: str) -> Path:
     return Path("runs") / f"{model}-{dataset}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
 
 
-def state_of(folder: Path, values: flags.FlagValues) -> State | None:
+def state_of(folder: Path, settings: TrainingSettings) -> State | None:
     """Where the run with these settings stands, or None for a new one.
 
     Raises:
@@ -36,11 +36,11 @@ def state_of(folder: Path, values: flags.FlagValues) -> State | None:
         if others := sorted(path.name for path in folder.iterdir() if not _is_of_a_start(path)):
             raise UsageError(f"--run_dir={folder} is not a run, and holds something ({others[0]}): choose another")
         return None
-    refuse_other_settings(folder, values)
-    checkpoints = Checkpoints(folder / "checkpoints", values.keep_checkpoints)
+    refuse_other_settings(folder, settings)
+    checkpoints = Checkpoints(folder / "checkpoints", settings.run.keep_checkpoints)
     state = checkpoints.newest()
     has_begun = checkpoints.places() or (folder / "metrics.csv").exists()
-    if state is None and has_begun and not is_finished(folder, state, values):
+    if state is None and has_begun and not is_finished(folder, state, settings):
         raise UsageError(f"--run_dir={folder} holds no checkpoint to go on from: choose another, or remove it")
     return state
 
@@ -51,12 +51,12 @@ def _is_of_a_start(path: Path) -> bool:
     return is_lock or files.is_unfinished(path)
 
 
-def is_finished(folder: Path, state: State | None, values: flags.FlagValues) -> bool:
+def is_finished(folder: Path, state: State | None, settings: TrainingSettings) -> bool:
     """Whether nothing is left to do for a run; where its checkpoints are gone, its model tells."""
     if state is None:
-        return (folder / MODEL_FILE).is_file() and values.epochs == settings_of(folder).epochs
-    is_patient = values.patience is None or state.epochs_since_best < values.patience
-    goes_on = is_patient and state.step < values.epochs * state.steps_per_epoch
+        return (folder / MODEL_FILE).is_file() and settings.schedule.epochs == settings_of(folder).schedule.epochs
+    is_patient = settings.run.patience is None or state.epochs_since_best < settings.run.patience
+    goes_on = is_patient and state.step < settings.schedule.epochs * state.steps_per_epoch
     return not goes_on and (folder / MODEL_FILE).is_file()
 
 
@@ -111,10 +111,10 @@ def remove_beginning(folder: Path) -> None:
     files.remove_empty([folder / name for name in _FOLDERS])
 
 
-def create(folder: Path, values: flags.FlagValues, environment: dict) -> None:
+def create(folder: Path, settings: TrainingSettings, environment: dict) -> None:
     """Makes the folder with flags.txt and environment.json."""
     folder.mkdir(parents=True, exist_ok=True)
-    files.write_text(folder / FLAGS_FILE, settings_text(values))  # first: from here on the folder is a run
+    files.write_text(folder / FLAGS_FILE, settings_text(settings))  # first: from here on the folder is a run
     for name in ("checkpoints", "tensorboard", "images"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     if not (folder / "environment.json").exists():  # where it began

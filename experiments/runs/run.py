@@ -3,14 +3,20 @@
 import dataclasses
 import functools
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
-from absl import flags
-
+from ...datasets.source import Source
 from ..errors import UsageError
+from ..flags.sources import open_source
+from ..flags.training import TrainingSettings
 from .checkpoints import MODEL_FILE
 from .model_files import load_model
-from .settings import FLAGS_FILE, picture_shape, settings_of
+from .settings import FLAGS_FILE, picture_shape, settings_of, with_data
+
+NOTHING_GIVEN: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,13 +30,23 @@ class Run:
     """
 
     folder: Path
-    settings: flags.FlagValues
+    settings: TrainingSettings
     model_path: Path
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """(H, W, C) of the pictures that the model takes."""
         return picture_shape(self.settings)
+
+    def source(self, split: str, given: Mapping[str, Any] = NOTHING_GIVEN) -> Source:
+        """One split of the run's data, or of those that data settings given say, for its model's picture size."""
+        return open_source(with_data(self.settings, given).data, split, self.image_shape[0], self.image_shape[2])
+
+    def provenance(self, split: str, given: Mapping[str, Any] = NOTHING_GIVEN) -> dict[str, Any]:
+        """What figures about such a split are kept with."""
+        data = with_data(self.settings, given).data
+        told = {"data_dir": data.data_dir, "crop": data.crop and [str(number) for number in data.crop]}
+        return {"dataset": data.dataset, **{name: value for name, value in told.items() if value}, "split": split}
 
     @functools.cached_property
     def model_hash(self) -> str:

@@ -1,79 +1,72 @@
 """What a run was trained with: flags.txt written, read and compared."""
 
-import copy
+import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 
 from ..errors import UsageError
 from ..flags.files import read_flags
-from ..flags.sources import OPTIONAL_FLAGS, default_channels
+from ..flags.groups import DataSettings
+from ..flags.kinds import every_kind, flags_of
+from ..flags.parsing import parse_training
+from ..flags.sources import default_channels
+from ..flags.training import TrainingSettings
 
 FLAGS_FILE = "flags.txt"
-# These say where or whether to run, not what: a run is the same run whatever they are.
-_NOT_SETTINGS = ("run_dir", "dry_run", "cache_gb", "strategy", "devices")
-# These may be other than they were when a run goes on.
-_CHANGEABLE = ("epochs", "schedule_steps", "patience", "keep_checkpoints")
-_PATHS = ("data_dir", "labels", "landmarks", "init_from", "perceptual_weights")
+_KINDS = every_kind(TrainingSettings)
 
 
-def picture_shape(settings: flags.FlagValues) -> tuple[int, int, int]:
-    """(H, W, C) that training flags ask for; without --channels, as the data set has them."""
-    channels = int(settings.channels or default_channels(settings.dataset))
-    return settings.image_size, settings.image_size, channels
+def picture_shape(settings: TrainingSettings) -> tuple[int, int, int]:
+    """(H, W, C) that settings ask for; without channels, as the data set has them."""
+    channels = settings.model.channels or default_channels(settings.data.dataset)
+    return settings.model.image_size, settings.model.image_size, channels
 
 
-def settings_of(folder: Path) -> flags.FlagValues:
-    """The flags that a run was trained with; an error names their file, since they are not those of the command."""
-    from ..flags import training
-    from ..flags.parsing import parse
-
+def settings_of(folder: Path) -> TrainingSettings:
+    """What a run was trained with; an error names its file, since the flags in it are not those of the command."""
     path = folder / FLAGS_FILE
     try:
-        return parse(training.define_flags, read_flags(path))
+        return parse_training(read_flags(path))
     except (UsageError, flags.Error) as error:
         raise UsageError(str(error) if str(path) in str(error) else f"{path}: {error}") from error
 
 
-def with_data_flags(settings: flags.FlagValues, values: flags.FlagValues) -> flags.FlagValues:
-    """A run's settings with the data flags that a command was given explicitly.
+def with_data(settings: TrainingSettings, given: Mapping[str, Any]) -> TrainingSettings:
+    """A run's settings with other data settings.
 
     Another data set than the run's starts from nothing: the run's folder, crop and labels do not go with it.
     """
-    merged = copy.deepcopy(settings)
-    if values["dataset"].present and values.dataset != settings.dataset:
-        for name in OPTIONAL_FLAGS:
-            merged[name].value = None
-    for name in ("dataset", *OPTIONAL_FLAGS):
-        if values[name].present:
-            merged[name].value = values[name].value
-    return merged
+    is_another = given.get("dataset") not in (None, settings.data.dataset)
+    data = DataSettings(**given) if is_another else dataclasses.replace(settings.data, **given)
+    return dataclasses.replace(settings, data=data)
 
 
-def settings_text(values: flags.FlagValues, with_paths: bool = True) -> str:
+def settings_text(settings: TrainingSettings, with_paths: bool = True) -> str:
     """The flag file that reproduces a run; without paths, what of it others may read.
 
     Raises:
       UsageError: a path is not UTF-8.
     """
-    left_out = _NOT_SETTINGS if with_paths else _NOT_SETTINGS + _PATHS
-    lines = [_serialized(values[name]) for name in sorted(values) if name not in left_out]
+    values = flags_of(settings)
+    told = {name: kind for name, kind in _KINDS.items() if kind.is_what and (with_paths or not kind.is_path)}
+    lines = [_serialized(values[name], told[name].is_path) for name in sorted(told)]
     return "\n".join(line for line in lines if line) + "\n"
 
 
 def precision_of(folder: Path) -> str | None:
     """What a run computes in, or None where there is none yet."""
-    return settings_of(folder).precision if (folder / FLAGS_FILE).is_file() else None
+    return settings_of(folder).run.precision if (folder / FLAGS_FILE).is_file() else None
 
 
-def refuse_other_settings(folder: Path, values: flags.FlagValues) -> None:
-    before = settings_of(folder)
-    if values.epochs < before.epochs:
-        raise UsageError(f"--run_dir={folder} is a run of {before.epochs} epochs: --epochs={values.epochs} is fewer")
-    there, now = (
-        {line for line in settings_text(settings).splitlines() if line.split("=")[0].strip("-") not in _CHANGEABLE}
-        for settings in (before, values)
-    )
+def refuse_other_settings(folder: Path, settings: TrainingSettings) -> None:
+    """Raises UsageError, which names each, where a run was trained with other settings or more epochs."""
+    before, epochs = settings_of(folder), settings.schedule.epochs
+    if epochs < before.schedule.epochs:
+        raise UsageError(f"--run_dir={folder} is a run of {before.schedule.epochs} epochs: --epochs={epochs} is fewer")
+    there, now = ({line for line in settings_text(told).splitlines() if _is_fixed(line)} for told in (before, settings))
     if there == now:
         return
     lines = [f"  {line}" for line in sorted(there ^ now)]
@@ -81,9 +74,14 @@ def refuse_other_settings(folder: Path, values: flags.FlagValues) -> None:
     raise UsageError(f"--run_dir={folder} is a run with other flags: " + "; ".join(shown))
 
 
-def _serialized(flag: flags.Flag) -> str:
+def _is_fixed(line: str) -> bool:
+    kind = _KINDS.get(line.split("=")[0].strip("-"))
+    return kind is None or not kind.is_changeable  # `--noflip` is of no name
+
+
+def _serialized(flag: flags.Flag, is_path: bool) -> str:
     line = flag.serialize() if flag.value is not None else ""
-    if flag.name in _PATHS and flag.value and Path(flag.value).exists():  # not a name, nor a place in the cloud
+    if is_path and flag.value and Path(flag.value).exists():  # not a name, nor a place in the cloud
         line = f"--{flag.name}={Path(flag.value).absolute()}"
     try:
         line.encode()

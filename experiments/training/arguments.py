@@ -3,41 +3,48 @@
 import ast
 from typing import Any
 
-from absl import flags
-
 from ...datasets.once import found_once
 from ...datasets.source import Source, with_attributes
+from ..backend import load_tensorflow
 from ..errors import UsageError
-from ..flags import groups
 from ..flags.sources import open_source
-from ..flags.training import ATTRIBUTE_MODELS, OWN_FLAGS
+from ..flags.training import OWN_FLAGS, TrainingSettings
 from ..runs.settings import picture_shape
 
 
-def sources_and_arguments(values: flags.FlagValues) -> tuple[dict[str, Source], dict[str, Any]]:
+def sources_and_arguments(settings: TrainingSettings) -> tuple[dict[str, Source], dict[str, Any]]:
     """What a `Session` is made of: "train" and "validation", and the arguments of the model's constructor.
 
     Raises:
       UsageError: flags that do not go together.
       DatasetError: the data is not there or damaged.
     """
-    groups.check_augmentation_flags(values)
-    image_size, _, channels = picture_shape(values)
+    image_size, _, channels = picture_shape(settings)
     with found_once():
-        sources = {split: open_source(values, split, image_size, channels) for split in ("train", "validation")}
-    if values.attributes and values.model not in ATTRIBUTE_MODELS:
-        raise UsageError(f"--attributes: --model={values.model} takes none; {' and '.join(ATTRIBUTE_MODELS)} do")
-    if values.attributes:
-        sources = {split: with_attributes(source, values.attributes) for split, source in sources.items()}
-    return sources, model_arguments(values, image_size, channels)
+        sources = {split: open_source(settings.data, split, image_size, channels) for split in ("train", "validation")}
+    if settings.model.attributes:
+        _check_takes_attributes(settings.model.model)
+        sources = {split: with_attributes(source, settings.model.attributes) for split, source in sources.items()}
+    return sources, model_arguments(settings, image_size, channels)
 
 
-def model_arguments(values: flags.FlagValues, image_size: int, channels: int) -> dict[str, Any]:
+def _check_takes_attributes(model: str) -> None:
+    load_tensorflow()
+    from ...models import FACE_NETWORKS, MODELS
+
+    able = [
+        name for name, kind in (MODELS | FACE_NETWORKS).items() if "attribute_names" in kind.data_arguments.values()
+    ]
+    if model not in able:
+        raise UsageError(f"--attributes: --model={model} takes none; {' and '.join(able)} do")
+
+
+def model_arguments(settings: TrainingSettings, image_size: int, channels: int) -> dict[str, Any]:
     """The constructor arguments that the flags name."""
-    arguments: dict[str, Any] = {"image_size": image_size, "channels": channels, "seed": values.seed}
-    if values.latent_dim is not None:
-        arguments["latent_dim"] = values.latent_dim
-    for setting in values.set:
+    arguments: dict[str, Any] = {"image_size": image_size, "channels": channels, "seed": settings.run.seed}
+    if settings.model.latent_dim is not None:
+        arguments["latent_dim"] = settings.model.latent_dim
+    for setting in settings.model.set:
         name, equals, text = setting.partition("=")
         if not equals:
             raise UsageError(f"--set={setting} must be name=value")

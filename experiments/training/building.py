@@ -6,14 +6,13 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-from absl import flags
 
 from ...datasets.source import Source
 from ...models import FACE_NETWORKS, MODELS, Autoencoder, AutoencoderGAN, Discriminator, TrainableModel
 from ...models.learning_rate import Schedule
 from ...models.pretrained import load_pretrained, reason
 from ..errors import UsageError
-from ..flags.training import OWN_FLAGS
+from ..flags.training import OWN_FLAGS, TrainingSettings
 from ..runs.checkpoints import MODEL_FILE
 from ..runs.model_files import load_model
 from .objective import make_objective
@@ -71,34 +70,35 @@ def _data_arguments(network: type[TrainableModel], source: Source) -> dict[str, 
     return {argument: getattr(source, field) for argument, field in network.data_arguments.items()}
 
 
-def with_discriminator(model: TrainableModel, settings: flags.FlagValues) -> TrainableModel:
+def with_discriminator(model: TrainableModel, settings: TrainingSettings) -> TrainableModel:
     """The model as it is, or, where an adversarial factor is above 0, held together with a discriminator."""
-    if not (settings.adversarial_factor or settings.feature_matching_factor) or not isinstance(model, Autoencoder):
+    chosen = settings.adversarial
+    if not (chosen.adversarial_factor or chosen.feature_matching_factor) or not isinstance(model, Autoencoder):
         return model
     try:
         discriminator = Discriminator(
-            kind=settings.discriminator,
+            kind=chosen.discriminator,
             image_size=model.image_size,
             channels=model.channels,
-            filters=tuple(int(number) for number in settings.discriminator_filters),
+            filters=chosen.discriminator_filters,
         )
         return AutoencoderGAN(
             autoencoder=model,
             discriminator=discriminator,
-            loss=settings.adversarial_loss,
-            balance=settings.balance,
-            start_step=settings.adversarial_start,
-            r1_factor=settings.r1_factor,
+            loss=chosen.adversarial_loss,
+            balance=chosen.balance,
+            start_step=chosen.adversarial_start,
+            r1_factor=chosen.r1_factor,
         )
     except ValueError as error:
         raise UsageError(f"--adversarial_factor: {reason(error)}") from error
     except tf.errors.OpError as error:
-        given = ",".join(settings.discriminator_filters)
+        given = ",".join(map(str, chosen.discriminator_filters))
         raise UsageError(f"--discriminator_filters={given}: the discriminator does not fit into memory") from error
 
 
 def compile_model(
-    model: TrainableModel, settings: flags.FlagValues, source: Source, total_steps: int, rate_scale: float = 1.0
+    model: TrainableModel, settings: TrainingSettings, source: Source, total_steps: int, rate_scale: float = 1.0
 ) -> None:
     """Compiles with the objective and the optimizers that the flags ask for.
 
@@ -115,36 +115,38 @@ def compile_model(
     objective = make_objective(model, settings, source)
     options: dict[str, Any] = {}
     if isinstance(model, AutoencoderGAN):
-        rate = settings.discriminator_learning_rate or settings.learning_rate
-        steps = max(total_steps - settings.adversarial_start, settings.warmup_steps + 1)
+        rate = settings.adversarial.discriminator_learning_rate or settings.optimizer.learning_rate
+        steps = max(total_steps - settings.adversarial.adversarial_start, settings.schedule.warmup_steps + 1)
         options["discriminator_optimizer"] = make_optimizer(settings, steps, rate_scale * rate)
-    optimizer = make_optimizer(settings, total_steps, rate_scale * settings.learning_rate, settings.ema)
+    chosen = settings.optimizer
+    optimizer = make_optimizer(settings, total_steps, rate_scale * chosen.learning_rate, chosen.ema)
     try:
-        model.compile(optimizer, objective, settings.clip_norm, settings.accumulation_steps, **options)
+        model.compile(optimizer, objective, chosen.clip_norm, chosen.accumulation_steps, **options)
     except ValueError as error:
         raise UsageError(str(error)) from error
 
 
 def make_optimizer(
-    settings: flags.FlagValues, total_steps: int, learning_rate: float, ema: float | None = None
+    settings: TrainingSettings, total_steps: int, learning_rate: float, ema: float | None = None
 ) -> keras.Optimizer:
     """The optimizer with its learning-rate schedule, and with a running mean of the weights where `ema` decays one."""
     try:
         schedule = Schedule(
             learning_rate,
             total_steps,
-            settings.schedule,
-            settings.warmup_steps,
-            settings.final_fraction,
+            settings.schedule.schedule,
+            settings.schedule.warmup_steps,
+            settings.schedule.final_fraction,
         )
     except ValueError as error:
-        raise UsageError(f"--warmup_steps={settings.warmup_steps}: {error}") from error
+        raise UsageError(f"--warmup_steps={settings.schedule.warmup_steps}: {error}") from error
     averaging: dict[str, Any] = {} if ema is None else {"use_ema": True, "ema_momentum": ema}
-    if settings.optimizer == "sgd":
-        return keras.optimizers.SGD(schedule, momentum=settings.momentum, **averaging)
-    if settings.optimizer == "adamw":
-        return keras.optimizers.AdamW(schedule, weight_decay=settings.weight_decay, **averaging)
-    return keras.optimizers.Adam(schedule, beta_1=settings.beta_1, **averaging)
+    chosen = settings.optimizer
+    if chosen.optimizer == "sgd":
+        return keras.optimizers.SGD(schedule, momentum=chosen.momentum, **averaging)
+    if chosen.optimizer == "adamw":
+        return keras.optimizers.AdamW(schedule, weight_decay=chosen.weight_decay, **averaging)
+    return keras.optimizers.Adam(schedule, beta_1=chosen.beta_1, **averaging)
 
 
 def copy_weights(start: str, model: TrainableModel) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 import numpy as np
-from absl import flags, logging
+from absl import logging
 
 from ...datasets.source import Source
 from ...losses import MissingTerm, Objective
@@ -18,7 +18,7 @@ from ...models import Autoencoder, AutoencoderGAN, FaceMapping, TrainableModel
 from ...models.trainable import FromStep
 from ..codes.face_network import DEFAULT_LAYERS, face_network, pairs_of_people
 from ..errors import UsageError
-from ..flags.training import COMPANIONS, FACTOR_FLAGS
+from ..flags.training import TrainingSettings, factors_of
 
 # What a picture shows besides whose face it is and the face network reads: not the gaze, too small at its size.
 EXPRESSION = (
@@ -27,46 +27,46 @@ EXPRESSION = (
 )
 
 
-def _perceptual_loss(settings: flags.FlagValues, source: Source) -> PerceptualLoss:
+def _perceptual_loss(settings: TrainingSettings, source: Source) -> PerceptualLoss:
     image_size, _, channels = source.image_shape
     network = _perceptual_network(settings, image_size, channels)
     return PerceptualLoss(network, feature_scales(network, *pairs_of_people(image_size, channels)))
 
 
-def _perceptual_network(settings: flags.FlagValues, image_size: int, channels: int) -> keras.Model:
-    name = settings.perceptual_network
-    layers = settings.perceptual_layers or DEFAULT_LAYERS[name]
+def _perceptual_network(settings: TrainingSettings, image_size: int, channels: int) -> keras.Model:
+    name = settings.objective.perceptual_network
+    layers = settings.objective.perceptual_layers or DEFAULT_LAYERS[name]
     try:
         if name == "face":
             return face_network().feature_network(layers, channels)
-        return vgg_features(name, layers, settings.perceptual_weights, image_size)
+        return vgg_features(name, layers, settings.objective.perceptual_weights, image_size)
     except WeightsError as error:
         hint = "; --perceptual_network=face ships with facezoo"
-        raise UsageError(f"--perceptual_weights={settings.perceptual_weights}: {error}{hint}") from error
+        raise UsageError(f"--perceptual_weights={settings.objective.perceptual_weights}: {error}{hint}") from error
     except ValueError as error:
         raise UsageError(f"--perceptual_layers={','.join(layers)}: {error}") from error
 
 
-def _landmark_error(settings: flags.FlagValues, source: Source) -> LandmarkWeightedError:
+def _landmark_error(settings: TrainingSettings, source: Source) -> LandmarkWeightedError:
     names = source.landmark_names
     if not names:
-        raise UsageError(f"--landmark_factor={settings.landmark_factor:g}: {source.name} has no landmarks")
-    parts = settings.landmark_parts
+        raise UsageError(f"--landmark_factor={settings.objective.landmark_factor:g}: {source.name} has no landmarks")
+    parts = settings.objective.landmark_parts
     rows = [row for row, name in enumerate(names) if any(part in name for part in parts)]
     if not rows:
         raise UsageError(f"--landmark_parts={','.join(parts)}: no landmark of {source.name} is called so")
     return LandmarkWeightedError(rows)
 
 
-def _landmark_consistency(settings: flags.FlagValues, source: Source) -> LandmarkConsistency:
+def _landmark_consistency(settings: TrainingSettings, source: Source) -> LandmarkConsistency:
     return LandmarkConsistency(face_network().landmark_network(source.image_shape[2]))
 
 
-def _expression_code(settings: flags.FlagValues, source: Source) -> ExpressionCode:
+def _expression_code(settings: TrainingSettings, source: Source) -> ExpressionCode:
     return ExpressionCode(face_network().factor_network(EXPRESSION, source.image_shape[2]))
 
 
-OUTSIDE_TERMS: dict[str, Callable[[flags.FlagValues, Source], Term]] = {
+OUTSIDE_TERMS: dict[str, Callable[[TrainingSettings, Source], Term]] = {
     "perceptual": _perceptual_loss,
     "landmark": _landmark_error,
     "landmark_consistency": _landmark_consistency,
@@ -74,7 +74,7 @@ OUTSIDE_TERMS: dict[str, Callable[[flags.FlagValues, Source], Term]] = {
 }
 
 
-def make_outside_terms(names: Iterable[str], settings: flags.FlagValues, source: Source) -> dict[str, Term]:
+def make_outside_terms(names: Iterable[str], settings: TrainingSettings, source: Source) -> dict[str, Term]:
     """Some of `OUTSIDE_TERMS`, ready to use.
 
     Args:
@@ -88,7 +88,7 @@ def make_outside_terms(names: Iterable[str], settings: flags.FlagValues, source:
     return {name: OUTSIDE_TERMS[name](settings, source) for name in names}
 
 
-def make_objective(model: TrainableModel, settings: flags.FlagValues, source: Source) -> Objective:
+def make_objective(model: TrainableModel, settings: TrainingSettings, source: Source) -> Objective:
     """The model's own factors with those that the flags give.
 
     Raises:
@@ -97,17 +97,17 @@ def make_objective(model: TrainableModel, settings: flags.FlagValues, source: So
     terms = model.loss_terms()
     known = {*terms, *(OUTSIDE_TERMS if isinstance(model, Autoencoder) else ())}
     factors: dict[str, Any] = dict(model.default_factors)
-    if isinstance(model, AutoencoderGAN) and settings.adversarial_factor is None:
+    if isinstance(model, AutoencoderGAN) and settings.adversarial.adversarial_factor is None:
         factors["adversarial"] = 0.0  # a discriminator for its features only
-    for flag, term in FACTOR_FLAGS.items():
-        factor = settings[flag].value
-        if factor is None or (factor == 0 and term not in known):
+    for factor in factors_of(settings):
+        if factor.value is None or (factor.value == 0 and factor.term not in known):
             continue
-        if term not in known:
+        if factor.term not in known:
+            only = ", ".join(sorted(known))
             raise UsageError(
-                f"--{flag}: --model={settings.model} has no term {term!r}, only {', '.join(sorted(known))}"
+                f"--{factor.name}: --model={settings.model.model} has no term {factor.term!r}, only {only}"
             )
-        factors[term] = factor
+        factors[factor.term] = factor.value
     _refuse_useless(settings, factors)
     if factors.get("expression"):
         _refuse_codes_without_room(model, settings)
@@ -116,26 +116,27 @@ def make_objective(model: TrainableModel, settings: flags.FlagValues, source: So
         placeholders = {term: MissingTerm(term) for term in OUTSIDE_TERMS}  # of a factor 0
         outside = make_outside_terms(wanted, settings, source)
         inside = {name: model.inside(term) for name, term in outside.items()}
-        if settings.perceptual_start and "perceptual" in inside:
-            inside["perceptual"] = FromStep(inside["perceptual"], settings.perceptual_start)
+        if settings.objective.perceptual_start and "perceptual" in inside:
+            inside["perceptual"] = FromStep(inside["perceptual"], settings.objective.perceptual_start)
         return Objective(placeholders | terms | inside, factors)
     except ValueError as error:
         raise UsageError(str(error)) from error
 
 
-def _refuse_useless(settings: flags.FlagValues, factors: dict[str, Any]) -> None:
+def _refuse_useless(settings: TrainingSettings, factors: dict[str, Any]) -> None:
     """A UsageError for a flag about a term that neither the model nor a factor flag, be it 0, asks for."""
-    for factor_flags, companions in COMPANIONS.items():
-        if any(settings[flag].value is not None or factors.get(FACTOR_FLAGS[flag]) for flag in factor_flags):
-            continue
-        for name in companions:
-            if _is_changed(settings, name):
-                raise UsageError(f"--{name} does nothing without --{' or --'.join(factor_flags)}")
-    if settings.perceptual_network == "face" and _is_changed(settings, "perceptual_weights"):
+    asked = [factor for factor in factors_of(settings) if factor.value is not None or factors.get(factor.term)]
+    used = {name for factor in asked for name in factor.companions}
+    for factor in factors_of(settings):
+        for name in factor.changed_companions():
+            if name not in used:
+                able = [other.name for other in factors_of(settings) if name in other.companions]
+                raise UsageError(f"--{name} does nothing without --{' or --'.join(able)}")
+    if settings.objective.perceptual_network == "face" and settings.objective.perceptual_weights != "imagenet":
         raise UsageError("--perceptual_weights does nothing with --perceptual_network=face, which ships with facezoo")
 
 
-def _refuse_codes_without_room(model: TrainableModel, settings: flags.FlagValues) -> None:
+def _refuse_codes_without_room(model: TrainableModel, settings: TrainingSettings) -> None:
     """A UsageError where a code is no vector, or too short for what it is to tell."""
     code = model.encode(np.zeros((1, model.image_size, model.image_size, model.channels), np.float32))[0]
     shape = tuple(code.shape)
@@ -144,16 +145,12 @@ def _refuse_codes_without_room(model: TrainableModel, settings: flags.FlagValues
         shape = (network.inter_dim,)
     if len(shape) != 1 or shape[0] < len(EXPRESSION):
         raise UsageError(
-            f"--expression_factor={settings.expression_factor:g} needs codes of at least {len(EXPRESSION)} numbers in "
-            f"a row, those of --model={settings.model} are {shape}"
+            f"--expression_factor={settings.objective.expression_factor:g} needs codes of at least {len(EXPRESSION)} "
+            f"numbers in a row, those of --model={settings.model.model} are {shape}"
         )
 
 
-def _is_changed(settings: flags.FlagValues, name: str) -> bool:
-    return settings[name].value != settings[name].default
-
-
-def complete_objective(model: TrainableModel, settings: flags.FlagValues, source: Source) -> None:
+def complete_objective(model: TrainableModel, settings: TrainingSettings, source: Source) -> None:
     """Gives a loaded model the terms that come from outside; a warning names those that cannot be had here."""
     for name, term in model.objective.terms.items():
         if isinstance(term, MissingTerm):

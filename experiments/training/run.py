@@ -12,6 +12,7 @@ from absl import logging
 
 from ...models import randomness
 from ..errors import StoppedError, UsageError
+from ..flags.kinds import flat
 from ..runs.checkpoints import MODEL_FILE, Checkpoints, State, save_model, trackers_of
 from ..runs.environment import environment
 from ..runs.folder import create, locked, remove_beginning, state_of
@@ -43,7 +44,7 @@ class TrainingRun:
     """
 
     def __init__(self, session: Session, folder: Path, state: State | None = None):
-        self.session, self.values, self.folder = session, session.values, folder
+        self.session, self.settings, self.folder = session, session.settings, folder
         self.workers = session.workers
         self.state = state or State(steps_per_epoch=session.steps_per_epoch)
         if self.state.steps_per_epoch != session.steps_per_epoch:
@@ -51,8 +52,8 @@ class TrainingRun:
                 f"--run_dir={folder}: the data fill {session.steps_per_epoch} steps an epoch, not "
                 f"{self.state.steps_per_epoch} as when the run began: it goes on with the same pictures only"
             )
-        self.schedule_steps = self.values.schedule_steps or self.state.schedule_steps or session.total_steps
-        self.checkpoints = Checkpoints(folder / "checkpoints", self.values.keep_checkpoints)
+        self.schedule_steps = self.settings.schedule.schedule_steps or self.state.schedule_steps or session.total_steps
+        self.checkpoints = Checkpoints(folder / "checkpoints", self.settings.run.keep_checkpoints)
         session.compile(self.schedule_steps, self.state.learning_rate_scale)
 
     def train(self) -> None:
@@ -65,7 +66,8 @@ class TrainingRun:
         with stop_requests() as self._stop_request:
             self._check_agreement()
             if self.schedule_steps != self.session.total_steps:  # flags.txt says what reproduces an extended run
-                self.values["schedule_steps"].value = self.schedule_steps
+                schedule = dataclasses.replace(self.settings.schedule, schedule_steps=self.schedule_steps)
+                self.settings = dataclasses.replace(self.settings, schedule=schedule)
             if self.workers.is_chief:
                 self._train_as_chief()
             else:
@@ -100,7 +102,7 @@ class TrainingRun:
     def _check_agreement(self) -> None:
         """A UsageError in all workers where they do not stand at the same point of the same run."""
         state = self.state
-        point = (state.step, state.rollbacks, self.schedule_steps, settings_text(self.values, with_paths=False))
+        point = (state.step, state.rollbacks, self.schedule_steps, settings_text(self.settings, with_paths=False))
         if len(self.workers.numbers(zlib.crc32(repr(point).encode()))) > 1:
             raise UsageError(
                 f"--run_dir={self.folder}: the workers see different runs there, or have different flags: give all of "
@@ -109,17 +111,17 @@ class TrainingRun:
 
     def _restore(self) -> None:
         """Takes up the state that the model was compiled for."""
-        state = state_of(self.folder, self.values)
+        state = state_of(self.folder, self.settings)
         if (state.step if state else 0) != self.state.step:
             raise UsageError(f"--run_dir={self.folder}: another training has gone on there: give the command again")
         self.state = self.checkpoints.restore(self.session.model, self.workers.is_chief) or self.state
 
     def _begin(self) -> None:
-        devices, step, values = self.session.devices, self.state.step, self.values
-        beginning = f"training on {', '.join(devices)} in {values.precision}"
+        devices, step, settings = self.session.devices, self.state.step, self.settings
+        beginning = f"training on {', '.join(devices)} in {settings.run.precision}"
         print(f"{beginning}, from step {step}" if step else beginning, flush=True)
         (self.folder / MODEL_FILE).unlink(missing_ok=True)  # of a run that is extended
-        create(self.folder, values, environment(values.seed, values.precision, devices))
+        create(self.folder, settings, environment(settings.run.seed, settings.run.precision, devices))
 
     def _has_nothing_to_keep(self) -> bool:
         state = self.checkpoints.newest()
@@ -136,18 +138,18 @@ class TrainingRun:
                 self._roll_back(error)
 
     def _train_from_state(self) -> None:
-        session, values, state = self.session, self.values, self.state
+        session, settings, state = self.session, self.settings, self.state
         monitor = None
         if self.workers.is_chief:
-            monitor = Monitor(self.folder, session.examples(), values.flag_values_dict(), state.rows, state.step)
-        stopping = EarlyStopping(values.monitor, values.patience, state.best, state.epochs_since_best)
+            monitor = Monitor(self.folder, session.examples(), flat(settings), state.rows, state.step)
+        stopping = EarlyStopping(settings.run.monitor, settings.run.patience, state.best, state.epochs_since_best)
         measurer = Measurer(session.model, session.strategy)
         train(
             session.model,
             session.distributed_batches(state.step),
             session.strategy,
             first_step=state.step,
-            epochs=0 if stopping.should_stop else values.epochs,
+            epochs=0 if stopping.should_stop else settings.schedule.epochs,
             steps_per_epoch=session.steps_per_epoch,
             batch_size=session.batch_size,
             skipped_in_a_row=state.skipped_in_a_row,
@@ -157,12 +159,12 @@ class TrainingRun:
         )
 
     def _after_step(self, step: int, skipped_in_a_row: int) -> None:
-        state, values = self.state, self.values
+        state, settings = self.state, self.settings
         state.step, state.skipped_in_a_row = step, skipped_in_a_row
         if step % state.steps_per_epoch == 0:
             return  # the epoch's end saves
         request = self._agreed_stop_request()
-        if request or (values.save_every and step % values.save_every == 0 and not skipped_in_a_row):
+        if request or (settings.run.save_every and step % settings.run.save_every == 0 and not skipped_in_a_row):
             self._save()
         self._stop_if(request)
 
@@ -174,13 +176,13 @@ class TrainingRun:
         with session.averaged():
             validation = measurer(session.sources["validation"], session.batch_size, session.validation_count)
             is_new_best = stopping.is_new_best(validation.values)
-            goes_on = epoch.number < self.values.epochs and not stopping.should_stop
+            goes_on = epoch.number < self.settings.schedule.epochs and not stopping.should_stop
             if monitor:
                 monitor.record(epoch, validation, float(session.model.optimizer.learning_rate))
                 _warn_of_collapse(epoch, validation)
                 if is_new_best:
                     self.checkpoints.save_best(session.model)
-                if not goes_on or epoch.number % self.values.draw_every == 0:
+                if not goes_on or epoch.number % self.settings.run.draw_every == 0:
                     monitor.draw(session.model, epoch)
                 state.rows = monitor.rows
         state.best, state.epochs_since_best = stopping.best, stopping.epochs_since_best
@@ -212,7 +214,7 @@ class TrainingRun:
           DivergedError: that was done as often as it may be.
         """
         rollbacks, scale = self.state.rollbacks + 1, self.state.learning_rate_scale / 2.0
-        if rollbacks > self.values.rollbacks:
+        if rollbacks > self.settings.run.rollbacks:
             raise DivergedError(self._explained(error))
         self.state = dataclasses.replace(
             self.checkpoints.newest() or self.state,
@@ -239,7 +241,7 @@ class TrainingRun:
         terms = [name for name, value in values.items() if name != "loss" and not np.isfinite(value).all()]
         culprits = f"{' and '.join(terms)} is not finite" if terms else "each term by itself is finite"
         return (
-            f"{error}, rolled back {self.values.rollbacks} times: {culprits} (the batch is in {path}); "
+            f"{error}, rolled back {self.settings.run.rollbacks} times: {culprits} (the batch is in {path}); "
             "lower --learning_rate or a factor, in another --run_dir"
         )
 

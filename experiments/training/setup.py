@@ -7,7 +7,6 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from absl import flags
 
 from ...datasets import pipeline
 from ...datasets.share import WHOLE, Share
@@ -17,6 +16,7 @@ from ...models.trainable import FromStep
 from ..errors import UsageError
 from ..flags.augmentation import asked_for
 from ..flags.sources import for_model
+from ..flags.training import TrainingSettings
 from ..runs.settings import settings_text
 from . import devices
 from .building import compile_model, copy_weights, make_model, with_discriminator
@@ -30,14 +30,14 @@ class Session:
     """Everything that one `facezoo train` needs besides its run folder; `compile` it before it trains or is shown.
 
     Args:
-      values: the command's flags.
+      settings: what to train, and how.
       sources: "train" and "validation".
       model_arguments: of the model's constructor.
       workers: where they came together before the sources were opened; else they do here.
       is_new: the training begins: with --init_from, from the weights there.
 
     Attributes:
-      values, batch_size, strategy: what the flags say.
+      settings, batch_size, strategy: as asked for.
       workers: the processes that train together.
       model: in the strategy's scope.
       sources: the pictures as the model takes them, kept in memory as far as --cache_gb goes.
@@ -50,28 +50,32 @@ class Session:
 
     def __init__(
         self,
-        values: flags.FlagValues,
+        settings: TrainingSettings,
         sources: dict[str, Source],
         model_arguments: dict[str, Any],
         *,
         workers: devices.Workers | None = None,
         is_new: bool = True,
     ):
-        self.values, self.batch_size = values, values.batch_size
-        self.steps_per_epoch = pipeline.steps_in_epoch(sources["train"], self.batch_size, values.steps_per_epoch)
-        self.workers = workers or devices.Workers(devices.make_strategy(values.strategy, values.devices))
+        self.settings, self.batch_size = settings, settings.schedule.batch_size
+        self.steps_per_epoch = pipeline.steps_in_epoch(
+            sources["train"], self.batch_size, settings.schedule.steps_per_epoch
+        )
+        self.workers = workers or devices.Workers(devices.make_strategy(settings.run.strategy, settings.run.devices))
         self.strategy = self.workers.strategy
         self._check_batch_size()
-        keras.utils.set_random_seed(values.seed)
-        keras.config.set_dtype_policy(values.precision)
+        keras.utils.set_random_seed(settings.run.seed)
+        keras.config.set_dtype_policy(settings.run.precision)
         with self.strategy.scope():
-            network = make_model(values.model, model_arguments, sources["train"])
-            if values.init_from and is_new:
-                copy_weights(values.init_from, network)
-            self.model = with_discriminator(network, values)
-        self._uncached = {name: for_model(source, self.model, values) for name, source in sources.items()}
+            network = make_model(settings.model.model, model_arguments, sources["train"])
+            if settings.model.init_from and is_new:
+                copy_weights(settings.model.init_from, network)
+            self.model = with_discriminator(network, settings)
+        self._uncached = {
+            name: for_model(source, self.model, settings.objective.masks) for name, source in sources.items()
+        }
         self.sources = {
-            name: pipeline.cached(source, values.cache_gb * CACHE_SHARES[name])
+            name: pipeline.cached(source, settings.run.cache_gb * CACHE_SHARES[name])
             for name, source in self._uncached.items()
         }
         self._keeps_features = False
@@ -87,7 +91,7 @@ class Session:
           UsageError: a term cannot be had, or --monitor names none.
         """
         with self.strategy.scope():
-            compile_model(self.model, self.values, self.sources["train"], schedule_steps, rate_scale)
+            compile_model(self.model, self.settings, self.sources["train"], schedule_steps, rate_scale)
         self._check_monitor()
         self._check_columns()
         self._keep_target_features()
@@ -99,7 +103,7 @@ class Session:
         if self._keeps_features or not isinstance(term, PerceptualLoss) or self._augmentation():
             return
         source = pipeline.with_columns(self._uncached["train"], term.target_features)
-        gigabytes = self.values.cache_gb * CACHE_SHARES["train"]
+        gigabytes = self.settings.run.cache_gb * CACHE_SHARES["train"]
         if pipeline.number_cached(source, gigabytes) == len(source):
             self.sources["train"], self._keeps_features = pipeline.cached(source, gigabytes), True
 
@@ -110,7 +114,9 @@ class Session:
         The moments of batch normalisation, running means themselves, stay the latest.
         """
         variables = self.model.learned_variables
-        if self.values.ema is None or self.model.optimizer.iterations.numpy() == 0:  # no update yet: no mean
+        if (
+            self.settings.optimizer.ema is None or self.model.optimizer.iterations.numpy() == 0
+        ):  # no update yet: no mean
             yield
             return
         latest = [variable.numpy() for variable in variables]
@@ -123,7 +129,7 @@ class Session:
 
     @property
     def total_steps(self) -> int:
-        return self.values.epochs * self.steps_per_epoch
+        return self.settings.schedule.epochs * self.steps_per_epoch
 
     def distributed_batches(self, first_step: int = 0) -> tf.distribute.DistributedDataset:
         """The endless stream of training batches, as the strategy takes them."""
@@ -134,7 +140,7 @@ class Session:
         return pipeline.training_batches(
             self.sources["train"],
             self.batch_size,
-            seed=self.values.seed,
+            seed=self.settings.run.seed,
             steps_per_epoch=self.steps_per_epoch,
             first_step=first_step,
             augmentation=self._augmentation(),
@@ -142,7 +148,7 @@ class Session:
         )
 
     def _augmentation(self) -> pipeline.Augmentation | None:
-        return asked_for(self.values, self.sources["train"], self._is_warped)
+        return asked_for(self.settings.augmentation, self.sources["train"], self._is_warped)
 
     @property
     def _is_warped(self) -> bool:
@@ -155,10 +161,10 @@ class Session:
         sizes = ", ".join(f"{len(source)} {name}" for name, source in self.sources.items())
         return "\n".join(
             [
-                settings_text(self.values).strip(),
+                settings_text(self.settings).strip(),
                 *(line for network in self.model.parts() for line in _described(network)),
                 f"loss factors: {self.model.objective.factors}",
-                f"{sizes} examples; {self.values.epochs} epochs of {self.steps_per_epoch} steps",
+                f"{sizes} examples; {self.settings.schedule.epochs} epochs of {self.steps_per_epoch} steps",
                 "one batch:",
                 *shapes,
             ]
@@ -183,11 +189,11 @@ class Session:
     @property
     def validation_count(self) -> int | None:
         """Examples to validate with; None is all of them."""
-        steps = self.values.validation_steps
+        steps = self.settings.run.validation_steps
         return steps * self.batch_size if steps else None
 
     def _check_batch_size(self) -> None:
-        count, steps = self.strategy.num_replicas_in_sync, self.values.accumulation_steps
+        count, steps = self.strategy.num_replicas_in_sync, self.settings.optimizer.accumulation_steps
         if self.batch_size % (count * steps):
             times = f" times --accumulation_steps={steps}" if steps > 1 else ""
             raise UsageError(f"--batch_size={self.batch_size} must be a multiple of the {count} devices{times}")
@@ -199,19 +205,20 @@ class Session:
                 f"the mask head learns from masks, which {source.name} does not give (no landmarks, or --nomasks): "
                 "--mask_factor=0 leaves it untrained"
             )
-        if (self.values.warp or not self.values.affine) and not self._is_warped:
-            flag = f"--warp={self.values.warp:g}" if self.values.warp else "--noaffine"
-            raise UsageError(f"{flag}: --model={self.values.model} does not learn from warped pictures")
+        asked = self.settings.augmentation
+        if (asked.warp or not asked.affine) and not self._is_warped:
+            flag = f"--warp={asked.warp:g}" if asked.warp else "--noaffine"
+            raise UsageError(f"{flag}: --model={self.settings.model.model} does not learn from warped pictures")
         if "factors" in self.model.objective.terms and "factors" not in self.batches().element_spec:
             raise UsageError(
-                f"--model={self.values.model} learns the factors that faces were drawn from, which mirrored, moved or "
-                "recoloured faces no longer have: of the augmentations only --blur goes with it"
+                f"--model={self.settings.model.model} learns the factors that faces were drawn from, which mirrored, "
+                "moved or recoloured faces no longer have: of the augmentations only --blur goes with it"
             )
 
     def _check_monitor(self) -> None:
         known = [*self.model.objective.trackers, "psnr", "ssim"]
-        if self.values.monitor not in known:
-            raise UsageError(f"--monitor={self.values.monitor} must be one of {', '.join(known)}")
+        if self.settings.run.monitor not in known:
+            raise UsageError(f"--monitor={self.settings.run.monitor} must be one of {', '.join(known)}")
 
 
 def _described(network: keras.Model) -> list[str]:

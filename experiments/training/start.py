@@ -1,0 +1,134 @@
+"""From settings to a trained run: begins a training, or goes on with it, whoever asks for it."""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..backend import check_keras_backend, load_tensorflow
+from ..errors import UsageError
+from ..flags.training import TrainingSettings
+from ..runs.checkpoints import State
+from ..runs.folder import default_folder, is_finished, state_of
+from ..runs.run import Run, open_run
+from ..runs.settings import precision_of, settings_text
+from .arguments import sources_and_arguments
+
+if TYPE_CHECKING:  # settings are refused before TensorFlow is waited for
+    from .devices import Workers
+    from .setup import Session
+
+
+class Outcome(NamedTuple):
+    """What has come of a training.
+
+    Attributes:
+      was_finished: there was nothing to do.
+      is_chief: this process has written the run; of several workers only one does.
+    """
+
+    was_finished: bool
+    is_chief: bool
+
+
+def train(settings: TrainingSettings | None = None, run_dir: str | Path | None = None) -> Run:
+    """Trains into a run folder, as `facezoo train` does with the same settings, bit for bit.
+
+    A folder that holds an unfinished run of the same settings is gone on with; a finished one is returned as it is.
+
+    >>> from facezoo import TrainingSettings
+    >>> TrainingSettings().optimizer.learning_rate
+    0.0005
+
+    Args:
+      settings: what to train, and how; those of `facezoo train` without flags if absent.
+      run_dir: the folder, new or of such a run; runs/<model>-<dataset>-<time> if absent.
+
+    Returns:
+      The finished run.
+
+    Raises:
+      UsageError, DatasetError: settings that do not go together, a folder that is not such a run's, or data that are
+        not there.
+      StoppedError: Ctrl-C or SIGTERM; what is saved goes on with the next call.
+    """
+    check_keras_backend()
+    settings = settings or TrainingSettings()
+    folder = Path(run_dir or default_folder(settings.model.model, settings.data.dataset))
+    train_into(folder, settings, is_named=run_dir is not None)
+    return open_run(folder)
+
+
+def train_into(folder: Path, settings: TrainingSettings, is_named: bool = True) -> Outcome:
+    """Trains as `train` does.
+
+    Args:
+      folder: of the run.
+      settings: what to train, and how.
+      is_named: the user has named the folder, so that all workers know it.
+    """
+    settings_text(settings)  # refuses what no run could tell of
+    settings = _with_precision(settings, folder)
+    state = state_of(folder, settings)
+    if is_finished(folder, state, settings):
+        return Outcome(was_finished=True, is_chief=True)
+    with _workers(settings, is_named) as workers:
+        session = _session(settings, state, workers)
+        from ...datasets.pipeline import source_errors
+        from .run import TrainingRun
+
+        training = TrainingRun(session, folder, state)
+        with source_errors():
+            training.train()
+        return Outcome(was_finished=False, is_chief=session.workers.is_chief)
+
+
+def summary(settings: TrainingSettings) -> str:
+    """The resolved settings, the parameters and one batch's shapes of a training that is not begun."""
+    settings_text(settings)
+    settings = _with_precision(settings, None)
+    with _workers(settings, is_named=True) as workers:
+        session = _session(settings, None, workers)
+        from ...datasets.pipeline import source_errors
+
+        session.compile(settings.schedule.schedule_steps or session.total_steps)
+        with source_errors():
+            return session.summary()
+
+
+def _session(settings: TrainingSettings, state: State | None, workers: "Workers | None") -> "Session":
+    sources, arguments = sources_and_arguments(settings)
+    load_tensorflow()
+    from .setup import Session
+
+    return Session(settings, sources, arguments, workers=workers, is_new=state is None)
+
+
+def _with_precision(settings: TrainingSettings, folder: Path | None) -> TrainingSettings:
+    """The settings with "auto" resolved: what the run computes in already, or what this machine is fast in."""
+    if settings.run.precision != "auto":
+        return settings
+    known = precision_of(folder) if folder else None
+    if known is None:
+        load_tensorflow()
+        from .devices import best_precision
+
+        known = best_precision()
+    return dataclasses.replace(settings, run=dataclasses.replace(settings.run, precision=known))
+
+
+@contextlib.contextmanager
+def _workers(settings: TrainingSettings, is_named: bool) -> Iterator["Workers | None"]:
+    """Those that train together, before data are opened: that may start TensorFlow, which is too late for them."""
+    if settings.run.strategy not in ("auto", "multi_worker"):
+        yield None
+        return
+    load_tensorflow()
+    from .devices import Workers, make_strategy
+
+    workers = Workers(make_strategy(settings.run.strategy, settings.run.devices))
+    if workers.count > 1 and not is_named:
+        raise UsageError("several workers need --run_dir, the same for all")
+    with workers.watched():
+        yield workers
