@@ -1,6 +1,7 @@
 """Loads TensorFlow the way the command line wants it: the right backend, and no chatter on stderr."""
 
 import contextlib
+import importlib.util
 import os
 import sys
 import tempfile
@@ -16,6 +17,12 @@ def check_keras_backend() -> None:
     backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     if backend != "tensorflow":
         raise UsageError(f"KERAS_BACKEND={backend}: facezoo runs on TensorFlow; unset it or set it to tensorflow")
+
+
+def check_installed(package: str, extra: str) -> None:
+    """Raises UsageError where a package of an extra is not installed."""
+    if importlib.util.find_spec(package) is None:
+        raise UsageError(f"{package} is not installed: pip install 'facezoo[{extra}]'")
 
 
 def load_tensorflow():

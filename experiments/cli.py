@@ -142,17 +142,27 @@ def commands_help() -> str:
 
 
 def command_help(name: str) -> str:
-    """The flags of one command."""
-    values = defined(COMMANDS[name].define_flags)
-    lines = [f"facezoo {name}: {_summary(COMMANDS[name])}", ""]
-    for flag in (values[flag_name] for flag_name in values):
-        says_nothing = flag.default in (None, []) or flag.default is False  # 0 says something
-        default = "" if says_nothing else f" (default {flag.default})"
-        lines.append(f"  --{flag.name}\n      {flag.help.replace(ABSL_OF_LISTS, ' Give it again for more.')}{default}")
+    """The flags of one command, those of a group of settings under what they are about."""
+    command = COMMANDS[name]
+    values = defined(command.define_flags)
+    lines = [f"facezoo {name}: {_summary(command)}"]
+    left = list(values)
+    for title, names in getattr(command, "GROUPS", {}).items():
+        lines += ["", title, *(line for flag in names for line in _flag_help(values[flag]))]
+        left = [flag for flag in left if flag not in names]
+    lines += ["", *(["Where it goes."] if len(left) < len(list(values)) else [])]
+    lines += [line for flag in left for line in _flag_help(values[flag])]
     if name == "train":
         lines.append(f"  --recipe\n      A flag file that ships with facezoo: {', '.join(recipes())}.")
     lines.append("  --flagfile\n      A file of flags, one a line; later flags win.")
     return "\n".join(lines)
+
+
+def _flag_help(flag: flags.Flag) -> list[str]:
+    says_nothing = flag.default in (None, []) or flag.default is False  # 0 says something
+    shown = ",".join(flag.default) if isinstance(flag.default, list) else flag.default
+    default = "" if says_nothing else f" (default {shown})"
+    return [f"  --{flag.name}", f"      {flag.help.replace(ABSL_OF_LISTS, ' Give it again for more.')}{default}"]
 
 
 def _log_warnings_to_stderr() -> None:

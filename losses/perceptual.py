@@ -51,7 +51,7 @@ class PerceptualLoss:
 
     The reconstruction is not clipped here: outside of [0, 1] a gradient must lead back.
 
-    A batch may bring the target's features along, as `target_features` gives them: the same distance for less.
+    A batch may bring the target's features along, as `target_columns` gives them: the same distance for less.
 
     This is a plain object, as the objective is, so that a model which is compiled with it neither trains nor saves the
     network.
@@ -68,7 +68,7 @@ class PerceptualLoss:
         self.network = network
         self.scales = None if scales is None else _checked(scales)
 
-    def target_features(self, images) -> dict[str, tf.Tensor]:
+    def target_columns(self, images) -> dict[str, tf.Tensor]:
         """Columns for a batch with these pictures, float32 [B, H, W, C] in [0, 1]: one for each layer."""
         maps = _feature_maps(self.network, images)
         return {TARGET_COLUMN.format(layer): features for layer, features in enumerate(maps)}

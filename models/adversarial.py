@@ -98,6 +98,9 @@ class AutoencoderGAN(Autoencoder):
     def network(self) -> Autoencoder:
         return self.autoencoder
 
+    def shape_of_code(self) -> tuple[int, ...]:
+        return self.autoencoder.shape_of_code()
+
     def parts(self):
         return self.autoencoder, self.discriminator
 

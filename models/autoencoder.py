@@ -30,6 +30,7 @@ class Autoencoder(TrainableModel):
     """
 
     default_factors: ClassVar[Mapping[str, float]] = {"reconstruction": 1.0}
+    reconstructs: ClassVar[bool] = True
     has_prior: ClassVar[bool] = False  # whether codes [B, latent_dim] drawn from N(0, 1) decode to faces
     encoder: keras.Model
     decoder: keras.Model
@@ -53,6 +54,11 @@ class Autoencoder(TrainableModel):
 
     def loss_terms(self) -> dict[str, Term]:
         return {"reconstruction": SquaredError(), "absolute": AbsoluteError(), "dssim": DSSIM()}
+
+    def shape_of_code(self) -> tuple[int, ...]:
+        """The shape of a picture's code as it is made; a mapping model may make several, one after the other."""
+        pictures = tf.zeros((1, self.image_size, self.image_size, self.channels))
+        return tuple(self.encode(pictures).shape[1:])
 
     @property
     def last_kernels(self) -> list:

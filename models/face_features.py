@@ -46,6 +46,7 @@ class FaceFeatures(TrainableModel):
       ValueError: an argument is out of its range.
     """
 
+    reads_faces: ClassVar[bool] = True
     default_factors: ClassVar = {"identity": 0.2, "attributes": 5.0, "landmarks": 1.0, "factors": 20.0}
     data_arguments: ClassVar = {
         "attribute_names": "attribute_names",

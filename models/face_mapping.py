@@ -149,6 +149,9 @@ class FaceMapping(Autoencoder):
     def _doubled(self, x, filters: int):
         return upsampling_block(x, self.style, filters, "subpixel", keras.layers.LeakyReLU(0.1))
 
+    def shape_of_code(self) -> tuple[int, ...]:
+        return (self.inter_dim,)
+
     def decode(self, codes, person=None):
         """Pictures of codes as one of the people, or each as its own.
 

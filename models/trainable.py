@@ -26,11 +26,15 @@ class TrainableModel(keras.Model):
       default_factors: what is minimised where `compile` is given no objective.
       data_arguments: constructor arguments that follow from the data: argument -> attribute of the data set's `Source`.
       batch_columns: what it reads of a batch besides `image` that a data set does not give by itself: "warped", "mask".
+      reconstructs: its outputs have a `reconstruction` of the picture, and `z`.
+      reads_faces: its outputs say whose face it is, its attributes, landmarks and factors.
     """
 
     default_factors: ClassVar[Mapping[str, float]] = {}
     data_arguments: ClassVar[Mapping[str, str]] = {}
     batch_columns: ClassVar[tuple[str, ...]] = ()
+    reconstructs: ClassVar[bool] = False
+    reads_faces: ClassVar[bool] = False
     objective: Objective
     clip_norm: float | None
     accumulation_steps: int
@@ -210,6 +214,7 @@ class FromStep:
 
     def __init__(self, term: Term, start_step: int):
         self.term, self.start_step = term, start_step
+        self.target_columns = getattr(term, "target_columns", None)
 
     def __call__(self, batch, outputs):
         def value():

@@ -1,6 +1,7 @@
 """The house keeps its shape: who imports whom, what is called what, and what is installed."""
 
 import ast
+import re
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import facezoo
 import pytest
+from facezoo.datasets import DATASETS
 
 ROOT = Path(facezoo.__file__).parent
 # Which of our folders each folder may import besides itself.
@@ -150,6 +152,32 @@ def test_arrows_inside_of_experiments_point_down():
     assert back == []
 
 
+def mentions(pattern, folder, *without):
+    """Lines of code below a folder that match, but for some of its rooms."""
+    paths = [path for path in sources(folder) if not set(path.relative_to(ROOT).parts) & set(without)]
+    lines = [(path, line) for path in paths for line in path.read_text("utf-8").splitlines()]
+    return [f"{path.relative_to(ROOT)}: {line.strip()}" for path, line in lines if re.search(pattern, line)]
+
+
+def test_flags_stop_at_the_door():
+    assert mentions(r"\bFlagValues\b", "experiments", "flags", "commands") == []
+
+
+def test_nobody_but_the_models_asks_what_kind_of_model_or_term_it_is():
+    asked = [
+        line
+        for folder in set(ARROWS) - {"models", "losses"}
+        for line in mentions(r"isinstance\([^)]*([mM]odel|[tT]erm|[nN]etwork|Autoencoder)", folder)
+    ]
+    assert len(asked) <= 2, asked
+
+
+def test_nobody_but_the_data_sets_knows_them_by_name():
+    names = "|".join(DATASETS)
+    pattern = rf"(==|!=|\bin\b|startswith\()\s*[\[(]?\s*[\"']({names}|procedural)[\"']"
+    assert mentions(pattern, "experiments") == []
+
+
 def test_nobody_imports_commands_but_cli():
     guests = {name for name, targets in arrows().items() for target in targets if room(target) == "commands"}
     assert guests == {"experiments.cli"}
@@ -242,3 +270,9 @@ def test_every_module_and_all_public_names_have_a_docstring():
         names = [node.name for node in public_definitions(path) if not ast.get_docstring(node)]
         missing += [f"{path.relative_to(ROOT)}: {name}" for name in names]
     assert not missing
+
+
+if __name__ == "__main__":
+    inner = {name: {target for target in targets if room(target)} for name, targets in arrows().items() if room(name)}
+    print(f"{len(inner)} files in experiments, {sum(map(len, inner.values()))} arrows between them, ", end="")
+    print(f"{len(circles(inner))} files in circles")

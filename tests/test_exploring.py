@@ -9,10 +9,10 @@ import pytest
 from clutter import clutter, placed_faces
 from command_line import SOFTWARE, picture, read_png
 from facezoo.datasets.procedural import procedural_faces
+from facezoo.experiments import backend
 from facezoo.experiments.commands import explore
 from facezoo.experiments.errors import UsageError
 from facezoo.experiments.explorer import explorer as exploring
-from facezoo.experiments.explorer import flags
 from facezoo.experiments.explorer import widgets as explore_widgets
 from facezoo.experiments.explorer.explorer import Explorer, Look
 from facezoo.experiments.flags import groups, kinds, parsing
@@ -295,4 +295,4 @@ def test_a_notebook_opens_a_run(finished):
 def test_without_the_package_it_says_what_to_install(monkeypatch, package):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UsageError, match=rf"{package} is not installed: pip install 'facezoo\[explore\]'"):
-        flags.check_installed(package)
+        backend.check_installed(package, "explore")

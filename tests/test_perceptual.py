@@ -112,7 +112,7 @@ def test_the_term_is_the_function_and_does_not_clip(pictures):
 def test_target_features_that_a_batch_brings_along_change_nothing(pictures, others):
     term = PerceptualLoss(stand_in(), [2.0, 0.5])
     batch, outputs = batch_of(pictures, others)
-    columns = term.target_features(pictures)
+    columns = term.target_columns(pictures)
     assert [columns[f"target_features_{layer}"].shape[-1] for layer in range(2)] == [3, 3]
     np.testing.assert_array_equal(term(batch | columns, outputs), term(batch, outputs))
     black = {name: tf.zeros_like(features) for name, features in columns.items()}

@@ -10,23 +10,40 @@ from pathlib import Path
 from absl import flags
 
 from ... import files
+from ..backend import check_installed
 from ..errors import UsageError
 from ..explorer import server
-from ..explorer.flags import TOKEN_VARIABLE, check_installed, define_flags
+from ..flags import groups, kinds
 from ..flags.groups import AlignmentSettings, DataSettings
 from ..flags.kinds import read, read_given
 from ..runs.run import open_run
 
+PORT = 7860
+TOKEN_VARIABLE = "FACEZOO_TOKEN"
 MOST_TOKEN_BYTES = 1000
 TOKEN = re.compile(r"[A-Za-z0-9_-]{8,200}")
-__all__ = ["define_flags", "run"]
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    groups.define_run_dir(values)
+    text = "Port of the page, the next free one if it is taken and not asked for; 0 is any that is free."
+    kinds.define_number(values, "port", PORT, text, 0, 65535)
+    text = "Address that is served; for any but this machine's own a token is made if none is given."
+    flags.DEFINE_string("host", "127.0.0.1", text, flag_values=values)
+    text = (
+        "Where the secret comes from that every request needs: `make` one, `ask` for it, or name the file that holds "
+        f"it; {TOKEN_VARIABLE} in the environment if absent. The address printed has it."
+    )
+    kinds.define_path(values, "token", text)
+    groups.define_alignment(values, align=True)
+    groups.define_data_flags(values)
 
 
 def run(values: flags.FlagValues) -> None:
     if not values.host:
         raise UsageError("--host= names no address")
     token = token_of(values.token, values.host)
-    check_installed("gradio")
+    check_installed("gradio", "explore")
     opened = open_run(values.run_dir, values.checkpoint)
     with contextlib.ExitStack() as stack:
         bound = stack.enter_context(server.bound_socket(values.host, values.port, bool(values["port"].present)))

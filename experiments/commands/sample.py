@@ -15,7 +15,8 @@ from ..flags.sources import for_model
 from ..folders import new_folder
 from ..runs.run import open_run
 
-FORMATS = ("png", "packed")
+PACK = "packed"
+FORMATS = ("png", PACK)
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -36,7 +37,7 @@ def run(values: flags.FlagValues) -> None:
     model = opened.model()
     person = asked_person(model, values.person)
     description = f"{values.sampler} sample of {opened.folder.name}{as_person(person)}"
-    origin = origin_of_data(opened.settings.data) if values.format == "packed" else None
+    origin = origin_of_data(opened.settings.data) if values.format == PACK else None
     with files.whole_folder(out) as partial:
         samples = sample_source(
             model,
@@ -45,7 +46,7 @@ def run(values: flags.FlagValues) -> None:
             opened.model_hash,
             person,
         )
-        if values.format == "packed":
+        if values.format == PACK:
             try:
                 write_pack(samples, partial, SHARD_BYTES, origin)
             except tf.errors.OpError as error:

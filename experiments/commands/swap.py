@@ -11,7 +11,7 @@ from ... import files, pictures
 from ...datasets import photographs
 from ...datasets.source import DatasetError, Source
 from ..backend import load_tensorflow
-from ..codes.encoding import asked_person, batches, codes_of, floats
+from ..codes.encoding import asked_person, batches, codes_of, floats, people_of
 from ..errors import UsageError
 from ..faces.origins import crop_of_pictures
 from ..faces.reader import pictures_of
@@ -52,12 +52,12 @@ def run(values: flags.FlagValues) -> None:
 
 
 def _mapping_model(opened: Run):
-    """The run's `FaceMapping`, by itself or inside of a model that trains it adversarially."""
+    """The run's mapping model, by itself or inside of a model that trains it adversarially."""
     load_tensorflow()
-    from ...models import FaceMapping, TrainableModel
+    from ...models import TrainableModel
 
     model = opened.model(TrainableModel).network()
-    if not isinstance(model, FaceMapping):
+    if not people_of(model):
         kind = opened.settings.model.model
         raise UsageError(
             f"--run_dir={opened.folder}: a {kind} cannot map faces; train with --model=face_mapping and name that run"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from absl import flags
 
-from ..flags.kinds import read
+from ..flags.kinds import read, titles_of
 from ..flags.parsing import define_train_flags
 from ..flags.training import TrainingSettings
 from ..runs.checkpoints import MODEL_FILE
@@ -12,6 +12,7 @@ from ..runs.folder import default_folder
 from ..training.start import summary, train_into
 
 define_flags = define_train_flags
+GROUPS = titles_of(TrainingSettings)
 
 
 def run(values: flags.FlagValues) -> None:

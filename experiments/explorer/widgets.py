@@ -9,11 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ..backend import check_installed
 from ..errors import UsageError
 from ..flags.groups import AlignmentSettings
 from ..runs.run import open_run
 from .explorer import FIND_LABEL, PATHS, Explorer, Face, Look, as_png
-from .flags import check_installed
 
 ENDS = ("start", "end")
 SIDE = "192px"
@@ -32,7 +32,7 @@ def explore_widgets(run_dir: str | Path, checkpoint: str = "last"):
     Raises:
       UsageError, DatasetError: ipywidgets is not installed; or the run, its data or the detector of faces is not there.
     """
-    check_installed("ipywidgets")
+    check_installed("ipywidgets", "explore")
     return _Widgets(Explorer(open_run(run_dir, checkpoint), AlignmentSettings(align=True))).box
 
 

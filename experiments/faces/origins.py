@@ -1,22 +1,18 @@
 """How a run's pictures were cut, and photographs for it are."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from absl import logging
 
 from ...datasets import detection, photographs
-from ...datasets.folder import cut_of_crops
 from ...datasets.manifest import Cut
-from ...datasets.packed import Origin, origin_of
-from ...datasets.tfds import CELEB_A_SIZE
+from ...datasets.origins import origin_of_data_set
+from ...datasets.packed import Origin
 from ..errors import UsageError
 from ..flags.groups import AlignmentSettings, DataSettings, square_of
 from ..flags.training import TrainingSettings
 from ..runs.run import Run
-
-CELEBA_TEMPLATE_SIDE = 148  # pixels of CelebA's aligned pictures that the template is for
 
 
 def crop_of_pictures(run: Run, given: Mapping[str, Any]) -> photographs.Crop | None:
@@ -68,9 +64,9 @@ def cut_of_data(data: DataSettings) -> Cut:
 
 def crop_of_data(data: DataSettings) -> photographs.Crop | None:
     """What is taken of a photograph: --crop, or as a run's pack was cut; the largest square where nothing tells."""
-    if data.dataset != "packed" or data.crop is not None:
+    if data.crop is not None:
         return data.square()
-    origin = origin_of(data.data_dir or "")
+    origin = origin_of_data(data)
     if origin is None:
         text = "nothing tells how the photographs in %s were cropped: the largest square is taken, or what --crop says"
         logging.warning(text, data.data_dir)
@@ -78,22 +74,5 @@ def crop_of_data(data: DataSettings) -> photographs.Crop | None:
 
 
 def origin_of_data(data: DataSettings) -> Origin | None:
-    """How the pictures that a run was trained on were cut; None where a pack does not tell.
-
-    Raises:
-      DatasetError: a manifest or a pack is damaged.
-    """
-    if data.dataset == "packed":
-        return origin_of(data.data_dir or "")
-    crop = data.square()
-    if data.dataset.startswith("procedural"):
-        return Origin(crop, Cut())
-    if data.dataset == "celeb_a":
-        return Origin(crop, _celeb_a_cut(photographs.crop_box(CELEB_A_SIZE, crop)))
-    return Origin(crop, cut_of_crops(Path(data.data_dir), crop) if data.data_dir else None)
-
-
-def _celeb_a_cut(box: tuple[int, int, int, int]) -> Cut:
-    """How faces lie in a box of CelebA's aligned pictures: (left, top, right, bottom) in their pixels."""
-    left, top, _, _ = photographs.crop_box(CELEB_A_SIZE, CELEBA_TEMPLATE_SIDE)
-    return Cut("celeba", size=CELEBA_TEMPLATE_SIDE).part((box[0] - left, box[1] - top, box[2] - left, box[3] - top))
+    """How the pictures that a run was trained on were cut; None where a pack does not tell."""
+    return origin_of_data_set(data.dataset, data.data_dir, data.square())

@@ -129,6 +129,13 @@ def _fill(values: flags.FlagValues, settings: Settings) -> None:
         _fill(values, getattr(settings, group))
 
 
+def titles_of(of: type) -> dict[str, list[str]]:
+    """The settings of each group of a class, by what the group is about."""
+    return {
+        (group.__doc__ or "").splitlines()[0]: [name for name, _ in kinds_of(group)] for group in groups_of(of).values()
+    }
+
+
 def flat(settings: Settings) -> dict[str, Any]:
     """All settings by name, without their groups."""
     own = {name: getattr(settings, name) for name, _ in kinds_of(type(settings))}

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from ...datasets.source import Source
-from ...models import FACE_NETWORKS, MODELS, Autoencoder, AutoencoderGAN, Discriminator, TrainableModel
+from ...models import FACE_NETWORKS, MODELS, AutoencoderGAN, Discriminator, TrainableModel
 from ...models.learning_rate import Schedule
 from ...models.pretrained import load_pretrained, reason
 from ..errors import UsageError
@@ -73,7 +73,7 @@ def _data_arguments(network: type[TrainableModel], source: Source) -> dict[str, 
 def with_discriminator(model: TrainableModel, settings: TrainingSettings) -> TrainableModel:
     """The model as it is, or, where an adversarial factor is above 0, held together with a discriminator."""
     chosen = settings.adversarial
-    if not (chosen.adversarial_factor or chosen.feature_matching_factor) or not isinstance(model, Autoencoder):
+    if not (chosen.adversarial_factor or chosen.feature_matching_factor) or not model.reconstructs:
         return model
     try:
         discriminator = Discriminator(
@@ -114,7 +114,7 @@ def compile_model(
     """
     objective = make_objective(model, settings, source)
     options: dict[str, Any] = {}
-    if isinstance(model, AutoencoderGAN):
+    if len(model.parts()) > 1:  # two players, each with an optimizer
         rate = settings.adversarial.discriminator_learning_rate or settings.optimizer.learning_rate
         steps = max(total_steps - settings.adversarial.adversarial_start, settings.schedule.warmup_steps + 1)
         options["discriminator_optimizer"] = make_optimizer(settings, steps, rate_scale * rate)

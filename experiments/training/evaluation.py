@@ -10,7 +10,7 @@ from ...datasets.source import Source
 from ...losses import ssim
 from ...metrics import active_units, face_reading, psnr
 from ...metrics.features import FeatureDistance
-from ...models import Autoencoder, FaceFeatures, TrainableModel
+from ...models import TrainableModel
 from .devices import distributed
 
 READ = ("embedding", "attribute_logits", "landmarks", "factors")
@@ -70,9 +70,9 @@ class Measurer:
         """One value per example, and under a name with a slash what only the whole split can be measured by."""
         outputs = self.model(batch, training=False)
         values = self.model.evaluated(batch, outputs) if self.model.compiled else {}
-        if isinstance(self.model, Autoencoder):
+        if self.model.reconstructs:
             values |= self._reconstruction(batch, outputs)
-        if isinstance(self.model, FaceFeatures):
+        if self.model.reads_faces:
             values |= {f"read/{name}": outputs[name] for name in READ}
             values |= {f"known/{name}": batch[name] for name in KNOWN}
         return values | {"padding": tf.cast(batch["padding"], tf.int32)}  # workers cannot gather booleans
@@ -90,7 +90,7 @@ class Measurer:
         return values
 
     def _whole_split(self, columns: dict[str, np.ndarray]) -> dict[str, float]:
-        if isinstance(self.model, FaceFeatures):
+        if self.model.reads_faces:
             truth, read = ({name: columns[f"{kind}/{name}"] for name in of} for kind, of in _KINDS)
             choices = [int(choices) for _, _, choices in self.model.factor_ranges]
             return face_reading(truth, read, self.model.landmark_names, choices)

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import keras
-import numpy as np
 from absl import logging
 
 from ...datasets.source import Source
@@ -14,7 +13,7 @@ from ...losses.landmark import LandmarkConsistency, LandmarkWeightedError
 from ...losses.objective import Term
 from ...losses.perceptual import PerceptualLoss, feature_scales
 from ...losses.vgg import WeightsError, vgg_features
-from ...models import Autoencoder, AutoencoderGAN, FaceMapping, TrainableModel
+from ...models import TrainableModel
 from ...models.trainable import FromStep
 from ..codes.face_network import DEFAULT_LAYERS, face_network, pairs_of_people
 from ..errors import UsageError
@@ -95,9 +94,9 @@ def make_objective(model: TrainableModel, settings: TrainingSettings, source: So
       UsageError: a factor of a term that the model does not have or that cannot be had, or no term left.
     """
     terms = model.loss_terms()
-    known = {*terms, *(OUTSIDE_TERMS if isinstance(model, Autoencoder) else ())}
+    known = {*terms, *(OUTSIDE_TERMS if model.reconstructs else ())}
     factors: dict[str, Any] = dict(model.default_factors)
-    if isinstance(model, AutoencoderGAN) and settings.adversarial.adversarial_factor is None:
+    if len(model.parts()) > 1 and settings.adversarial.adversarial_factor is None:
         factors["adversarial"] = 0.0  # a discriminator for its features only
     for factor in factors_of(settings):
         if factor.value is None or (factor.value == 0 and factor.term not in known):
@@ -138,11 +137,7 @@ def _refuse_useless(settings: TrainingSettings, factors: dict[str, Any]) -> None
 
 def _refuse_codes_without_room(model: TrainableModel, settings: TrainingSettings) -> None:
     """A UsageError where a code is no vector, or too short for what it is to tell."""
-    code = model.encode(np.zeros((1, model.image_size, model.image_size, model.channels), np.float32))[0]
-    shape = tuple(code.shape)
-    network = model.network()
-    if isinstance(network, FaceMapping):  # whose code may be several, one after the other
-        shape = (network.inter_dim,)
+    shape = model.shape_of_code()
     if len(shape) != 1 or shape[0] < len(EXPRESSION):
         raise UsageError(
             f"--expression_factor={settings.objective.expression_factor:g} needs codes of at least {len(EXPRESSION)} "

@@ -77,7 +77,7 @@ class Monitor:
 
     def draw(self, model: TrainableModel, epoch: Epoch) -> None:
         """Reconstructions, samples of the prior, a morph, and the histogram of codes; nothing of a face network."""
-        if not isinstance(model, Autoencoder):
+        if not model.reconstructs:
             return
         images, outputs = self.examples["image"], model(self.examples, training=False)
         reconstructions = np.clip(outputs["reconstruction"], 0.0, 1.0)

@@ -11,8 +11,6 @@ import tensorflow as tf
 from ...datasets import pipeline
 from ...datasets.share import WHOLE, Share
 from ...datasets.source import Source
-from ...losses import PerceptualLoss
-from ...models.trainable import FromStep
 from ..errors import UsageError
 from ..flags.augmentation import asked_for
 from ..flags.sources import for_model
@@ -99,10 +97,10 @@ class Session:
     def _keep_target_features(self) -> None:
         """Has the features that the perceptual loss compares with kept beside the pictures, if all of them fit."""
         term = self.model.objective.terms.get("perceptual")
-        term = term.term if isinstance(term, FromStep) else term
-        if self._keeps_features or not isinstance(term, PerceptualLoss) or self._augmentation():
+        columns = getattr(term, "target_columns", None)
+        if self._keeps_features or columns is None or self._augmentation():
             return
-        source = pipeline.with_columns(self._uncached["train"], term.target_features)
+        source = pipeline.with_columns(self._uncached["train"], columns)
         gigabytes = self.settings.run.cache_gb * CACHE_SHARES["train"]
         if pipeline.number_cached(source, gigabytes) == len(source):
             self.sources["train"], self._keeps_features = pipeline.cached(source, gigabytes), True
