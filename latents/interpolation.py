@@ -70,7 +70,11 @@ def interpolate_through(
 
 
 def even_alphas(steps: int, closed: bool = False) -> np.ndarray:
-    """`steps` numbers from 0 to 1, both included; without 1, which is 0 again, on a closed way: [steps]."""
+    """`steps` numbers from 0 to 1, both included; without 1, which is 0 again, on a closed way: [steps].
+
+    >>> even_alphas(3).tolist()
+    [0.0, 0.5, 1.0]
+    """
     if steps < 2:
         raise ValueError(f"steps={steps} must be at least 2, the two ends")
     return np.linspace(0.0, 1.0, steps, endpoint=not closed)

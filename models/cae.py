@@ -23,6 +23,9 @@ class ConvolutionalAutoencoder(Autoencoder):
 
     The defaults are the face morphing article's: 128x128x3 to a spatial code of 32x32x64.
 
+    >>> ConvolutionalAutoencoder(image_size=32, filters=(8, 8)).shape_of_code()
+    (8, 8, 8)
+
     Args:
       filters: channels of each encoder stage; every stage halves the picture.
       latent_dim: None keeps the spatial code [B, H / 2^stages, W / 2^stages, filters[-1]]; a number puts a dense layer

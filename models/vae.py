@@ -75,6 +75,10 @@ class VAE(Autoencoder):
     kernel_size=4, decoder_filters=(128, 64, 32, 3), decoder_kernel_size=3, upsampling="nearest",
     negative_slope=0.1`.
 
+    >>> model = VAE(image_size=32, filters=(8, 8), latent_dim=4)
+    >>> tuple(model.encode(tf.zeros((2, 32, 32, 3))).shape)
+    (2, 4)
+
     Args:
       latent_dim: dimensions of the code.
       filters: channels of each encoder stage.

@@ -316,6 +316,8 @@ class _NumberParser(flags.ArgumentParser):
     def parse(self, argument):
         try:
             number = self.kind(argument)
+            if not isinstance(argument, str) and number != argument:
+                raise ValueError(argument)  # a fraction where a whole number is wanted
         except (ValueError, TypeError) as error:
             raise ValueError(f"must be {self.syntactic_help}") from error
         if number > self.highest:

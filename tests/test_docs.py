@@ -1,0 +1,76 @@
+"""What the documents show: examples run, doctests hold, links lead somewhere, the README is one screen or two."""
+
+import doctest
+import importlib
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import facezoo
+import pytest
+
+ROOT = Path(facezoo.__file__).parent
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+# By example: its arguments, and what it says; {tmp} is a folder of the test.
+EXAMPLES = {
+    "train": ("{tmp}/run 1", r"PSNR on 64 test faces: \d+\.\d\d dB"),
+    "morph": ("{tmp}/morph.png", r"morph\.png"),
+    "add_a_loss": ("", r"loss: (\d\.\d+) -> (\d\.\d+)\n.*\nedges: \d"),
+    "add_a_model": ("{tmp}/linear.keras", r"saved and loaded alike: True"),
+}
+DOCTESTS = ("experiments.training.start", "models.vae", "models.cae", "latents.interpolation")
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_runs(name, tmp_path):
+    arguments, said = EXAMPLES[name]
+    command = [sys.executable, ROOT / "docs" / "examples" / f"{name}.py", *arguments.format(tmp=tmp_path).split()]
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert re.search(said, done.stdout), done.stdout
+    if name == "add_a_loss":
+        before, after = map(float, re.search(said, done.stdout).groups())
+        assert after < before
+
+
+def test_every_example_is_run_and_short():
+    examples = {path.stem: path for path in (ROOT / "docs" / "examples").glob("*.py")}
+    assert examples.keys() == EXAMPLES.keys()
+    assert all(len(path.read_text("utf-8").splitlines()) <= 45 for path in examples.values())
+
+
+@pytest.mark.parametrize("name", DOCTESTS)
+def test_examples_in_docstrings_hold(name):
+    found = doctest.testmod(importlib.import_module(f"facezoo.{name}"))
+    assert found.attempted > 0
+    assert found.failed == 0
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(page):
+    text = re.sub(r"```.*?```|`[^`]*`", "", page.read_text("utf-8"), flags=re.DOTALL)  # code is no link
+    for target in re.findall(r"\]\(([^)]+)\)", text):
+        if not target.startswith(("http:", "https:", "mailto:")):
+            path, _, anchor = target.partition("#")
+            there = page if not path else page.parent / path
+            assert there.exists(), target
+            if anchor:
+                heads = re.findall(r"^#+ (.+)$", there.read_text("utf-8"), flags=re.MULTILINE)
+                assert anchor in [re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads], target
+
+
+def test_the_readme_is_short_and_leads_to_every_page():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert len(readme.splitlines()) <= 120
+    pages = {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md")}
+    assert {page for page in pages if f"({page})" not in readme} == set()
+
+
+def test_every_command_stands_in_the_table_of_commands():
+    from facezoo.experiments.cli import COMMANDS
+
+    page = (ROOT / "docs" / "commands.md").read_text("utf-8")
+    assert [name for name in COMMANDS if f"| `facezoo {name}` |" not in page] == []
