@@ -26,7 +26,7 @@ demo: $(INSTALLED)
 	@echo "watch the run: $(BIN)/tensorboard --logdir $(DEMO)/tensorboard"
 
 test: $(INSTALLED)
-	$(BIN)/pytest -n $(WORKERS) --dist=worksteal -m 'not long'
+	$(BIN)/pytest -n $(WORKERS) --dist=loadfile --durations=25 -m 'not long'
 
 test-long: $(INSTALLED)
 	$(BIN)/pytest -m long

@@ -39,12 +39,15 @@ def whole_file(path: Path, is_new: bool = False, is_shared: bool = False) -> Ite
     """
     partial = path.with_name(_hidden_name(path.name, f"partial-{os.getpid()}" if is_shared else "partial"))
     with claimed(path) if is_new else contextlib.nullcontext():
+        _reserve(partial)
         try:
             yield partial
+            forget_made(path)
             if is_new:
                 _name_once(partial, path)
             else:
                 partial.replace(path)
+            note_made(path)
         finally:
             partial.unlink(missing_ok=True)
 
@@ -61,17 +64,23 @@ def whole_folder(target: Path) -> Iterator[Path]:
     """
     with claimed(target):
         is_there = target.is_dir()
-        partial = _workplace(target) / _hidden_name(target.name, "partial")
+        partial = _workplace(target) / _own_name(target, "partial")
         _remove_partial(partial)  # of a process that was killed: nobody else holds the claim
         partial.mkdir()
+        placed: list[str] = []
         try:
             yield partial
-            if is_there:
-                for child in sorted(partial.iterdir()):
-                    _name_once(child, target / child.name)
-                partial.rmdir()
-            else:
+            if not is_there:
                 _name_once(partial, target)
+                return
+            for child in sorted(partial.iterdir()):
+                _name_once(child, target / child.name)
+                placed.append(child.name)
+            partial.rmdir()
+        except BaseException:
+            for name in placed:  # all or nothing
+                (target / name).rename(partial / name)
+            raise
         finally:
             _remove_partial(partial)
 
@@ -100,7 +109,7 @@ def locked(target: Path) -> Iterator[None]:
             stack.enter_context(made_folders(target.parent))
         except OSError as error:
             raise OccupiedError(f"{target} cannot be made: {error.strerror}: {error.filename}") from error
-        lock = _workplace(target) / _hidden_name(target.name, "lock")
+        lock = _workplace(target) / _own_name(target, "lock")
         try:
             held = filelock.FileLock(lock, timeout=0)
             held.acquire()
@@ -153,11 +162,25 @@ def _workplace(target: Path) -> Path:
     return target if target.is_dir() else target.parent
 
 
+def _own_name(target: Path, kind: str) -> str:
+    """The hidden name of what is made for a target; in a folder that is there, whatever name it is called by."""
+    return _hidden_name("" if target.is_dir() else target.name, kind)
+
+
 def _hidden_name(name: str, kind: str) -> str:
     """A name for what is not ready: never too long, with the same ending, and nothing else that a program looks for."""
     ending = Path(name).suffix
     digest = hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
     return f".facezoo-{kind}-{digest}{ending if re.fullmatch(r'[.][A-Za-z0-9]{1,8}', ending) else ''}"
+
+
+def _reserve(partial: Path) -> None:
+    """Makes an empty file to write to; one of a killed process goes, and no link is written through."""
+    if os.path.lexists(partial):
+        if not stat.S_ISREG(os.lstat(partial).st_mode):
+            raise OccupiedError(f"{partial} is a link, or no file: remove it")
+        partial.unlink()
+    os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0), 0o666))
 
 
 def _name_once(partial: Path, path: Path) -> None:
@@ -191,6 +214,35 @@ def _remove_partial(partial: Path) -> None:
 def is_unfinished(path: Path) -> bool:
     """Whether it is what a process that was killed has left of making something."""
     return path.name.startswith((".facezoo-lock-", ".facezoo-partial-"))
+
+
+_made: set[tuple[int, ...]] = set()  # marks of the files that this process has written
+
+
+def note_made(path: Path, grows: bool = False) -> None:
+    """Remembers that this process has written a file, or writes it still where it grows."""
+    _made.add(_mark(path)[: 2 if grows else None])
+
+
+def forget_made(path: Path) -> None:
+    """Forgets a file that is about to be replaced or removed."""
+    with contextlib.suppress(OSError):
+        _made.discard(_mark(path))
+
+
+def remove_made(path: Path) -> None:
+    """Removes a file if this process has written it, as it is; never a link, nor anybody else's of that name."""
+    with contextlib.suppress(OSError):
+        mark = _mark(path)
+        if mark in _made or mark[:2] in _made:
+            _made.discard(mark)
+            path.unlink()
+
+
+def _mark(path: Path) -> tuple[int, ...]:
+    """Device and number of a file, which another may get when it is gone; and when, how long and of what kind it is."""
+    status = os.lstat(path)
+    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size, status.st_mode
 
 
 # Reading.

@@ -9,11 +9,13 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from .. import files
 from .alignment import POINT_NAMES
 from .manifest import CROP_SUFFIX
 from .once import once
 from .source import DatasetError
 
+MOST_BYTES = 2**30
 LABEL_VALUES = {"1": 1, "0": 0, "-1": 0}
 
 
@@ -104,9 +106,9 @@ def _checked_labels(
 
 def _label_lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
+        return files.read_text(path, MOST_BYTES, "utf-8-sig").splitlines()
     except OSError as error:
-        raise DatasetError(f"cannot read the labels {path}: {error.strerror}") from error
+        raise DatasetError(f"cannot read the labels {path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise DatasetError(f"the labels {path} are not UTF-8 text") from error
 

@@ -14,6 +14,7 @@ from .alignment import POINT_NAMES, TEMPLATES, aligned_points, crop_to_photograp
 from .source import DatasetError
 
 MANIFEST_FILE = "manifest.csv"
+MOST_BYTES = 2**30
 CROP_SUFFIX = ".png"  # what a crop's name has more than its source's
 
 
@@ -139,8 +140,8 @@ def read_manifest(folder: Path) -> list[Row]:
     """
     path = folder / MANIFEST_FILE
     try:
-        with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-            lines = list(csv.reader(file))
+        text = files.read_text(path, MOST_BYTES, errors="surrogateescape")
+        lines = list(csv.reader(io.StringIO(text, newline="")))
     except FileNotFoundError:
         return []
     except (OSError, csv.Error) as error:

@@ -40,6 +40,7 @@ from .source import SPLITS, DatasetError, Source
 INDEX_FILE, FORMAT, VERSION = "index.json", "facezoo pack", 1
 COLUMNS = {"attributes": np.float32, "landmarks": np.float32, "identity": np.int32}
 BEFORE, AROUND = 12, 16  # bytes of a record before its example, and before and after it together
+MOST_INDEX_BYTES = 2**30
 OPEN_FILES = 32  # of one source
 
 
@@ -165,13 +166,13 @@ def _root(data_dir: str | os.PathLike[str]) -> Path:
 def _read_index(root: Path) -> _Index:
     path = root / INDEX_FILE
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(files.read_bytes(path, MOST_INDEX_BYTES))
     except FileNotFoundError as error:
         raise DatasetError(
             f"packed: {root} is not a pack, it has no {INDEX_FILE}: `facezoo pack --in=PICTURES --out=NEW` makes one"
         ) from error
     except OSError as error:
-        raise DatasetError(f"packed: cannot read {path}: {error.strerror}") from error
+        raise DatasetError(f"packed: cannot read {path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
         raise _damage(path, "it is not JSON") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:

@@ -7,13 +7,22 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-from PIL import GifImagePlugin, Image, ImageFile, ImageOps, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+from PIL import GifImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
 from . import picture_bounds
 from .source import DatasetError
 
 MAX_PIXELS = 100_000_000
 PREFIX_BYTES = 12
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 STRIP = 256  # rows
 
 # The side of a square in the centre, or (left, top, width, height) of one anywhere, in pixels of the picture.
@@ -113,11 +122,13 @@ def _plugin(file: IO[bytes]) -> type[ImageFile.ImageFile]:
 
 
 def _upright(image: Image.Image) -> Image.Image:
+    """Turned as its Exif data say, of which nothing else is read; damaged ones cost no sound picture."""
+    exif = image.info.get("exif", b"").removeprefix(picture_bounds.EXIF_HEAD)
     try:
-        picture_bounds.check_exif(image.info.get("exif", b"").removeprefix(picture_bounds.EXIF_HEAD))
-        return ImageOps.exif_transpose(image)
-    except Exception:  # Damaged EXIF data is no reason to lose a sound picture.
+        turn = _TURNS.get(picture_bounds.orientation_of(exif))
+    except picture_bounds.TooMuchError:
         return image
+    return image if turn is None else image.transpose(turn)
 
 
 def _rgb(image: Image.Image) -> Image.Image:

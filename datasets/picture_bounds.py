@@ -10,15 +10,20 @@ MAX_SIDE = 65_535  # pixels, as a JPEG has them at most; Pillow keeps a pointer 
 MAX_METADATA_BYTES = 16 * 2**20  # before the picture itself
 MAX_SEGMENTS = 1_000  # of a JPEG, besides its scans
 MAX_SCANS = 64  # of a JPEG: cameras and tools write about ten
-MAX_SCANNED_PIXELS = 2_000_000_000  # pixels of a JPEG, each time that a scan comes over them
+MAX_SCANNED_PIXELS = 1_000_000_000  # pixels of a JPEG, each time that a scan comes over them
 MAX_GIF_EXTENSION_BYTES = 2**20  # with three for each
-EXIF_HEAD, MAX_EXIF_BYTES = b"Exif\0\0", 2**20
+EXIF_HEAD, MAX_EXIF_BYTES, MAX_EXIF_TAGS = b"Exif\0\0", 2**20, 1000
+_ORIENTATION, _SHORT = 0x0112, 3
+_EXIF_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 16: 8}  # bytes, by kind
+MAX_TEXTS, MAX_TEXT_BYTES = 1_000, 4 * 2**20  # of a PNG, which unpack to more
 MAX_PNG_CHUNKS = 200_000
 MAX_GARBAGE = 65_536  # bytes that are no part of the format; Pillow steps over them one by one
 # Two bytes that are no part of a JPEG's coded pixels: those have 00 after FF, or a restart's number.
 _MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])", re.DOTALL)
 _WITHOUT_LENGTH = (0x01, 0xD8)
 _START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
+# Markers of no JPEG that anybody writes; readers differ in whether a length follows them.
+_STRANGE = frozenset((*range(0x02, 0xC0), 0xC8, 0xDE, 0xDF, *range(0xF0, 0xFE)))
 _SEQUENTIAL = (0xC0, 0xC1)
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # where a size stands
 
@@ -58,6 +63,8 @@ def check_jpeg(file: IO[bytes]) -> tuple[int, int]:
         marker, position = found[1][0], found.end()
         if marker == _END_OF_IMAGE:
             break
+        if marker in _STRANGE:
+            raise TooMuchError(f"a JPEG with a part of the kind {marker:X}")
         if marker in _WITHOUT_LENGTH or len(data) < position + 8:
             continue
         length = max(2, *struct.unpack_from(">H", data, position))
@@ -87,26 +94,64 @@ def check_jpeg(file: IO[bytes]) -> tuple[int, int]:
 
 
 def check_exif(exif: bytes) -> None:
-    """Raises TooMuchError for heads that follow on heads: Pillow 12 takes them off one by one, with a copy of the rest.
+    """Looks through Exif data for what makes readers slow, before any reader sees them.
 
-    It is CVE-2026-96643.
+    Raises:
+      TooMuchError: heads follow on heads, which Pillow 12 takes off one by one with a copy of the rest
+        (CVE-2026-96643), or its tags are many or together much longer than itself.
     """
-    if exif.startswith(EXIF_HEAD * 2):
+    orientation_of(exif)
+
+
+def orientation_of(exif: bytes) -> int:
+    """How a picture is to be turned, 1 to 8 as in the Exif standard (CIPA DC-008, tag 0x0112); 1 where nothing tells.
+
+    Args:
+      exif: from its byte order on, behind the head.
+
+    Raises:
+      TooMuchError: as `check_exif`.
+    """
+    if exif.startswith(EXIF_HEAD):
         raise TooMuchError("Exif data with more than one head")
+    if len(exif) > MAX_EXIF_BYTES:
+        raise TooMuchError("very long Exif data")
+    order = {b"II": "<", b"MM": ">"}.get(exif[:2])
+    if order is None or len(exif) < 8:
+        return 1
+    (start,) = struct.unpack_from(order + "I", exif, 4)
+    if start + 2 > len(exif):
+        return 1
+    (count,) = struct.unpack_from(order + "H", exif, start)
+    num_bytes, orientation = 0, 1
+    for place in range(start + 2, min(start + 2 + 12 * count, len(exif) - 11), 12):
+        tag, kind, number = struct.unpack_from(order + "HHI", exif, place)
+        num_bytes += number * _EXIF_SIZES.get(kind, 0)
+        if tag == _ORIENTATION and kind == _SHORT and number == 1:
+            (orientation,) = struct.unpack_from(order + "H", exif, place + 8)
+    if count > MAX_EXIF_TAGS or num_bytes > 4 * MAX_EXIF_BYTES:
+        raise TooMuchError("Exif data of very many or very long tags")
+    return orientation if orientation in range(1, 9) else 1
 
 
 def check_png(file: IO[bytes]) -> None:
     """Counts the chunks of a PNG.
 
     Raises:
-      TooMuchError: there are more than any tool writes.
+      TooMuchError: there are more than any tool writes, or those that have to be unpacked are many or long.
     """
     file.seek(8, 1)
+    texts = text_bytes = 0
     for _ in range(MAX_PNG_CHUNKS):
         head = file.read(8)
         if len(head) < 8 or head[4:] == b"IEND":
             return
-        file.seek(struct.unpack(">I", head[:4])[0] + 4, 1)
+        (length,) = struct.unpack(">I", head[:4])
+        if head[4:] in (b"zTXt", b"iTXt", b"iCCP"):
+            texts, text_bytes = texts + 1, text_bytes + length
+            if texts > MAX_TEXTS or text_bytes > MAX_TEXT_BYTES:
+                raise TooMuchError("a PNG with very much text")
+        file.seek(length + 4, 1)
     raise TooMuchError(f"a PNG of more than {MAX_PNG_CHUNKS} parts")
 
 
@@ -127,9 +172,12 @@ def check_gif(file: IO[bytes]) -> None:
                 raise TooMuchError("a GIF without a picture in it")
             continue
         file.read(1)
+        before = num_bytes
         while (size := file.read(1)) and size[0]:
             file.seek(size[0], 1)
             num_bytes += 1 + size[0]
+        if num_bytes == before:  # Pillow reads on where others stop
+            raise TooMuchError("a GIF with an empty comment")
         num_bytes += 3
         if num_bytes > MAX_GIF_EXTENSION_BYTES:
             raise TooMuchError("a GIF with comments of more than a megabyte")

@@ -99,7 +99,7 @@ def _run_and_tell(arguments: list[str]) -> int:
         print("facezoo: interrupted", file=sys.stderr)
         return 130
     except Exception:  # whatever it is, it is ours: say so, and show where
-        traceback.print_exc()
+        print(printable(traceback.format_exc(), "\n"), end="", file=sys.stderr)
         print("facezoo: this is a fault of facezoo's; please report it with the lines above", file=sys.stderr)
         return 1
     return code

@@ -43,8 +43,10 @@ def _end_after(sentinel: int) -> None:
 
 def limit_seconds(seconds: int) -> None:
     """Has the system end this process when it has computed for so long from now, if it did not get another limit."""
-    used = time.process_time()
-    resource.setrlimit(resource.RLIMIT_CPU, (int(used) + seconds, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+    wanted, (_, highest) = int(time.process_time()) + seconds, resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(
+        resource.RLIMIT_CPU, (wanted if highest == resource.RLIM_INFINITY else min(wanted, highest), highest)
+    )
 
 
 def open_closed_streams() -> None:

@@ -53,12 +53,14 @@ def load_arrays(path: Path, kind: str, model_hash: str | None) -> dict[str, np.n
 
 def _read(path: Path) -> dict[str, np.ndarray]:
     try:
-        with zipfile.ZipFile(path) as archive:
-            unpacked = sum(member.file_size for member in archive.infolist())
-        if unpacked > path.stat().st_size:
-            raise ValueError("it unpacks to more than itself")  # which an archive that is not compressed never does
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
+        with files.open_regular(path) as file:
+            with zipfile.ZipFile(file) as archive:
+                unpacked = sum(member.file_size for member in archive.infolist())
+            if unpacked > path.stat().st_size:
+                raise ValueError("it unpacks to more than itself")  # which an archive that is not compressed never does
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as arrays:
+                return {name: arrays[name] for name in arrays.files}
     except OSError as error:
         raise ValueError(f"cannot read {path}: {error.strerror or error}") from error
     except Exception as error:  # a damaged archive raises whatever its reader raises

@@ -47,7 +47,7 @@ def load_pretrained(name: str, folder: Path = FOLDER) -> TrainableModel:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             unpacked = sum(member.file_size for member in archive.infolist())
-        count = num_parameters(card["model"])
+        count = num_parameters(card["model"], len(archive.infolist()))
         if unpacked > MOST_NUMBER_BYTES * count + MOST_HEADER_BYTES * len(archive.infolist()):
             raise ValueError(f"it unpacks to {unpacked:,} bytes, its card's model has {count:,} parameters")
         if count > unpacked:  # each takes a byte at least
@@ -85,33 +85,40 @@ def read_card(name: str, folder: Path = FOLDER) -> dict[str, Any]:
     return card
 
 
-def num_parameters(description: dict[str, Any]) -> int:
+def num_parameters(description: dict[str, Any], num_arrays: int) -> int:
     """How many numbers a model would hold that Keras has described, found without holding them.
 
     Args:
       description: as `keras.saving.serialize_keras_object` gives it; what it names has to be known as harmless.
+      num_arrays: that are stored of it: it has no more parts.
 
     Raises:
-      ValueError: a text in it is longer than any name.
+      ValueError: a text in it is longer than any name, or it has more parts than arrays.
       Exception: whatever the constructor raises.
     """
-    check_texts(description)
+    check_description(description, num_arrays)
     with keras.StatelessScope(initialize_variables=False):  # variables of it get no values
         model = keras.saving.deserialize_keras_object(description, safe_mode=True)
-    count = sum(math.prod(weight.shape) for weight in model.weights)
     _forget_variables()
-    return count
+    if not isinstance(model, keras.Model):  # what is not the description of an object comes back as it is
+        raise TypeError(f"it describes a {type(model).__name__}, no model of facezoo's")
+    return sum(math.prod(weight.shape) for weight in model.weights)
 
 
-def check_texts(description: Any) -> None:
-    """Raises ValueError where a text in a description, at any depth, is longer than any name."""
+def check_description(description: Any, num_arrays: int) -> None:
+    """Raises ValueError where a description, at any depth, holds very long texts, or more parts than arrays."""
     parts = [description]
     while parts:  # not recursively: a file may be nested as deeply as it likes
         part = parts.pop()
         if isinstance(part, dict):
             parts += [*part.keys(), *part.values()]
+            many = [name for name, value in part.items() if "blocks" in str(name) and isinstance(value, int)]
+            if any(part[name] > num_arrays for name in many):
+                raise ValueError(f"its configuration asks for {part[many[0]]:,} {many[0]}")
         elif isinstance(part, list | tuple):
             parts += part
+            if len(part) > max(num_arrays, MOST_TEXT):
+                raise ValueError(f"a list in its configuration has {len(part):,} parts")
         elif isinstance(part, str) and len(part) > MOST_TEXT:
             raise ValueError(f"a text in its configuration has {len(part):,} characters")
 

@@ -1,6 +1,6 @@
 """Before TensorFlow starts: two logical CPU devices, so that one replica can be held against two."""
 
-import gc
+import resource
 import shutil
 import types
 from pathlib import Path
@@ -20,6 +20,27 @@ tf.config.set_logical_device_configuration(
 )
 
 
+PEAKS = pytest.StashKey[dict[str, int]]()  # megabytes of each process
+
+
+def pytest_sessionfinish(session):
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["peak"] = peak
+    else:
+        session.config.stash.setdefault(PEAKS, {})["main"] = peak
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error):
+    node.config.stash.setdefault(PEAKS, {})[node.gateway.id] = getattr(node, "workeroutput", {}).get("peak", 0)
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    peaks = config.stash.get(PEAKS, {})
+    terminalreporter.write_line("most memory: " + ", ".join(f"{name} {peak:,} MB" for name, peak in peaks.items()))
+
+
 @pytest.fixture(autouse=True)
 def fresh_state():
     """Every test starts with the same seeds and in float32."""
@@ -27,14 +48,6 @@ def fresh_state():
     keras.config.set_dtype_policy("float32")
     yield
     keras.config.set_dtype_policy("float32")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def small_heap():
-    """The functions that TensorFlow has traced and never lets go are not searched for garbage again and again."""
-    yield
-    gc.collect()
-    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,8 @@ import io
 import os
 import shutil
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -18,8 +20,9 @@ from facezoo.datasets import photographs
 from facezoo.datasets.alignment import POINT_NAMES, template_points
 from facezoo.datasets.folder import folder
 from facezoo.datasets.manifest import MANIFEST_FILE, Cut, read_manifest
-from facezoo.datasets.picture_index import found_files
+from facezoo.datasets.picture_index import Picture, found_files
 from facezoo.datasets.source import DatasetError
+from facezoo.experiments.faces import crops
 from facezoo.experiments.faces.aligning import DEADLY, aligned_in_processes
 from PIL import Image
 
@@ -208,6 +211,52 @@ def test_a_manifest_removes_nothing_outside_of_its_folder(align, command, tmp_pa
     else:
         assert_refused(done, "row 2 is damaged", "its output leads out of the folder")
     assert theirs.exists()
+
+
+def test_what_another_has_written_meanwhile_is_not_lost(align, command, tmp_path, monkeypatch):
+    root, points = photographs_with_points(tmp_path / "photographs", ["a.jpg"])
+    other, _ = photographs_with_points(tmp_path / "other", ["a.jpg"])
+    look = crops.found_files
+
+    def look_and_wait(folder):
+        found = look(folder)
+        monkeypatch.setattr(crops, "found_files", look)
+        align(other, points)
+        return found
+
+    monkeypatch.setattr(crops, "found_files", look_and_wait)
+    done = command("align", f"--in={root}", f"--out={tmp_path / 'out'}", f"--landmarks={points}")
+    assert_refused(done, "another `facezoo align` has written there")
+    assert [row.root for row in read_manifest(tmp_path / "out")] == [str(other)]
+
+
+def stamp(path):
+    return path.stat().st_size, path.stat().st_mtime_ns
+
+
+def test_reasons_in_a_manifest_do_not_steer_the_terminal(align, command, tmp_path, monkeypatch):
+    root, points = photographs_with_points(tmp_path / "photographs", ["a.jpg"])
+    (root / "b.txt").write_text("dear")
+    align(root, points)
+    manifest = tmp_path / "out" / MANIFEST_FILE
+    reason = next(row.reason for row in read_manifest(tmp_path / "out") if row.reason).partition(",")[0]
+    assert f'"{reason},' in manifest.read_text()
+    forged = f'"{reason}\nfacezoo: all is well{"x" * 3000},'
+    manifest.write_text(manifest.read_text().replace(f'"{reason},', forged))
+    monkeypatch.setattr(crops, "found_files", lambda folder: [Picture("a.jpg", *stamp(root / "a.jpg"))])
+    done = command("align", f"--in={root}", f"--out={tmp_path / 'out'}", f"--landmarks={points}")
+    assert done.code == 0
+    assert "facezoo: all is well" not in done.out.splitlines()
+    assert max(map(len, done.out.splitlines())) < 600
+
+
+@pytest.mark.parametrize("limit", [1000, None])
+def test_a_limit_of_seconds_goes_with_that_of_the_system(limit):
+    code = "import resource\n" + (f"resource.setrlimit(resource.RLIMIT_CPU, ({limit}, {limit}))\n" if limit else "")
+    code += "from facezoo.experiments.processes import limit_seconds\nlimit_seconds(10**6)\n"
+    code += "print(resource.getrlimit(resource.RLIMIT_CPU)[0])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) == (limit or 10**6)
 
 
 def test_a_crop_is_not_written_through_a_link(align, command, tmp_path):

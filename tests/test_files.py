@@ -115,6 +115,53 @@ def test_what_a_killed_process_has_left_of_a_folder_goes_with_the_next_one(tmp_p
     assert names_in(tmp_path) == ["a", "a/whole"]
 
 
+def test_a_file_is_not_written_through_a_link(tmp_path):
+    (tmp_path / "theirs").write_text("dear")
+    with files.whole_file(tmp_path / "a") as partial:
+        partial.write_text("x")
+    (tmp_path / "a").unlink()
+    partial.symlink_to(tmp_path / "theirs")
+    with pytest.raises(files.OccupiedError, match="is a link"):
+        files.write_text(tmp_path / "a", "x")
+    assert names_in(tmp_path) == [partial.name, "theirs"]
+    assert (tmp_path / "theirs").read_text() == "dear"
+
+
+def test_only_what_was_written_here_is_removed(tmp_path):
+    for name in ("a", "b", "c", "d"):
+        files.write_text(tmp_path / name, "x")
+    for name in ("b", "c"):  # somebody else puts a file there
+        (tmp_path / name).unlink()
+    (tmp_path / "b").write_text("dear")
+    (tmp_path / "c").symlink_to(tmp_path / "d")
+    for name in ("a", "b", "c", "nowhere"):
+        files.remove_made(tmp_path / name)
+    assert names_in(tmp_path) == ["b", "c", "d"]
+
+
+def test_a_folder_that_is_there_gets_all_or_nothing(tmp_path):
+    (tmp_path / "folder").mkdir()
+    with (
+        pytest.raises(files.OccupiedError, match="has come to be there"),
+        files.whole_folder(tmp_path / "folder") as partial,
+    ):
+        for name in ("a", "b", "c"):
+            (partial / name).write_text("ours")
+        (tmp_path / "folder" / "b").write_text("theirs")
+    assert names_in(tmp_path) == ["folder", "folder/b"]
+    assert (tmp_path / "folder" / "b").read_text() == "theirs"
+
+
+def test_a_folder_is_held_by_whatever_name_it_is_called(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "folder")
+    with files.whole_folder(tmp_path / "folder") as partial:
+        (partial / "a").write_text("x")
+        with pytest.raises(files.OccupiedError, match="another facezoo is making it"):
+            files.whole_folder(tmp_path / "link").__enter__()
+    assert names_in(tmp_path / "folder") == ["a"]
+
+
 def test_a_link_in_the_place_of_what_is_being_made_is_not_followed(tmp_path):
     with files.whole_folder(tmp_path / "a") as partial:
         name = partial.name

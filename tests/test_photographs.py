@@ -266,10 +266,16 @@ def with_scans(count, size):
     return data[:-2] + scan * count + b"\xff\xd9"
 
 
-def png_of(parts, width=8, height=8):
+def png_of(parts, kind=b"teST", width=8, height=8):
     """A PNG with so many empty parts before its picture."""
     data = encoded(Image.new("RGB", (width, height)))
-    return data[:33] + (struct.pack(">I", 0) + b"teST" + struct.pack(">I", zlib.crc32(b"teST"))) * parts + data[33:]
+    return data[:33] + (struct.pack(">I", 0) + kind + struct.pack(">I", zlib.crc32(kind))) * parts + data[33:]
+
+
+def tags(count, num_bytes):
+    """Exif data with so many tags that name the same bytes."""
+    entries = [struct.pack("<HHII", 0x9000 + number, 7, num_bytes, 8) for number in range(count)]
+    return b"II*\0" + struct.pack("<IH", 8, count) + b"".join(entries) + bytes(4)
 
 
 def gif(*comments, after=b""):
@@ -290,6 +296,14 @@ GREEDY = {
         jpeg(segment(0xE1, b"Exif\0\0Exif"), segment(0xE1, b"Exif\0\0\0\0Exif\0\0")),
         "head",
     ),
+    "strange markers": (jpeg(segment(0xF0, segment(0xE1, b"Exif\0\0x") * 1000)), "a part of the kind F0"),
+    "a comment behind an empty one": (
+        gif(after=b"!\xf9\0," + bytes(44) + b"\0" + (b"\xff" + b"x" * 255) * 9000 + b"\0"),
+        "empty comment",
+    ),
+    "texts": (png_of(1_100, b"zTXt"), "very much text"),
+    "tags of Exif": (jpeg(segment(0xE1, b"Exif\0\0" + tags(2_000, 4))), "tags"),
+    "tags that name the same bytes": (jpeg(segment(0xE1, b"Exif\0\0" + tags(500, 20_000))), "tags"),
     "two frames": (jpeg(segment(0xC0, struct.pack(">BHHB", 8, 900, 900, 3) + bytes(9))), "more than one picture"),
     "zeros": (jpeg()[:20] + bytes(10**6), "without a picture"),
     "comment": (gif((b"\xff" + b"x" * 255) * 5000), "comments"),
@@ -324,6 +338,12 @@ def test_a_file_of_gigabytes_is_not_read(tmp_path, kind):
 )
 def test_what_others_write_is_read(data):
     assert read(io.BytesIO(data)).size in ((64, 64), (8, 8))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "JPEG"])
+def test_tags_of_exif_are_not_read_but_for_the_orientation(kind):
+    data = encoded(Image.new("RGB", (8, 8)), kind, exif=b"Exif\0\0" + tags(700, 80))
+    assert read(io.BytesIO(data)).size == (8, 8)
 
 
 def test_heads_of_exif_in_a_png_do_not_stop_it():

@@ -20,6 +20,7 @@ from command_line import (
     truncate,
     weights_of,
 )
+from facezoo import files
 from facezoo.experiments.runs import checkpoints
 from facezoo.experiments.runs.run import open_run
 from facezoo.experiments.training import run as training_run
@@ -206,16 +207,25 @@ def test_what_others_put_into_a_run_that_fails_at_once_stays(command, tmp_path, 
     if place == "link":
         run_dir = tmp_path / "link"
         run_dir.symlink_to(folder)
-    theirs = ("letter.txt", "checkpoints/letter.txt", "checkpoints/000/letter.txt", "images/holiday.png", ".env/key")
+    theirs = (
+        *("letter.txt", "checkpoints/letter.txt", "checkpoints/000/letter.txt", "images/holiday.png", ".env/key"),
+        *(
+            "model.keras",
+            "images/holiday-2024.png",
+            "checkpoints/best/model.keras",
+            "tensorboard/events.out.tfevents.1",
+        ),
+        *("checkpoints/000000007/model.keras", "checkpoints/000000007/state.json"),
+    )
 
     def write():
         for name in theirs:
-            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text("dear")
 
     failing_train(monkeypatch, write)
     done = command("train", *CAE_FLAGS, f"--run_dir={run_dir}")
-    assert (done.code, done.err) == (2, "facezoo: No space left on device\n")
+    assert (done.code, done.err.splitlines()[-1]) == (2, "facezoo: No space left on device")
     assert sorted(contents(folder)) == sorted(theirs)
     assert run_dir.is_symlink() == (place == "link")
 
@@ -269,9 +279,30 @@ def test_checkpoints_remove_nothing_but_their_own(tmp_path):
     for name in ("000000001", "000000003", ".partial", ".before"):
         (tmp_path / name).mkdir(exist_ok=True)
         (tmp_path / name / "model.keras").write_text("ours")
-    checkpoints.Checkpoints(tmp_path, keep=1).remove_all()
+        files.note_made(tmp_path / name / "model.keras")
+    (tmp_path / "000000009").mkdir()
+    theirs.append(tmp_path / "000000009" / "model.keras")
+    theirs[-1].write_text("dear")
+    checkpoints.Checkpoints(tmp_path, keep=1).remove_made()
     assert sorted(contents(tmp_path)) == sorted(path.relative_to(tmp_path).as_posix() for path in theirs)
     assert not (tmp_path / "000000003").exists()
+
+
+@pytest.mark.parametrize("name", ["checkpoints", "images"])
+def test_a_run_whose_folders_lead_elsewhere_is_not_gone_on_with(copied, command, tmp_path, name):
+    (copied / name).rename(tmp_path / "theirs")
+    (copied / name).symlink_to(tmp_path / "theirs")
+    before = contents(tmp_path / "theirs")
+    assert_refused(command("train", *VAE_FLAGS, "--epochs=3", f"--run_dir={copied}"), f"{name} is a link")
+    assert contents(tmp_path / "theirs") == before
+
+
+def test_a_picture_that_is_a_link_is_replaced_and_not_written_through(copied, command, tmp_path):
+    (tmp_path / "theirs.png").write_bytes(b"dear")
+    (copied / "images" / "morph-0003.png").symlink_to(tmp_path / "theirs.png")
+    assert command("train", *VAE_FLAGS, "--epochs=3", f"--run_dir={copied}").code == 0
+    assert (tmp_path / "theirs.png").read_bytes() == b"dear"
+    assert not (copied / "images" / "morph-0003.png").is_symlink()
 
 
 def test_the_events_of_other_runs_behind_a_link_are_not_touched(copied, command, tmp_path):

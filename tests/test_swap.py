@@ -318,6 +318,9 @@ def test_an_adversarially_trained_one_can(mapping, monkeypatch):
     class Holder:
         autoencoder = facezoo.load(mapping)
 
+        def network(self):
+            return self.autoencoder
+
     opened = open_run(mapping)
     monkeypatch.setattr(Run, "model", lambda self, kind=None: Holder())
     assert swap._mapping_model(opened) is Holder.autoencoder

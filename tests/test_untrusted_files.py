@@ -13,7 +13,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
-from command_line import assert_refused
+from command_line import VAE_FLAGS, assert_refused, photographs_in
 from facezoo.experiments.errors import UsageError
 from facezoo.models import DFCVAE, VAE, load_pretrained
 from facezoo.models.pretrained import read_card, save_pretrained
@@ -206,6 +206,15 @@ def test_a_configuration_that_asks_for_more_than_the_file_holds_is_refused(model
         facezoo.load(rewritten(model_file, change))
 
 
+def test_a_configuration_of_more_blocks_than_arrays_is_refused(model_file):
+    def change(config):
+        config["config"]["decoder_blocks"] = 1_000_000_000
+        return config
+
+    with pytest.raises(UsageError, match="asks for 1,000,000,000 decoder_blocks"):
+        facezoo.load(rewritten(model_file, change))
+
+
 def test_a_name_of_a_megabyte_is_refused(model_file):
     def change(config):
         config["config"]["name"] = "n" * 1_000_000
@@ -244,6 +253,36 @@ def test_the_flags_of_a_run_include_no_other_file(command, copied, tmp_path):
         done = command("evaluate", f"--run_dir={copied}")
         assert_refused(done, "include no other file")
         assert "password" not in done.err
+
+
+@pytest.mark.parametrize("name", ["manifest.csv", "index.json", "labels.csv", "attributes.npz", "state.json"])
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(command, copied, tmp_path, name):
+    folder = tmp_path / "data"
+    photographs_in(folder, 8)
+    places = {"attributes.npz": copied / name, "state.json": copied / "checkpoints" / "000000008" / name}
+    place = places.get(name, folder / name)
+    place.unlink(missing_ok=True)
+    os.mkfifo(place)
+    arguments = {
+        "manifest.csv": ["align", f"--in={copied}", f"--out={folder}", f"--landmarks={copied / 'metrics.csv'}"],
+        "index.json": ["train", "--dataset=packed", f"--data_dir={folder}", "--run_dir=new"],
+        "labels.csv": ["train", "--dataset=folder", f"--data_dir={folder}", f"--labels={place}", "--run_dir=new"],
+        "attributes.npz": ["edit", f"--run_dir={copied}", "--image=test:0", "--attribute=smiling"],
+        "state.json": ["train", *VAE_FLAGS, "--epochs=3", f"--run_dir={copied}"],
+    }
+    done = command(*arguments[name])
+    if name == "state.json":  # the state before it is taken
+        assert done.code == 0
+        assert "not a regular file" in done.err
+    else:
+        assert_refused(done, name, "not a regular file")
+
+
+def test_flags_beyond_counting_are_refused(command, copied, tmp_path):
+    (tmp_path / "many.flags").write_text("--epochs=5\n" * 3000)
+    assert_refused(command("train", f"--flagfile={tmp_path / 'many.flags'}"), "more than 2000 flags")
+    (copied / "flags.txt").write_text("--epochs=5\n" * 3000)
+    assert_refused(command("evaluate", f"--run_dir={copied}"), "more than 2000 flags")
 
 
 @pytest.mark.parametrize("kind", ["device", "pipe", "large"])

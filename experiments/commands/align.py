@@ -9,7 +9,7 @@ from ...datasets import detection
 from ...datasets.labels import read_landmarks
 from ...datasets.manifest import MANIFEST_FILE, Cut
 from ..errors import UsageError
-from ..faces.crops import known_rows, new_files, report, with_new_rows
+from ..faces.crops import known_rows, new_files, report, stamp_of, with_new_rows
 from ..flags import groups, kinds
 
 FACES = ("largest", "all")
@@ -31,13 +31,16 @@ def run(values: flags.FlagValues) -> None:
 
     root, out = _folders(values)
     cut = Cut(values.template, values.margin, values.size, values.faces)
+    stamp = stamp_of(out)
     known = known_rows(root, out, cut)
     points = read_landmarks(Path(values.landmarks)) if values.landmarks else None
     if points is None:
         detection.check_installed()
     photographs = new_files(root, known, points is not None)
     processes = min(values.processes or os.cpu_count() or 1, max(1, len(photographs)))
-    rows = with_new_rows(known, Aligner(root, out, cut, points), photographs, processes) if photographs else known
+    rows = known
+    if photographs:
+        rows = with_new_rows(known, stamp, Aligner(root, out, cut, points), photographs, processes)
     report(out, rows, len(photographs))
 
 

@@ -1,5 +1,6 @@
 """The server of `facezoo explore`: a page for one person at this machine, and nothing else for anybody else."""
 
+import asyncio
 import collections
 import contextlib
 import hmac
@@ -25,8 +26,10 @@ WAITING_SECONDS = 60  # that an upload is kept for the page to ask for it
 MOST_EVENTS = 32  # that are answered at once, and that wait
 MOST_MESSAGE_BYTES = 100_000  # of anything else that a browser sends
 FORM_BYTES = 10_000  # around an upload
+GUESSABLE = 22  # letters; longer tokens nobody guesses, so that nobody can lock their owner out
 GUESSING_SECONDS, MOST_GUESSES_OF_ONE, MOST_GUESSES = 60, 10, 100  # wrong tokens in that time
 PLAIN = str | int | float | bool | None  # what an event of the page may hold
+SECONDS_TO_SEND = 60  # that a sender may be silent
 SECONDS_TO_FINISH = 1  # for browsers that hold a connection open
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # All that the page asks for. Files, proxies, recordings and other things that Gradio can do are no part of it.
@@ -247,18 +250,18 @@ class Guard:
         self.cookie, self.pass_word = f"facezoo-explore-{port}", secrets.token_urlsafe(32)
 
     async def __call__(self, scope, receive, send):
-        from starlette.requests import Request
+        from starlette.requests import ClientDisconnect, Request
 
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
         elif scope["type"] == "http":
-            answer = self._answer(Request(scope))
-            if answer is None and scope["path"] in EVENTS and scope["method"] == "POST":
-                body = await Request(scope, receive).body()
-                answer, receive = _refused_by_content(body), _once_more(body, receive)
-            with contextlib.ExitStack() as stack:
-                if answer is None:
-                    answer = self._refused_by_crowd(scope, stack)
+            with contextlib.ExitStack() as stack, contextlib.suppress(ClientDisconnect):
+                answer = self._answer(Request(scope)) or self._refused_by_crowd(scope, stack)
+                if scope["method"] == "POST":
+                    receive = _in_time(receive)
+                if answer is None and scope["path"] in EVENTS and scope["method"] == "POST":
+                    body = await Request(scope, receive).body()
+                    answer, receive = _refused_by_content(body), _once_more(body, receive)
                 await (answer or self.app)(scope, receive, _with_our_headers(send))
 
     def _refused_by_crowd(self, scope, stack: contextlib.ExitStack):
@@ -295,7 +298,7 @@ class Guard:
     def _asked_for_token(self, request):
         address = request.client.host if request.client else ""
         given = request.query_params.get("token")
-        if given is not None and self.guesses.are_too_many(address):
+        if given is not None and len(self.token or "") < GUESSABLE and self.guesses.are_too_many(address):
             return _line(f"too many wrong tokens: try again in {GUESSING_SECONDS} seconds", 429)
         if _same(given, self.token):
             from starlette.responses import RedirectResponse
@@ -355,6 +358,18 @@ def _refused_by_content(body: bytes):
     except (ValueError, TypeError, KeyError, RecursionError):
         is_plain = False
     return None if is_plain else _line("no event of this page", 400)
+
+
+def _in_time(receive):
+    """A receiver for which a sender that is silent for long has gone."""
+
+    async def received():
+        try:
+            return await asyncio.wait_for(receive(), SECONDS_TO_SEND)
+        except TimeoutError:
+            return {"type": "http.disconnect"}
+
+    return received
 
 
 def _once_more(body: bytes, receive):

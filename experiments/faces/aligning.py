@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from ... import files, pictures
-from ...datasets import alignment, detection, photographs
+from ...datasets import alignment, detection, photographs, picture_bounds
 from ...datasets.labels import key_of
 from ...datasets.manifest import CROP_SUFFIX, Cut, Row
 from ...datasets.photographs import UnreadableFileError
@@ -107,7 +107,10 @@ def _face_of(points: np.ndarray) -> detection.Face:
 def is_ours(path: Path) -> bool:
     """Whether a file is a crop, also one that a run has left which was killed before it could say so."""
     try:
-        with PngImagePlugin.PngImageFile(path) as image:
+        with files.open_regular(path) as file:
+            picture_bounds.check_png(file)
+            file.seek(0)
+            image = PngImagePlugin.PngImageFile(file)
             return image.info.get("Software", "").startswith("facezoo")
     except (OSError, SyntaxError, ValueError):
         return False

@@ -11,6 +11,7 @@ from ...datasets.manifest import MANIFEST_FILE, Cut, Row, as_csv, header_as_csv,
 from ...datasets.picture_index import UNREADABLE, Picture, found_files
 from ...datasets.progress import progress_bar
 from ..errors import UsageError
+from ..terminal import printable, shortened
 
 NAMED = 3
 
@@ -43,13 +44,37 @@ def new_files(root: Path, known: Sequence[Row], by_points: bool) -> list[Picture
     return [file for file in found if file[:3] not in done]
 
 
-def with_new_rows(known: Sequence[Row], aligner, photographs: Sequence[Picture], processes: int) -> list[Row]:
-    """Aligns files; the manifest grows with each, so that a run that is killed goes on from there."""
+def stamp_of(out: Path) -> tuple[int, int] | None:
+    """What changes with the manifest of a folder; None where it has none."""
+    try:
+        status = (out / MANIFEST_FILE).stat()
+    except FileNotFoundError:
+        return None
+    return status.st_mtime_ns, status.st_size
+
+
+def with_new_rows(
+    known: Sequence[Row], stamp: tuple[int, int] | None, aligner, photographs: Sequence[Picture], processes: int
+) -> list[Row]:
+    """Aligns files; the manifest grows with each, so that a run that is killed goes on from there.
+
+    Args:
+      known: what the manifest told.
+      stamp: `stamp_of` the folder before it was read.
+      aligner: an `aligning.Aligner`.
+      photographs: what is new.
+      processes: that work side by side.
+
+    Raises:
+      UsageError: another `facezoo align` writes there, or has written since.
+    """
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(files.locked(aligner.out / MANIFEST_FILE))
         except files.OccupiedError as error:
             raise UsageError(f"--out={aligner.out}: another `facezoo align` writes there") from error
+        if stamp_of(aligner.out) != stamp:
+            raise UsageError(f"--out={aligner.out}: another `facezoo align` has written there: give the command again")
         return _aligned(known, aligner, photographs, processes)
 
 
@@ -101,4 +126,6 @@ def report(out: Path, rows: Sequence[Row], num_new: int) -> None:
 def _reasons(rows: Sequence[Row]) -> str:
     """The most frequent ones, and where they all stand."""
     counted = Counter(row.reason for row in rows).most_common(NAMED)
-    return "; ".join([*(f"{count}: {reason}" for reason, count in counted), f"see {MANIFEST_FILE}"])
+    return "; ".join(
+        [*(f"{count}: {shortened(printable(reason), 200)}" for reason, count in counted), f"see {MANIFEST_FILE}"]
+    )

@@ -11,6 +11,7 @@ NAMES = ("-flagfile", "--flagfile")
 COMMENTS = ("#", "//")
 MOST_BYTES = 2**20  # of a file
 MOST_FILES = 100  # that one command line may include
+MOST_LINES = 2_000  # absl takes a time that grows with their square
 
 
 def expand(arguments: Sequence[str]) -> list[str]:
@@ -19,7 +20,10 @@ def expand(arguments: Sequence[str]) -> list[str]:
     Raises:
       UsageError: a file is not there, is none of flags, or includes itself; or they are very many.
     """
-    return list(_expanded(arguments, (), [MOST_FILES]))
+    expanded = list(_expanded(arguments, (), [MOST_FILES]))
+    if len(expanded) > MOST_LINES + len(arguments):
+        raise UsageError(f"--flagfile: more than {MOST_LINES} flags in all files together")
+    return expanded
 
 
 def _expanded(arguments: Sequence[str], within: tuple[str, ...], left: list[int]) -> Iterator[str]:
@@ -64,4 +68,7 @@ def _lines_of(path: Path, what: str) -> list[str]:
     except OSError as error:
         raise UsageError(f"{what}: {(error.strerror or str(error)).lower()}") from error
     lines = (line.strip() for line in text.splitlines())
-    return [line for line in lines if line and not line.startswith(COMMENTS)]
+    kept = [line for line in lines if line and not line.startswith(COMMENTS)]
+    if len(kept) > MOST_LINES:
+        raise UsageError(f"{what}: more than {MOST_LINES} flags")
+    return kept

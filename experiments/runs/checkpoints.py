@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 MODEL_FILE, STATE_FILE, SUMS_FILE = "model.keras", "state.json", "SHA256SUMS"
 _PARTIAL, _BEFORE = ".partial", ".before"  # a state that is being written, and one that it takes the place of
+MOST_STATE_BYTES = 2**28
 _STEP = re.compile(r"\d{9,}")  # what a state's folder is called
 Row = dict[str, Any]
 _KINDS = ("Layer", "Functional", "Sequential", "Metric", "Optimizer")  # of classes that Keras walks through to save
@@ -88,6 +89,7 @@ class Checkpoints:
             (temporary / SUMS_FILE).write_text("\n".join(sums) + "\n", encoding="utf-8")
             for path in (*temporary.iterdir(), temporary):
                 sync(path)
+                files.note_made(path)
             if place.exists():  # after a rollback
                 place.rename(before)
             temporary.rename(place)
@@ -138,11 +140,15 @@ class Checkpoints:
         for name in (_PARTIAL, _BEFORE):
             _remove_state(self.folder / name)
 
-    def remove_all(self) -> None:
-        """Removes every state; the best model stays."""
+    def remove_made(self) -> None:
+        """Removes the states that this process has written."""
+        if self.folder.is_symlink():
+            return
         self.clean()
         for place in self.places():
-            _remove_state(place)
+            for name in (MODEL_FILE, STATE_FILE, SUMS_FILE):
+                files.remove_made(place / name)
+            files.remove_empty([place])
 
     def _newest_place(self) -> Path | None:
         for place in reversed(self.places()):
@@ -184,6 +190,7 @@ def _remove_state(place: Path) -> None:
         return
     for name in (MODEL_FILE, STATE_FILE, SUMS_FILE):
         with contextlib.suppress(OSError):
+            files.forget_made(place / name)
             (place / name).unlink()
     files.remove_empty([place])
 
@@ -198,14 +205,14 @@ def sync(path: Path) -> None:
 
 
 def _sum_of(path: Path) -> str:
-    with path.open("rb") as file:
+    with files.open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _fault_of(place: Path) -> str | None:
     """What is wrong with a state's files, or None."""
     try:
-        lines = (place / SUMS_FILE).read_text(encoding="utf-8").splitlines()
+        lines = files.read_text(place / SUMS_FILE, MOST_STATE_BYTES).splitlines()
         sums = {name: expected for expected, name in (line.split("  ", 1) for line in lines)}
         if sums.keys() != {MODEL_FILE, STATE_FILE}:
             return f"{SUMS_FILE} does not name its files"
@@ -217,8 +224,8 @@ def _fault_of(place: Path) -> str | None:
 
 def _read_state(place: Path) -> State:
     try:
-        state = State(**json.loads((place / STATE_FILE).read_text(encoding="utf-8")))
-    except (ValueError, TypeError, RecursionError) as error:
+        state = State(**json.loads(files.read_text(place / STATE_FILE, MOST_STATE_BYTES)))
+    except (files.UnfitFileError, ValueError, TypeError, RecursionError) as error:
         raise UsageError(f"{place / STATE_FILE} is of another version of facezoo: {error}") from error
     kinds = {
         field.name: type(field.default) for field in dataclasses.fields(State) if type(field.default) in (int, float)

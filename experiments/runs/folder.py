@@ -32,6 +32,11 @@ def state_of(folder: Path, settings: TrainingSettings) -> State | None:
         return None
     if not folder.is_dir():
         raise UsageError(f"--run_dir={folder} is a file")
+    for name in ("checkpoints", "images"):
+        if (folder / name).is_symlink():
+            raise UsageError(
+                f"--run_dir={folder}: {name} is a link; a training writes and removes in its own folders only"
+            )
     if not (folder / FLAGS_FILE).is_file():
         if others := sorted(path.name for path in folder.iterdir() if not _is_of_a_start(path)):
             raise UsageError(f"--run_dir={folder} is not a run, and holds something ({others[0]}): choose another")
@@ -70,7 +75,7 @@ def locked(folder: Path) -> Iterator[None]:
       UsageError: another training holds it.
     """
     with files.made_folders(folder):
-        is_new = not (folder / FLAGS_FILE).exists()
+        is_new = not (folder / FLAGS_FILE).exists() and not (folder / LOCK_FILE).exists()
         try:
             with filelock.FileLock(folder / LOCK_FILE, timeout=0):
                 try:
@@ -97,17 +102,16 @@ _FOLDERS = ("checkpoints/best", "checkpoints", "tensorboard", "images")
 
 
 def remove_beginning(folder: Path) -> None:
-    """Removes, name by name, what a training has written that was begun here and kept nothing.
+    """Removes, name by name, what this process has written of a training that was begun here and kept nothing.
 
-    What has another name stays, and then so does the folder; what a link leads to is not touched.
+    What somebody else has put there stays, whatever it is called, and then so does the folder; what a link leads to is
+    not touched.
     """
-    Checkpoints(folder / "checkpoints", 1).remove_all()
+    Checkpoints(folder / "checkpoints", 1).remove_made()
     for pattern in _BEGINNING:
-        above, _, _ = pattern.rpartition("/")
-        if not (above and (folder / above).is_symlink()):
-            for path in folder.glob(pattern):
-                with contextlib.suppress(OSError):
-                    path.unlink()
+        for path in folder.glob(pattern):
+            if files.is_below(path, folder):
+                files.remove_made(path)
     files.remove_empty([folder / name for name in _FOLDERS])
 
 

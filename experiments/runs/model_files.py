@@ -77,13 +77,13 @@ def check_sizes(path: Path, config: dict[str, Any]) -> None:
         if WEIGHTS not in archive.namelist():
             raise ValueError(f"it has no {WEIGHTS}")
         with archive.open(WEIGHTS) as member, h5py.File(member, "r") as weights:
-            stored = stored_numbers(weights)
-    if (count := num_parameters({key: config.get(key) for key in DESCRIPTION})) > stored:
+            stored, num_arrays = stored_numbers(weights)
+    if (count := num_parameters({key: config.get(key) for key in DESCRIPTION}, num_arrays)) > stored:
         raise ValueError(f"its configuration asks for {count:,} parameters, it holds {stored:,}")
 
 
-def stored_numbers(file: "h5py.Group") -> int:
-    """How many numbers the data sets of an HDF5 file hold.
+def stored_numbers(file: "h5py.Group") -> tuple[int, int]:
+    """How many numbers the data sets of an HDF5 file hold, and how many data sets there are.
 
     Raises:
       ValueError: they are very many, or one is declared larger than what is stored of it.
@@ -103,7 +103,7 @@ def stored_numbers(file: "h5py.Group") -> int:
     import h5py
 
     file.visititems(visit)
-    return sum(sizes)
+    return sum(sizes), len(sizes)
 
 
 def _plural(kind: type) -> str:

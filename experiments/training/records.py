@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,6 +48,9 @@ class Monitor:
             for path in events.glob("events.out.tfevents.*"):
                 _cut_events(path, step)
         self.writer = tf.summary.create_file_writer(str(events))
+        self.writer.flush()
+        for path in events.glob(f"events.out.tfevents.*.{os.getpid()}.*"):
+            files.note_made(path, grows=True)
         if step == 0:
             self._describe(settings)
 
@@ -90,7 +94,8 @@ class Monitor:
             for name, sheet in sheets.items():
                 tf.summary.image(name, sheet[None])
                 path = self.folder / "images" / f"{name}-{epoch.number:04d}.png"
-                pictures.save_png(path, sheet, f"{name} of {self.folder.name} after epoch {epoch.number}")
+                with files.whole_file(path) as partial:
+                    pictures.save_png(partial, sheet, f"{name} of {self.folder.name} after epoch {epoch.number}")
         self.writer.flush()
 
     def _scalars(self, group: str, values: dict[str, float]) -> None:

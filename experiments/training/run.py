@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from absl import logging
 
+from ... import files
 from ...models import randomness
 from ..errors import StoppedError, UsageError
 from ..flags.kinds import flat
@@ -235,7 +236,8 @@ class TrainingRun:
         told = {name: values for name, values in error.batch.items() if not name.startswith("target_features")}
         arrays: dict[str, Any] = {name: np.asarray(values) for name, values in told.items()}
         if self.workers.is_chief:
-            np.savez_compressed(path, **arrays)
+            with files.whole_file(path) as partial:
+                np.savez_compressed(partial, **arrays)
         with randomness.at_step(model.optimizer.iterations):
             values = model.objective.measured(error.batch, model(error.batch, training=True))
         terms = [name for name, value in values.items() if name != "loss" and not np.isfinite(value).all()]
