@@ -16,8 +16,8 @@ from facezoo.losses.vgg import CaffePreprocessing
 from facezoo.metrics import FeatureDistance
 from facezoo.metrics.features import LAYERS, SCALES
 
-REAL_WEIGHTS = os.environ.get("FACEZOO_VGG_WEIGHTS")
-needs_real_weights = pytest.mark.skipif(not REAL_WEIGHTS, reason="FACEZOO_VGG_WEIGHTS is not set")
+REAL_WEIGHTS = os.environ.get("FACEZOO_WEIGHTS")
+needs_real_weights = pytest.mark.skipif(not REAL_WEIGHTS, reason="FACEZOO_WEIGHTS is not set")
 DEEPEST = {"vgg16": "block3_conv3", "vgg19": "block3_conv4"}  # of the stand-ins
 
 
@@ -492,7 +492,7 @@ def test_the_feature_distance_of_gray_pictures(distance_weights, pictures, other
     np.testing.assert_allclose(distance(first, second), repeated, rtol=1e-6)
 
 
-# The real weights, where FACEZOO_VGG_WEIGHTS names a folder with the files below.
+# The real weights, where FACEZOO_WEIGHTS names a folder with the files below.
 
 
 @pytest.fixture(scope="module")
