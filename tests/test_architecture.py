@@ -178,6 +178,18 @@ def test_nobody_but_the_data_sets_knows_them_by_name():
     assert mentions(pattern, "experiments") == []
 
 
+def test_what_removes_or_replaces_stands_in_the_list_of_security():
+    """SECURITY.md says of each what it can reach; whatever else removes or renames files goes through `files`."""
+    calls = r"\.(unlink|rmdir|rename|hardlink_to)\(|rmtree\(|os\.(remove|rename|replace|unlink)\("
+    calls += r"|(partial|path|file)\.replace\("
+    found = {line.partition(":")[0] for folder in ARROWS for line in mentions(calls, folder)}
+    listed = (ROOT / "SECURITY.md").read_text("utf-8")
+    rooms = ("runs/checkpoints", "runs/folder", "training/run", "training/records", "faces/crops")
+    assert found == {f"experiments/{name}.py" for name in (*rooms, "explorer/page", "explorer/server")}
+    for name in found:
+        assert f"`{name.removeprefix('experiments/').removesuffix('.py')}" in listed, name
+
+
 def test_nobody_imports_commands_but_cli():
     guests = {name for name, targets in arrows().items() for target in targets if room(target) == "commands"}
     assert guests == {"experiments.cli"}
