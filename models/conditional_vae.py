@@ -32,6 +32,8 @@ class ConditionalVAE(VAE):
     """
 
     data_arguments: ClassVar = {"attributes": "attribute_names"}
+    conditions: ClassVar = {"attributes": "attributes"}
+    free_arguments: ClassVar = (*VAE.free_arguments, "attribute_dropout")
 
     def __init__(
         self,

@@ -47,6 +47,7 @@ class FaceFeatures(TrainableModel):
     """
 
     reads_faces: ClassVar[bool] = True
+    free_arguments: ClassVar = (*TrainableModel.free_arguments, "margin", "scale")
     default_factors: ClassVar = {"identity": 0.2, "attributes": 5.0, "landmarks": 1.0, "factors": 20.0}
     data_arguments: ClassVar = {
         "attribute_names": "attribute_names",

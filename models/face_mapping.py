@@ -64,6 +64,8 @@ class FaceMapping(Autoencoder):
     """
 
     data_arguments: ClassVar = {"people": "identity_names"}
+    conditions: ClassVar = {"people": "identity"}
+    free_arguments: ClassVar = (*Autoencoder.free_arguments, "people")
     batch_columns: ClassVar = ("warped", "mask")
 
     def __init__(

@@ -26,6 +26,8 @@ class TrainableModel(keras.Model):
       default_factors: what is minimised where `compile` is given no objective.
       data_arguments: constructor arguments that follow from the data: argument -> attribute of the data set's `Source`.
       batch_columns: what it reads of a batch besides `image` that a data set does not give by itself: "warped", "mask".
+      conditions: what it is told of a picture: attribute of the model that names it -> column of a batch.
+      free_arguments: of the constructor, what it may have otherwise than the model that it takes its weights from.
       reconstructs: its outputs have a `reconstruction` of the picture, and `z`.
       reads_faces: its outputs say whose face it is, its attributes, landmarks and factors.
     """
@@ -33,6 +35,8 @@ class TrainableModel(keras.Model):
     default_factors: ClassVar[Mapping[str, float]] = {}
     data_arguments: ClassVar[Mapping[str, str]] = {}
     batch_columns: ClassVar[tuple[str, ...]] = ()
+    conditions: ClassVar[Mapping[str, str]] = {}
+    free_arguments: ClassVar[tuple[str, ...]] = ("seed", "name", "dropout", "l2", "kernel_initializer")
     reconstructs: ClassVar[bool] = False
     reads_faces: ClassVar[bool] = False
     objective: Objective

@@ -104,6 +104,7 @@ class VAE(Autoencoder):
     """
 
     default_factors: ClassVar = {"reconstruction": 1000.0, "kl": 1.0}
+    free_arguments: ClassVar = (*Autoencoder.free_arguments, "capacity", "capacity_steps", "free_bits")
     has_prior: ClassVar = True
 
     def __init__(

@@ -14,7 +14,6 @@ from ...datasets.source import Source
 from ..errors import UsageError
 
 BATCH_SIZE = 64
-TOLD = {"attributes": "attributes", "people": "identity"}  # arguments of models, and the columns that tell of them
 Columns = Mapping[str, np.ndarray]
 NOTHING: Columns = MappingProxyType({})
 
@@ -32,18 +31,23 @@ def _portions(total: int, what: str) -> Iterator[slice]:
 
 def attributes_of(model) -> tuple[str, ...]:
     """The attributes that a conditional model is told; () of others."""
-    return tuple(getattr(model.network(), "attributes", ()))
+    return _named(model, "attributes")
 
 
 def people_of(model) -> tuple[str, ...]:
     """The people as whom a mapping model decodes; () of others."""
-    return tuple(getattr(model.network(), "people", ()))
+    return _named(model, "identity")
+
+
+def _named(model, column: str) -> tuple[str, ...]:
+    """What a model calls the values of a column that it is told; () where it is not."""
+    network = model.network()
+    return next((tuple(getattr(network, name)) for name, told in network.conditions.items() if told == column), ())
 
 
 def told_of(model, examples: Columns) -> Columns:
     """Of examples as `for_model` gives them, the columns that the model is told besides pictures, if it is any."""
-    network = model.network()
-    return {column: examples[column] for name, column in TOLD.items() if hasattr(network, name) and column in examples}
+    return {column: examples[column] for column in model.network().conditions.values() if column in examples}
 
 
 def told_person(model, person: str | None) -> Columns:

@@ -17,11 +17,6 @@ from ..runs.checkpoints import MODEL_FILE
 from ..runs.model_files import load_model
 from .objective import make_objective
 
-# What a model may have otherwise than the one it takes its weights from: none of it changes what weights mean.
-FREE_ARGUMENTS = (
-    *("seed", "name", "dropout", "l2", "capacity", "capacity_steps", "free_bits", "kernel_initializer"),
-    *("attribute_dropout", "margin", "scale", "people"),
-)
 # What a model wants to know of the data, and how a user gives it.
 DATA_HINTS = {
     "attribute_names": "attributes: give --labels, or sub-folders with --subfolders=attribute",
@@ -161,7 +156,7 @@ def copy_weights(start: str, model: TrainableModel) -> None:
     if type(loaded) is not type(model):
         raise UsageError(f"--init_from={start} holds a {type(loaded).__name__}, not a {type(model).__name__}")
     there, here = loaded.get_config(), model.get_config()
-    names = [name for name in here if there[name] != here[name] and name not in FREE_ARGUMENTS]
+    names = [name for name in here if there[name] != here[name] and name not in model.free_arguments]
     if names:
         differing = "; ".join(f"{name} is {there[name]!r}, not {here[name]!r}" for name in names)
         raise UsageError(f"--init_from={start} is another model: {differing}")
