@@ -147,7 +147,7 @@ def command_help(name: str) -> str:
     values = defined(command.define_flags)
     lines = [f"facezoo {name}: {_summary(command)}"]
     left = list(values)
-    for title, names in getattr(command, "GROUPS", {}).items():
+    for title, names in getattr(command, "FLAGS_BY_TITLE", {}).items():
         lines += ["", title, *(line for flag in names for line in _flag_help(values[flag]))]
         left = [flag for flag in left if flag not in names]
     lines += ["", *(["Where it goes."] if len(left) < len(list(values)) else [])]

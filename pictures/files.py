@@ -59,13 +59,14 @@ def save_mp4(path: Path, frames: np.ndarray, description: str, frames_per_second
     given = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-r", str(frames_per_second), "-i", "-")
     coded = ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", FILM_QUALITY, "-movflags", "faststart")
     said = ("-metadata", f"comment={SOFTWARE}: {_as_utf_8(description).decode()}")
-    with files.whole_file(path.absolute()) as partial:
-        command = (get_ffmpeg_exe(), "-v", "error", "-y", *given, *coded, *said, "-f", "mp4", f"file:{partial}")
-        done = subprocess.run(command, input=film.tobytes(), capture_output=True, check=False)
-        if done.returncode != 0:
-            raise OSError(
-                f"{path} cannot be written: {done.stderr.decode(errors='replace').strip().rpartition(chr(10))[2]}"
-            )
+    try:
+        with files.whole_file(path.absolute()) as partial:
+            command = (get_ffmpeg_exe(), "-v", "error", "-y", *given, *coded, *said, "-f", "mp4", f"file:{partial}")
+            done = subprocess.run(command, input=film.tobytes(), capture_output=True, check=False)
+            if done.returncode != 0:
+                raise OSError(done.stderr.decode(errors="replace").strip().rpartition("\n")[2])
+    except OSError as error:
+        raise OSError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
 def _film_frame(frame: np.ndarray, enlarged: int) -> np.ndarray:

@@ -12,7 +12,7 @@ from ..runs.folder import default_folder
 from ..training.start import summary, train_into
 
 define_flags = define_train_flags
-GROUPS = titles_of(TrainingSettings)
+FLAGS_BY_TITLE = titles_of(TrainingSettings)
 
 
 def run(values: flags.FlagValues) -> None:
