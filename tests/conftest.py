@@ -1,5 +1,6 @@
 """Before TensorFlow starts: two logical CPU devices, so that one replica can be held against two."""
 
+import gc
 import resource
 import shutil
 import types
@@ -48,6 +49,13 @@ def fresh_state():
     keras.config.set_dtype_policy("float32")
     yield
     keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def nothing_left():
+    """Models and graphs refer to themselves in circles and would stay for long after the tests of a file."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="session")
