@@ -10,7 +10,7 @@ END ?= 17
 # Processes of `make test`; each holds TensorFlow and the models that it has made, some gigabytes.
 WORKERS ?= 2
 
-.PHONY: demo test test-long check format clean
+.PHONY: demo test test-all test-long check format clean
 
 $(INSTALLED): setup.py constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and "facezoo needs Python 3.11 to 3.13: make PYTHON=python3.12")'
@@ -25,8 +25,14 @@ demo: $(INSTALLED)
 	@echo "pictures of training: $(DEMO)/images"
 	@echo "watch the run: $(BIN)/tensorboard --logdir $(DEMO)/tensorboard"
 
+PYTEST := $(BIN)/pytest -n $(WORKERS) --dist=loadfile --durations=25 -m 'not long'
+
 test: $(INSTALLED)
-	$(BIN)/pytest -n $(WORKERS) --dist=loadfile --durations=25 -m 'not long'
+	$(PYTEST) --ignore=tests/processes --ignore=tests/long
+
+# With processes, browsers and notebooks.
+test-all: $(INSTALLED)
+	$(PYTEST)
 
 test-long: $(INSTALLED)
 	$(BIN)/pytest -m long
@@ -36,7 +42,7 @@ check: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/nbstripout --verify notebooks/*.ipynb
-	$(MAKE) test
+	$(MAKE) test-all
 
 format: $(INSTALLED)
 	$(BIN)/ruff format .

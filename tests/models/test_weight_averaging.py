@@ -9,6 +9,7 @@ from facezoo.experiments.runs.model_files import load_model
 from facezoo.experiments.training import arguments
 from facezoo.experiments.training.setup import Session
 from facezoo.models import VAE
+from steps import step_on
 
 FLAGS = (
     *("--model=vae", "--image_size=32", "--set=filters=4,4", "--latent_dim=4", "--batch_size=4", "--optimizer=sgd"),
@@ -57,7 +58,7 @@ def test_one_replica_equals_two(two_devices, pictures, policy):
                 optimizer = keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=1.0)
             model.compile(optimizer)
         data = tf.data.Dataset.from_tensors({"image": pictures}).repeat(3)
-        step = tf.function(lambda batch: strategy.run(model.train_step, args=(batch,)))
+        step = step_on(strategy, model)
         for batch in strategy.experimental_distribute_dataset(data):
             step(batch)
         assert model.optimizer.iterations.numpy() == 3

@@ -7,6 +7,7 @@ import tensorflow as tf
 from facezoo.datasets.procedural import procedural_faces
 from facezoo.losses import ExpressionCode, Objective
 from facezoo.models import VAE, load_pretrained
+from steps import step_on
 
 
 def reader():
@@ -56,7 +57,7 @@ def test_one_replica_equals_two(two_devices):
             term = ExpressionCode(load_pretrained("face_features").factor_network(["yaw", "smile"]))
             factors = {"reconstruction": 1.0, "expression": 1.0}
             model.compile(keras.optimizers.SGD(1e-2), Objective({**model.loss_terms(), "expression": term}, factors))
-        step = tf.function(lambda rows: strategy.run(model.train_step, args=(rows,)))
+        step = step_on(strategy, model)
         for rows in strategy.experimental_distribute_dataset(tf.data.Dataset.from_tensors(batch).repeat(2)):
             step(rows)
         return [variable.numpy() for variable in model.encoder.trainable_variables]

@@ -10,7 +10,7 @@ from command_line import folder_of_crops, run_of
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-NOTEBOOKS = {path.stem: path for path in sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))}
+NOTEBOOKS = {path.stem: path for path in sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))}
 NEEDS = {"06_your_own_photograph": "mtcnn"}
 TINY = {
     "FACEZOO_NOTEBOOK_STEPS": "2",

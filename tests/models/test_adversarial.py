@@ -14,6 +14,7 @@ from facezoo.models import (
     FaceMapping,
     adversarial,
 )
+from steps import step_on, take_steps
 from zoo import SIZE, batch
 
 LN_2 = float(np.log(2.0))
@@ -42,11 +43,6 @@ def model_of(*, factors=None, optimizer=None, discriminator_optimizer=None, clip
 
 def tensors(count=8):
     return {name: tf.constant(values) for name, values in batch(count).items()}
-
-
-def take_steps(model, steps):
-    step, data = tf.function(model.train_step), tensors()
-    return [{name: float(value) for name, value in step(data).items()} for _ in range(steps)]
 
 
 def numbers(variables):
@@ -407,15 +403,15 @@ def test_before_the_start_the_autoencoder_trains_as_if_alone():
     alone = autoencoder()
     alone.compile(keras.optimizers.SGD(0.1), Objective(alone.loss_terms(), {"reconstruction": 2.0}))
     before = state(model)
-    step, step_alone, data = tf.function(model.train_step), tf.function(alone.train_step), tensors()
+    data = tensors()
     for _ in range(2):
-        logs = step(data)
-        logs_alone = step_alone(data)
+        logs = model.train_step(data)
+        logs_alone = alone.train_step(data)
     assert_same(before, state(model))
     assert_same(numbers(model.autoencoder.variables), numbers(alone.variables), 1e-7)
     np.testing.assert_allclose(logs["loss"], logs_alone["loss"], rtol=1e-5)
     model.reset_metrics()
-    assert float(step(data)["adversarial_weight"]) > 0
+    assert float(model.train_step(data)["adversarial_weight"]) > 0
     assert model.discriminator_optimizer.iterations == 1
     assert any(differ(before, state(model))[: len(model.discriminator.variables)])
 
@@ -479,7 +475,7 @@ def test_one_replica_equals_two(arguments, two_devices):
     def trained(strategy):
         with strategy.scope():
             model = model_of(judge={"kind": "patch"}, clip_norm=0.5, **arguments)
-        step, rows = tf.function(lambda rows: strategy.run(model.train_step, args=(rows,))), rows_of_replicas(strategy)
+        step, rows = step_on(strategy, model), rows_of_replicas(strategy)
         for _ in range(3):
             logs = step(rows)
         return numbers(model.variables), {name: strategy.reduce("MEAN", logs[name], axis=None) for name in logs}
@@ -496,8 +492,7 @@ def test_a_step_left_out_is_left_out_in_every_replica(two_devices, monkeypatch):
     with two_devices.scope():
         model = model_of(loss="bce", balance="skip", discriminator_optimizer=keras.optimizers.Adam())
     before, start = state(model), numbers(model.autoencoder.trainable_variables)
-    step = tf.function(lambda rows: two_devices.run(model.train_step, args=(rows,)))
-    step(rows_of_replicas(two_devices))
+    step_on(two_devices, model)(rows_of_replicas(two_devices))
     assert_same(before, state(model))
     assert all(differ(start, numbers(model.autoencoder.trainable_variables)))
 

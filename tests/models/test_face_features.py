@@ -12,6 +12,7 @@ from facezoo.metrics import face_reading
 from facezoo.metrics.face_reading import column_correlations, landmark_error, nearest_other, nearest_person
 from facezoo.models import FACE_NETWORKS, VAE, FaceFeatures, load_pretrained, pretrained_names
 from facezoo.models.pretrained import FOLDER, read_card, reason, round_weights, save_pretrained
+from steps import step_on, take_steps
 
 TWENTY_MEGABYTES = 20_000_000
 
@@ -40,8 +41,7 @@ def faces(count=16, split="train", size=32):
 def trained(steps, optimizer=None, network=None):
     network = network or small_network()
     network.compile(optimizer or keras.optimizers.Adam(3e-3))
-    step, batch = tf.function(network.train_step), {name: tf.constant(values) for name, values in faces().items()}
-    return network, [{name: float(value) for name, value in step(batch).items()} for _ in range(steps)]
+    return network, take_steps(network, steps, faces())
 
 
 def test_every_default_constructs():
@@ -101,7 +101,7 @@ def test_one_replica_equals_two(two_devices):
         with strategy.scope():
             network = small_network()
             network.compile(keras.optimizers.SGD(1e-3))
-        step = tf.function(lambda rows: strategy.run(network.train_step, args=(rows,)))
+        step = step_on(strategy, network)
         for rows in strategy.experimental_distribute_dataset(tf.data.Dataset.from_tensors(faces()).repeat(2)):
             step(rows)
         return network.trainable_variables

@@ -227,7 +227,7 @@ def test_experiments_are_reached_from_outside_by_the_root_s_lazy_names_only():
 def test_our_own_folders_are_never_imported_without_a_prefix():
     wrong = {
         str(path.relative_to(ROOT)): names
-        for path in [ROOT / "__init__.py", *sources(), *sorted((ROOT / "tests").glob("*.py"))]
+        for path in [ROOT / "__init__.py", *sources(), *sorted((ROOT / "tests").rglob("*.py"))]
         if (names := {name for name in imported(path) if name.split(".")[0] in {*ARROWS, "tests"}})
     }
     assert not wrong

@@ -13,7 +13,7 @@ DEVICES = 4
 
 @pytest.mark.long
 def test_one_replica_equals_four():
-    tests = str(Path(__file__).parent)
+    tests = str(Path(__file__).parents[1])
     done = subprocess.run(
         [sys.executable, __file__], capture_output=True, text=True, env=os.environ | {"PYTHONPATH": tests}
     )

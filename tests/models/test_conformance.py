@@ -9,6 +9,7 @@ import tensorflow as tf
 from facezoo.losses import Objective
 from facezoo.models import MODELS, randomness
 from facezoo.models.learning_rate import Schedule
+from steps import step_on, take_steps
 from zoo import SIZE, ZOO, batch
 
 over_zoo = pytest.mark.parametrize("specimen", ZOO, ids=str)
@@ -33,7 +34,7 @@ def give_outside_terms(specimen, loaded):
     if not specimen.terms():
         return
     with pytest.raises(ValueError, match=f"needs the term '{next(iter(specimen.terms()))}'"):
-        take_steps(loaded, 1)
+        take_steps(loaded, 1, in_graph=True)  # refused before anything is computed
     loaded.compile(loaded.optimizer, objective_of(specimen, loaded), loaded.clip_norm)
 
 
@@ -41,12 +42,6 @@ def squared_error(model):
     """Of the pictures that the model gives in training, inside of the masks that it reads."""
     squared = tf.square(model(batch(), training=True)["reconstruction"] - batch()["image"])
     return tf.reduce_mean(squared * batch()["mask"] if "mask" in model.batch_columns else squared)
-
-
-def take_steps(model, steps, data=None):
-    step = tf.function(model.train_step)
-    data = {name: tf.constant(values) for name, values in (data or batch()).items()}
-    return [{name: float(value) for name, value in step(data).items()} for _ in range(steps)]
 
 
 def assert_same(first, second, tolerance=0.0):
@@ -143,9 +138,8 @@ def test_function_equals_eager(specimen):
     eager = compiled(specimen, keras.optimizers.SGD(0.01))
     keras.utils.set_random_seed(1)
     graph = compiled(specimen, keras.optimizers.SGD(0.01))
-    for _ in range(2):
-        eager.train_step({name: tf.constant(values) for name, values in batch().items()})
-    take_steps(graph, 2)
+    take_steps(eager, 2)
+    take_steps(graph, 2, in_graph=True)
     assert_same(eager.trainable_variables, graph.trainable_variables, 1e-5)
 
 
@@ -155,8 +149,11 @@ def test_mixed_precision_trains(specimen, policy):
     keras.config.set_dtype_policy(policy)
     model = compiled(specimen)
     assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer) == (policy == "mixed_float16")
+    for optimizer in (model.optimizer, getattr(model, "discriminator_optimizer", None)):
+        if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+            optimizer.dynamic_scale.assign(1024.0)  # where it comes to after some steps that are left out
     before = [weight.numpy() for weight in model.trainable_variables]
-    logs = take_steps(model, 20)  # float16 skips the first ones, until its loss scale has come down
+    logs = take_steps(model, 20 if "discriminator" in specimen.reports else 3)  # two players move each other slowly
     assert np.isfinite(logs[-1]["loss"])
     assert model(batch(), training=True)["reconstruction"].dtype == tf.float32
     changed = [np.any(old != new.numpy()) for old, new in zip(before, model.trainable_variables, strict=True)]
@@ -172,7 +169,7 @@ def test_one_replica_equals_two(specimen, two_devices):
         with strategy.scope():
             model = compiled(specimen, keras.optimizers.SGD(0.01))
         dataset = tf.data.Dataset.from_tensors(data).repeat(3)
-        step = tf.function(lambda rows: strategy.run(model.train_step, args=(rows,)))
+        step = step_on(strategy, model)
         for rows in strategy.experimental_distribute_dataset(dataset):
             logs = step(rows)
         return model.variables, strategy.reduce("MEAN", logs["loss"], axis=None)
@@ -214,7 +211,7 @@ def test_parts_on_two_replicas_are_the_whole_on_one(specimen, two_devices):
             model = specimen.make()
             optimizer = keras.optimizers.SGD(0.01)
             model.compile(optimizer, objective_of(specimen, model), 1.0, accumulation_steps)
-        step = tf.function(lambda rows: strategy.run(model.train_step, args=(rows,)))
+        step = step_on(strategy, model)
         for rows in strategy.experimental_distribute_dataset(tf.data.Dataset.from_tensors(batch()).repeat(3)):
             step(rows)
         return model.variables
@@ -223,20 +220,14 @@ def test_parts_on_two_replicas_are_the_whole_on_one(specimen, two_devices):
 
 
 @over_zoo
-def test_learns_eight_pictures(specimen):
+def test_learns_eight_pictures_by_fit_of_keras(specimen):
     model = compiled(specimen, keras.optimizers.Adam(5e-3))
     before = squared_error(model)
-    take_steps(model, 60)
-    assert squared_error(model) < 0.5 * before
-
-
-@over_zoo
-def test_fit_and_evaluate_of_keras_work(specimen):
-    model = compiled(specimen)
-    dataset = tf.data.Dataset.from_tensors(batch()).repeat(2)
+    dataset = tf.data.Dataset.from_tensors(batch()).repeat(30)
     history = model.fit(x=dataset, epochs=2, verbose=0, shuffle=False)
+    assert squared_error(model) < 0.5 * before
     assert history.history["loss"][1] != history.history["loss"][0]
-    assert model.evaluate(x=dataset, verbose=0, return_dict=True)["loss"] > 0
+    assert model.evaluate(x=dataset.take(2), verbose=0, return_dict=True)["loss"] > 0
 
 
 @over_zoo
