@@ -1,8 +1,5 @@
 """From a source to batches: order, resumption, padding, cache, augmentation, and the way out."""
 
-import subprocess
-import sys
-import textwrap
 import threading
 
 import numpy as np
@@ -220,26 +217,3 @@ def test_every_landmark_has_one_mirror_image():
 
 
 # The way out.
-
-
-def test_a_script_that_keeps_an_iterator_ends(tmp_path):
-    script = tmp_path / "script.py"
-    script.write_text(
-        textwrap.dedent("""
-            import time
-            import numpy as np
-            from facezoo.datasets.pipeline import training_batches
-            from facezoo.datasets.source import Source
-
-            def load(positions):
-                time.sleep(0.05)
-                return {"image": np.zeros((len(positions), 4, 4, 3), np.uint8)}
-
-            source = Source("slow/train", [str(number) for number in range(64)], load, (4, 4, 3))
-            iterator = iter(training_batches(source, 4, seed=0, steps_per_epoch=16))
-            print(next(iterator)["image"].shape)
-        """)
-    )
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "(4, 4, 4, 3)"
