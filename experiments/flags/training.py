@@ -73,6 +73,9 @@ class ScheduleSettings(Settings):
 
     batch_size: int = number(64, "Pictures in the global batch.", 1)
     epochs: int = number(10, "Passes over the training split.", 1, is_changeable=True)
+    min_steps: int | None = number(
+        None, "More epochs than --epochs where they take fewer steps than this: a few pictures are seen more often.", 1
+    )
     steps_per_epoch: int | None = number(None, "Only the first batches of each epoch's shuffle.", 1)
     schedule: str = one_of(("constant", "cosine", "exponential"), "constant", "The learning rate after the warm-up.")
     schedule_steps: int | None = number(

@@ -61,6 +61,11 @@ def precision_of(folder: Path) -> str | None:
     return settings_of(folder).run.precision if (folder / FLAGS_FILE).is_file() else None
 
 
+def epochs_of(folder: Path) -> int | None:
+    """How many epochs a run was asked for, or None where there is none yet."""
+    return settings_of(folder).schedule.epochs if (folder / FLAGS_FILE).is_file() else None
+
+
 def refuse_other_settings(folder: Path, settings: TrainingSettings) -> None:
     """Raises UsageError, which names each, where a run was trained with other settings or more epochs."""
     before, epochs = settings_of(folder), settings.schedule.epochs

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,7 +13,7 @@ from ..flags.training import TrainingSettings
 from ..runs.checkpoints import State
 from ..runs.folder import default_folder, is_finished, state_of
 from ..runs.run import Run, open_run
-from ..runs.settings import precision_of, settings_text
+from ..runs.settings import epochs_of, precision_of, settings_text
 from .arguments import sources_and_arguments
 
 if TYPE_CHECKING:  # settings are refused before TensorFlow is waited for
@@ -69,7 +70,7 @@ def train_into(folder: Path, settings: TrainingSettings, is_named: bool = True) 
       is_named: the user has named the folder, so that all workers know it.
     """
     settings_text(settings)  # refuses what no run could tell of
-    settings = _with_precision(settings, folder)
+    settings = _with_epochs(_with_precision(settings, folder), folder)
     state = state_of(folder, settings)
     if is_finished(folder, state, settings):
         return Outcome(was_finished=True, is_chief=True)
@@ -87,7 +88,7 @@ def train_into(folder: Path, settings: TrainingSettings, is_named: bool = True) 
 def summary(settings: TrainingSettings) -> str:
     """The resolved settings, the parameters and one batch's shapes of a training that is not begun."""
     settings_text(settings)
-    settings = _with_precision(settings, None)
+    settings = _with_epochs(_with_precision(settings, None), None)
     with _workers(settings, is_named=True) as workers:
         session = _session(settings, None, workers)
         from ...datasets.pipeline import source_errors
@@ -116,6 +117,20 @@ def _with_precision(settings: TrainingSettings, folder: Path | None) -> Training
 
         known = best_precision()
     return dataclasses.replace(settings, run=dataclasses.replace(settings.run, precision=known))
+
+
+def _with_epochs(settings: TrainingSettings, folder: Path | None) -> TrainingSettings:
+    """The settings with as many epochs as --min_steps takes: those of the run, or those that the pictures need."""
+    schedule = settings.schedule
+    if schedule.min_steps is None:
+        return settings
+    epochs = epochs_of(folder) if folder else None
+    if epochs is None:
+        sources, _ = sources_and_arguments(settings)
+        steps = schedule.steps_per_epoch or max(1, len(sources["train"]) // schedule.batch_size)
+        epochs = math.ceil(schedule.min_steps / steps)
+    schedule = dataclasses.replace(schedule, epochs=max(schedule.epochs, epochs))
+    return dataclasses.replace(settings, schedule=schedule)
 
 
 @contextlib.contextmanager

@@ -39,6 +39,14 @@ def test_a_dry_run_takes_the_schedule_that_the_training_would(command, schedule_
     assert command("train", *flags).code == code
 
 
+def test_few_pictures_are_seen_for_as_many_epochs_as_the_least_steps_take(train, command):
+    folder = train("run", *CAE_FLAGS, "--min_steps=5")
+    assert "--epochs=3\n" in (folder / "flags.txt").read_text()
+    assert [int(row["step"]) for row in rows_of(folder)] == [2, 4, 6]
+    assert "nothing to do" in command("train", *CAE_FLAGS, "--min_steps=5", f"--run_dir={folder}").out
+    assert "4 epochs of 2 steps" in command("train", *CAE_FLAGS, "--min_steps=5", "--epochs=4", "--dry_run").out
+
+
 def test_a_dry_run_prints_and_writes_nothing(command, empty_folder, tmp_path, model):
     before = contents(tmp_path)
     done = command("train", *VAE_FLAGS, "--dry_run")
