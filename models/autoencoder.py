@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from ..losses import DSSIM, AbsoluteError, SquaredError
 from ..losses.objective import Term
+from .batches import as_pictures
 from .blocks import check_pictures
 from .trainable import TrainableModel
 
@@ -42,7 +43,7 @@ class Autoencoder(TrainableModel):
 
     def encode(self, images):
         """Deterministic codes of pictures: float32 [B, H, W, C] in [0, 1] -> codes [B, ...]."""
-        return tf.cast(self.encoder(images, training=False), tf.float32)
+        return tf.cast(self.encoder(as_pictures(images), training=False), tf.float32)
 
     def decode(self, codes):
         """Pictures of codes: [B, ...] -> float32 [B, H, W, C] in [0, 1]."""

@@ -32,7 +32,7 @@ def parse(
     try:
         rest = values(["facezoo", *arguments])[1:]
     except flags.IllegalFlagValueError as error:
-        raise UsageError(str(error).replace("=None: is required", " is required")) from error
+        raise UsageError(*str(error).replace("=None: is required", " is required").splitlines()) from error
     except ValueError as error:  # absl's, of --noflag=value
         raise UsageError(str(error)) from error
     except RecursionError as error:  # absl looks for the nearest name recursively

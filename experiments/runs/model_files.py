@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
 # What of Keras a model of facezoo's may hold besides facezoo's own classes.
 KERAS_MODULES = ("keras.optimizers", "keras.optimizers.schedules", "keras.initializers")
+# Of its metrics those that keep a number or two, whatever a file says of them.
+KERAS_METRICS = (
+    *("MeanAbsoluteError", "MeanSquaredError", "RootMeanSquaredError", "MeanAbsolutePercentageError"),
+    *("CosineSimilarity", "LogCoshError", "MeanSquaredLogarithmicError"),
+)
 _PACKAGE = __name__.split(".")[0] + "."
 MOST_BYTES = 10_000_000  # of a configuration, unpacked
 WEIGHTS = "model.weights.h5"
@@ -154,4 +159,6 @@ def _is_known(part: dict[str, Any]) -> bool:
         return registered.__name__ == name and registered.__module__.startswith(_PACKAGE)
     if module is None:  # as users write initializers
         return isinstance(getattr(keras.initializers, name, None), type)
+    if module == "keras.metrics":
+        return name in KERAS_METRICS
     return module in KERAS_MODULES and name != "function" and not name.startswith("__")
