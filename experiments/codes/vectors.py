@@ -11,7 +11,7 @@ ATTRIBUTES_FILE = "attributes.npz"
 
 def attributes_path(run: Run) -> Path:
     """Where the vectors of a run's model are kept: those of its best epoch apart from those of its last."""
-    return run.folder / (ATTRIBUTES_FILE if run.model_path.parent == run.folder else f"best-{ATTRIBUTES_FILE}")
+    return run.folder / (f"best-{ATTRIBUTES_FILE}" if run.is_best else ATTRIBUTES_FILE)
 
 
 def read_vectors(run: Run, file: str | None = None) -> AttributeVectors:

@@ -20,6 +20,7 @@ KERAS_METRICS = (
     *("CosineSimilarity", "LogCoshError", "MeanSquaredLogarithmicError"),
 )
 _PACKAGE = __name__.split(".")[0] + "."
+PUBLISHED, CARD = ".npz", ".json"  # weights as `facezoo publish` writes them, and what tells of them
 MOST_BYTES = 10_000_000  # of a configuration, unpacked
 WEIGHTS = "model.weights.h5"
 DESCRIPTION = ("module", "class_name", "config", "registered_name")  # of a model, in its configuration
@@ -32,7 +33,7 @@ def load_model(path: Path, kind: type | None = None):
     """A saved model, in float32 and in Keras' safe mode: nothing in the file is executed or looked up elsewhere.
 
     Args:
-      path: a `.keras` file.
+      path: a `.keras` file, or published weights, an `.npz` beside its card.
       kind: the class that it must have; `Autoencoder` by default.
 
     Raises:
@@ -47,6 +48,11 @@ def load_model(path: Path, kind: type | None = None):
     kind = kind or Autoencoder
     if not path.is_file():
         raise UsageError(f"{path}: no such model file")
+    if path.suffix == PUBLISHED:
+        model = _published_model(path)
+        if not isinstance(model, kind):
+            raise UsageError(f"{path} holds a {type(model).__name__}, not one of facezoo's {_plural(kind)}")
+        return model
     config = saved_config(path)
     if "class_name" in config and not _is_known(config):
         raise UsageError(f"{path} holds a {config['class_name']}, not one of facezoo's {_plural(kind)}")
@@ -66,6 +72,55 @@ def load_model(path: Path, kind: type | None = None):
     if not isinstance(model, kind):
         raise UsageError(f"{path} holds a {type(model).__name__}, not one of facezoo's {_plural(kind)}")
     return model
+
+
+def _published_model(weights: Path):
+    from ...models import load_pretrained
+
+    try:
+        return load_pretrained(weights.stem, weights.parent)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def read_published(weights: Path) -> dict[str, Any]:
+    """What the card beside published weights says.
+
+    Raises:
+      UsageError: there is none, or it is damaged.
+    """
+    load_tensorflow()
+    from ...models.pretrained import read_card
+
+    if not weights.is_file():
+        raise UsageError(f"{weights}: no such file, of which a card tells")
+    if not weights.with_suffix(CARD).is_file():
+        raise UsageError(f"{weights} has no card beside it, {weights.stem}{CARD}, as `facezoo publish` writes it")
+    try:
+        return read_card(weights.stem, weights.parent)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def described_model(path: Path) -> tuple[str, dict[str, Any]]:
+    """The class of the network in a model file, and its constructor's arguments; of a GAN, its autoencoder's.
+
+    Raises:
+      UsageError: it is no model file, or describes none of facezoo's.
+    """
+    load_tensorflow()
+    if path.suffix == PUBLISHED:
+        return _described(path, read_published(path)["model"])
+    return _described(path, saved_config(path))
+
+
+def _described(path: Path, description: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    config = description.get("config")
+    if isinstance(config, dict) and isinstance(config.get("autoencoder"), dict):
+        return _described(path, config["autoencoder"])
+    if not isinstance(config, dict) or not isinstance(description.get("class_name"), str):
+        raise UsageError(f"{path} cannot be read as a model: it describes none")
+    return description["class_name"], config
 
 
 def check_sizes(path: Path, config: dict[str, Any]) -> None:

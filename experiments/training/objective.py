@@ -147,9 +147,21 @@ def _refuse_codes_without_room(model: TrainableModel, settings: TrainingSettings
 
 def complete_objective(model: TrainableModel, settings: TrainingSettings, source: Source) -> None:
     """Gives a loaded model the terms that come from outside; a warning names those that cannot be had here."""
+    if not model.compiled:  # it was published: without its discriminator, if it had one
+        model.compile(objective=_known_objective(model, settings))
     for name, term in model.objective.terms.items():
         if isinstance(term, MissingTerm):
             try:
                 model.objective.terms[name] = model.inside(make_outside_terms([name], settings, source)[name])
             except UsageError as error:
                 logging.warning("%s is not measured, nor is loss: %s", name, error)
+
+
+def _known_objective(model: TrainableModel, settings: TrainingSettings) -> Objective:
+    """The factors that settings give to terms of the network by itself, with a `MissingTerm` for those from outside."""
+    terms: dict[str, Term] = {name: MissingTerm(name) for name in (OUTSIDE_TERMS if model.reconstructs else ())}
+    terms |= model.loss_terms()
+    asked = {factor.term: factor.value for factor in factors_of(settings) if factor.value is not None}
+    return Objective(
+        terms, {name: value for name, value in {**model.default_factors, **asked}.items() if name in terms}
+    )
