@@ -149,6 +149,10 @@ class AutoencoderGAN(Autoencoder):
         """As the autoencoder does, with the same arguments."""
         return self.autoencoder.decode(codes, *conditions, **named_conditions)
 
+    def export(self, filepath, *arguments, **options):
+        """The autoencoder's: a discriminator is of use in training only."""
+        return self.autoencoder.export(filepath, *arguments, **options)
+
     # What is judged.
 
     def call(self, batch, training=False):

@@ -4,7 +4,6 @@ import inspect
 
 import keras
 
-from .batches import input_signature
 from .blocks import ConvolutionStyle, check_not_negative, check_pictures, check_positive, check_stages, checked_choice
 
 KINDS = ("global", "patch")
@@ -107,10 +106,9 @@ class Discriminator(keras.Model):
         """Nothing is left to build."""
         self.built = True
 
-    def export(self, filepath, format: str = "tf_saved_model", *arguments, **options):
-        """As Keras' `export`, which by itself knows the inputs of networks that it has seen called."""
-        options.setdefault("input_signature", input_signature(self.network))
-        return super().export(filepath, format, *arguments, **options)
+    def export(self, filepath, *arguments, **options):
+        """As Keras' `export`: pictures -> logits."""
+        return keras.Model(self.network.input, self.network.output["logits"]).export(filepath, *arguments, **options)
 
     def call(self, images, training=False):
         return self.network(images, training=training)

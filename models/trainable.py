@@ -317,9 +317,7 @@ def argument_names(kind: type) -> list[str]:
 def _as_metric(metric: str | keras.Metric) -> keras.Metric:
     """A metric of Keras' by its name, or as it is."""
     found = keras.metrics.get(metric)
-    if isinstance(found, type):
-        return found(name=str(metric))
-    return found if isinstance(found, keras.Metric) else keras.metrics.MeanMetricWrapper(found, name=str(metric))
+    return type(found)(name=metric) if isinstance(metric, str) else found  # called as it was asked for
 
 
 class FromStep:

@@ -34,7 +34,8 @@ def place_of(named: str | Path) -> Path:
         raise UsageError(f"{path} is not a run: it has no {FLAGS_FILE}")
     if path.suffix:
         raise UsageError(f"{path}: no such file")
-    raise UsageError(f"{path}: no such folder, file or published model; those that ship are {', '.join(_names())}")
+    ship = ", ".join(_names()) or "none"
+    raise UsageError(f"{path}: no such folder, file or published model; those that ship are {ship}")
 
 
 def is_run(folder: Path) -> bool:
