@@ -40,19 +40,22 @@ def load_model(path: Path, kind: type | None = None):
       UsageError: the file is not there, is damaged, or holds another kind of model or something besides.
     """
     load_tensorflow()
-    import keras
-
     from ...models import Autoencoder
-    from ...models.pretrained import reason
 
     kind = kind or Autoencoder
     if not path.is_file():
         raise UsageError(f"{path}: no such model file")
-    if path.suffix == PUBLISHED:
-        model = _published_model(path)
-        if not isinstance(model, kind):
-            raise UsageError(f"{path} holds a {type(model).__name__}, not one of facezoo's {_plural(kind)}")
-        return model
+    model = _published_model(path) if path.suffix == PUBLISHED else _saved_model(path, kind)
+    if not isinstance(model, kind):
+        raise UsageError(f"{path} holds a {type(model).__name__}, not one of facezoo's {_plural(kind)}")
+    return model
+
+
+def _saved_model(path: Path, kind: type):
+    import keras
+
+    from ...models.pretrained import reason
+
     config = saved_config(path)
     if "class_name" in config and not _is_known(config):
         raise UsageError(f"{path} holds a {config['class_name']}, not one of facezoo's {_plural(kind)}")
@@ -64,14 +67,11 @@ def load_model(path: Path, kind: type | None = None):
         keras.config.set_dtype_policy("float32")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of each layer that does not fit, before Keras raises
-            model = keras.saving.load_model(path, safe_mode=True)
+            return keras.saving.load_model(path, safe_mode=True)
     except Exception as error:  # a damaged zip, HDF5 or config raises whatever its reader raises
         raise UsageError(f"{path} cannot be read as a model: {reason(error)}") from error
     finally:
         keras.config.set_dtype_policy(policy)
-    if not isinstance(model, kind):
-        raise UsageError(f"{path} holds a {type(model).__name__}, not one of facezoo's {_plural(kind)}")
-    return model
 
 
 def _published_model(weights: Path):
