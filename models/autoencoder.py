@@ -9,7 +9,7 @@ import tensorflow as tf
 from ..losses import DSSIM, AbsoluteError, SquaredError
 from ..losses.objective import Term
 from .batches import as_pictures
-from .blocks import check_pictures
+from .blocks import check_name, check_pictures
 from .trainable import TrainableModel
 
 
@@ -37,6 +37,7 @@ class Autoencoder(TrainableModel):
     decoder: keras.Model
 
     def __init__(self, *, image_size: int, channels: int, seed: int = 0, name: str | None = None):
+        check_name(name)
         super().__init__(name=name)
         check_pictures(image_size, channels)
         self.image_size, self.channels, self.seed = image_size, channels, seed

@@ -1,6 +1,9 @@
 """The attribute vectors that are kept with a run."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from ...latents.attributes import AttributeVectors, load_attributes
 from ..errors import UsageError
@@ -15,7 +18,7 @@ def attributes_path(run: Run) -> Path:
 
 
 def read_vectors(run: Run, file: str | None = None) -> AttributeVectors:
-    """The attribute vectors of a run's model.
+    """The attribute vectors of a run's model; `check_shape` holds them against its codes.
 
     Raises:
       UsageError: there are none, the file is damaged, or another model's.
@@ -29,3 +32,11 @@ def read_vectors(run: Run, file: str | None = None) -> AttributeVectors:
         raise UsageError(
             f"{error}; `facezoo attributes` makes vectors of a run, --checkpoint=best those of its best epoch"
         ) from error
+
+
+def check_shape(vectors: Iterable[np.ndarray], code_shape: Sequence[int]) -> None:
+    """Raises UsageError where what a file says are attribute vectors does not fit a model's codes."""
+    for vector in vectors:
+        if vector.shape != tuple(code_shape):
+            shapes = f"{vector.shape} do not fit codes of shape {tuple(code_shape)}"
+            raise UsageError(f"{ATTRIBUTES_FILE}: vectors of shape {shapes}; `facezoo attributes` makes them")

@@ -6,6 +6,9 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from absl import logging
+
 from ..backend import load_tensorflow
 from ..errors import UsageError
 
@@ -48,10 +51,16 @@ def load_model(path: Path, kind: type | None = None):
     model = _published_model(path) if path.suffix == PUBLISHED else _saved_model(path, kind)
     if not isinstance(model, kind):
         raise UsageError(f"{path} holds a {type(model).__name__}, not one of facezoo's {_plural(kind)}")
+    _warn_of_weights(path, model)
     return model
 
 
-def _saved_model(path: Path, kind: type):
+def _warn_of_weights(path: Path, model: Any) -> None:
+    if not all(np.isfinite(weight).all() for weight in model.get_weights()):
+        logging.warning("%s: not all weights are finite numbers: its training has come apart", path)
+
+
+def _saved_model(path: Path, kind: type) -> Any:
     import keras
 
     from ...models.pretrained import reason
@@ -74,7 +83,7 @@ def _saved_model(path: Path, kind: type):
         keras.config.set_dtype_policy(policy)
 
 
-def _published_model(weights: Path):
+def _published_model(weights: Path) -> Any:
     from ...models import load_pretrained
 
     try:
