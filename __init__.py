@@ -1,5 +1,6 @@
 """facezoo: a Keras model zoo of face autoencoders. Public names load on first use, so `import facezoo` is instant."""
 
+import contextlib
 import importlib
 import importlib.machinery
 import sys
@@ -42,39 +43,49 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
-class _Builders:
-    """Tells TensorFlow Datasets (TFDS) which data sets `tensorflow_datasets.load` builds with facezoo's help.
+class _Joining:
+    """Makes facezoo known to a library, now or when somebody imports it.
 
-    TFDS asks a list of providers for a name. Importing TFDS for the sake of that list would take seconds, so where
-    nobody has yet, this stands among Python's finders of modules and waits until TFDS imports the list.
+    Importing it for that sake would take seconds, so where nobody has yet, this stands among Python's finders of
+    modules and waits until the library imports a certain module of its own.
     """
 
-    providers = "tensorflow_datasets.core.registered"
-    names = ("procedural_faces", "procedural_clips")
+    awaited: str
 
     def offer(self) -> None:
-        """Joins the providers, now or when TFDS is imported."""
-        if self.providers in sys.modules:
-            self._join(importlib.import_module(self.providers))
+        """Joins the module, now or when it is imported."""
+        if self.awaited in sys.modules:
+            self.join(importlib.import_module(self.awaited))
         else:
             sys.meta_path.insert(0, self)
 
-    def _join(self, providers) -> None:
-        providers.add_dataset_builder_provider(self, index=0)
+    def join(self, module) -> None:
+        """What is to be done with the module once it has run."""
+        raise NotImplementedError
 
     def find_spec(self, name: str, path=None, target=None):
-        """What Python asks a finder: leads to TFDS's module as Python itself would, and joins once it has run."""
-        spec = importlib.machinery.PathFinder.find_spec(name, path, target) if name == self.providers else None
+        """What Python asks a finder: leads to the module as Python itself would, and joins once it has run."""
+        spec = importlib.machinery.PathFinder.find_spec(name, path, target) if name == self.awaited else None
         if spec is None or spec.loader is None:
             return None
         run = spec.loader.exec_module
 
         def run_and_join(module) -> None:
             run(module)
-            self._join(module)
+            self.join(module)
 
         spec.loader.exec_module = run_and_join  # type: ignore[method-assign]
         return spec
+
+
+class _Builders(_Joining):
+    """Tells TensorFlow Datasets (TFDS), which asks a list of providers for a name, which data sets facezoo builds."""
+
+    awaited = "tensorflow_datasets.core.registered"
+    names = ("procedural_faces", "procedural_clips")
+
+    def join(self, module) -> None:
+        module.add_dataset_builder_provider(self, index=0)
 
     def has_dataset(self, name: str) -> bool:
         """What TFDS asks a provider."""
@@ -85,5 +96,37 @@ class _Builders:
         return importlib.import_module(".datasets.tfds_builders", __name__).BUILDERS[name]
 
 
+class _Models(_Joining):
+    """Has `keras.models.load_model` find facezoo's models, whose files name them, before they are imported."""
+
+    awaited = "keras"
+    names = (
+        *("AutoencoderGAN", "ConditionalVAE", "ConvolutionalAutoencoder", "DFCVAE", "Discriminator"),
+        *("FaceFeatures", "FaceMapping", "VAE"),
+    )
+
+    def join(self, module) -> None:
+        with contextlib.suppress(AttributeError):  # of a Keras that is made otherwise
+            known = module.saving.get_custom_objects()
+            for name in self.names:
+                known.setdefault(f"facezoo>{name}", _LaterModel(name))
+
+
+class _LaterModel:
+    """Stands for a class of models among Keras' objects until its import puts itself there.
+
+    Args:
+      name: of the class.
+    """
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def from_config(self, config):
+        """A new model, as Keras asks it of the class."""
+        return getattr(importlib.import_module(".models", __name__), self.name).from_config(config)
+
+
 if __name__ == "facezoo":  # and not where a test runner imports this file by its folder's name as well
     _Builders().offer()
+    _Models().offer()

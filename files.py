@@ -86,6 +86,42 @@ def whole_folder(target: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
+def whole_files(stem: Path, names: list[str]) -> Iterator[Path]:
+    """Yields a folder to write new files to, which then get their names beside `stem` together.
+
+    What a process that was killed meanwhile has named already is taken back first: it is the same file as one in the
+    hidden folder that it has left.
+
+    Args:
+      stem: what they are called but for their endings, in a folder that may be new.
+      names: of all that may be there at the end; nothing may have one of them.
+
+    Raises:
+      OccupiedError: something has one, or another process is making them.
+    """
+    folder = stem.parent
+    with locked(stem):
+        partial = folder / _hidden_name(stem.name, "partial")
+        _take_back(partial, folder)
+        if taken := [name for name in names if os.path.lexists(folder / name)]:
+            raise OccupiedError(f"{folder / taken[0]} exists: choose another name or folder")
+        _remove_partial(partial)
+        partial.mkdir()
+        placed: list[Path] = []
+        try:
+            yield partial
+            for child in sorted(partial.iterdir()):
+                _name_too(child, folder / child.name)
+                placed.append(folder / child.name)
+        except BaseException:
+            for path in placed:  # all or nothing
+                path.unlink()
+            raise
+        finally:
+            _remove_partial(partial)
+
+
+@contextlib.contextmanager
 def claimed(target: Path) -> Iterator[None]:
     """Holds a name that nothing may have yet, so that two processes do not make it at once. Folders above are made.
 
@@ -202,6 +238,26 @@ def _name_once(partial: Path, path: Path) -> None:
         if os.path.lexists(path):
             raise OccupiedError(f"{path} has come to be there meanwhile, and stays: choose another") from error
         raise
+
+
+def _name_too(partial: Path, path: Path) -> None:
+    """Gives what is ready its name, where nothing has it yet, besides the hidden one; where that cannot be, instead."""
+    try:
+        path.hardlink_to(partial)
+    except FileExistsError as error:
+        raise OccupiedError(f"{path} has come to be there meanwhile, and stays: choose another") from error
+    except OSError:
+        _name_once(partial, path)
+
+
+def _take_back(partial: Path, folder: Path) -> None:
+    """Removes the names of files that have them besides those in a hidden folder."""
+    if partial.is_symlink() or not partial.is_dir():
+        return
+    for child in partial.iterdir():
+        path = folder / child.name
+        if not path.is_symlink() and path.is_file() and path.samefile(child):
+            path.unlink()
 
 
 def _remove_partial(partial: Path) -> None:

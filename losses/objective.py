@@ -34,7 +34,7 @@ class Objective:
 
     def values(self, batch: Mapping[str, tf.Tensor], outputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """The unweighted terms, and `loss`, their weighted sum: each float32 [B]."""
-        values = {name: tf.cast(term(batch, outputs), tf.float32) for name, term in self.terms.items()}
+        values = {name: _value(name, term, batch, outputs) for name, term in self.terms.items()}
         return {"loss": self.weighted_sum(values), **values}
 
     def weighted_sum(self, values: Mapping[str, tf.Tensor]) -> tf.Tensor:
@@ -48,10 +48,16 @@ class Objective:
 
     def measured(self, batch: Mapping[str, tf.Tensor], outputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """What of `values` can be computed with no `MissingTerm`: some terms, and `loss` only where none is missing."""
-        if not any(isinstance(term, MissingTerm) for term in self.terms.values()):
+        names = self.measured_names
+        if "loss" in names:
             return self.values(batch, outputs)
-        present = {name: term for name, term in self.terms.items() if not isinstance(term, MissingTerm)}
-        return {name: tf.cast(term(batch, outputs), tf.float32) for name, term in present.items()}
+        return {name: _value(name, self.terms[name], batch, outputs) for name in names}
+
+    @property
+    def measured_names(self) -> list[str]:
+        """The names of what `measured` gives."""
+        present = [name for name, term in self.terms.items() if not isinstance(term, MissingTerm)]
+        return ["loss", *present] if len(present) == len(self.terms) else present
 
     def track(self, values: Mapping[str, tf.Tensor], is_good: bool | tf.Tensor = True) -> dict[str, tf.Tensor]:
         """Adds a batch to the trackers where it `is_good`; returns their means since the last reset."""
@@ -64,6 +70,15 @@ class Objective:
         """As `track`, of a training step; besides `skipped_steps`, how many of them were not good."""
         self.skipped_steps.update_state(1.0 - tf.cast(is_good, tf.float32))
         return self.track(values, is_good) | {"skipped_steps": self.skipped_steps.result()}
+
+
+def _value(name: str, term: Term, batch: Mapping[str, tf.Tensor], outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    """A term's values, float32 [B]; a ValueError names the column that it does not find."""
+    try:
+        return tf.cast(term(batch, outputs), tf.float32)
+    except KeyError as error:
+        columns = ", ".join(batch)
+        raise ValueError(f"the loss term {name!r} reads {error.args[0]!r}; the batch has {columns}") from error
 
 
 def count(tracker: keras.metrics.Mean, values: tf.Tensor, is_good: bool | tf.Tensor) -> None:

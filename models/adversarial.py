@@ -12,6 +12,7 @@ from ..losses.adversarial import ADVERSARIAL_LOSSES, AdversarialTerm, FeatureMat
 from ..losses.objective import count
 from . import randomness
 from .autoencoder import Autoencoder
+from .batches import aimed, as_batch
 from .blocks import check_count, check_not_negative, checked_choice
 from .discriminator import Discriminator
 from .trainable import apply_gradients, gradients_of, in_parts, summed
@@ -148,6 +149,10 @@ class AutoencoderGAN(Autoencoder):
         """As the autoencoder does, with the same arguments."""
         return self.autoencoder.decode(codes, *conditions, **named_conditions)
 
+    def export(self, filepath, *arguments, **options):
+        """The autoencoder's: a discriminator is of use in training only."""
+        return self.autoencoder.export(filepath, *arguments, **options)
+
     # What is judged.
 
     def call(self, batch, training=False):
@@ -197,6 +202,7 @@ class AutoencoderGAN(Autoencoder):
         clip_norm: float | None = None,
         accumulation_steps: int = 1,
         discriminator_optimizer: str | keras.Optimizer = "adam",
+        **options: Any,
     ):
         """As any model of the zoo; the objective is the autoencoder's.
 
@@ -206,11 +212,12 @@ class AutoencoderGAN(Autoencoder):
           clip_norm: of either player's gradients.
           accumulation_steps: parts of each batch; each is balanced by itself.
           discriminator_optimizer: of the discriminator; under mixed_float16 wrapped for a loss scale of its own.
+          options: metrics, run_eagerly, steps_per_execution and jit_compile, as `TrainableModel.compile` has them.
 
         Raises:
           ValueError: the objective has no term besides the adversarial one.
         """
-        super().compile(optimizer, objective, clip_norm, accumulation_steps)
+        super().compile(optimizer, objective, clip_norm, accumulation_steps, **options)
         if self.objective.terms.keys() == {"adversarial"}:
             raise ValueError("the only loss term is 'adversarial': give the autoencoder a reconstruction term besides")
         self.discriminator_optimizer = self._prepared(discriminator_optimizer, self.discriminator.trainable_variables)
@@ -227,7 +234,7 @@ class AutoencoderGAN(Autoencoder):
         """The objective's trackers and the game's."""
         return [*super().metrics, *self.game_trackers.values()] if self.compiled else []
 
-    def train_step(self, batch):
+    def train_step(self, data):
         """One update of both players.
 
         The gradients go back in two stages: from the losses to the autoencoder's outputs, then through the autoencoder.
@@ -238,7 +245,7 @@ class AutoencoderGAN(Autoencoder):
           loss without penalties; `discriminator_accuracy`, the share of pictures that it judges right; and
           `adversarial_weight`, without the factor. All are means since the last reset.
         """
-        kept = self._state_of_layers()
+        batch, kept = as_batch(data), self._state_of_layers()
         with randomness.at_step(self.optimizer.iterations):
             values, gradients = in_parts(self._values_and_gradients, batch, self.accumulation_steps)
         learns = tf.reduce_any(values.pop("learns"))
@@ -257,7 +264,7 @@ class AutoencoderGAN(Autoencoder):
         with tf.GradientTape(persistent=True) as tape:
             outputs = self.autoencoder(batch, training=True)
             penalty = tf.convert_to_tensor(self.optimizer.scale_loss(self.regularization()))
-        values, halves, gradients = self._play(batch, outputs)
+        values, halves, gradients = self._play(aimed(batch), outputs)
         learns, learns_against = self._turns(*halves)
         weight = learns_against * self._adversarial_weight(tape, outputs["reconstruction"], gradients)
         own = self._through_autoencoder(tape, outputs, penalty, gradients, weight)
@@ -265,7 +272,7 @@ class AutoencoderGAN(Autoencoder):
         losses = self._weighed(values, weight)
         told = {"adversarial_weight": weight, "learns": learns}
         for_each = {name: tf.fill(tf.shape(losses), value) for name, value in told.items()}
-        return values | {"loss": losses} | for_each, own + judging
+        return values | {"loss": losses} | for_each | self._to_measure(batch, outputs), own + judging
 
     def _play(self, batch, outputs) -> tuple[dict, tuple, Gradients]:
         """The judgement of a batch: all values [B], the two halves of the discriminator's loss, and gradients."""
@@ -379,7 +386,7 @@ class AutoencoderGAN(Autoencoder):
         for name, tracker in self.game_trackers.items():
             count(tracker, values[name], is_good)
         game = {name: tracker.result() for name, tracker in self.game_trackers.items()}
-        return self.objective.track_step(values, is_good) | game
+        return self.objective.track_step(values, is_good) | self._measured(values, is_good) | game
 
     # Saving.
 

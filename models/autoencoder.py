@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from ..losses import DSSIM, AbsoluteError, SquaredError
 from ..losses.objective import Term
-from .blocks import check_pictures
+from .batches import as_pictures
+from .blocks import check_name, check_pictures
 from .trainable import TrainableModel
 
 
@@ -36,13 +37,14 @@ class Autoencoder(TrainableModel):
     decoder: keras.Model
 
     def __init__(self, *, image_size: int, channels: int, seed: int = 0, name: str | None = None):
+        check_name(name)
         super().__init__(name=name)
         check_pictures(image_size, channels)
         self.image_size, self.channels, self.seed = image_size, channels, seed
 
     def encode(self, images):
         """Deterministic codes of pictures: float32 [B, H, W, C] in [0, 1] -> codes [B, ...]."""
-        return tf.cast(self.encoder(images, training=False), tf.float32)
+        return tf.cast(self.encoder(as_pictures(images), training=False), tf.float32)
 
     def decode(self, codes):
         """Pictures of codes: [B, ...] -> float32 [B, H, W, C] in [0, 1]."""

@@ -1,6 +1,7 @@
 """The layers and blocks that several architectures share."""
 
 import dataclasses
+import re
 
 import keras
 import numpy as np
@@ -219,6 +220,12 @@ def code_size(image_size: int, reduction: int) -> int:
     if image_size < reduction or image_size % reduction:
         raise ValueError(f"image_size={image_size} must be a multiple of {reduction}, by which the encoder shrinks it")
     return image_size // reduction
+
+
+def check_name(name: str | None) -> None:
+    """A ValueError for a name that TensorFlow would not take for a scope, once the model is called."""
+    if name is not None and not re.fullmatch(r"[A-Za-z0-9.][A-Za-z0-9_.\\>-]*", name):
+        raise ValueError(f"name={name!r} must be made of letters, digits, _, . and -, and begin with none of the marks")
 
 
 def check_pictures(image_size: int, channels: int) -> None:

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from . import randomness
+from .batches import as_pictures
 from .blocks import check_fraction
 from .vae import VAE
 
@@ -113,8 +114,8 @@ class ConditionalVAE(VAE):
         Raises:
           ValueError: there are not A attributes.
         """
-        images = tf.convert_to_tensor(images)
-        return super().encode([images, self._signed(attributes, tf.shape(images)[0])])
+        images = as_pictures(images)
+        return self.encoder([images, self._signed(attributes, tf.shape(images)[0])], training=False)[0]
 
     def decode(self, codes, attributes=None):
         """Pictures of codes [B, D] that are to have these attributes, given as to `encode`: [B, H, W, C] in [0, 1]."""

@@ -4,7 +4,15 @@ import inspect
 
 import keras
 
-from .blocks import ConvolutionStyle, check_not_negative, check_pictures, check_positive, check_stages, checked_choice
+from .blocks import (
+    ConvolutionStyle,
+    check_name,
+    check_not_negative,
+    check_pictures,
+    check_positive,
+    check_stages,
+    checked_choice,
+)
 
 KINDS = ("global", "patch")
 NEGATIVE_SLOPE = 0.2
@@ -52,6 +60,7 @@ class Discriminator(keras.Model):
         l2: float = 0.0,
         name: str | None = None,
     ):
+        check_name(name)
         super().__init__(name=name)
         check_pictures(image_size, channels)
         check_stages(filters=filters)
@@ -105,6 +114,10 @@ class Discriminator(keras.Model):
     def build(self, input_shape=None):
         """Nothing is left to build."""
         self.built = True
+
+    def export(self, filepath, *arguments, **options):
+        """As Keras' `export`: pictures -> logits."""
+        return keras.Model(self.network.input, self.network.output["logits"]).export(filepath, *arguments, **options)
 
     def call(self, images, training=False):
         return self.network(images, training=training)

@@ -7,7 +7,7 @@ from typing import ClassVar
 import keras
 import tensorflow as tf
 
-from .blocks import ConvolutionStyle, check_pictures, check_positive, check_stages, code_size
+from .blocks import ConvolutionStyle, check_name, check_pictures, check_positive, check_stages, code_size
 from .normalization import BatchNormalization
 from .trainable import TrainableModel
 
@@ -76,6 +76,7 @@ class FaceFeatures(TrainableModel):
         seed: int = 0,
         name: str | None = None,
     ):
+        check_name(name)
         super().__init__(name=name)
         check_pictures(image_size, channels)
         check_positive(embedding_dim=embedding_dim, identities=identities)

@@ -27,16 +27,17 @@ def pretrained_names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.json"))
 
 
-def load_pretrained(name: str, folder: Path = FOLDER) -> TrainableModel:
-    """A trained model that ships with the package, in float32.
+def load_pretrained(name: str, folder: str | Path | None = None) -> TrainableModel:
+    """A trained model that ships with the package, or that `facezoo publish` has written, in float32.
 
     Args:
       name: one of `pretrained_names()`.
-      folder: where card and weights lie: `NAME.json` and `NAME.npz`.
+      folder: where card and weights lie, `NAME.json` and `NAME.npz`; facezoo's own if absent.
 
     Raises:
       ValueError: no such name, or files that are not those the card speaks of.
     """
+    folder = FOLDER if folder is None else Path(folder)
     card = read_card(name, folder)
     try:
         data = files.read_bytes(folder / f"{name}.npz", MOST_BYTES)
@@ -63,12 +64,13 @@ def load_pretrained(name: str, folder: Path = FOLDER) -> TrainableModel:
     return model
 
 
-def read_card(name: str, folder: Path = FOLDER) -> dict[str, Any]:
-    """What is known of a model that ships: recipe, data, seed, metrics, hash.
+def read_card(name: str, folder: str | Path | None = None) -> dict[str, Any]:
+    """What is known of a model that ships or was published: recipe, data, seed, metrics, hash.
 
     Raises:
       ValueError: no such name, or the card is damaged.
     """
+    folder = FOLDER if folder is None else Path(folder)
     path = folder / f"{name}.json"
     known = sorted(found.stem for found in folder.glob("*.json"))
     if name not in known:  # which a path is not

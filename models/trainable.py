@@ -1,7 +1,8 @@
 """What every network of the zoo shares that is trained: one objective, one optimizer, one training step."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import ClassVar
 
 import keras
@@ -11,6 +12,7 @@ from absl import logging
 from ..losses import MissingTerm, Objective
 from ..losses.objective import Term
 from . import randomness
+from .batches import aimed, as_batch, plainly, unchecked
 from .blocks import check_positive
 
 KERAS_SUM = "_all_reduce_sum_gradients"  # with which Keras' optimizers sum gradients over replicas
@@ -20,7 +22,8 @@ class TrainableModel(keras.Model):
     """A network that learns by an `Objective`.
 
     A subclass builds its networks in `__init__`, keeps every constructor argument as an attribute of the same name,
-    and maps a batch to a dict of outputs in `call`.
+    and maps a batch to a dict of outputs in `call`. Whoever calls the model, or Keras' `fit`, `evaluate` and `predict`,
+    may give plain pictures instead of a batch, uint8 or floats in [0, 1] (`batches.as_batch`).
 
     Attributes:
       default_factors: what is minimised where `compile` is given no objective.
@@ -61,6 +64,11 @@ class TrainableModel(keras.Model):
         objective: Objective | None = None,
         clip_norm: float | None = None,
         accumulation_steps: int = 1,
+        *,
+        metrics: Iterable[str | keras.Metric] | None = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: bool | str = "auto",
     ):
         """Sets what `train_step` minimises and how.
 
@@ -70,15 +78,37 @@ class TrainableModel(keras.Model):
           clip_norm: the gradients are scaled down where their norm over the global batch is above this; None never.
           accumulation_steps: equal parts of each replica's batch that are gone through one after the other, so that
             memory holds one at a time; their gradients make one update. Batch normalisation sees each by itself.
+          metrics: Keras' metrics of (pictures, reconstructions), such as "mae", reported besides the loss terms.
+          run_eagerly, steps_per_execution, jit_compile: as Keras has them.
 
         Raises:
-          ValueError: `accumulation_steps` is no positive whole number.
+          ValueError: `accumulation_steps` is no positive whole number, the objective is none, or metrics are asked for
+            of a network that makes no pictures.
         """
         check_positive(accumulation_steps=accumulation_steps)
+        if not isinstance(objective, Objective | None):
+            raise ValueError(
+                f"objective={objective!r} must be a facezoo.losses.Objective, which takes the place of Keras' loss; "
+                "without one the model's own is minimised"
+            )
+        if metrics and not self.reconstructs:
+            raise ValueError(f"metrics: a {type(self).__name__} makes no pictures to measure")
         self.objective = objective or self._objective_of(self.default_factors)
         self.clip_norm, self.accumulation_steps = clip_norm, accumulation_steps
-        super().compile(optimizer=self._prepared(optimizer, self.learned_variables), loss=None)
+        # A plain dict would be saved with the model.
+        self.picture_metrics = MappingProxyType({metric.name: metric for metric in map(_as_metric, metrics or ())})
+        super().compile(
+            optimizer=self._prepared(optimizer, self.learned_variables),
+            loss=None,
+            run_eagerly=run_eagerly,
+            steps_per_execution=steps_per_execution,
+            jit_compile=jit_compile,
+        )
         self.build()
+
+    def __call__(self, batch, *arguments, **options):
+        """As `call`, of a batch as `batches.as_batch` takes it."""
+        return super().__call__(as_batch(batch), *arguments, **options)
 
     # Methods, not properties: Keras saves whatever it finds in attributes.
 
@@ -111,11 +141,13 @@ class TrainableModel(keras.Model):
         """What a saved model keeps of its training: the optimizer, and the objective's names and factors."""
         if not self.compiled:
             return {}
+        metrics = [keras.saving.serialize_keras_object(metric) for metric in self.picture_metrics.values()]
         return {
             "optimizer": keras.saving.serialize_keras_object(self.optimizer),
             "factors": self.objective.factors,
             "clip_norm": self.clip_norm,
             "accumulation_steps": self.accumulation_steps,
+            **({"metrics": metrics} if metrics else {}),
         }
 
     def compile_from_config(self, config):
@@ -126,7 +158,8 @@ class TrainableModel(keras.Model):
     def _saved_options(self, config) -> dict:
         """The arguments of `compile` besides optimizers; a model of an older version may lack some."""
         options = {name: config[name] for name in ("clip_norm", "accumulation_steps") if name in config}
-        return {"objective": self._objective_of(config["factors"]), **options}
+        metrics = [keras.saving.deserialize_keras_object(metric) for metric in config.get("metrics", ())]
+        return {"objective": self._objective_of(config["factors"]), "metrics": metrics, **options}
 
     def _objective_of(self, factors: Mapping[str, float]) -> Objective:
         terms = {name: MissingTerm(name) for name in factors} | self.loss_terms()
@@ -134,31 +167,68 @@ class TrainableModel(keras.Model):
 
     @property
     def metrics(self):
-        """The objective's trackers, which Keras resets at the start of an epoch."""
-        return [*self.objective.trackers.values(), self.objective.skipped_steps] if self.compiled else []
+        """The objective's trackers, which Keras resets at the start of an epoch, and the metrics of `compile`."""
+        if not self.compiled:
+            return []
+        return [*self.objective.trackers.values(), *self.picture_metrics.values(), self.objective.skipped_steps]
 
-    def train_step(self, batch):
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names of what `evaluate` returns, in its order; `train_on_batch` returns them first."""
+        return [*self.objective.measured_names, *self.picture_metrics] if self.compiled else []
+
+    fit, evaluate, predict = (
+        plainly(method) for method in (keras.Model.fit, keras.Model.evaluate, keras.Model.predict)
+    )
+    train_on_batch, test_on_batch = plainly(keras.Model.train_on_batch), plainly(keras.Model.test_on_batch)
+    predict_on_batch = plainly(keras.Model.predict_on_batch)
+
+    def export(self, filepath, format: str = "tf_saved_model", *arguments, input_signature=None, **options):
+        """As Keras' `export`; without a signature the model takes pictures, float32 [B, H, W, C] in [0, 1]."""
+        shape = (None, self.image_size, self.image_size, self.channels)
+        signature = input_signature or [keras.InputSpec(dtype="float32", shape=shape, name="image")]
+        with unchecked():
+            return super().export(filepath, format, *arguments, input_signature=signature, **options)
+
+    def train_step(self, data):
         """One update, left out where the loss or a gradient is not finite.
+
+        Args:
+          data: a batch as `batches.as_batch` takes it.
 
         Returns:
           Each unweighted term and `loss`, as means since the last reset, and `skipped_steps`, the updates left out.
         """
-        kept = self._state_of_layers()
+        batch, kept = as_batch(data), self._state_of_layers()
         with randomness.at_step(self.optimizer.iterations):
             values, gradients = in_parts(self._values_and_gradients, batch, self.accumulation_steps)
         gradients = summed(gradients)
         is_good = self._is_good(values["loss"], (self.optimizer, gradients))
         apply_gradients(self.optimizer, gradients, self.learned_variables, self.clip_norm, is_good)
         self._restore_layers(kept, is_good)
-        return self.objective.track_step(values, is_good)
+        return self.objective.track_step(values, is_good) | self._measured(values, is_good)
 
     def _values_and_gradients(self, batch) -> tuple[dict[str, tf.Tensor], list[tf.Tensor]]:
         """Of a batch: the terms and `loss`, [B]; and this replica's gradients of the scaled loss."""
         with tf.GradientTape() as tape:
-            values = self.objective.values(batch, self(batch, training=True))
+            outputs = self(batch, training=True)
+            values = self.objective.values(aimed(batch), outputs)
             loss = self.objective.reduce(values["loss"]) + self.regularization()
             scaled_loss = self.optimizer.scale_loss(loss)
-        return values, gradients_of(tape, scaled_loss, self.learned_variables)
+        return values | self._to_measure(batch, outputs), gradients_of(tape, scaled_loss, self.learned_variables)
+
+    def _to_measure(self, batch, outputs) -> dict[str, tf.Tensor]:
+        """What the metrics of `compile` compare, if there are any: two [B, H, W, C]."""
+        if not self.picture_metrics:
+            return {}
+        return {"pictures/wanted": aimed(batch)["image"], "pictures/made": outputs["reconstruction"]}
+
+    def _measured(self, values, is_good: bool | tf.Tensor = True) -> dict[str, tf.Tensor]:
+        """Adds a batch to the metrics of `compile` where it is good; returns what they are since the last reset."""
+        for metric in self.picture_metrics.values():
+            wanted, made = (tf.where(is_good, values[f"pictures/{kind}"], 0.0) for kind in ("wanted", "made"))
+            metric.update_state(wanted, made, tf.cast(is_good, tf.float32) * tf.ones(tf.shape(made)[:1]))
+        return {name: metric.result() for name, metric in self.picture_metrics.items()}
 
     @staticmethod
     def _is_good(losses, *players):
@@ -185,9 +255,19 @@ class TrainableModel(keras.Model):
         for variable, value in zip(self.non_trainable_variables, kept, strict=True):
             variable.assign(tf.where(is_good, variable, value))
 
-    def test_step(self, batch):
+    def test_step(self, data):
         """As `train_step`, without the update."""
-        return self.objective.track(self.evaluated(batch, self(batch, training=False)))
+        batch = as_batch(data)
+        outputs = self(batch, training=False)
+        return self.objective.track(self.evaluated(aimed(batch), outputs)) | self._measured(
+            self._to_measure(batch, outputs)
+        )
+
+    def predict_step(self, data):
+        """The outputs of a batch, those that have a row for each example."""
+        pictures, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        outputs = self(pictures, training=False)
+        return {name: value for name, value in outputs.items() if tf.is_tensor(value) and value.shape.rank}
 
     def evaluated(self, batch, outputs) -> dict[str, tf.Tensor]:
         """What evaluation tells of a batch, as `Objective.measured`: the unweighted terms and `loss`, float32 [B]."""
@@ -199,13 +279,45 @@ class TrainableModel(keras.Model):
         return tf.add_n(penalties) / tf.distribute.get_strategy().num_replicas_in_sync if penalties else 0.0
 
     def get_config(self):
-        """The constructor's keyword arguments, all of them: each is kept as an attribute of the same name."""
-        names = list(inspect.signature(type(self).__init__).parameters)[1:]
+        """The constructor's keyword arguments, all of them: each is kept as an attribute of the same name.
+
+        Those of a class that hands `**options` on to its parent are the parent's too.
+
+        Raises:
+          ValueError: an argument is not kept.
+        """
+        names = argument_names(type(self))
+        if missing := [name for name in names if not hasattr(self, name)]:
+            raise ValueError(
+                f"{type(self).__name__} does not keep its argument {missing[0]!r}, so it cannot be saved: set "
+                f"self.{missing[0]} in __init__, or write get_config"
+            )
         return {name: getattr(self, name) for name in names}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         return cls(**config)
+
+
+def argument_names(kind: type) -> list[str]:
+    """What a class' constructor takes by name; where it takes `**options`, what those above it take as well."""
+    names: dict[str, None] = {}
+    for parent in kind.__mro__:
+        if "__init__" not in vars(parent):
+            continue
+        if not issubclass(parent, TrainableModel):  # Keras' own, which has a name
+            return [*names, *({"name"} - names.keys())]
+        parameters = list(inspect.signature(parent.__init__).parameters.values())[1:]
+        names |= {one.name: None for one in parameters if one.kind not in (one.VAR_KEYWORD, one.VAR_POSITIONAL)}
+        if not any(one.kind == one.VAR_KEYWORD for one in parameters):
+            break
+    return list(names)
+
+
+def _as_metric(metric: str | keras.Metric) -> keras.Metric:
+    """A metric of Keras' by its name, or as it is."""
+    found = keras.metrics.get(metric)
+    return type(found)(name=metric) if isinstance(metric, str) else found  # called as it was asked for
 
 
 class FromStep:

@@ -9,6 +9,7 @@ import tensorflow as tf
 from ..losses import KLDivergence
 from . import randomness
 from .autoencoder import Autoencoder
+from .batches import as_pictures, input_signature
 from .blocks import (
     UPSAMPLING,
     ConvolutionStyle,
@@ -53,6 +54,11 @@ class VariationalEncoder(keras.Model):
     def build(self, input_shape=None):
         """Nothing is left to build."""
         self.built = True
+
+    def export(self, filepath, format: str = "tf_saved_model", *arguments, **options):
+        """As Keras' `export`, which by itself knows the inputs of networks that it has seen called."""
+        options.setdefault("input_signature", input_signature(self.features))
+        return super().export(filepath, format, *arguments, **options)
 
     def call(self, images, training=False):
         features = self.features(images, training=training)
@@ -236,7 +242,7 @@ class VAE(Autoencoder):
 
     def encode(self, images):
         """The means of the codes: float32 [B, H, W, C] in [0, 1] -> [B, D]."""
-        return self.encoder(images, training=False)[0]
+        return self.encoder(as_pictures(images), training=False)[0]
 
     def call(self, batch, training=False):
         """Outputs `reconstruction`, `z`, `mean`, `log_var`; `z` is a sample in training and the mean otherwise."""

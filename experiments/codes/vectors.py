@@ -1,6 +1,9 @@
 """The attribute vectors that are kept with a run."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from ...latents.attributes import AttributeVectors, load_attributes
 from ..errors import UsageError
@@ -11,11 +14,11 @@ ATTRIBUTES_FILE = "attributes.npz"
 
 def attributes_path(run: Run) -> Path:
     """Where the vectors of a run's model are kept: those of its best epoch apart from those of its last."""
-    return run.folder / (ATTRIBUTES_FILE if run.model_path.parent == run.folder else f"best-{ATTRIBUTES_FILE}")
+    return run.folder / (f"best-{ATTRIBUTES_FILE}" if run.is_best else ATTRIBUTES_FILE)
 
 
 def read_vectors(run: Run, file: str | None = None) -> AttributeVectors:
-    """The attribute vectors of a run's model.
+    """The attribute vectors of a run's model; `check_shape` holds them against its codes.
 
     Raises:
       UsageError: there are none, the file is damaged, or another model's.
@@ -29,3 +32,11 @@ def read_vectors(run: Run, file: str | None = None) -> AttributeVectors:
         raise UsageError(
             f"{error}; `facezoo attributes` makes vectors of a run, --checkpoint=best those of its best epoch"
         ) from error
+
+
+def check_shape(vectors: Iterable[np.ndarray], code_shape: Sequence[int]) -> None:
+    """Raises UsageError where what a file says are attribute vectors does not fit a model's codes."""
+    for vector in vectors:
+        if vector.shape != tuple(code_shape):
+            shapes = f"{vector.shape} do not fit codes of shape {tuple(code_shape)}"
+            raise UsageError(f"{ATTRIBUTES_FILE}: vectors of shape {shapes}; `facezoo attributes` makes them")

@@ -11,7 +11,7 @@ from absl import flags
 from ... import files, pictures
 from ...latents.attributes import METHODS, moved, orthogonalised
 from ..codes.encoding import as_person, asked_person, codes_of, decoded, told_person
-from ..codes.vectors import ATTRIBUTES_FILE, read_vectors
+from ..codes.vectors import ATTRIBUTES_FILE, check_shape, read_vectors
 from ..errors import UsageError
 from ..flags import groups, kinds
 from ..flags.kinds import read, read_given
@@ -55,6 +55,7 @@ def run(values: flags.FlagValues) -> None:
     model = opened.model()
     person = asked_person(model, values.person)
     codes, told = codes_of(model, face[None]), told_person(model, person)
+    check_shape(vectors.values(), codes.shape[1:])
     described = f"{values['image'].value} by {opened.folder.name}{as_person(person)}"
     with files.whole_folder(out) as partial:
         rows = []

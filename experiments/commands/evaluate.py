@@ -49,6 +49,7 @@ def run(values: flags.FlagValues) -> None:
         "count": measurement.count,
         **measurement.values,
     }
+    opened.folder.mkdir(parents=True, exist_ok=True)  # of a model without a run
     files.write_text(opened.folder / "metrics.json", json.dumps(metrics, indent=2) + "\n", is_shared=True)
     print(table(metrics))
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from absl import flags
 
-from ... import __version__, files
+from ... import __version__, files, pictures
 from ...datasets.source import SPLITS
 from ..backend import load_tensorflow
+from ..codes.portrait import page, portrait
 from ..errors import UsageError
 from ..flags import groups, kinds
 from ..flags.sources import for_model
@@ -15,29 +16,40 @@ from ..runs.run import Run, open_run
 from ..runs.settings import settings_text
 
 BATCH_SIZE = 64
+ENDINGS = (".npz", ".json", ".md", ".png")
 
 
 def define_flags(values: flags.FlagValues) -> None:
     groups.define_run_dir(values)
-    kinds.define_required(values, "name", "What the files are called.")
-    kinds.define_path(values, "out", "Folder for NAME.npz and NAME.json.", default=".")
+    flags.DEFINE_string("name", None, "What the files are called; as the run if absent.", flag_values=values)
+    text = "Folder for NAME.npz, the weights, NAME.json and NAME.md, their card, and NAME.png, what they do."
+    kinds.define_path(values, "out", text, default=".")
     flags.DEFINE_string("of_recipe", None, "The recipe that the run followed, for the card.", flag_values=values)
-    flags.DEFINE_enum("split", "test", SPLITS, "Split to measure.", flag_values=values)
+    flags.DEFINE_enum("split", "test", SPLITS, "Split to measure, and to show pictures of.", flag_values=values)
+    text = "Show pictures of the split on the card; --nopictures where nobody else may see them."
+    flags.DEFINE_bool("pictures", True, text, flag_values=values)
 
 
 def run(values: flags.FlagValues) -> None:
     opened, out = open_run(values.run_dir, values.checkpoint), Path(values.out)
-    if not re.fullmatch(r"[A-Za-z0-9_-]+", values.name):
-        raise UsageError(f"--name={values.name} must be made of letters, digits, _ and -")
-    for path in (out / f"{values.name}.npz", out / f"{values.name}.json"):
-        if path.exists():
-            raise UsageError(f"--name={values.name}: {path} exists: choose another name or folder")
-    with files.locked(out / values.name):
-        _publish(values, opened, out)
-    print(f"{out / values.name}.npz\n{out / values.name}.json")
+    name = _default_name(opened) if values.name is None else values.name
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+        raise UsageError(f"--name={name} must be made of letters, digits, _ and -")
+    names = [f"{name}{ending}" for ending in ENDINGS if values.pictures or ending != ".png"]
+    try:
+        with files.whole_files(out / name, names) as partial:
+            _publish(values, opened, name, partial)
+    except files.OccupiedError as error:
+        raise UsageError(f"--name={name}: {error}") from error
+    print("\n".join(str(out / name) for name in names if (out / name).exists()))
 
 
-def _publish(values: flags.FlagValues, opened: Run, out: Path) -> None:
+def _default_name(opened: Run) -> str:
+    """The run's, as far as a file may be called so everywhere."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", opened.folder.absolute().name).strip("_") or "model"
+
+
+def _publish(values: flags.FlagValues, opened: Run, name: str, folder: Path) -> None:
     source = opened.source(values.split)
     tf = load_tensorflow()
     from ...models import TrainableModel
@@ -50,10 +62,10 @@ def _publish(values: flags.FlagValues, opened: Run, out: Path) -> None:
         round_weights(model)
     except ValueError as error:
         raise UsageError(f"--run_dir={opened.folder}: {error}") from error
-    measurer = Measurer(trained, tf.distribute.get_strategy())
-    measurement = measurer(for_model(source, trained, opened.settings.objective.masks), BATCH_SIZE)
+    read = for_model(source, trained, opened.settings.objective.masks)
+    measurement = Measurer(trained, tf.distribute.get_strategy())(read, BATCH_SIZE)
     card = {
-        "name": values.name,
+        "name": name,
         "recipe": values.of_recipe,
         "data": f"{opened.settings.data.dataset}, measured on its {values.split} split of {measurement.count}",
         "seed": opened.settings.run.seed,
@@ -61,4 +73,9 @@ def _publish(values: flags.FlagValues, opened: Run, out: Path) -> None:
         "flags": settings_text(opened.settings, with_paths=False).splitlines(),
         "metrics": measurement.values,
     }
-    save_pretrained(model, values.name, card, out)
+    rows: list[str] = []
+    if values.pictures and model.reconstructs:
+        sheet, rows = portrait(model, read)
+        pictures.save_png(folder / f"{name}.png", sheet, f"{name}: {'; '.join(rows)}")
+    save_pretrained(model, name, card, folder)
+    (folder / f"{name}.md").write_text(page(card, model, rows), encoding="utf-8")

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from absl import flags
 
-from ..flags.kinds import read, titles_of
+from ..flags.kinds import read, read_given, titles_of
 from ..flags.parsing import define_train_flags
-from ..flags.training import TrainingSettings
+from ..flags.training import ModelSettings, TrainingSettings
 from ..runs.checkpoints import MODEL_FILE
 from ..runs.folder import default_folder
 from ..training.start import summary, train_into
@@ -16,12 +16,12 @@ FLAGS_BY_TITLE = titles_of(TrainingSettings)
 
 
 def run(values: flags.FlagValues) -> None:
-    settings = read(values, TrainingSettings)
+    settings, given = read(values, TrainingSettings), read_given(values, ModelSettings).keys()
     if values.dry_run:
-        print(summary(settings))
+        print(summary(settings, given))
         return
     folder = Path(values.run_dir or default_folder(settings.model.model, settings.data.dataset))
-    outcome = train_into(folder, settings, is_named=bool(values.run_dir))
+    outcome = train_into(folder, settings, is_named=bool(values.run_dir), given=given)
     if outcome.was_finished:
         print(f"{folder} is finished; nothing to do")
     elif outcome.is_chief:

@@ -21,7 +21,7 @@ from ...latents.traversal import kl_of_dimensions, most_first
 from ..backend import load_tensorflow
 from ..codes import encoding
 from ..codes.survey import Survey, survey
-from ..codes.vectors import ATTRIBUTES_FILE, read_vectors
+from ..codes.vectors import ATTRIBUTES_FILE, check_shape, read_vectors
 from ..errors import UsageError
 from ..faces.reader import FaceReader
 from ..flags.groups import AlignmentSettings
@@ -123,7 +123,7 @@ class Explorer:
         self._traced = types.SimpleNamespace(decode=traced)  # all that `decoded` needs of a model
         faces = survey(self._model, validation, masks=None, count=SURVEYED)
         self._sampler = _sampler(self._model, faces.codes)
-        found, self.note = _attributes_of(run)
+        found, self.note = _attributes_of(run, faces.codes.shape[1:])
         self._set_sliders(faces, found)
         self.first_faces = self.at(0), self.at(min(1, len(self._test) - 1))
         for show in (self.picture, self.strip):  # which traces the decoder, so that nobody waits for it
@@ -263,12 +263,14 @@ def _sampler(model, codes: np.ndarray) -> Sampler | None:
         return None
 
 
-def _attributes_of(run: Run) -> tuple[AttributeVectors | None, str]:
+def _attributes_of(run: Run, code_shape: Sequence[int]) -> tuple[AttributeVectors | None, str]:
     """A run's attribute vectors if it has any, and a line on why they are left out if they are not its own."""
     if not (run.folder / ATTRIBUTES_FILE).exists():
         return None, ""
     try:
-        return read_vectors(run), ""
+        found = read_vectors(run)
+        check_shape((vectors[0] for vectors in found.vectors.values()), code_shape)
+        return found, ""
     except UsageError as error:
         return None, f"no attribute sliders: {error}"
 

@@ -143,6 +143,8 @@ class FaceReader:
         split, _, place = face.partition(":")
         if split in SPLITS and not Path(face).exists():
             return self._from_split(split, place)
+        if are_digits(face) and not Path(face).exists():
+            raise UsageError(f"{face}: no such file; a face of the run's data is test:{face}, train:{face}, ...")
         return self.read_file(Path(face))
 
     def read_file(self, path: Path) -> np.ndarray:

@@ -53,10 +53,16 @@ def read_flags(path: Path) -> list[str]:
     Raises:
       UsageError: it is not there, is none of flags, or names another.
     """
-    lines = _lines_of(path, str(path))
+    return refuse_files(_lines_of(path, str(path)), str(path))
+
+
+def refuse_files(lines: list[str], what: str) -> list[str]:
+    """The flags that somebody has written down, as they are; a UsageError for one that names a file of flags."""
     for line in lines:
         if line.partition("=")[0].split(" ")[0] in NAMES:
-            raise UsageError(f"{path}: {line}: the flags of a run include no other file: take the line out")
+            raise UsageError(f"{what}: {line}: the flags of a run include no other file: take the line out")
+    if len(lines) > MOST_LINES:
+        raise UsageError(f"{what}: more than {MOST_LINES} flags")
     return lines
 
 

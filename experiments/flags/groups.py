@@ -186,9 +186,14 @@ def define_image_size(values: flags.FlagValues, default: int) -> None:
 
 
 def define_run_dir(values: flags.FlagValues) -> None:
-    define_required(values, "run_dir", "The run folder that `facezoo train` made.")
-    help_text = "The model after the last epoch, or the one that was best in validation."
-    flags.DEFINE_enum("checkpoint", "last", CHECKPOINTS, help_text, flag_values=values)
+    text = (
+        "The run folder that `facezoo train` made; or a .keras file, published weights (.npz, or their card), a name."
+    )
+    define_required(values, "run_dir", text)
+    help_text = (
+        "The run's last model, or the best in validation; of an unfinished run what there is, if it is asked for."
+    )
+    flags.DEFINE_enum("checkpoint", None, CHECKPOINTS, help_text, flag_values=values)
 
 
 def define_person(values: flags.FlagValues) -> None:

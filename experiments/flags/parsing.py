@@ -21,24 +21,31 @@ def parse(
     Args:
       define_flags: of the command.
       arguments: what follows its name.
-      has_recipes: --recipe stands for a file of its flags.
+      has_recipes: --recipe stands for a file of its flags, which do not count as given.
 
     Raises:
       flags.Error: an unknown flag or a value out of range.
       UsageError: a word that is no flag, or a recipe or a flag file that cannot be.
     """
     values = defined(define_flags)
+    own = [argument for argument in arguments if not _is_recipe(argument)]
     arguments = expand([_expand_recipe(argument, has_recipes) for argument in arguments])
     try:
         rest = values(["facezoo", *arguments])[1:]
     except flags.IllegalFlagValueError as error:
-        raise UsageError(str(error).replace("=None: is required", " is required")) from error
+        raise UsageError(*str(error).replace("=None: is required", " is required").splitlines()) from error
     except ValueError as error:  # absl's, of --noflag=value
         raise UsageError(str(error)) from error
     except RecursionError as error:  # absl looks for the nearest name recursively
         raise UsageError("a flag has a name of hundreds of letters: write --flag=value") from error
     if rest:
         raise UsageError(f"{rest[0]!r} is no flag: write --flag=value")
+    if len(own) < len(arguments):
+        given = defined(define_flags)
+        given.unparse_flags()
+        given(["facezoo", *expand(own)], known_only=True)
+        for name in values:
+            values[name].present = given[name].present
     return values
 
 
@@ -63,14 +70,18 @@ def defined(define_flags: Callable[[flags.FlagValues], None]) -> flags.FlagValue
 
 
 def _expand_recipe(argument: str, has_recipes: bool) -> str:
-    name, _, recipe = argument.lstrip("-").partition("=")
-    if name != "recipe" or not argument.startswith("-"):
+    if not _is_recipe(argument):
         return argument
+    recipe = argument.partition("=")[2]
     if not has_recipes:
         raise UsageError(f"{argument}: only `facezoo train` follows a recipe")
     if recipe not in recipes():
         raise UsageError(f"--recipe={recipe}: no such recipe; there are {', '.join(recipes())}")
     return f"--flagfile={RECIPES / recipe}.flags"
+
+
+def _is_recipe(argument: str) -> bool:
+    return argument.startswith("-") and argument.lstrip("-").partition("=")[0] == "recipe"
 
 
 def recipes() -> list[str]:

@@ -112,7 +112,7 @@ class Checkpoints:
 
     def newest(self) -> State | None:
         """The last state that is whole, or None; a warning names what is damaged."""
-        place = self._newest_place()
+        place = self.newest_place()
         return _read_state(place) if place else None
 
     def restore(self, model: "TrainableModel", is_owner: bool = True) -> State | None:
@@ -123,7 +123,7 @@ class Checkpoints:
         Raises:
           UsageError: the state is another model's.
         """
-        place = self._newest_place()
+        place = self.newest_place()
         if place is None:
             return None
         state = _read_state(place)
@@ -150,7 +150,8 @@ class Checkpoints:
                 files.remove_made(place / name)
             files.remove_empty([place])
 
-    def _newest_place(self) -> Path | None:
+    def newest_place(self) -> Path | None:
+        """The folder of the last state that is whole, or None; a warning names what is damaged."""
         for place in reversed(self.places()):
             fault = _fault_of(place)
             if fault is None:

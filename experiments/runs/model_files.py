@@ -6,6 +6,9 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from absl import logging
+
 from ..backend import load_tensorflow
 from ..errors import UsageError
 
@@ -14,7 +17,13 @@ if TYPE_CHECKING:
 
 # What of Keras a model of facezoo's may hold besides facezoo's own classes.
 KERAS_MODULES = ("keras.optimizers", "keras.optimizers.schedules", "keras.initializers")
+# Of its metrics those that keep a number or two, whatever a file says of them.
+KERAS_METRICS = (
+    *("MeanAbsoluteError", "MeanSquaredError", "RootMeanSquaredError", "MeanAbsolutePercentageError"),
+    *("CosineSimilarity", "LogCoshError", "MeanSquaredLogarithmicError"),
+)
 _PACKAGE = __name__.split(".")[0] + "."
+PUBLISHED, CARD = ".npz", ".json"  # weights as `facezoo publish` writes them, and what tells of them
 MOST_BYTES = 10_000_000  # of a configuration, unpacked
 WEIGHTS = "model.weights.h5"
 DESCRIPTION = ("module", "class_name", "config", "registered_name")  # of a model, in its configuration
@@ -27,21 +36,35 @@ def load_model(path: Path, kind: type | None = None):
     """A saved model, in float32 and in Keras' safe mode: nothing in the file is executed or looked up elsewhere.
 
     Args:
-      path: a `.keras` file.
+      path: a `.keras` file, or published weights, an `.npz` beside its card.
       kind: the class that it must have; `Autoencoder` by default.
 
     Raises:
       UsageError: the file is not there, is damaged, or holds another kind of model or something besides.
     """
     load_tensorflow()
-    import keras
-
     from ...models import Autoencoder
-    from ...models.pretrained import reason
 
     kind = kind or Autoencoder
     if not path.is_file():
         raise UsageError(f"{path}: no such model file")
+    model = _published_model(path) if path.suffix == PUBLISHED else _saved_model(path, kind)
+    if not isinstance(model, kind):
+        raise UsageError(f"{path} holds a {type(model).__name__}, not one of facezoo's {_plural(kind)}")
+    _warn_of_weights(path, model)
+    return model
+
+
+def _warn_of_weights(path: Path, model: Any) -> None:
+    if not all(np.isfinite(weight).all() for weight in model.get_weights()):
+        logging.warning("%s: not all weights are finite numbers: its training has come apart", path)
+
+
+def _saved_model(path: Path, kind: type) -> Any:
+    import keras
+
+    from ...models.pretrained import reason
+
     config = saved_config(path)
     if "class_name" in config and not _is_known(config):
         raise UsageError(f"{path} holds a {config['class_name']}, not one of facezoo's {_plural(kind)}")
@@ -53,14 +76,60 @@ def load_model(path: Path, kind: type | None = None):
         keras.config.set_dtype_policy("float32")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of each layer that does not fit, before Keras raises
-            model = keras.saving.load_model(path, safe_mode=True)
+            return keras.saving.load_model(path, safe_mode=True)
     except Exception as error:  # a damaged zip, HDF5 or config raises whatever its reader raises
         raise UsageError(f"{path} cannot be read as a model: {reason(error)}") from error
     finally:
         keras.config.set_dtype_policy(policy)
-    if not isinstance(model, kind):
-        raise UsageError(f"{path} holds a {type(model).__name__}, not one of facezoo's {_plural(kind)}")
-    return model
+
+
+def _published_model(weights: Path) -> Any:
+    from ...models import load_pretrained
+
+    try:
+        return load_pretrained(weights.stem, weights.parent)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def read_published(weights: Path) -> dict[str, Any]:
+    """What the card beside published weights says.
+
+    Raises:
+      UsageError: there is none, or it is damaged.
+    """
+    load_tensorflow()
+    from ...models.pretrained import read_card
+
+    if not weights.is_file():
+        raise UsageError(f"{weights}: no such file, of which a card tells")
+    if not weights.with_suffix(CARD).is_file():
+        raise UsageError(f"{weights} has no card beside it, {weights.stem}{CARD}, as `facezoo publish` writes it")
+    try:
+        return read_card(weights.stem, weights.parent)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def described_model(path: Path) -> tuple[str, dict[str, Any]]:
+    """The class of the network in a model file, and its constructor's arguments; of a GAN, its autoencoder's.
+
+    Raises:
+      UsageError: it is no model file, or describes none of facezoo's.
+    """
+    load_tensorflow()
+    if path.suffix == PUBLISHED:
+        return _described(path, read_published(path)["model"])
+    return _described(path, saved_config(path))
+
+
+def _described(path: Path, description: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    config = description.get("config")
+    if isinstance(config, dict) and isinstance(config.get("autoencoder"), dict):
+        return _described(path, config["autoencoder"])
+    if not isinstance(config, dict) or not isinstance(description.get("class_name"), str):
+        raise UsageError(f"{path} cannot be read as a model: it describes none")
+    return description["class_name"], config
 
 
 def check_sizes(path: Path, config: dict[str, Any]) -> None:
@@ -154,4 +223,6 @@ def _is_known(part: dict[str, Any]) -> bool:
         return registered.__name__ == name and registered.__module__.startswith(_PACKAGE)
     if module is None:  # as users write initializers
         return isinstance(getattr(keras.initializers, name, None), type)
+    if module == "keras.metrics":
+        return name in KERAS_METRICS
     return module in KERAS_MODULES and name != "function" and not name.startswith("__")

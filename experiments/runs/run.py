@@ -1,4 +1,4 @@
-"""A finished run, which every other command reads."""
+"""A trained model that a user names, and what it was trained with: what every other command reads."""
 
 import dataclasses
 import functools
@@ -8,35 +8,46 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from absl import logging
+
 from ...datasets.source import Source
 from ..errors import UsageError
 from ..flags.sources import open_source
 from ..flags.training import TrainingSettings
-from .checkpoints import MODEL_FILE
-from .model_files import load_model
-from .settings import FLAGS_FILE, picture_shape, settings_of, with_data
+from .checkpoints import MODEL_FILE, Checkpoints
+from .model_files import PUBLISHED, described_model, load_model, read_published
+from .places import is_run, is_shipped, place_of
+from .settings import FLAGS_FILE, picture_shape, settings_of, settings_of_lines, settings_of_model, with_data
 
 NOTHING_GIVEN: Mapping[str, Any] = MappingProxyType({})
+BEST = Path("checkpoints", "best", MODEL_FILE)
 
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A finished run.
+    """A trained model and its settings.
 
     Attributes:
-      folder: where it is.
+      folder: of its run; of a model without one, where what is made of it goes.
       settings: its training flags.
       model_path: the model file that was asked for.
+      is_interim: the file is a state that training goes on from.
     """
 
     folder: Path
     settings: TrainingSettings
     model_path: Path
+    is_interim: bool = False
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """(H, W, C) of the pictures that the model takes."""
         return picture_shape(self.settings)
+
+    @property
+    def is_best(self) -> bool:
+        """Whether it is the model of the run's best epoch."""
+        return self.model_path == self.folder / BEST
 
     def source(self, split: str, given: Mapping[str, Any] = NOTHING_GIVEN) -> Source:
         """One split of the run's data, or of those that data settings given say, for its model's picture size."""
@@ -67,30 +78,75 @@ class Run:
                 f"--run_dir={self.folder}: its {FLAGS_FILE} says image_size={image_size}, channels={channels}, "
                 f"its {MODEL_FILE} takes image_size={model.image_size}, channels={model.channels}: one is another run's"
             )
+        if self.is_interim and self.settings.optimizer.ema is not None and model.optimizer.iterations.numpy():
+            model.optimizer.finalize_variable_values(model.learned_variables)  # as validated, and as a run ends
         return model
 
 
-def open_run(folder: str | Path, checkpoint: str = "last") -> Run:
-    """A finished run by its folder, with its "last" or "best" model.
+def open_run(named: str | Path, checkpoint: str | None = None) -> Run:
+    """A trained model by what a user calls it.
+
+    Args:
+      named: a run folder, a `.keras` file, published weights or their card, or the name of one that ships.
+      checkpoint: "last" or "best", of a run that may be unfinished, of which a warning tells; None is the last model of
+        a finished one.
 
     Raises:
-      UsageError: the folder is not there, is no run, or its training has not finished.
+      UsageError: there is no such thing, or its training has not finished.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise UsageError(f"--run_dir={folder}: no such folder")
-    if not (folder / FLAGS_FILE).is_file():
-        raise UsageError(f"--run_dir={folder} is not a run: it has no {FLAGS_FILE}")
-    if not (folder / MODEL_FILE).is_file():
-        raise UsageError(f"--run_dir={folder}: its training has not finished, there is no {MODEL_FILE} yet")
-    model_path = folder / MODEL_FILE if checkpoint == "last" else folder / "checkpoints" / "best" / MODEL_FILE
-    return Run(folder, settings_of(folder), model_path)
+    try:
+        place = place_of(named)
+    except UsageError as error:
+        raise UsageError(f"--run_dir={error}") from error
+    if is_run(place):
+        return _run_in(place, checkpoint)
+    if checkpoint == "best":
+        raise UsageError(f"--checkpoint=best: {place} is one model, only a run folder has several")
+    return _published(place) if place.suffix == PUBLISHED else _of_file(place)
 
 
-def load(path: str | Path):
-    """The model of a run folder or of a `.keras` file.
+def _run_in(folder: Path, checkpoint: str | None) -> Run:
+    if (folder / MODEL_FILE).is_file():
+        return Run(folder, settings_of(folder), folder / (BEST if checkpoint == "best" else MODEL_FILE))
+    if checkpoint is None:
+        there = (folder / BEST).is_file()
+        hint = "; --checkpoint=best or --checkpoint=last takes what there is of it" if there else ""
+        raise UsageError(f"--run_dir={folder}: its training has not finished, there is no {MODEL_FILE} yet{hint}")
+    settings, checkpoints = settings_of(folder), Checkpoints(folder / "checkpoints", 1)
+    place, state = checkpoints.newest_place(), checkpoints.newest()
+    path = folder / BEST if checkpoint == "best" else place and place / MODEL_FILE
+    if state is None or path is None or not path.is_file():
+        raise UsageError(f"--run_dir={folder}: its training has not finished, and has no {checkpoint} model yet")
+    total = settings.schedule.epochs * state.steps_per_epoch
+    what = "the best model so far" if checkpoint == "best" else "its last model"
+    logging.warning("%s has not finished: this is %s, after %d of %d steps", folder, what, state.step, total)
+    return Run(folder, settings, path, is_interim=checkpoint == "last")
+
+
+def _of_file(path: Path) -> Run:
+    """A model file: of a run's best epoch or of a state, with its run; of one alone, which says little of itself."""
+    for folder in path.parents[1:3]:
+        if is_run(folder):
+            return Run(folder, settings_of(folder), path)
+    return Run(path.with_suffix(""), settings_of_model(path, *described_model(path)), path)
+
+
+def _published(weights: Path) -> Run:
+    card = read_published(weights)
+    settings = settings_of_lines(card.get("flags"), f"the card of {weights}")
+    folder = Path(weights.stem) if is_shipped(weights) else weights.with_suffix("")
+    return Run(folder, settings, weights)
+
+
+def load(named: str | Path, checkpoint: str | None = None):
+    """The model of a run folder, of a `.keras` file, of published weights or their card, or one that ships.
+
+    Args:
+      named: where it is, or what it is called.
+      checkpoint: "best" or "last", of a run folder; a run that has not finished gives a model with one of them only.
 
     Raises:
       UsageError: nothing is there, the run has not finished, or the file is not one of facezoo's models.
     """
-    return open_run(path).model() if Path(path).is_dir() else load_model(Path(path))
+    place = place_of(named)
+    return _run_in(place, checkpoint).model() if is_run(place) else load_model(place)

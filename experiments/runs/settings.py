@@ -8,12 +8,12 @@ from typing import Any
 from absl import flags
 
 from ..errors import UsageError
-from ..flags.files import read_flags
+from ..flags.files import read_flags, refuse_files
 from ..flags.groups import DataSettings
 from ..flags.kinds import every_kind, flags_of
 from ..flags.parsing import parse_training
 from ..flags.sources import default_channels
-from ..flags.training import TrainingSettings
+from ..flags.training import ModelSettings, TrainingSettings
 
 FLAGS_FILE = "flags.txt"
 _KINDS = every_kind(TrainingSettings)
@@ -32,6 +32,38 @@ def settings_of(folder: Path) -> TrainingSettings:
         return parse_training(read_flags(path))
     except (UsageError, flags.Error) as error:
         raise UsageError(str(error) if str(path) in str(error) else f"{path}: {error}") from error
+
+
+def settings_of_lines(lines: Any, what: str) -> TrainingSettings:
+    """What a model was trained with by the flags that its card tells; an error begins with `what` they are of.
+
+    Raises:
+      UsageError: they are no flags, or name files.
+    """
+    if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
+        raise UsageError(f"{what} does not tell the flags of the training")
+    try:
+        return parse_training(refuse_files(lines, what))
+    except (UsageError, flags.Error) as error:
+        raise UsageError(f"{what}: {error}") from error
+
+
+def settings_of_model(path: Path, class_name: str, arguments: Mapping[str, Any]) -> TrainingSettings:
+    """The settings that a model file alone tells of: the network's; everything else is as without flags.
+
+    Raises:
+      UsageError: they tell of no network that is known.
+    """
+    from ...models import FACE_NETWORKS, MODELS
+
+    key = next((key for key, kind in (MODELS | FACE_NETWORKS).items() if kind.__name__ == class_name), None)
+    if key is None:
+        raise UsageError(f"{path} holds a {class_name}, not one of facezoo's models")
+    told = {name: arguments[name] for name in ("image_size", "channels", "latent_dim") if arguments.get(name)}
+    try:
+        return TrainingSettings(model=ModelSettings(model=key, **told))
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
 
 
 def with_data(settings: TrainingSettings, given: Mapping[str, Any]) -> TrainingSettings:

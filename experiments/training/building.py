@@ -1,7 +1,6 @@
 """The model of a training, its optimizers and its first weights."""
 
 import inspect
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -10,12 +9,12 @@ import tensorflow as tf
 from ...datasets.source import Source
 from ...models import FACE_NETWORKS, MODELS, AutoencoderGAN, Discriminator, TrainableModel
 from ...models.learning_rate import Schedule
-from ...models.pretrained import load_pretrained, reason
+from ...models.pretrained import reason
 from ..errors import UsageError
 from ..flags.training import OWN_FLAGS, TrainingSettings
-from ..runs.checkpoints import MODEL_FILE
 from ..runs.model_files import load_model
 from .objective import make_objective
+from .starting import model_file
 
 # What a model wants to know of the data, and how a user gives it.
 DATA_HINTS = {
@@ -145,30 +144,19 @@ def make_optimizer(
 
 
 def copy_weights(start: str, model: TrainableModel) -> None:
-    """Starts `model` from the weights of a run, a model file or a pretrained model.
+    """Starts `model` from the weights of a model that is named as `runs.places.place_of` takes it.
 
     An autoencoder that was trained with a discriminator gives its own weights only.
 
     Raises:
-      UsageError: no such run or file, or a model of another kind or size.
+      UsageError: no such model, or one of another kind or size.
     """
-    loaded = _loaded(start)
+    loaded = load_model(model_file(start), TrainableModel).network()
     if type(loaded) is not type(model):
         raise UsageError(f"--init_from={start} holds a {type(loaded).__name__}, not a {type(model).__name__}")
     there, here = loaded.get_config(), model.get_config()
     names = [name for name in here if there[name] != here[name] and name not in model.free_arguments]
     if names:
         differing = "; ".join(f"{name} is {there[name]!r}, not {here[name]!r}" for name in names)
-        raise UsageError(f"--init_from={start} is another model: {differing}")
+        raise UsageError(f"--init_from={start} is another model: {differing}; what is not given is taken from there")
     model.set_weights(loaded.get_weights())
-
-
-def _loaded(start: str) -> TrainableModel:
-    path = Path(start)
-    if not path.exists():
-        try:
-            return load_pretrained(start)
-        except ValueError as error:
-            raise UsageError(f"--init_from={start}: no such run or file, and {error}") from error
-    loaded = load_model(path / MODEL_FILE if path.is_dir() else path, TrainableModel)
-    return loaded.network()

@@ -1,6 +1,6 @@
 """The loss terms of a training, with those that need a frozen network or know the data."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import keras
@@ -49,7 +49,8 @@ def _perceptual_network(settings: TrainingSettings, image_size: int, channels: i
 def _landmark_error(settings: TrainingSettings, source: Source) -> LandmarkWeightedError:
     names = source.landmark_names
     if not names:
-        raise UsageError(f"--landmark_factor={settings.objective.landmark_factor:g}: {source.name} has no landmarks")
+        factor = settings.objective.landmark_factor  # None where a model file, not a flag, asks for the term
+        raise UsageError(f"--landmark_factor={'' if factor is None else f'{factor:g}'}: {source.name} has no landmarks")
     parts = settings.objective.landmark_parts
     rows = [row for row, name in enumerate(names) if any(part in name for part in parts)]
     if not rows:
@@ -73,7 +74,7 @@ OUTSIDE_TERMS: dict[str, Callable[[TrainingSettings, Source], Term]] = {
 }
 
 
-def make_outside_terms(names: Iterable[str], settings: TrainingSettings, source: Source) -> dict[str, Term]:
+def make_outside_terms(names: Collection[str], settings: TrainingSettings, source: Source) -> dict[str, Term]:
     """Some of `OUTSIDE_TERMS`, ready to use.
 
     Args:
@@ -82,8 +83,11 @@ def make_outside_terms(names: Iterable[str], settings: TrainingSettings, source:
       source: the training split.
 
     Raises:
-      UsageError: weights that cannot be had, an unknown layer, or landmarks that the data set does not have.
+      UsageError: no such term, weights that cannot be had, an unknown layer, or landmarks that the data set does not
+        have.
     """
+    if unknown := [name for name in names if name not in OUTSIDE_TERMS]:
+        raise UsageError(f"no term {unknown[0]!r} is known")
     return {name: OUTSIDE_TERMS[name](settings, source) for name in names}
 
 
@@ -147,9 +151,21 @@ def _refuse_codes_without_room(model: TrainableModel, settings: TrainingSettings
 
 def complete_objective(model: TrainableModel, settings: TrainingSettings, source: Source) -> None:
     """Gives a loaded model the terms that come from outside; a warning names those that cannot be had here."""
+    if not model.compiled:  # it was published: without its discriminator, if it had one
+        model.compile(objective=_known_objective(model, settings))
     for name, term in model.objective.terms.items():
         if isinstance(term, MissingTerm):
             try:
                 model.objective.terms[name] = model.inside(make_outside_terms([name], settings, source)[name])
             except UsageError as error:
                 logging.warning("%s is not measured, nor is loss: %s", name, error)
+
+
+def _known_objective(model: TrainableModel, settings: TrainingSettings) -> Objective:
+    """The factors that settings give to terms of the network by itself, with a `MissingTerm` for those from outside."""
+    terms: dict[str, Term] = {name: MissingTerm(name) for name in (OUTSIDE_TERMS if model.reconstructs else ())}
+    terms |= model.loss_terms()
+    asked = {factor.term: factor.value for factor in factors_of(settings) if factor.value is not None}
+    return Objective(
+        terms, {name: value for name, value in {**model.default_factors, **asked}.items() if name in terms}
+    )

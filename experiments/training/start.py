@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,6 +15,7 @@ from ..runs.folder import default_folder, is_finished, state_of
 from ..runs.run import Run, open_run
 from ..runs.settings import epochs_of, precision_of, settings_text
 from .arguments import sources_and_arguments
+from .starting import with_start
 
 if TYPE_CHECKING:  # settings are refused before TensorFlow is waited for
     from .devices import Workers
@@ -61,15 +62,19 @@ def train(settings: TrainingSettings | None = None, run_dir: str | Path | None =
     return open_run(folder)
 
 
-def train_into(folder: Path, settings: TrainingSettings, is_named: bool = True) -> Outcome:
+def train_into(
+    folder: Path, settings: TrainingSettings, is_named: bool = True, given: Collection[str] | None = None
+) -> Outcome:
     """Trains as `train` does.
 
     Args:
       folder: of the run.
       settings: what to train, and how.
       is_named: the user has named the folder, so that all workers know it.
+      given: the model's settings that --init_from does not change, see `starting.with_start`.
     """
     settings_text(settings)  # refuses what no run could tell of
+    settings = with_start(settings, folder, given)
     settings = _with_epochs(_with_precision(settings, folder), folder)
     state = state_of(folder, settings)
     if is_finished(folder, state, settings):
@@ -85,9 +90,10 @@ def train_into(folder: Path, settings: TrainingSettings, is_named: bool = True) 
         return Outcome(was_finished=False, is_chief=session.workers.is_chief)
 
 
-def summary(settings: TrainingSettings) -> str:
+def summary(settings: TrainingSettings, given: Collection[str] | None = None) -> str:
     """The resolved settings, the parameters and one batch's shapes of a training that is not begun."""
     settings_text(settings)
+    settings = with_start(settings, None, given)
     settings = _with_epochs(_with_precision(settings, None), None)
     with _workers(settings, is_named=True) as workers:
         session = _session(settings, None, workers)

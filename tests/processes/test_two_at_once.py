@@ -34,7 +34,7 @@ def test_the_second_of_two_is_refused(name, command, finished, tmp_path):
     done = command(name, *flags)
     assert done.code == 0, done.err
     left = sorted(path.name for path in above.iterdir())
-    assert left == (["mine.json", "mine.npz"] if name == "publish" else [made])
+    assert left == (["mine.json", "mine.md", "mine.npz", "mine.png"] if name == "publish" else [made])
     before = (above / made).stat().st_mtime_ns
     assert_refused(command(name, *flags), str(above / made))
     assert (above / made).stat().st_mtime_ns == before

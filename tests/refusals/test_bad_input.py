@@ -140,8 +140,7 @@ MISSING_FLAGS = [
     Case("pack-in", "pack --out=new", ("--in", "required")),
     Case("pack-out", "pack --in=@/pictures", ("--out", "required")),
     Case("pack-empty-out", "pack --in=@/pictures --out=", ("--out", "required")),
-    Case("name", "publish --run_dir=@/run", ("--name", "required")),
-    Case("empty-name", "publish --run_dir=@/run --name=", ("--name", "required")),
+    Case("empty-name", "publish --run_dir=@/run --name=", ("--name=", "letters")),
 ]
 
 FLAG_FILES = [
@@ -492,11 +491,11 @@ MORPH = "--start=test:0 --end=test:1 --steps=2 --out=new"
 
 FINISHED_RUNS = [
     Case("missing", "evaluate --run_dir=@/nowhere", ("--run_dir=@/nowhere", "no such folder")),
-    Case("file", "evaluate --run_dir=@/letter.txt", ("--run_dir=@/letter.txt", "no such folder")),
+    Case("file", "evaluate --run_dir=@/letter.txt", ("@/letter.txt", "cannot be read as a model")),
     Case("model-file", "evaluate --run_dir=@/run/model.keras", ("--run_dir=@/run/model.keras",)),
     Case("no-run", "evaluate --run_dir=@/pictures", ("--run_dir=@/pictures", "flags.txt")),
     Case("empty-folder", f"morph --run_dir=@/empty {MORPH}", ("--run_dir=@/empty", "flags.txt")),
-    Case("circle", "evaluate --run_dir=@/loop", ("--run_dir=@/loop", "no such folder")),
+    Case("circle", "evaluate --run_dir=@/loop", ("--run_dir=@/loop", "no such")),
     Case("name-too-long", f"evaluate --run_dir={'long' * 100}", ("longlong", "too long")),
     Case("no-flags", "encode --run_dir=@/runs/no_flags --in=@/pictures", ("@/runs/no_flags", "flags.txt")),
     Case(
@@ -631,9 +630,9 @@ TRAINING_WEIGHTS = [
     Case("start-of-text", f"train {TINY} --init_from=@/letter.txt", ("@/letter.txt", "cannot be read")),
     Case("start-of-picture", f"train {TINY} --init_from=@/pictures/000.jpg", ("@/pictures/000.jpg", "cannot be read")),
     Case("start-of-hdf5", f"train {TINY} --init_from=@/weights/shallow.h5", ("@/weights/shallow.h5", "cannot be read")),
-    Case("start-of-npz", f"train {TINY} --init_from=@/cards/sound/tiny.npz", ("tiny.npz", "cannot be read")),
-    Case("start-no-run", f"train {TINY} --init_from=@/pictures", ("@/pictures/model.keras", "no such")),
-    Case("start-not-finished", f"train {TINY} --init_from=@/runs/no_model", ("no_model/model.keras", "no such")),
+    Case("start-of-npz", f"train {TINY} --init_from=@/weights/codes.npz", ("codes.npz", "no such")),
+    Case("start-no-run", f"train {TINY} --init_from=@/pictures", ("@/pictures", "not a run")),
+    Case("start-not-finished", f"train {TINY} --init_from=@/runs/no_model", ("no_model", "has not finished")),
     Case("start-truncated", f"train {TINY} --init_from=@/runs/truncated", ("truncated/model.keras", "cannot be read")),
     Case("start-sequential", f"train {TINY} --init_from=@/runs/sequential", ("model.keras", "holds a Sequential")),
     Case("start-of-another-kind", f"train {TINY} --model=cae --init_from=@/run", ("VAE", "ConvolutionalAutoencoder")),
@@ -645,7 +644,7 @@ TRAINING_WEIGHTS = [
 TINY_CARD = f"train {TINY} --init_from=tiny"
 
 CARDS = [
-    Case("missing", TINY_CARD, ("'tiny'", "none"), "empty"),
+    Case("missing", TINY_CARD, ("tiny", "none"), "empty"),
     Case("of-text", TINY_CARD, ("tiny.json", "damaged"), "of_text"),
     Case("of-junk", TINY_CARD, ("tiny.json", "damaged"), "of_junk"),
     Case("of-a-list", TINY_CARD, ("tiny.json", "damaged"), "of_a_list"),
@@ -661,7 +660,7 @@ CARDS = [
     Case("argument-out-of-range", TINY_CARD, ("tiny.npz or its card", "latent_dim"), "bad_argument"),
     Case("unknown-argument", TINY_CARD, ("tiny.npz or its card", "no_such"), "new_argument"),
     Case("outside", f"train {TINY} --init_from=../tiny", ("--init_from=../tiny",), "sound"),
-    Case("outside-by-path", f"train {TINY} --init_from=@/cards/sound/tiny", ("--init_from=@/cards/sound/tiny",)),
+    Case("outside-by-path", f"train {TINY} --init_from=@/cards/new_class/tiny", ("tiny.npz", "Nope")),
     Case("models-of-text", "models", ("tiny.json", "damaged"), "of_text"),
     Case("models-without-recipe", "models", ("tiny.json", "recipe"), "no_recipe"),
     Case("models-without-data", "models", ("tiny.json", "data"), "no_data"),

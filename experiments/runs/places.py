@@ -1,0 +1,64 @@
+"""Where a model is that a user names: a run, a model file, published weights or their card, or one that ships."""
+
+import re
+from pathlib import Path
+
+from ..backend import load_tensorflow
+from ..errors import UsageError
+from .checkpoints import MODEL_FILE
+from .model_files import CARD, PUBLISHED
+from .settings import FLAGS_FILE
+
+
+def place_of(named: str | Path) -> Path:
+    """The run folder, the `.keras` file or the published weights that a user means.
+
+    A model file of a run is that file; RUN/model.keras is the run. Published weights may be named with their ending,
+    by their card, or by neither.
+
+    Raises:
+      UsageError: there is no such thing.
+    """
+    path = Path(named)
+    if is_run(path):
+        return path
+    if path.is_file():
+        if path.name == MODEL_FILE and is_run(path.parent):
+            return path.parent
+        return path.with_suffix(PUBLISHED) if path.suffix == CARD else path
+    if path.suffix not in (PUBLISHED, CARD) and (card := Path(f"{path}{CARD}")).is_file():
+        return card.with_suffix(PUBLISHED)
+    if re.fullmatch(r"[A-Za-z0-9_-]+", str(named)) and (ships := _shipped(str(named))):
+        return ships
+    if path.is_dir():
+        raise UsageError(f"{path} is not a run: it has no {FLAGS_FILE}")
+    if path.suffix:
+        raise UsageError(f"{path}: no such file")
+    ship = ", ".join(_names()) or "none"
+    raise UsageError(f"{path}: no such folder, file or published model; those that ship are {ship}")
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder is one that a training has made."""
+    return folder.is_dir() and (folder / FLAGS_FILE).is_file()
+
+
+def is_shipped(path: Path) -> bool:
+    """Whether published weights are some that ship with facezoo, beside which nothing is written."""
+    from ...models import pretrained
+
+    return path.suffix == PUBLISHED and path.parent == pretrained.FOLDER
+
+
+def _shipped(name: str) -> Path | None:
+    load_tensorflow()
+    from ...models import pretrained
+
+    return pretrained.FOLDER / f"{name}{PUBLISHED}" if name in _names() else None
+
+
+def _names() -> list[str]:
+    load_tensorflow()
+    from ...models.pretrained import pretrained_names
+
+    return pretrained_names()

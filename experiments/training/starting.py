@@ -1,0 +1,126 @@
+"""What a training starts from: the network of --init_from, whose arguments count where none are given."""
+
+import ast
+import dataclasses
+import inspect
+import json
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..backend import load_tensorflow
+from ..errors import UsageError
+from ..flags.training import OWN_FLAGS, ModelSettings, TrainingSettings
+from ..runs.checkpoints import MODEL_FILE
+from ..runs.model_files import described_model
+from ..runs.places import is_run, place_of
+from ..runs.settings import settings_of, settings_of_model
+
+INHERITED = ("model", "image_size", "channels", "latent_dim", "attributes")  # by settings of their own
+
+
+def with_start(
+    settings: TrainingSettings, folder: Path | None, given: Collection[str] | None = None
+) -> TrainingSettings:
+    """Settings whose network is that of --init_from but for what is given.
+
+    A run that has begun goes on with what it has, wherever its beginning came from is now.
+
+    Args:
+      settings: of a training.
+      folder: of the run, if there is one.
+      given: names of the model's settings that were given; None are those that are not as by default.
+
+    Raises:
+      UsageError: there is no such model.
+    """
+    asked = settings.model
+    if not asked.init_from:
+        return settings
+    given = _changed(asked) if given is None else given
+    if folder is not None and is_run(folder):
+        start = settings_of(folder).model
+        if not _is_same(start.init_from, asked.init_from):
+            return settings  # which is refused with all that differs
+    else:
+        start = _described(asked.init_from)
+    if "model" in given and asked.model != start.model:
+        return settings
+    taken = {name: getattr(start, name) for name in INHERITED if name not in given}
+    kept = asked.set if "set" in given else ()
+    return dataclasses.replace(settings, model=dataclasses.replace(asked, **taken, set=_merged(start.set, kept)))
+
+
+def model_file(start: str) -> Path:
+    """The file with the weights of --init_from.
+
+    Raises:
+      UsageError: there is none.
+    """
+    try:
+        place = place_of(start)
+    except UsageError as error:
+        raise UsageError(f"--init_from={error}") from error
+    return place / MODEL_FILE if place.is_dir() else place
+
+
+def _described(start: str) -> ModelSettings:
+    """The settings of the network in a model file: its arguments that are not the class' own, nor free to differ."""
+    path = model_file(start)
+    if not path.is_file():
+        raise UsageError(f"--init_from={start}: its training has not finished, there is no {path} yet")
+    load_tensorflow()
+    from ...models import FACE_NETWORKS, MODELS
+
+    name, arguments = described_model(path)
+    found = settings_of_model(path, name, arguments).model
+    network = (MODELS | FACE_NETWORKS)[found.model]
+    left_out = {*OWN_FLAGS, *network.free_arguments, *network.data_arguments}
+    own = {one.name: one.default for one in inspect.signature(network).parameters.values()}
+    differing = {
+        argument: value
+        for argument, value in arguments.items()
+        if argument in own and argument not in left_out and _plain(value) != _plain(own[argument])
+    }
+    attributes = arguments.get("attributes") if "attributes" in network.data_arguments else None
+    return dataclasses.replace(
+        found,
+        set=tuple(f"{argument}={_as_text(value)}" for argument, value in differing.items()),
+        attributes=tuple(map(str, attributes)) if attributes else None,
+    )
+
+
+def _changed(settings: ModelSettings) -> set[str]:
+    """The settings that are not as by default."""
+    own = ModelSettings()
+    return {
+        field.name for field in dataclasses.fields(own) if getattr(settings, field.name) != getattr(own, field.name)
+    }
+
+
+def _merged(there: Collection[str], given: Collection[str]) -> tuple[str, ...]:
+    """Arguments as `name=value`, those that are given last and instead of those there."""
+    named: Mapping[str, str] = {text.partition("=")[0]: text for text in (*there, *given)}
+    return tuple(named.values())
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON gives it back."""
+    return json.loads(json.dumps(value, default=str))
+
+
+def _as_text(value: Any) -> str:
+    """A value as --set takes it: 64,32 of numbers, a word as it is if it is not taken for anything else."""
+    if isinstance(value, list | tuple) and len(value) > 1 and all(isinstance(number, int) for number in value):
+        return ",".join(map(str, value))
+    if isinstance(value, str):
+        try:
+            ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            return value
+    return repr(value)
+
+
+def _is_same(first: str | None, second: str) -> bool:
+    """Whether two spellings, of which a run keeps the absolute one, name one start."""
+    return first is not None and (first == second or Path(first) == Path(second).absolute())

@@ -1,0 +1,98 @@
+"""What `facezoo publish` writes: weights, card, page and pictures, all of them at once."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+from command_line import SOFTWARE, assert_refused, mapping_run, read_png
+from facezoo import files
+from facezoo.datasets.procedural import procedural_faces
+from facezoo.experiments.codes.portrait import page, portrait
+from facezoo.models import VAE, FaceMapping
+
+
+@pytest.fixture
+def run(copied):
+    return copied.rename(copied.parent / "My run, 2")
+
+
+def test_it_is_called_as_the_run_and_shows_pictures(run, command, tmp_path):
+    out = tmp_path / "out"
+    done = command("publish", f"--run_dir={run}", f"--out={out}")
+    assert done.code == 0, done.err
+    assert sorted(path.name for path in out.iterdir()) == [f"My_run_2.{kind}" for kind in ("json", "md", "npz", "png")]
+    sheet, told = read_png(out / "My_run_2.png")
+    assert sheet.shape == (4 * 128, 8 * 128, 3)
+    assert told["Software"] == SOFTWARE
+    text = (out / "My_run_2.md").read_text()
+    card = json.loads((out / "My_run_2.json").read_text())
+    assert "](My_run_2.png)" in text
+    assert f"| psnr | {card['metrics']['psnr']:.5g} |" in text
+    assert 'facezoo.load("My_run_2.npz")' in text
+    assert_refused(command("publish", f"--run_dir={run}", f"--out={out}"), "My_run_2.npz exists")
+
+
+def test_pictures_may_stay_at_home(run, command, tmp_path):
+    assert command("publish", f"--run_dir={run}", "--name=a", f"--out={tmp_path / 'out'}", "--nopictures").code == 0
+    assert not (tmp_path / "out" / "a.png").exists()
+    assert "![" not in (tmp_path / "out" / "a.md").read_text()
+
+
+def test_the_first_row_is_what_was_given():
+    source = procedural_faces("test", image_size=32)
+    sheet, rows = portrait(VAE(image_size=32, filters=(4, 4), latent_dim=3), source)
+    assert len(rows) == 4
+    first = source.load(np.array([0]))["image"][0]
+    np.testing.assert_array_equal(sheet[:128:4, :128:4], first)
+
+
+def test_a_mapping_model_shows_each_person(tmp_path):
+    model = FaceMapping(image_size=32, filters=(4, 4), inter_dim=6, people=("ann", "bob"))
+    _, rows = portrait(model, procedural_faces("test", image_size=32))
+    assert rows[1:] == ["as ann", "as bob"]
+    card = {"name": "two", "recipe": None, "facezoo": "1", "seed": 0, "data": "faces", "metrics": {}}
+    assert "as ann; as bob" in page(card, model, rows)
+    mapping_run(tmp_path / "run")
+
+
+def test_what_a_killed_one_has_named_is_taken_back(tmp_path):
+    stem, names = tmp_path / "mine", ["mine.npz", "mine.json"]
+    with files.whole_files(stem, names) as partial:
+        (partial / "mine.npz").write_text("weights")
+        (partial / "mine.json").write_text("card")
+        killed = partial
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.json", "mine.npz"]
+    (tmp_path / "mine.json").unlink()  # as if it had been killed between the two
+    killed.mkdir()
+    os.link(tmp_path / "mine.npz", killed / "mine.npz")
+    with files.whole_files(stem, names) as partial:
+        for name in names:
+            (partial / name).write_text("again")
+    assert (tmp_path / "mine.npz").read_text() == "again"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.json", "mine.npz"]
+
+
+def test_nothing_of_others_is_taken_back(tmp_path):
+    stem, names = tmp_path / "mine", ["mine.npz", "mine.json"]
+    (tmp_path / "mine.npz").write_text("theirs")
+    killed = tmp_path / files._hidden_name("mine", "partial")
+    killed.mkdir()
+    (killed / "mine.npz").write_text("theirs")  # the same text, another file
+    with pytest.raises(files.OccupiedError, match=r"mine.npz exists"), files.whole_files(stem, names):
+        pass
+    assert (tmp_path / "mine.npz").read_text() == "theirs"
+
+
+def test_all_or_nothing(tmp_path, monkeypatch):
+    stem, names = tmp_path / "mine", ["mine.npz", "mine.json"]
+    with pytest.raises(OSError, match="full"), files.whole_files(stem, names) as partial:
+        (partial / "mine.npz").write_text("weights")
+        raise OSError("the disk is full")
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(files.OccupiedError, match="meanwhile"), files.whole_files(stem, names) as partial:
+        (partial / "mine.json").write_text("card")
+        (partial / "mine.npz").write_text("weights")
+        (tmp_path / "mine.npz").write_text("theirs")
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.npz"]
+    assert (tmp_path / "mine.npz").read_text() == "theirs"
