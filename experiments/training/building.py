@@ -146,7 +146,8 @@ def make_optimizer(
 def copy_weights(start: str, model: TrainableModel) -> None:
     """Starts `model` from the weights of a model that is named as `runs.places.place_of` takes it.
 
-    An autoencoder that was trained with a discriminator gives its own weights only.
+    An autoencoder that was trained with a discriminator gives its own weights only. Pictures may have another size where
+    that changes no weight, as in networks of convolutions alone.
 
     Raises:
       UsageError: no such model, or one of another kind or size.
@@ -155,7 +156,10 @@ def copy_weights(start: str, model: TrainableModel) -> None:
     if type(loaded) is not type(model):
         raise UsageError(f"--init_from={start} holds a {type(loaded).__name__}, not a {type(model).__name__}")
     there, here = loaded.get_config(), model.get_config()
-    names = [name for name in here if there[name] != here[name] and name not in model.free_arguments]
+    free = {*model.free_arguments}
+    if [weight.shape for weight in loaded.weights] == [weight.shape for weight in model.weights]:
+        free.add("image_size")
+    names = [name for name in here if there[name] != here[name] and name not in free]
     if names:
         differing = "; ".join(f"{name} is {there[name]!r}, not {here[name]!r}" for name in names)
         raise UsageError(f"--init_from={start} is another model: {differing}; what is not given is taken from there")
