@@ -146,8 +146,8 @@ def make_optimizer(
 def copy_weights(start: str, model: TrainableModel) -> None:
     """Starts `model` from the weights of a model that is named as `runs.places.place_of` takes it.
 
-    An autoencoder that was trained with a discriminator gives its own weights only. Pictures may have another size where
-    that changes no weight, as in networks of convolutions alone.
+    An autoencoder that was trained with a discriminator gives its own weights only. Pictures may have another size
+    where that changes no weight, as in networks of convolutions alone.
 
     Raises:
       UsageError: no such model, or one of another kind or size.
