@@ -37,7 +37,7 @@ def read_face(
     """A photograph in the shape that a model takes: float32 [H, W, C] in [0, 1].
 
     Args:
-      path: a JPEG, PNG, WebP or GIF file.
+      path: a picture file of any of `picture_kinds.KINDS`.
       model: an `Autoencoder`.
       crop: the side of a square in the centre, or (left, top, width, height), in its pixels; default the largest in
         the centre.
