@@ -33,10 +33,12 @@ def folder(
     subfolders: str | None = "attribute",
     labels: str | os.PathLike[str] | None = None,
     landmarks: str | os.PathLike[str] | None = None,
+    max_megapixels: int | None = None,
 ) -> Source:
-    """One's own JPEG, PNG, WebP and GIF photographs below a folder, at any depth; hidden files and folders are skipped.
+    """One's own photographs below a folder, at any depth; hidden files and folders are skipped.
 
-    The first time every file is decoded once; what was found is kept in the user's cache folder (or in the folder
+    They are files of any of `picture_kinds.KINDS`, whatever they are called; others are passed over, and counted. The
+    first time every file is decoded once; what was found is kept in the user's cache folder (or in the folder
     that the environment variable FACEZOO_CACHE_DIR names), and only new and changed files are decoded again. Damaged
     files, and those `crop` does not fit into, are left out with one warning. The split of a picture follows from its
     path below `data_dir`, see `split_of`.
@@ -55,6 +57,7 @@ def folder(
         or -1/1 in the others, or CelebA's `list_attr_celeba.txt`: the `attributes`.
       landmarks: a file that `labels.read_landmarks` reads, with five points of each picture in its pixels; default
         the manifest that `facezoo align` has left in `data_dir`, if it tells of all pictures.
+      max_megapixels: larger pictures are left out; default `photographs.MEGAPIXELS`.
 
     Returns:
       Pictures [S, S, C] named by their path below `data_dir`, sorted; attribute names in lower snake case; `landmarks`
@@ -66,8 +69,9 @@ def folder(
     """
     _check_choices(split, subfolders, channels, crop)
     root = _root(data_dir)
-    index = index_pictures(root)
-    usable = _usable(root, index, crop)
+    max_pixels = (max_megapixels or photographs.MEGAPIXELS) * 10**6
+    index = _indexed(root, max_pixels, (labels, landmarks))
+    usable = _usable(root, index, crop, max_pixels)
     names = [picture.name for picture in usable]
     groups = sorted({group for picture in index if (group := group_of(picture.name))})
     attribute_names, attributes = attributes_of(names, groups if subfolders == "attribute" else [], labels)
@@ -77,7 +81,9 @@ def folder(
 
     def load(positions: np.ndarray) -> dict[str, np.ndarray]:
         chosen = members[positions]
-        examples = {"image": _images(root, [names[member] for member in chosen], image_size, crop, channels)}
+        examples = {
+            "image": _images(root, [names[member] for member in chosen], image_size, crop, channels, max_pixels)
+        }
         if attribute_names:
             examples["attributes"] = attributes(chosen)
         if points is not None:
@@ -117,11 +123,22 @@ def _root(data_dir: str | os.PathLike[str]) -> Path:
     return root
 
 
-def _images(root: Path, names: Sequence[str], image_size: int, crop: Crop | None, channels: int) -> np.ndarray:
+def _indexed(root: Path, max_pixels: int, known: Sequence[str | os.PathLike[str] | None]) -> list[Picture]:
+    """The pictures of a folder; files that are none are told once, but for those that we know of."""
+    index = index_pictures(root, max_pixels)
+    ours = [os.path.relpath(os.path.expanduser(file), root) for file in known if file]  # noqa: PTH111 (it may raise)
+    if passed_over := index.passed_over([MANIFEST_FILE, *ours]):
+        _warn_once(root, f"{root}: {passed_over}")
+    return index.pictures
+
+
+def _images(
+    root: Path, names: Sequence[str], image_size: int, crop: Crop | None, channels: int, max_pixels: int
+) -> np.ndarray:
     images = np.empty((len(names), image_size, image_size, channels), np.uint8)
     for image, name in zip(images, names, strict=True):
         try:
-            image[:] = photographs.fit(photographs.read(root / name), image_size, crop, channels)
+            image[:] = photographs.fit(photographs.read(root / name, max_pixels), image_size, crop, channels)
         except DatasetError as error:
             raise DatasetError(f"folder: {root / name} has changed since it was indexed: {error}") from error
     return images
@@ -186,8 +203,8 @@ def _members(root: Path, names: Sequence[str], split: str) -> np.ndarray:
     return members
 
 
-def _usable(root: Path, index: Sequence[Picture], crop: Crop | None) -> list[Picture]:
-    unfit = {picture.name: reason for picture in index if (reason := _unfit(picture, crop))}
+def _usable(root: Path, index: Sequence[Picture], crop: Crop | None, max_pixels: int) -> list[Picture]:
+    unfit = {picture.name: reason for picture in index if (reason := _unfit(picture, crop, max_pixels))}
     if len(unfit) == len(index) or len(unfit) > MOST_DAMAGED * len(index):
         raise DatasetError(
             f"folder: {len(unfit)} of {len(index)} pictures in {root} cannot be used, more than {MOST_DAMAGED:.0%}:",
@@ -199,10 +216,11 @@ def _usable(root: Path, index: Sequence[Picture], crop: Crop | None) -> list[Pic
     return [picture for picture in index if picture.name not in unfit]
 
 
-def _unfit(picture: Picture, crop: Crop | None) -> str:
-    if picture.damage or crop is None:
+def _unfit(picture: Picture, crop: Crop | None, max_pixels: int) -> str:
+    if picture.damage:
         return picture.damage
     try:
+        photographs.check_pixels((picture.width, picture.height), max_pixels)
         photographs.crop_box((picture.width, picture.height), crop)
     except DatasetError as error:
         return str(error)

@@ -20,6 +20,7 @@ from facezoo.datasets import photographs
 from facezoo.datasets.alignment import POINT_NAMES, template_points
 from facezoo.datasets.folder import folder
 from facezoo.datasets.manifest import MANIFEST_FILE, Cut, read_manifest
+from facezoo.datasets.photographs import NO_PICTURE
 from facezoo.datasets.picture_index import Picture, found_files
 from facezoo.datasets.source import DatasetError
 from facezoo.experiments.faces import crops
@@ -295,7 +296,7 @@ def test_files_without_a_face_are_listed_with_the_reason(align, tmp_path):
     assert "no such file" in reasons.pop("dangling.jpg")
     assert reasons == {
         "far.jpg": "its points lie outside of the picture, or as good as in one place",
-        "notes.txt": "not a JPEG, PNG, WebP or GIF picture",
+        "notes.txt": NO_PICTURE,
         "nothing.png": "empty file",
         "unknown.png": "no landmarks are given for it",
     }
@@ -310,7 +311,7 @@ def test_the_most_frequent_reasons_are_told(command, tmp_path):
         (root / name).write_text("dear")
     (root / "nothing.png").touch()
     done = command("align", f"--in={root}", f"--out={tmp_path / 'out'}", f"--landmarks={points}", "--processes=1")
-    reasons = "3: not a JPEG, PNG, WebP or GIF picture; 1: empty file; see manifest.csv"
+    reasons = f"3: {NO_PICTURE}; 1: empty file; see manifest.csv"
     assert done.out == f"{tmp_path / 'out'}: 1 faces, 4 without ({reasons})\n"
 
 
