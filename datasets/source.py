@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -62,14 +63,23 @@ def with_attributes(source: Source, names: Sequence[str]) -> Source:
       DatasetError: the source has no attributes, `names` is empty, or one is unknown or stands there twice.
     """
     names = tuple(names)
-    _check_attributes(source, names)
-    columns = np.array([source.attribute_names.index(name) for name in names])
+    known = {name: _as_known(name, source.attribute_names) for name in names}
+    _check_attributes(source, tuple(known[name] for name in names))
+    columns = np.array([source.attribute_names.index(known[name]) for name in names])
 
     def load(positions: np.ndarray) -> dict[str, np.ndarray]:
         examples = source.load(positions)
         return {**examples, "attributes": examples["attributes"][:, columns]}
 
     return dataclasses.replace(source, load=load, attribute_names=names)
+
+
+def _as_known(name: str, known: Sequence[str]) -> str:
+    """An attribute as the source calls it; models of facezoo 0.1 know names without the marks on their letters."""
+    if name in known:
+        return name
+    same = [other for other in known if re.sub(r"[\W_]+", "_", other).strip("_") == name]
+    return same[0] if len(same) == 1 else name
 
 
 def with_people(source: Source, names: Sequence[str]) -> Source:

@@ -345,6 +345,24 @@ def test_names_of_any_bytes_are_kept(align, tmp_path):
     assert list(align(root, points)) == sorted(["plain.png", strange])
 
 
+def test_a_name_as_long_as_names_may_be_stops_nothing(align, tmp_path):
+    long_name = "ü" * 125 + ".jpg"  # 254 bytes
+    root, points = photographs_with_points(tmp_path / "photographs", ["a.jpg", "b.jpg"])
+    shutil.copy(root / "a.jpg", root / long_name)
+    rows = align(root, points_file(points, ["a.jpg", "b.jpg", long_name]))
+    output = rows[long_name].output
+    assert output.endswith(".png")
+    assert len(os.fsencode(output)) <= 255
+    assert (tmp_path / "out" / output).is_file()
+    assert rows["b.jpg"].output == "b.jpg.png"
+
+
+def test_points_of_a_photograph_are_found_under_its_name_in_other_letters(align, tmp_path):
+    root, points = photographs_with_points(tmp_path / "photographs", ["a.jpg"])
+    points.write_text(points.read_text().replace("a.jpg", "A.JPG"))
+    assert align(root, points)["a.jpg"].output == "a.jpg.png"
+
+
 def test_crops_train_with_their_landmarks_and_labels(align, command, tmp_path):
     names = [f"{number:03d}.jpg" for number in range(40)]
     root, points = photographs_with_points(tmp_path / "photographs", names)

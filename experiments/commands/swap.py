@@ -37,18 +37,16 @@ def run(values: flags.FlagValues) -> None:
     alignment, given = read(values, groups.AlignmentSettings), read_given(values, groups.DataSettings)
     out = new_folder(values.out, opened.folder)
     model = _mapping_model(opened)
-    asked_person(model, values.to, "to")
+    person = str(asked_person(model, values.to, "to"))
     source = pictures_of(in_folder, opened, alignment, given)
     crop = crop_of_pictures(opened, given) if values.paste and not values.align else None
 
-    description = f"face mapped onto {values.to} by {opened.folder.name}"
+    description = f"face mapped onto {person} by {opened.folder.name}"
     with files.whole_folder(out) as partial:
-        for mapped in _mapped(model, source, values.to):
+        for mapped in _mapped(model, source, person):
             picture = _pasted(Path(in_folder), mapped, crop) if values.paste else mapped.face
-            path = partial / f"{mapped.name}.png"  # its ending kept, so that a.jpg and a.png do not collide
-            path.parent.mkdir(parents=True, exist_ok=True)
-            pictures.save_png(path, picture, description)
-    print(f"{out}: {len(source)} faces mapped onto {values.to}")
+            pictures.save_named(partial, mapped.name, picture, description)
+    print(f"{out}: {len(source)} faces mapped onto {person}")
 
 
 def _mapping_model(opened: Run):
