@@ -16,6 +16,7 @@ from .pnm import PnmFile
 from .source import DatasetError
 
 MEGAPIXELS = 100  # that a picture may have
+MOST_MEGAPIXELS = 1_000  # that may be asked for: 3 GB as it is read
 MAX_PIXELS = MEGAPIXELS * 10**6
 NO_PICTURE = f"not a {KINDS_IN_WORDS} picture"
 _TURNS = {

@@ -41,12 +41,14 @@ class Aligner:
       out: the folder for the crops.
       cut: how.
       points: those of each file, where they are given; else a detector finds them.
+      max_pixels: that a photograph may have.
     """
 
     root: Path
     out: Path
     cut: Cut
     points: Mapping[str, np.ndarray] | None = None
+    max_pixels: int = photographs.MAX_PIXELS
 
     @functools.cached_property
     def _names_of_points(self) -> Names:
@@ -56,7 +58,7 @@ class Aligner:
         """Writes the crops of a file; returns a row for each face, or one that says why there is none."""
         row = self.row(file)
         try:
-            photograph = photographs.read(self.root / file.name)
+            photograph = photographs.read(self.root / file.name, self.max_pixels)
             faces = self._faces(file.name, photograph)
         except UnreadableFileError as error:
             return [dataclasses.replace(row, reason=f"{UNREADABLE}: {error}")]

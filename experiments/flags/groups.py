@@ -7,7 +7,7 @@ from pathlib import Path
 from absl import flags
 
 from ...datasets.alignment import MOST_MARGIN, TEMPLATES
-from ...datasets.photographs import Crop
+from ...datasets.photographs import MEGAPIXELS, MOST_MEGAPIXELS, Crop
 from ..errors import UsageError
 from .kinds import (
     Settings,
@@ -62,6 +62,9 @@ class DataSettings(Settings):
     landmarks: str | None = path(
         None, "CSV of five points by file name, or CelebA's list; a folder's manifest if absent."
     )
+    max_megapixels: int | None = number(
+        None, f"Larger photographs are left out; {MEGAPIXELS} if absent.", 1, MOST_MEGAPIXELS
+    )
 
     def square(self) -> Crop | None:
         """`crop` as the side of a square in the centre, or (left, top, width, height); None is the largest square."""
@@ -79,7 +82,7 @@ def square_of(crop: Sequence[int] | None) -> Crop | None:
     return first, top, width, height
 
 
-FOLDER_FLAGS = ("crop", "subfolders", "labels", "landmarks")
+FOLDER_FLAGS = ("crop", "subfolders", "labels", "landmarks", "max_megapixels")
 
 
 def define_data_flags(values: flags.FlagValues) -> None:
@@ -93,7 +96,7 @@ def define_folder_flags(values: flags.FlagValues) -> None:
 
 
 def define_crop(values: flags.FlagValues) -> None:
-    define(values, DataSettings, ("crop",))
+    define(values, DataSettings, ("crop", "max_megapixels"))
 
 
 @dataclasses.dataclass(frozen=True)

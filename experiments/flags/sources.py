@@ -9,7 +9,7 @@ from ...datasets.source import DatasetError, Source, with_attributes, with_peopl
 from ..errors import UsageError
 from .groups import DataSettings
 
-OPTIONAL_FLAGS = ("data_dir", "crop", "subfolders", "labels", "landmarks")
+OPTIONAL_FLAGS = ("data_dir", "crop", "subfolders", "labels", "landmarks", "max_megapixels")
 
 
 def default_channels(dataset: str) -> int:
