@@ -1,5 +1,6 @@
 """A folder of one's own photographs, with what its sub-folders and a file of labels say about them."""
 
+import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,11 +11,13 @@ from absl import logging
 from . import photographs
 from .alignment import POINT_NAMES
 from .labels import attributes_of, group_of, identities_of, keys_of, read_landmarks
+from .likeness import alike
 from .manifest import MANIFEST_FILE, Cut, ForeignManifestError, Row, landmarks_of_crops, read_manifest
 from .once import once
 from .photographs import Crop
 from .picture_index import Picture, index_pictures
-from .source import SPLITS, DatasetError, Source, split_of
+from .source import SPLITS, DatasetError, Source
+from .splitting import splits_of
 
 ALL = "all"
 MOST_DAMAGED = 0.1
@@ -34,6 +37,8 @@ def folder(
     labels: str | os.PathLike[str] | None = None,
     landmarks: str | os.PathLike[str] | None = None,
     max_megapixels: int | None = None,
+    split_by: str | None = None,
+    partition: str | os.PathLike[str] | None = None,
 ) -> Source:
     """One's own photographs below a folder, at any depth; hidden files and folders are skipped.
 
@@ -41,7 +46,7 @@ def folder(
     first time every file is decoded once; what was found is kept in the user's cache folder (or in the folder
     that the environment variable FACEZOO_CACHE_DIR names), and only new and changed files are decoded again. Damaged
     files, and those `crop` does not fit into, are left out with one warning. The split of a picture follows from its
-    path below `data_dir`, see `split_of`.
+    path below `data_dir`, see `splitting.splits_of`; pictures that look like one in another split are told once.
 
     Args:
       split: train, validation, test, or all for the three together.
@@ -58,6 +63,8 @@ def folder(
       landmarks: a file that `labels.read_landmarks` reads, with five points of each picture in its pixels; default
         the manifest that `facezoo align` has left in `data_dir`, if it tells of all pictures.
       max_megapixels: larger pictures are left out; default `photographs.MEGAPIXELS`.
+      split_by: what falls into one split together, of `splitting.SPLIT_BY`; default each file by itself.
+      partition: a file that says which split each picture is in.
 
     Returns:
       Pictures [S, S, C] named by their path below `data_dir`, sorted; attribute names in lower snake case; `landmarks`
@@ -70,14 +77,17 @@ def folder(
     _check_choices(split, subfolders, channels, crop)
     root = _root(data_dir)
     max_pixels = (max_megapixels or photographs.MEGAPIXELS) * 10**6
-    index = _indexed(root, max_pixels, (labels, landmarks))
+    index = _indexed(root, max_pixels, (labels, landmarks, partition))
     usable = _usable(root, index, crop, max_pixels)
     names = [picture.name for picture in usable]
     groups = sorted({group for picture in index if (group := group_of(picture.name))})
     attribute_names, attributes = attributes_of(names, groups if subfolders == "attribute" else [], labels)
     people = identities_of(root, names, groups) if subfolders == "identity" else None
     points = _landmarks(root, usable, crop, landmarks)
-    members = _members(root, names, split)
+    splits = splits_of(names, split_by or "file", partition) if split != ALL or partition else []
+    members = _members(root, splits, split, split_by or "file") if split != ALL else np.arange(len(names))
+    if split == SPLITS[0]:
+        tell_of_likeness(root, usable, splits)
 
     def load(positions: np.ndarray) -> dict[str, np.ndarray]:
         chosen = members[positions]
@@ -92,6 +102,15 @@ def folder(
             examples["identity"] = people[chosen]
         return examples
 
+    def digest() -> str:
+        """Of what the split is made of, wherever it lies."""
+        sums = hashlib.sha256()
+        for member in members:
+            sums.update(f"{usable[member].digest} {names[member]}\n".encode("utf-8", "surrogateescape"))
+        for column in (attributes(members), points, people):
+            sums.update(b"" if column is None else np.ascontiguousarray(column).tobytes())
+        return sums.hexdigest()
+
     return Source(
         name=f"folder/{split}",
         names=[names[member] for member in members],
@@ -100,6 +119,7 @@ def folder(
         attribute_names=attribute_names,
         landmark_names=() if points is None else POINT_NAMES,
         identity_names=tuple(groups) if people is not None else (),
+        digest=digest,
     )
 
 
@@ -191,16 +211,28 @@ def _rows_of_crops(root: Path) -> list[Row]:
         return []
 
 
-def _members(root: Path, names: Sequence[str], split: str) -> np.ndarray:
-    if split == ALL:
-        return np.arange(len(names))
-    members = np.array([position for position, name in enumerate(names) if split_of(name) == split], np.int64)
+def _members(root: Path, splits: Sequence[str], split: str, split_by: str) -> np.ndarray:
+    members = np.array([position for position, name in enumerate(splits) if name == split], np.int64)
     if not len(members):
+        by = "name" if split_by == "file" else split_by
         raise DatasetError(
-            f"folder: none of the {len(names)} pictures in {root} falls into the {split} split (80/10/10 by name);",
-            "add pictures: about 50 are enough to fill every split",
+            f"folder: none of the {len(splits)} pictures in {root} falls into the {split} split (80/10/10 by {by});",
+            f"add pictures: about 50 {'' if split_by == 'file' else f'of such {split_by}s '}are enough to fill every "
+            "split, or say by partition=FILE which picture is in which",
         )
     return members
+
+
+def tell_of_likeness(root: Path, pictures: Sequence[Picture], splits: Sequence[str]) -> None:
+    """Warns once of pictures that look like one in another split: what is measured there is not of new faces."""
+    numbers = np.array([SPLITS.index(split) for split in splits])
+    pairs = alike([picture.look for picture in pictures], numbers)
+    if not len(pairs):
+        return
+    others = np.unique(pairs[numbers[pairs] != 0])  # of validation and test
+    first, second = (pictures[position].name for position in pairs[0])
+    told = f"{len(others)} pictures of validation and test look like one in another split, as {first} and {second} do"
+    _warn_once(root, f"{root}: {told}: --split_by=folder, identity or clip, or --partition=FILE keeps them together")
 
 
 def _usable(root: Path, index: Sequence[Picture], crop: Crop | None, max_pixels: int) -> list[Picture]:

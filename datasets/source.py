@@ -18,6 +18,10 @@ class DatasetError(ValueError):
         return "\n".join(map(str, self.args))
 
 
+def _untold() -> str:
+    return ""
+
+
 @dataclasses.dataclass(frozen=True)
 class Source:
     """One split of a data set with random access.
@@ -36,6 +40,8 @@ class Source:
       factor_ranges: (low, high, number of choices) of each factor; 0 choices for a continuous one, and a discrete
         one takes the values 0, 1, ..., choices - 1.
       identity_names: what each number of `identity` is called; empty if the people have no names.
+      digest: gives a text that is the same for the same pictures with the same columns, wherever they lie; "" where
+        they follow from the settings, or nothing tells.
     """
 
     name: str
@@ -47,6 +53,7 @@ class Source:
     factor_names: tuple[str, ...] = ()
     factor_ranges: tuple[tuple[float, float, int], ...] = ()
     identity_names: tuple[str, ...] = ()
+    digest: Callable[[], str] = _untold
 
     def __len__(self) -> int:
         return len(self.names)
