@@ -8,6 +8,7 @@ from PIL import Image, ImageCms
 
 SRGB_GAMMA = 1 / 2.2  # as a PNG's gAMA chunk says it (PNG specification, 11.3.2.2)
 _SMALLEST_CHANGE = 0.05  # of an exponent, as libpng has it: below it nobody sees anything
+_STRIP = 256  # rows, since each copy of a large picture takes much memory
 _STEPS = 6  # of each colour, where two profiles are compared
 _SAME = 2  # levels of 255
 _MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab": "LAB"}  # of Pillow, by the colour space of a profile
@@ -41,8 +42,11 @@ def _eight_bit(image: Image.Image) -> Image.Image:
         return _of_fractions(image)
     if not image.mode.startswith("I"):
         return image
-    values = np.asarray(image).astype(np.int64).clip(0, 65535)
-    return _with_info(Image.fromarray(((values + 128) // 257).astype(np.uint8)), image)
+    values = np.asarray(image)
+    rounded = np.empty(values.shape, np.uint8)
+    for top in range(0, len(values), _STRIP):
+        rounded[top : top + _STRIP] = (values[top : top + _STRIP].clip(0, 65535).astype(np.uint32) + 128) // 257
+    return _with_info(Image.fromarray(rounded), image)
 
 
 def _of_fractions(image: Image.Image) -> Image.Image:
