@@ -12,6 +12,7 @@ from pathlib import Path
 import filelock
 
 MOST_TEXT_BYTES = 64 * 2**20
+MOST_NAME_BYTES = 255  # of one name, as Linux, macOS and Windows have it
 
 
 class OccupiedError(OSError):
@@ -344,6 +345,19 @@ def read_text(path: Path, most: int = MOST_TEXT_BYTES, encoding: str = "utf-8", 
 
 
 # Names.
+
+
+def name_of_result(name: str, ending: str = ".png") -> str:
+    """What is made of the file `name` is called so: its ending is kept, so that a.jpg and a.png do not collide.
+
+    A name that would be longer than file systems take is shortened, and told from others by a digest.
+    """
+    folder, slash, last = name.rpartition("/")
+    if len(os.fsencode(last + ending)) <= MOST_NAME_BYTES:
+        return name + ending
+    digest = hashlib.sha256(os.fsencode(last)).hexdigest()[:16]
+    begin = os.fsencode(last)[: MOST_NAME_BYTES - len(digest) - len(ending) - 1].decode("utf-8", "ignore")
+    return f"{folder}{slash}{begin}-{digest}{ending}"
 
 
 def is_plain_name(name: str) -> bool:

@@ -29,9 +29,11 @@ FOLDERS = (
 VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "__init__.py").read_text())[1]
 
 FINDING_FACES = ["mtcnn>=1,<2"]
+READING_HEIC = ["pillow-heif>=1.1"]
 EXTRAS = {
     "align": FINDING_FACES,
     "explore": ["gradio>=6.31,<7", "ipywidgets>=8", *FINDING_FACES],
+    "heif": READING_HEIC,
     "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
     "peers": ["torch>=2.13,<2.14"],  # what `facezoo benchmark --peer=torch` measures against
     "notebooks": ["ipykernel", "jupyterlab"],
@@ -39,6 +41,7 @@ EXTRAS = {
 DEVELOPMENT = [
     *EXTRAS["align"],
     *EXTRAS["explore"],
+    *EXTRAS["heif"],
     "hypothesis",
     "ipykernel",
     "mypy",

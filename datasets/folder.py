@@ -1,5 +1,6 @@
 """A folder of one's own photographs, with what its sub-folders and a file of labels say about them."""
 
+import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,11 +11,13 @@ from absl import logging
 from . import photographs
 from .alignment import POINT_NAMES
 from .labels import attributes_of, group_of, identities_of, keys_of, read_landmarks
+from .likeness import alike
 from .manifest import MANIFEST_FILE, Cut, ForeignManifestError, Row, landmarks_of_crops, read_manifest
 from .once import once
 from .photographs import Crop
 from .picture_index import Picture, index_pictures
-from .source import SPLITS, DatasetError, Source, split_of
+from .source import SPLITS, DatasetError, Source
+from .splitting import splits_of
 
 ALL = "all"
 MOST_DAMAGED = 0.1
@@ -33,13 +36,17 @@ def folder(
     subfolders: str | None = "attribute",
     labels: str | os.PathLike[str] | None = None,
     landmarks: str | os.PathLike[str] | None = None,
+    max_megapixels: int | None = None,
+    split_by: str | None = None,
+    partition: str | os.PathLike[str] | None = None,
 ) -> Source:
-    """One's own JPEG, PNG, WebP and GIF photographs below a folder, at any depth; hidden files and folders are skipped.
+    """One's own photographs below a folder, at any depth; hidden files and folders are skipped.
 
-    The first time every file is decoded once; what was found is kept in the user's cache folder (or in the folder
+    They are files of any of `picture_kinds.KINDS`, whatever they are called; others are passed over, and counted. The
+    first time every file is decoded once; what was found is kept in the user's cache folder (or in the folder
     that the environment variable FACEZOO_CACHE_DIR names), and only new and changed files are decoded again. Damaged
     files, and those `crop` does not fit into, are left out with one warning. The split of a picture follows from its
-    path below `data_dir`, see `split_of`.
+    path below `data_dir`, see `splitting.splits_of`; pictures that look like one in another split are told once.
 
     Args:
       split: train, validation, test, or all for the three together.
@@ -55,6 +62,9 @@ def folder(
         or -1/1 in the others, or CelebA's `list_attr_celeba.txt`: the `attributes`.
       landmarks: a file that `labels.read_landmarks` reads, with five points of each picture in its pixels; default
         the manifest that `facezoo align` has left in `data_dir`, if it tells of all pictures.
+      max_megapixels: larger pictures are left out; default `photographs.MEGAPIXELS`.
+      split_by: what falls into one split together, of `splitting.SPLIT_BY`; default each file by itself.
+      partition: a file that says which split each picture is in.
 
     Returns:
       Pictures [S, S, C] named by their path below `data_dir`, sorted; attribute names in lower snake case; `landmarks`
@@ -66,18 +76,24 @@ def folder(
     """
     _check_choices(split, subfolders, channels, crop)
     root = _root(data_dir)
-    index = index_pictures(root)
-    usable = _usable(root, index, crop)
+    max_pixels = (max_megapixels or photographs.MEGAPIXELS) * 10**6
+    index = _indexed(root, max_pixels, (labels, landmarks, partition))
+    usable = _usable(root, index, crop, max_pixels)
     names = [picture.name for picture in usable]
     groups = sorted({group for picture in index if (group := group_of(picture.name))})
     attribute_names, attributes = attributes_of(names, groups if subfolders == "attribute" else [], labels)
     people = identities_of(root, names, groups) if subfolders == "identity" else None
     points = _landmarks(root, usable, crop, landmarks)
-    members = _members(root, names, split)
+    splits = splits_of(names, split_by or "file", partition) if split != ALL or partition else []
+    members = _members(root, splits, split, split_by or "file") if split != ALL else np.arange(len(names))
+    if split == SPLITS[0]:
+        tell_of_likeness(root, usable, splits)
 
     def load(positions: np.ndarray) -> dict[str, np.ndarray]:
         chosen = members[positions]
-        examples = {"image": _images(root, [names[member] for member in chosen], image_size, crop, channels)}
+        examples = {
+            "image": _images(root, [names[member] for member in chosen], image_size, crop, channels, max_pixels)
+        }
         if attribute_names:
             examples["attributes"] = attributes(chosen)
         if points is not None:
@@ -85,6 +101,15 @@ def folder(
         if people is not None:
             examples["identity"] = people[chosen]
         return examples
+
+    def digest() -> str:
+        """Of what the split is made of, wherever it lies."""
+        sums = hashlib.sha256()
+        for member in members:
+            sums.update(f"{usable[member].digest} {names[member]}\n".encode("utf-8", "surrogateescape"))
+        for column in (attributes(members), points, people):
+            sums.update(b"" if column is None else np.ascontiguousarray(column).tobytes())
+        return sums.hexdigest()
 
     return Source(
         name=f"folder/{split}",
@@ -94,6 +119,7 @@ def folder(
         attribute_names=attribute_names,
         landmark_names=() if points is None else POINT_NAMES,
         identity_names=tuple(groups) if people is not None else (),
+        digest=digest,
     )
 
 
@@ -117,11 +143,22 @@ def _root(data_dir: str | os.PathLike[str]) -> Path:
     return root
 
 
-def _images(root: Path, names: Sequence[str], image_size: int, crop: Crop | None, channels: int) -> np.ndarray:
+def _indexed(root: Path, max_pixels: int, known: Sequence[str | os.PathLike[str] | None]) -> list[Picture]:
+    """The pictures of a folder; files that are none are told once, but for those that we know of."""
+    index = index_pictures(root, max_pixels)
+    ours = [os.path.relpath(os.path.expanduser(file), root) for file in known if file]  # noqa: PTH111 (it may raise)
+    if passed_over := index.passed_over([MANIFEST_FILE, *ours]):
+        _warn_once(root, f"{root}: {passed_over}")
+    return index.pictures
+
+
+def _images(
+    root: Path, names: Sequence[str], image_size: int, crop: Crop | None, channels: int, max_pixels: int
+) -> np.ndarray:
     images = np.empty((len(names), image_size, image_size, channels), np.uint8)
     for image, name in zip(images, names, strict=True):
         try:
-            image[:] = photographs.fit(photographs.read(root / name), image_size, crop, channels)
+            image[:] = photographs.fit(photographs.read(root / name, max_pixels), image_size, crop, channels)
         except DatasetError as error:
             raise DatasetError(f"folder: {root / name} has changed since it was indexed: {error}") from error
     return images
@@ -174,20 +211,32 @@ def _rows_of_crops(root: Path) -> list[Row]:
         return []
 
 
-def _members(root: Path, names: Sequence[str], split: str) -> np.ndarray:
-    if split == ALL:
-        return np.arange(len(names))
-    members = np.array([position for position, name in enumerate(names) if split_of(name) == split], np.int64)
+def _members(root: Path, splits: Sequence[str], split: str, split_by: str) -> np.ndarray:
+    members = np.array([position for position, name in enumerate(splits) if name == split], np.int64)
     if not len(members):
+        by = "name" if split_by == "file" else split_by
         raise DatasetError(
-            f"folder: none of the {len(names)} pictures in {root} falls into the {split} split (80/10/10 by name);",
-            "add pictures: about 50 are enough to fill every split",
+            f"folder: none of the {len(splits)} pictures in {root} falls into the {split} split (80/10/10 by {by});",
+            f"add pictures: about 50 {'' if split_by == 'file' else f'of such {split_by}s '}are enough to fill every "
+            "split, or say by partition=FILE which picture is in which",
         )
     return members
 
 
-def _usable(root: Path, index: Sequence[Picture], crop: Crop | None) -> list[Picture]:
-    unfit = {picture.name: reason for picture in index if (reason := _unfit(picture, crop))}
+def tell_of_likeness(root: Path, pictures: Sequence[Picture], splits: Sequence[str]) -> None:
+    """Warns once of pictures that look like one in another split: what is measured there is not of new faces."""
+    numbers = np.array([SPLITS.index(split) for split in splits])
+    pairs = alike([picture.look for picture in pictures], numbers)
+    if not len(pairs):
+        return
+    others = np.unique(pairs[numbers[pairs] != 0])  # of validation and test
+    first, second = (pictures[position].name for position in pairs[0])
+    told = f"{len(others)} pictures of validation and test look like one in another split, as {first} and {second} do"
+    _warn_once(root, f"{root}: {told}: --split_by=folder, identity or clip, or --partition=FILE keeps them together")
+
+
+def _usable(root: Path, index: Sequence[Picture], crop: Crop | None, max_pixels: int) -> list[Picture]:
+    unfit = {picture.name: reason for picture in index if (reason := _unfit(picture, crop, max_pixels))}
     if len(unfit) == len(index) or len(unfit) > MOST_DAMAGED * len(index):
         raise DatasetError(
             f"folder: {len(unfit)} of {len(index)} pictures in {root} cannot be used, more than {MOST_DAMAGED:.0%}:",
@@ -199,10 +248,11 @@ def _usable(root: Path, index: Sequence[Picture], crop: Crop | None) -> list[Pic
     return [picture for picture in index if picture.name not in unfit]
 
 
-def _unfit(picture: Picture, crop: Crop | None) -> str:
-    if picture.damage or crop is None:
+def _unfit(picture: Picture, crop: Crop | None, max_pixels: int) -> str:
+    if picture.damage:
         return picture.damage
     try:
+        photographs.check_pixels((picture.width, picture.height), max_pixels)
         photographs.crop_box((picture.width, picture.height), crop)
     except DatasetError as error:
         return str(error)

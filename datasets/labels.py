@@ -3,26 +3,38 @@
 import csv
 import os
 import re
+import unicodedata
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable, Collection, Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 
-from .. import files
 from .alignment import POINT_NAMES
 from .manifest import CROP_SUFFIX
+from .naming import Names, composed
 from .once import once
 from .source import DatasetError
+from .written_tables import read_table
 
-MOST_BYTES = 2**30
-LABEL_VALUES = {"1": 1, "0": 0, "-1": 0}
+LABEL_VALUES = {"1": 1, "0": 0, "-1": 0, "1.0": 1, "0.0": 0, "-1.0": 0, "true": 1, "false": 0}
+_MINUS = ("-1", "-1.0")
+_ZEROS = ("0", "0.0", "false")
+# Signs that tell two columns apart, where nothing else does.
+_SIGNS = {">": "over", "<": "under", "≥": "from", "≤": "up to", "=": "equals", "+": "plus", "%": "percent", "!": "not"}
+_JOINERS = "\u200c\u200d"  # parts of words in Hindi and Persian
 
 
 def snake_case(name: str) -> str:
     """A name as columns are called: "Wearing_Hat", "wearing hat" and "WearingHat" are all wearing_hat."""
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])|[\W_]+", "_", name)
-    return words.strip("_").lower()
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", composed(name))
+    letters = "".join(letter if _is_in_word(letter) else "_" for letter in words)
+    return composed(re.sub("_+", "_", letters).strip("_").lower())
+
+
+def _is_in_word(letter: str) -> bool:
+    """Whether it is a letter or number, or a mark on one, as the vowels of Hindi and Thai are."""
+    return letter.isalnum() or letter in _JOINERS or unicodedata.category(letter).startswith("M")
 
 
 def group_of(name: str) -> str:
@@ -67,17 +79,27 @@ def attributes_of(
 
 def _column_names(names: Sequence[str], origin: str) -> tuple[str, ...]:
     columns = tuple(snake_case(name) for name in names)
+    counts = Counter(columns)
+    columns = tuple(
+        column if counts[column] == 1 else snake_case(_with_signs_in_words(name))
+        for column, name in zip(columns, names, strict=True)
+    )
     twice = [column for column, count in Counter(columns).items() if count > 1 or not column]
     if twice:
         raise DatasetError(f"folder: the {origin} give the attribute {twice[0]!r} more than once, or no name at all")
     return columns
 
 
+def _with_signs_in_words(name: str) -> str:
+    """Else `age>30` and `age<30` would be one."""
+    return "".join(f" {_SIGNS[letter]} " if letter in _SIGNS else letter for letter in name)
+
+
 @once
 def _read_labels(path: Path) -> tuple[tuple[str, ...], dict[str, bytes]]:
     """The attributes' names, and one byte (0 or 1) for each of them by file name."""
     try:
-        header, rows = _label_rows(_label_lines(path), path)
+        header, rows = read_table(path, "labels")
         return _checked_labels(header, rows, path)
     except csv.Error as error:
         raise DatasetError(f"{path} is not a CSV file: {error}") from error
@@ -93,35 +115,24 @@ def _checked_labels(
         if not cells:
             continue
         name, *marks = (cell.strip() for cell in cells)
+        marks = [mark.lower() for mark in marks]
         if len(cells) != len(header) or not LABEL_VALUES.keys() >= set(marks):
-            raise DatasetError(f"{path}, line {line}: not a file name and {len(columns)} times 0/1 or -1/1")
+            wrong = _wrong_cell(marks, columns)
+            raise DatasetError(f"{path}, line {line}: not a file name and {len(columns)} times 0/1 or -1/1: {wrong}")
         if name in values:
             raise DatasetError(f"{path}, line {line}: a second row for {name}")
         values[name] = bytes(LABEL_VALUES[mark] for mark in marks)
         seen.update(marks)
-        if seen >= {"0", "-1"}:
+        if not seen.isdisjoint(_MINUS) and not seen.isdisjoint(_ZEROS):
             raise DatasetError(f"{path}, line {line}: 0 and -1 in one file; use either 0/1 or -1/1")
     return columns, values
 
 
-def _label_lines(path: Path) -> list[str]:
-    try:
-        return files.read_text(path, MOST_BYTES, "utf-8-sig").splitlines()
-    except OSError as error:
-        raise DatasetError(f"cannot read the labels {path}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise DatasetError(f"the labels {path} are not UTF-8 text") from error
-
-
-def _label_rows(lines: list[str], path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
-    """The header, and every row with the number of its line."""
-    if len(lines) > 1 and lines[0].strip().isdigit():  # CelebA's own list: a count, the names, then the rows.
-        return ["", *lines[1].split()], ((number, line.split()) for number, line in enumerate(lines[2:], 3))
-    reader = csv.reader(lines)
-    header = next(reader, [])
-    if len(header) < 2:
-        raise DatasetError(f"{path}, line 1: not a header of a file name and attributes, separated by commas")
-    return header, ((reader.line_num, cells) for cells in reader)
+def _wrong_cell(marks: Sequence[str], columns: Sequence[str]) -> str:
+    if len(marks) != len(columns):
+        return f"it has {len(marks) + 1} cells, the header {len(columns) + 1}"
+    column, mark = next((column, mark) for column, mark in zip(columns, marks, strict=True) if mark not in LABEL_VALUES)
+    return f"{column} is {mark!r}" if mark else f"{column} is empty"
 
 
 def _label_table(names: Sequence[str], rows: dict[str, bytes], labels: str | os.PathLike[str]) -> np.ndarray:
@@ -144,22 +155,20 @@ def keys_of(
     Raises:
       DatasetError: a picture has no row, or two have the same.
     """
+    known = Names(rows)
     keys = [
-        key_of(name, rows) or (key_of(name.removesuffix(CROP_SUFFIX), rows) if also_sources else None) for name in names
+        known.find(name) or (known.find(name.removesuffix(CROP_SUFFIX)) if also_sources else None) for name in names
     ]
     missing = [name for name, key in zip(names, keys, strict=True) if key is None]
     if missing:
-        raise DatasetError(f"{file} has no row for {len(missing)} of {len(names)} pictures, the first is {missing[0]}")
+        like = f"; its first row is of {next(iter(rows))}" if rows else "; it has no rows"
+        first = f"{len(missing)} of {len(names)} pictures, the first is {missing[0]}"
+        raise DatasetError(f"{file} has no row for {first}{like}")
     found = [key for key in keys if key is not None]
     key, count = Counter(found).most_common(1)[0]
     if count > 1:
         raise DatasetError(f"{file}: the row {key} fits {count} pictures; name them by their path below the folder")
     return found
-
-
-def key_of(name: str, rows: Collection[str]) -> str | None:
-    """How a file speaks of a picture, if it does: by its path or its base name."""
-    return next((key for key in (name, PurePosixPath(name).name) if key in rows), None)
 
 
 @once
@@ -176,7 +185,7 @@ def read_landmarks(path: Path) -> dict[str, np.ndarray]:
       DatasetError: the file is not there, a column is missing, or a cell is no number.
     """
     try:
-        header, rows = _label_rows(_label_lines(path), path)
+        header, rows = read_table(path, "landmarks")
         columns = _point_columns(header, path)
         return dict(_points(cells, columns, f"{path}, line {line}") for line, cells in rows if _has(cells, columns))
     except csv.Error as error:
@@ -196,9 +205,14 @@ def _has(cells: list[str], columns: list[int]) -> bool:
     return len(cells) <= max(columns) or any(cells[column].strip() for column in columns)
 
 
+def _number(cell: str) -> float:
+    """With a point, or with a comma as spreadsheets write it in half of the world."""
+    return float(cell.replace(",", ".") if "." not in cell else cell)
+
+
 def _points(cells: list[str], columns: list[int], where: str) -> tuple[str, np.ndarray]:
     try:
-        points = np.array([float(cells[column]) for column in columns]).reshape(-1, 2)
+        points = np.array([_number(cells[column]) for column in columns]).reshape(-1, 2)
     except (ValueError, IndexError) as error:
         raise DatasetError(f"{where}: not a file name and {len(columns)} numbers") from error
     if not np.isfinite(points).all():

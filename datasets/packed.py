@@ -18,6 +18,7 @@ taken of the photographs (null for the largest square in the centre, the side of
 
 import contextlib
 import functools
+import hashlib
 import io
 import json
 import os
@@ -94,6 +95,7 @@ def packed(split: str, *, data_dir: str | os.PathLike[str], image_size: int = 64
         attribute_names=index.attribute_names,
         landmark_names=index.landmark_names,
         identity_names=index.identity_names,
+        digest=records.digest,
     )
 
 
@@ -257,6 +259,12 @@ class _Records:
         self.names = [names[position] for position in order]
         self._places = places[np.array(order)]
         self._opened = functools.lru_cache(OPEN_FILES)(_OpenFile)
+
+    def digest(self) -> str:
+        """Of the names and the checksums of all examples."""
+        sums = hashlib.sha256("\n".join(self.names).encode("utf-8", "surrogateescape"))
+        sums.update(np.ascontiguousarray(self._places[:, -1]).tobytes())
+        return sums.hexdigest()
 
     @contextlib.contextmanager
     def example(self, position: int) -> Iterator[Any]:

@@ -7,7 +7,7 @@ import json
 import os
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,8 +25,10 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def write_pack(source: Source, root: Path, shard_bytes: int, origin: Origin | None = None) -> dict[str, int]:
-    """Packs all pictures of a source into an empty folder, by the splits that their names fall into.
+def write_pack(
+    source: Source, root: Path, shard_bytes: int, origin: Origin | None = None, splits: Sequence[str] | None = None
+) -> dict[str, int]:
+    """Packs all pictures of a source into an empty folder.
 
     Only names, offsets and checksums are kept in memory, and a few pictures.
 
@@ -35,6 +37,7 @@ def write_pack(source: Source, root: Path, shard_bytes: int, origin: Origin | No
       root: the folder.
       shard_bytes: a file that has as many is followed by another.
       origin: how the pictures were cut, if that is known.
+      splits: of each picture; default those that their names fall into.
 
     Returns:
       How many pictures each split has.
@@ -50,8 +53,8 @@ def write_pack(source: Source, root: Path, shard_bytes: int, origin: Origin | No
         }
         examples = _in_threads(functools.partial(_example, source), range(len(source)))
         progress = progress_bar("packing pictures", examples, len(source))
-        for name, example in zip(source.names, progress, strict=True):
-            writers[split_of(name)].write(name, example)
+        for name, split, example in zip(source.names, splits or map(split_of, source.names), progress, strict=True):
+            writers[split].write(name, example)
     index = {
         "format": FORMAT,
         "version": VERSION,

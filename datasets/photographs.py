@@ -1,4 +1,4 @@
-"""One photograph: from a JPEG, PNG, WebP or GIF file to an upright RGB picture, and on to the model's square."""
+"""One photograph: from a picture file of any kind to an upright RGB picture, and on to the model's square."""
 
 import os
 import stat
@@ -7,13 +7,18 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-from PIL import GifImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+from PIL import Image
 
 from . import picture_bounds
+from .colours import in_srgb
+from .picture_kinds import KINDS_IN_WORDS, PREFIX_BYTES, Kind, NotInstalledError, kind_of
+from .pnm import PnmFile
 from .source import DatasetError
 
-MAX_PIXELS = 100_000_000
-PREFIX_BYTES = 12
+MEGAPIXELS = 100  # that a picture may have
+MOST_MEGAPIXELS = 1_000  # that may be asked for: 3 GB as it is read
+MAX_PIXELS = MEGAPIXELS * 10**6
+NO_PICTURE = f"not a {KINDS_IN_WORDS} picture"
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -37,32 +42,51 @@ class UnreadableFileError(DamagedPictureError):
     """The system does not hand the file over: not there, not allowed, a failing disk. Another time it may."""
 
 
-def read(file: str | os.PathLike[str] | IO[bytes], max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """Reads a picture in full: RGB, upright by its EXIF orientation.
+class TooLargeError(UnreadableFileError):
+    """A picture of more pixels than are read; another time more may be."""
 
-    Transparent parts become white, 16-bit gray becomes 8-bit, an animation gives its first frame. What the file is
-    called does not matter, only what it holds.
+
+def read(
+    file: str | os.PathLike[str] | IO[bytes], max_pixels: int = MAX_PIXELS, is_from_stranger: bool = False
+) -> Image.Image:
+    """Reads a picture in full: RGB in the colours of sRGB, upright by its EXIF orientation.
+
+    Transparent parts become white, 16 bits become 8, an animation gives its first frame. What the file is called does
+    not matter, only what it holds.
 
     Args:
       file: a path, or a binary file that can seek.
       max_pixels: the most that a picture may have.
+      is_from_stranger: takes only kinds of files whose readers have no known faults.
 
     Raises:
-      UnreadableFileError: a DamagedPictureError; no such file, none that can seek, or no permission.
-      DamagedPictureError: not a JPEG, PNG, WebP or GIF, cut off, or more than `max_pixels` or `picture_bounds` allow
-        (found in the headers, before anything is decoded).
+      UnreadableFileError: a DamagedPictureError; no such file, none that can seek, no permission, nothing installed
+        that reads it, or (TooLargeError) more than `max_pixels`.
+      DamagedPictureError: none of `picture_kinds.KINDS`, cut off, or more than `picture_bounds` allow (found in the
+        headers, before anything is decoded).
     """
     try:
         if isinstance(file, str | os.PathLike):
             with opened(Path(file)) as regular:
-                return _decoded(regular, max_pixels)
-        return _decoded(file, max_pixels)
+                return _decoded(regular, max_pixels, is_from_stranger)
+        return _decoded(file, max_pixels, is_from_stranger)
     except DamagedPictureError:
         raise
+    except NotInstalledError as error:
+        raise UnreadableFileError(str(error)) from error
     except Exception as error:  # Pillow's decoders meet damaged bytes with a dozen different exceptions.
         if isinstance(error, OSError) and error.strerror:
             raise UnreadableFileError(error.strerror.lower()) from error
         raise DamagedPictureError(_reason(error)) from error
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file begins as a picture does; True for one that cannot be opened, since reading it will say why."""
+    try:
+        with opened(path) as file:
+            return kind_of(file.read(PREFIX_BYTES)) is not None
+    except (OSError, UnreadableFileError):
+        return True
 
 
 def opened(path: Path) -> IO[bytes]:
@@ -85,45 +109,54 @@ def _reason(error: Exception) -> str:
     return text or type(error).__name__
 
 
-def _decoded(file: IO[bytes], max_pixels: int) -> Image.Image:
+def _decoded(file: IO[bytes], max_pixels: int, is_from_stranger: bool) -> Image.Image:
     picture_bounds.check_size(file.seek(0, os.SEEK_END))
+    kind = _kind(file)
+    if is_from_stranger and not kind.is_for_strangers:
+        raise DamagedPictureError(f"a {kind.name} picture: save it as JPEG or PNG")
     file.seek(0)
-    plugin, size = _plugin(file), None
-    if plugin is JpegImagePlugin.JpegImageFile:
-        size = picture_bounds.check_jpeg(file)
-    elif plugin is PngImagePlugin.PngImageFile:
-        picture_bounds.check_png(file)
-    elif plugin is GifImagePlugin.GifImageFile:
-        picture_bounds.check_gif(file)
+    size = kind.check(file)
     file.seek(0)
-    image = plugin(file)
-    if size and size != image.size:  # else its decoder might write beyond the picture (CVE-2026-112403)
-        raise DamagedPictureError(f"it says to be {size[0]}x{size[1]} and {image.width}x{image.height} pixels")
-    if image.width * image.height > max_pixels:
-        raise DamagedPictureError(f"{image.width}x{image.height} is more than {max_pixels // 10**6} megapixels")
-    picture_bounds.check_sides(*image.size)
-    image.load()
-    return _rgb(_upright(image))
+    opened = kind.open(file)
+    if size and size != opened.size:  # else its decoder might write beyond the picture (CVE-2026-112403)
+        told, found = (f"{width}x{height}" for width, height in (size, opened.size))
+        raise DamagedPictureError(f"it says to be {told} and {found} pixels")
+    check_pixels(opened.size, max_pixels)
+    return _rgb(_upright(_loaded(opened)))
 
 
-def _plugin(file: IO[bytes]) -> type[ImageFile.ImageFile]:
+def _kind(file: IO[bytes]) -> Kind:
     # Not Image.open: above 89 megapixels that warns, and a warning can't be silenced for one thread alone.
-    prefix = file.read(PREFIX_BYTES)
     file.seek(0)
-    if prefix.startswith(b"\xff\xd8\xff"):
-        return JpegImagePlugin.JpegImageFile
-    if prefix.startswith(b"\x89PNG\r\n\x1a\n"):
-        return PngImagePlugin.PngImageFile
-    if prefix[:4] == b"RIFF" and prefix[8:] == b"WEBP":
-        return WebPImagePlugin.WebPImageFile
-    if prefix.startswith(b"GIF8"):
-        return GifImagePlugin.GifImageFile
-    raise DamagedPictureError("not a JPEG, PNG, WebP or GIF picture" if prefix else "empty file")
+    prefix = file.read(PREFIX_BYTES)
+    kind = kind_of(prefix)
+    if kind is None:
+        raise DamagedPictureError(NO_PICTURE if prefix else "empty file")
+    return kind
+
+
+def check_pixels(size: tuple[int, int], max_pixels: int) -> None:
+    """Raises DamagedPictureError, or a ValueError, for more pixels than are read."""
+    width, height = size
+    if width * height > max_pixels:
+        way_on = ": raise max_megapixels" if max_pixels >= MAX_PIXELS else ""
+        raise TooLargeError(f"{width}x{height} is more than {max_pixels // 10**6} megapixels{way_on}")
+    picture_bounds.check_sides(width, height)
+
+
+def _loaded(opened: Image.Image | PnmFile) -> Image.Image:
+    if isinstance(opened, PnmFile):
+        return opened.picture()
+    size = opened.size
+    opened.load()
+    if sorted(opened.size) != sorted(size):
+        raise DamagedPictureError("it has another size than it says")
+    return opened
 
 
 def _upright(image: Image.Image) -> Image.Image:
     """Turned as its Exif data say, of which nothing else is read; damaged ones cost no sound picture."""
-    exif = image.info.get("exif", b"").removeprefix(picture_bounds.EXIF_HEAD)
+    exif = (image.info.get("exif") or b"").removeprefix(picture_bounds.EXIF_HEAD)
     try:
         turn = _TURNS.get(picture_bounds.orientation_of(exif))
     except picture_bounds.TooMuchError:
@@ -132,8 +165,7 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):
-        return _eight_bit(image).convert("RGB")
+    image = in_srgb(image)
     if not image.has_transparency_data:
         return image.convert("RGB")
     whole = Image.new("RGB", image.size)
@@ -143,12 +175,6 @@ def _rgb(image: Image.Image) -> Image.Image:
         white = Image.new("RGBA", strip.size, "white")
         whole.paste(Image.alpha_composite(white, strip).convert("RGB"), box)
     return whole
-
-
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """16-bit gray, in any of Pillow's modes for it, by rounding; Pillow's own conversion clips at 255."""
-    values = np.asarray(image).astype(np.uint32).clip(0, 65535)
-    return Image.fromarray(((values + 128) // 257).astype(np.uint8))
 
 
 def check_crop(crop: Crop | None) -> None:

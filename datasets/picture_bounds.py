@@ -3,6 +3,7 @@
 import math
 import re
 import struct
+from collections.abc import Iterator
 from typing import IO
 
 MAX_BYTES = 256 * 2**20  # of a file
@@ -17,6 +18,12 @@ _ORIENTATION, _SHORT = 0x0112, 3
 _EXIF_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 16: 8}  # bytes, by kind
 MAX_TEXTS, MAX_TEXT_BYTES = 1_000, 4 * 2**20  # of a PNG, which unpack to more
 MAX_PNG_CHUNKS = 200_000
+MAX_SLOW_BYTES = 2 * 2**20  # of what Pillow unpacks by a loop in Python
+MAX_WRITTEN_BYTES = 64 * 2**20  # of numbers in letters
+MAX_TILES = 20_000  # of a JPEG 2000
+_TIFF_FOLDERS = (34665, 34853, 40965)  # lists of further tags: Exif, GPS, interoperability
+_SUBFILE, _DNG_VERSION = 254, 50706
+_CODE_STREAM = b"\xff\x4f\xff\x51"
 MAX_GARBAGE = 65_536  # bytes that are no part of the format; Pillow steps over them one by one
 # Two bytes that are no part of a JPEG's coded pixels: those have 00 after FF, or a restart's number.
 _MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])", re.DOTALL)
@@ -181,3 +188,93 @@ def check_gif(file: IO[bytes]) -> None:
         num_bytes += 3
         if num_bytes > MAX_GIF_EXTENSION_BYTES:
             raise TooMuchError("a GIF with comments of more than a megabyte")
+
+
+def check_tiff(file: IO[bytes]) -> None:
+    """Measures the tags of a TIFF's first picture (TIFF 6.0, section 2, and BigTIFF), which its reader takes whole.
+
+    Raises:
+      TooMuchError: they are many or long, or it is a camera's raw file, of which only a small preview could be read.
+    """
+    head = file.read(16)
+    order = "<" if head[:2] == b"II" else ">"
+    is_big = head[2:4] in (b"+\0", b"\0+")
+    if len(head) < 16:
+        return
+    (start,) = struct.unpack_from(order + ("Q" if is_big else "I"), head, 8 if is_big else 4)
+    waiting, seen, num_bytes = [start], set[int](), 0
+    while waiting:
+        place = waiting.pop()
+        if place in seen:
+            continue
+        seen.add(place)
+        for tag, length, value in _tags(file, order, is_big, place):
+            num_bytes += length
+            if num_bytes > MAX_METADATA_BYTES:
+                raise TooMuchError("a TIFF of very long tags")
+            if tag in _TIFF_FOLDERS:
+                waiting.append(value)
+            if place == start and (tag == _DNG_VERSION or (tag == _SUBFILE and value & 1)):
+                raise TooMuchError("a camera's raw file: save it as JPEG, PNG or TIFF")
+    if head[8:10] == b"CR" and not is_big:
+        raise TooMuchError("a camera's raw file: save it as JPEG, PNG or TIFF")
+
+
+def _tags(file: IO[bytes], order: str, is_big: bool, place: int) -> Iterator[tuple[int, int, int]]:
+    """Of each tag in one of a TIFF's lists, its number, how many bytes it has, and its value if it is one number."""
+    file.seek(place)
+    num_bytes, form = (8, "Q") if is_big else (2, "H")
+    head = file.read(num_bytes)
+    (count,) = struct.unpack(order + form, head) if len(head) == num_bytes else (0,)
+    if count > MAX_EXIF_TAGS:
+        raise TooMuchError(f"a TIFF of {count} tags")
+    entry = struct.Struct(order + ("HHQQ" if is_big else "HHII"))
+    data = file.read(count * entry.size)
+    for tag, kind, number, value in entry.iter_unpack(data[: len(data) // entry.size * entry.size]):
+        size = _EXIF_SIZES.get(kind, 0)
+        is_left = order == ">" and number == 1 and size < (8 if is_big else 4)  # it stands in the first bytes
+        yield tag, number * size, value >> 8 * ((8 if is_big else 4) - size) if is_left else value
+
+
+def check_bmp(file: IO[bytes]) -> None:
+    """Raises TooMuchError for a long BMP in runs of equal pixels, which is unpacked one by one."""
+    head = file.read(34)
+    if len(head) == 34 and head[14] != 12 and head[30] in (1, 2) and file.seek(0, 2) > MAX_SLOW_BYTES:
+        raise TooMuchError(f"a BMP of runs with more than {MAX_SLOW_BYTES // 2**20} MB")
+
+
+def check_jpeg_2000(file: IO[bytes]) -> tuple[int, int] | None:
+    """Looks for the size of a JPEG 2000 and its tiles (ISO/IEC 15444-1, A.5.1) in the first of its parts.
+
+    Returns:
+      Width and height.
+
+    Raises:
+      TooMuchError: it has no size, or very many tiles.
+    """
+    place = 0
+    if file.read(4) != _CODE_STREAM:
+        for _ in range(MAX_SEGMENTS):
+            file.seek(place)
+            head = file.read(16)
+            if len(head) < 16 or head[4:8] == b"jp2c":
+                break
+            length = int.from_bytes(head[:4], "big")
+            place += int.from_bytes(head[8:], "big") if length == 1 else max(length, 8)
+        place += 16 if head[:4] == b"\0\0\0\1" else 8
+    file.seek(place)
+    head = file.read(42)
+    if len(head) < 42 or head[:4] != _CODE_STREAM:
+        raise TooMuchError("a JPEG 2000 without a picture in it")
+    right, bottom, left, top, tile_width, tile_height, tiles_left, tiles_top = struct.unpack_from(">8I", head, 8)
+    if not tile_width or not tile_height or right <= left or bottom <= top:
+        raise TooMuchError("a JPEG 2000 without a size")
+    if -(-(right - tiles_left) // tile_width) * -(-(bottom - tiles_top) // tile_height) > MAX_TILES:
+        raise TooMuchError("a JPEG 2000 of very many tiles")
+    return right - left, bottom - top
+
+
+def check_pnm(file: IO[bytes]) -> None:
+    """Raises TooMuchError for a long PNM whose numbers are written out."""
+    if file.read(2)[1:] in b"123" and file.seek(0, 2) > MAX_WRITTEN_BYTES:
+        raise TooMuchError(f"a PNM in letters with more than {MAX_WRITTEN_BYTES // 2**20} MB")

@@ -3,28 +3,44 @@
 import hashlib
 import json
 import os
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from multiprocessing.pool import ThreadPool
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import platformdirs
 from absl import logging
 
 from .. import files
-from . import photographs
+from . import photographs, picture_bounds
+from .likeness import look_of
 from .once import once
 from .photographs import DamagedPictureError, UnreadableFileError
+from .picture_kinds import ENDINGS, KINDS_IN_WORDS
 from .progress import progress_bar
 from .source import DatasetError
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif")
-INDEX_VERSION = 2
+INDEX_VERSION = 3
 UNREADABLE = "cannot be read"
+# Folders that other programs keep beside photographs: thumbnails, and what was thrown away. Those whose names begin
+# with a dot are hidden anyway.
+FOREIGN_FOLDERS = ("@eadir", "#recycle", "#snapshot", "$recycle.bin", "system volume information", "__macosx")
+FOREIGN_ENDINGS = (".lrdata",)
+_TYPES = (str, int, int, int, int, str, str, str)  # of a picture's fields
+_NO_PICTURE = "no picture"
+_NAMED = 4
 
 
 class Picture(NamedTuple):
-    """One file of the index. What changes with the file comes first: name, bytes, time of change."""
+    """One file of the index. What changes with the file comes first: name, bytes, time of change.
+
+    Attributes:
+      width, height: of the upright picture; 0 for a damaged one.
+      damage: why it cannot be used, or "".
+      digest: of the file's bytes, in hexadecimal.
+      look: `likeness.look_of` the picture.
+    """
 
     name: str
     num_bytes: int
@@ -32,37 +48,73 @@ class Picture(NamedTuple):
     width: int = 0
     height: int = 0
     damage: str = ""
+    digest: str = ""
+    look: str = ""
+
+
+class Index(NamedTuple):
+    """What is in a folder.
+
+    Attributes:
+      pictures: sorted by name; damaged ones too.
+      others: names of files that are no pictures, sorted.
+    """
+
+    pictures: list[Picture]
+    others: list[str]
+
+    def passed_over(self, known: Sequence[str] = ()) -> str:
+        """How many files are no pictures, and which, in a few words; "" where there are none but `known` ones."""
+        endings = Counter(PurePosixPath(name).suffix.lower() or "without an ending" for name in self.others)
+        endings.subtract(PurePosixPath(name).suffix.lower() for name in known if name in self.others)
+        counted = sorted(((ending, count) for ending, count in endings.items() if count > 0), key=lambda one: -one[1])
+        if not counted:
+            return ""
+        named = [f"{count} {ending}" for ending, count in counted[:_NAMED]]
+        more = sum(count for _, count in counted[_NAMED:])
+        listed = ", ".join([*named, *([f"{more} others"] if more else [])])
+        number = sum(count for _, count in counted)
+        return f"{number} of {len(self.pictures) + number} files are no pictures and passed over: {listed}"
 
 
 @once
-def index_pictures(root: Path) -> list[Picture]:
-    """Every picture below a folder, sorted by name; only new and changed files are decoded.
+def index_pictures(root: Path, max_pixels: int = photographs.MAX_PIXELS) -> Index:
+    """Every file below a folder; only new and changed ones are opened.
+
+    What a file holds says whether it is a picture. One that is none is a damaged picture if its name ends as that of
+    one does, and else none at all.
 
     Raises:
       DatasetError: no pictures, or a folder that cannot be read.
     """
-    found = found_files(root, SUFFIXES)
-    if not found:
-        raise DatasetError(f"folder: no pictures in {root} (looked for {' '.join(SUFFIXES)}, in sub-folders too)")
+    found = found_files(root)
     path = _index_path(root)
     known = _unchanged(found, _read_index(path))
     unknown = [picture for picture in found if picture.name not in known]
     if unknown:
         try:
-            known.update((picture.name, picture) for picture in _inspected(root, unknown))
+            known.update((picture.name, picture) for picture in _inspected(root, unknown, max_pixels))
         finally:  # Interrupted, it goes on from here the next time.
             _write_index(path, [known[picture.name] for picture in found if picture.name in known])
-    return [known[picture.name] for picture in found]
+    whole = [known[picture.name] for picture in found]
+    index = Index(
+        [picture for picture in whole if picture.damage != _NO_PICTURE],
+        [picture.name for picture in whole if picture.damage == _NO_PICTURE],
+    )
+    if not index.pictures:
+        others = index.passed_over()
+        told = f"; {others}" if others else f" (looked for {KINDS_IN_WORDS} files, in sub-folders too)"
+        raise DatasetError(f"folder: no pictures in {root}{told}")
+    return index
 
 
-def found_files(root: Path, suffixes: tuple[str, ...] = ("",)) -> list[Picture]:
-    """Every file below a folder whose name ends so, sorted by name, hidden ones left out; none is opened.
+def found_files(root: Path) -> list[Picture]:
+    """Every file below a folder, sorted by name, hidden ones and those of other programs left out; none is opened.
 
     Raises:
       DatasetError: a folder that cannot be read.
     """
-    above = frozenset(_identity_of(folder) for folder in root.parents)
-    return sorted(_walk(root, "", above, suffixes))
+    return sorted(_walk(root))
 
 
 def _unchanged(found: Sequence[Picture], indexed: Sequence[Picture]) -> dict[str, Picture]:
@@ -72,23 +124,33 @@ def _unchanged(found: Sequence[Picture], indexed: Sequence[Picture]) -> dict[str
     return {picture.name: old for picture, old in same if old and old[:3] == picture[:3]}
 
 
-def _walk(
-    directory: str | Path, prefix: str, above: frozenset[tuple[int, int]], suffixes: tuple[str, ...]
-) -> Iterator[Picture]:
-    """The files below a folder, named behind `prefix`, as strings: a Path for each of 100,000 takes seconds.
+def _walk(root: Path) -> Iterator[Picture]:
+    """The files below a folder, with names as strings: a Path for each of 100,000 takes seconds.
 
-    A link to a folder that holds it (`above`) would go in circles: not followed.
+    Each folder is visited once, those that links lead to after those that lie there themselves: links that go in
+    circles end, and many ways to one folder are one.
     """
-    try:
-        here = _identity_of(directory)
-        children = [] if here in above else [child for child in os.scandir(directory) if child.name[0] != "."]
-    except OSError as error:
-        raise DatasetError(f"folder: cannot read {directory}: {error.strerror}") from error
-    for child in children:
-        if _is_directory(child):
-            yield from _walk(child.path, f"{prefix}{child.name}/", above | {here}, suffixes)
-        elif child.name.lower().endswith(suffixes):
-            yield _found(prefix + child.name, child)
+    visited = {_identity_of(folder) for folder in root.parents}
+    waiting, linked = [(str(root), "")], deque[tuple[str, str]]()
+    while waiting or linked:
+        directory, prefix = waiting.pop() if waiting else linked.popleft()
+        try:
+            identity = _identity_of(directory)
+            children = [] if identity in visited else sorted(os.scandir(directory), key=lambda child: child.name)
+        except OSError as error:
+            raise DatasetError(f"folder: cannot read {directory}: {error.strerror}") from error
+        visited.add(identity)
+        for child in children:
+            if child.name[0] == ".":
+                continue
+            if not _is_directory(child):
+                yield _found(prefix + child.name, child)
+            elif not _is_foreign(child.name):
+                (linked if child.is_symlink() else waiting).append((child.path, f"{prefix}{child.name}/"))
+
+
+def _is_foreign(folder: str) -> bool:
+    return folder.lower() in FOREIGN_FOLDERS or folder.lower().endswith(FOREIGN_ENDINGS)
 
 
 def _is_directory(child: os.DirEntry[str]) -> bool:
@@ -111,25 +173,37 @@ def _found(name: str, child: os.DirEntry[str]) -> Picture:
     return Picture(name, status.st_size, status.st_mtime_ns)
 
 
-def _inspected(root: Path, pictures: Sequence[Picture]) -> Iterator[Picture]:
+def _inspected(root: Path, pictures: Sequence[Picture], max_pixels: int) -> Iterator[Picture]:
     progress = progress_bar("reading pictures", total=len(pictures))
     with progress, ThreadPool(os.cpu_count()) as pool:  # Pillow decodes outside Python's lock.
-        for picture in pool.imap(lambda picture: _inspect(root, picture), pictures, chunksize=8):
+        for picture in pool.imap(lambda picture: _inspect(root, picture, max_pixels), pictures, chunksize=8):
             yield picture
             progress.update()
 
 
-def _inspect(root: Path, picture: Picture) -> Picture:
+def _inspect(root: Path, picture: Picture, max_pixels: int) -> Picture:
     path = root / picture.name
+    is_called_one = picture.name.lower().endswith(ENDINGS)
     if not path.is_file():
-        return picture._replace(damage=f"{UNREADABLE}: no such file")
+        return picture._replace(damage=f"{UNREADABLE}: no such file" if is_called_one else _NO_PICTURE)
+    if not is_called_one and not photographs.is_picture(path):
+        return picture._replace(damage=_NO_PICTURE)
     try:
-        width, height = photographs.read(path).size
+        image = photographs.read(path, max_pixels)
     except UnreadableFileError as error:
         return picture._replace(damage=f"{UNREADABLE}: {error}")
     except DamagedPictureError as error:
         return picture._replace(damage=str(error))
-    return picture._replace(width=width, height=height)
+    width, height = image.size
+    return picture._replace(width=width, height=height, digest=_digest_of(path), look=look_of(image))
+
+
+def _digest_of(path: Path) -> str:
+    try:
+        data = files.read_bytes(path, picture_bounds.MAX_BYTES)
+        return hashlib.blake2b(data, digest_size=16).hexdigest()
+    except OSError:  # gone since
+        return ""
 
 
 def _index_path(root: Path) -> Path:
@@ -145,7 +219,7 @@ def _read_index(path: Path) -> list[Picture]:
         if index["version"] != INDEX_VERSION:
             return []
         columns = [index[name] for name in Picture._fields]
-        if [set(map(type, column)) for column in columns] != [{kind} for kind in (str, int, int, int, int, str)]:
+        if [set(map(type, column)) for column in columns] != [{kind} for kind in _TYPES]:
             return []
         return list(map(Picture._make, zip(*columns, strict=True)))
     except (OSError, ValueError, TypeError, KeyError):

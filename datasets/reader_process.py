@@ -31,7 +31,7 @@ class ReaderProcess:
         self._running: set[subprocess.Popen] = set()
 
     def read(self, file: str | os.PathLike[str] | IO[bytes], max_pixels: int = MAX_PIXELS) -> Image.Image:
-        """What `photographs.read` reads.
+        """What `photographs.read` reads from a stranger.
 
         Raises:
           DamagedPictureError: as there, or it takes too much time or memory.
@@ -78,7 +78,7 @@ def _work() -> None:
 
         resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
     try:
-        picture = photographs.read(io.BytesIO(sys.stdin.buffer.read()), int(sys.argv[1]))
+        picture = photographs.read(io.BytesIO(sys.stdin.buffer.read()), int(sys.argv[1]), is_from_stranger=True)
     except DamagedPictureError as error:
         _say({"damage": str(error)})
     else:

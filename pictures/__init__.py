@@ -1,6 +1,6 @@
 """What is shown: sheets, files, charts, and faces put back into photographs. It knows no model and no data set."""
 
-from .files import SOFTWARE, save_gif, save_mp4, save_png, there_and_back
+from .files import SOFTWARE, save_gif, save_mp4, save_named, save_png, there_and_back
 from .sheets import as_image, grid, labelled_sheet, row, thumbnails, to_uint8, with_dots
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "row",
     "save_gif",
     "save_mp4",
+    "save_named",
     "save_png",
     "there_and_back",
     "thumbnails",

@@ -23,6 +23,14 @@ def save_png(path: Path | IO[bytes], picture: np.ndarray, description: str) -> N
     as_image(picture).save(path, format="PNG", pnginfo=metadata)
 
 
+def save_named(folder: Path, name: str, picture: np.ndarray, description: str) -> Path:
+    """Writes what was made of the picture `name`, below a folder and under `files.name_of_result`; returns the path."""
+    path = folder / files.name_of_result(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_png(path, picture, description)
+    return path
+
+
 def there_and_back(frames: np.ndarray) -> np.ndarray:
     """A film [N, ...] that goes back from its last frame to its second one, so that it repeats itself smoothly."""
     return np.concatenate([frames, frames[-2:0:-1]])

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from ...datasets.naming import Names
 from ...datasets.progress import progress_bar
 from ...datasets.source import Source
 from ..errors import UsageError
@@ -67,9 +68,10 @@ def chosen_person(model, person: str | None) -> str | None:
         return people[-1] if people else None
     if not people:
         raise ValueError(f"a {type(model.network()).__name__} maps nobody, --model=face_mapping trains one that does")
-    if person not in people:
+    meant = Names(people).find(person)
+    if meant is None:
         raise ValueError(f"the model knows {', '.join(people)}")
-    return person
+    return meant
 
 
 def asked_person(model, person: str | None, flag: str = "person") -> str | None:

@@ -8,6 +8,7 @@ from absl import flags
 from ...datasets import detection
 from ...datasets.labels import read_landmarks
 from ...datasets.manifest import MANIFEST_FILE, Cut
+from ...datasets.photographs import MEGAPIXELS, MOST_MEGAPIXELS
 from ..errors import UsageError
 from ..faces.crops import known_rows, new_files, report, stamp_of, with_new_rows
 from ..flags import groups, kinds
@@ -23,6 +24,8 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_enum("faces", "largest", FACES, "Of each photograph the largest face, or all.", flag_values=values)
     text = "CelebA's list of landmarks, or a CSV of its columns: the five points of each file, instead of a detector's."
     kinds.define_path(values, "landmarks", text)
+    text = f"Larger photographs are left out; {MEGAPIXELS} if absent."
+    kinds.define_number(values, "max_megapixels", None, text, 1, MOST_MEGAPIXELS)
     kinds.define_number(values, "processes", None, "That work side by side; one for each core if absent.", 1, 1024)
 
 
@@ -38,9 +41,10 @@ def run(values: flags.FlagValues) -> None:
         detection.check_installed()
     photographs = new_files(root, known, points is not None)
     processes = min(values.processes or os.cpu_count() or 1, max(1, len(photographs)))
+    max_pixels = (values.max_megapixels or MEGAPIXELS) * 10**6
     rows = known
     if photographs:
-        rows = with_new_rows(known, stamp, Aligner(root, out, cut, points), photographs, processes)
+        rows = with_new_rows(known, stamp, Aligner(root, out, cut, points, max_pixels), photographs, processes)
     report(out, rows, len(photographs))
 
 

@@ -62,8 +62,6 @@ def _save_codes(path: Path, codes: np.ndarray, names) -> None:
 
 
 def _save_pictures(target: Path, names, reconstructions, made_by: str) -> None:
-    """One PNG for each picture, under its own name with its ending kept, so that a.jpg and a.png do not collide."""
+    """One PNG for each picture, under its own name."""
     for name, picture in zip(names, reconstructions, strict=True):
-        path = target / f"{name}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pictures.save_png(path, picture, f"reconstruction of {name} {made_by}")
+        pictures.save_named(target, name, picture, f"reconstruction of {name} {made_by}")

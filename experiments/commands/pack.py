@@ -8,6 +8,7 @@ from ... import files
 from ...datasets.folder import ALL, cut_of_crops, folder
 from ...datasets.packed import Origin
 from ...datasets.packing import write_pack
+from ...datasets.splitting import splits_of
 from ..backend import load_tensorflow
 from ..errors import UsageError
 from ..flags import groups, kinds
@@ -33,12 +34,13 @@ def run(values: flags.FlagValues) -> None:
     shape = {"image_size": values.size, "channels": int(values.channels)}
     source = folder(ALL, data_dir=in_folder, **shape, **given_arguments(data))
     crop = data.square()
+    splits = splits_of(source.names, data.split_by or "file", data.partition)
     origin = Origin(crop, cut_of_crops(Path(in_folder), crop))
 
     tf = load_tensorflow()
     try:
         with files.whole_folder(out) as partial:
-            counts = write_pack(source, partial, int(values.shard_mb * 1e6), origin)
+            counts = write_pack(source, partial, int(values.shard_mb * 1e6), origin, splits)
     except tf.errors.OpError as error:
         raise UsageError(f"--out={out} cannot be written: {error.message}") from error
     print(f"{out}: {', '.join(f'{count} {split}' for split, count in counts.items())}")

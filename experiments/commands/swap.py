@@ -14,7 +14,7 @@ from ..backend import load_tensorflow
 from ..codes.encoding import asked_person, batches, codes_of, floats, people_of
 from ..errors import UsageError
 from ..faces.origins import crop_of_pictures
-from ..faces.reader import pictures_of
+from ..faces.reader import most_pixels, pictures_of
 from ..flags import groups, kinds
 from ..flags.kinds import read, read_given
 from ..folders import new_folder
@@ -37,18 +37,17 @@ def run(values: flags.FlagValues) -> None:
     alignment, given = read(values, groups.AlignmentSettings), read_given(values, groups.DataSettings)
     out = new_folder(values.out, opened.folder)
     model = _mapping_model(opened)
-    asked_person(model, values.to, "to")
+    person = str(asked_person(model, values.to, "to"))
     source = pictures_of(in_folder, opened, alignment, given)
     crop = crop_of_pictures(opened, given) if values.paste and not values.align else None
+    max_pixels = most_pixels(given.get("max_megapixels"))
 
-    description = f"face mapped onto {values.to} by {opened.folder.name}"
+    description = f"face mapped onto {person} by {opened.folder.name}"
     with files.whole_folder(out) as partial:
-        for mapped in _mapped(model, source, values.to):
-            picture = _pasted(Path(in_folder), mapped, crop) if values.paste else mapped.face
-            path = partial / f"{mapped.name}.png"  # its ending kept, so that a.jpg and a.png do not collide
-            path.parent.mkdir(parents=True, exist_ok=True)
-            pictures.save_png(path, picture, description)
-    print(f"{out}: {len(source)} faces mapped onto {values.to}")
+        for mapped in _mapped(model, source, person):
+            picture = _pasted(Path(in_folder), mapped, crop, max_pixels) if values.paste else mapped.face
+            pictures.save_named(partial, mapped.name, picture, description)
+    print(f"{out}: {len(source)} faces mapped onto {person}")
 
 
 def _mapping_model(opened: Run):
@@ -90,13 +89,13 @@ def _mapped(model, source: Source, person: str) -> Iterator[Mapped]:
         yield from map(Mapped, source.names[rows], np.asarray(faces), *columns)
 
 
-def _pasted(folder: Path, mapped: Mapped, crop: photographs.Crop | None) -> np.ndarray:
+def _pasted(folder: Path, mapped: Mapped, crop: photographs.Crop | None, max_pixels: int) -> np.ndarray:
     """The photograph with the face where the crop cut it out, or the alignment: uint8 [H, W, 3]."""
     from ...pictures.pasting import crop_matrix, paste
 
     path, matrix = folder / mapped.name, mapped.matrix
     try:
-        photograph = photographs.read(path)
+        photograph = photographs.read(path, max_pixels)
     except DatasetError as error:
         raise DatasetError(f"{path} has changed since it was indexed: {error}") from error
     if matrix is None:

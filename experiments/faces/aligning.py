@@ -1,6 +1,8 @@
 """The work of `facezoo align`: one photograph after the other, in several processes, whatever a file does to one."""
 
 import dataclasses
+import errno
+import functools
 import signal
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -13,8 +15,8 @@ from PIL import Image, PngImagePlugin
 
 from ... import files, pictures
 from ...datasets import alignment, detection, photographs, picture_bounds
-from ...datasets.labels import key_of
 from ...datasets.manifest import CROP_SUFFIX, Cut, Row
+from ...datasets.naming import Names
 from ...datasets.photographs import UnreadableFileError
 from ...datasets.picture_index import UNREADABLE, Picture
 from ...datasets.source import DatasetError
@@ -25,6 +27,8 @@ AHEAD = 4  # files handed out to each process
 MOST_SECONDS = 120  # that a file may be computed on
 DEADLY = "the process that read it died"
 NO_POINTS = "no landmarks are given for it"
+# What a file system says of a name that it does not take, while it takes others.
+_OF_ONE_NAME = (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)
 TAKEN = "something else is in the crop's place"
 
 
@@ -37,18 +41,24 @@ class Aligner:
       out: the folder for the crops.
       cut: how.
       points: those of each file, where they are given; else a detector finds them.
+      max_pixels: that a photograph may have.
     """
 
     root: Path
     out: Path
     cut: Cut
     points: Mapping[str, np.ndarray] | None = None
+    max_pixels: int = photographs.MAX_PIXELS
+
+    @functools.cached_property
+    def _names_of_points(self) -> Names:
+        return Names(self.points or ())
 
     def __call__(self, file: Picture) -> list[Row]:
         """Writes the crops of a file; returns a row for each face, or one that says why there is none."""
         row = self.row(file)
         try:
-            photograph = photographs.read(self.root / file.name)
+            photograph = photographs.read(self.root / file.name, self.max_pixels)
             faces = self._faces(file.name, photograph)
         except UnreadableFileError as error:
             return [dataclasses.replace(row, reason=f"{UNREADABLE}: {error}")]
@@ -62,7 +72,7 @@ class Aligner:
     def _faces(self, name: str, photograph: Image.Image) -> list[detection.Face]:
         """At least one; a NoFaceError else."""
         if self.points is not None:
-            key = key_of(name, self.points)
+            key = self._names_of_points.find(name)
             if key is None:
                 raise alignment.NoFaceError(NO_POINTS)
             return [_face_of(self.points[key])]
@@ -76,7 +86,10 @@ class Aligner:
     def _named(self, name: str, faces: Sequence[detection.Face]) -> Iterator[tuple[detection.Face, str]]:
         """Faces with the names of their crops. The file's ending is kept, so that a.jpg and a.png do not collide."""
         for number, face in enumerate(faces):
-            yield face, f"{name}.{number}{CROP_SUFFIX}" if self.cut.faces == "all" else f"{name}{CROP_SUFFIX}"
+            yield (
+                face,
+                files.name_of_result(name, f".{number}{CROP_SUFFIX}" if self.cut.faces == "all" else CROP_SUFFIX),
+            )
 
     def _cut_out(self, row: Row, photograph: Image.Image, face: detection.Face, name: str) -> Row:
         row = dataclasses.replace(row, confidence=face.confidence, box=face.box, points=face.points)
@@ -95,6 +108,10 @@ class Aligner:
                 pictures.save_png(partial, crop, f"face of {row.source}, aligned to the template {self.cut.template}")
         except (FileExistsError, IsADirectoryError, NotADirectoryError):
             return dataclasses.replace(row, reason=f"{TAKEN}, {path}")
+        except OSError as error:
+            if error.errno not in _OF_ONE_NAME:
+                raise
+            return dataclasses.replace(row, reason=f"its crop cannot be written: {(error.strerror or '').lower()}")
         return dataclasses.replace(row, output=path.relative_to(self.out).as_posix())
 
 

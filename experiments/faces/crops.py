@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from ... import files
 from ...datasets import detection
 from ...datasets.manifest import MANIFEST_FILE, Cut, Row, as_csv, header_as_csv, read_manifest
@@ -119,6 +121,10 @@ def report(out: Path, rows: Sequence[Row], num_new: int) -> None:
         more = f" and {len(without) - NAMED} more" if len(without) > NAMED else ""
         raise UsageError(f"no face in any of {len(without)} files, see {out / MANIFEST_FILE}: {named}{more}")
     print(f"{out}: {faces} faces" + (f", {len(without)} without ({_reasons(without)})" if without else ""))
+    points = [row.points for row in rows if row.output and row.points is not None]
+    turned = detection.turned_in_words(detection.tilts(np.stack(points))) if points else ""
+    if turned:
+        print(f"of the photographs {turned}")
     if not num_new:
         print("nothing was new")
 

@@ -37,7 +37,7 @@ def read_face(
     """A photograph in the shape that a model takes: float32 [H, W, C] in [0, 1].
 
     Args:
-      path: a JPEG, PNG, WebP or GIF file.
+      path: a picture file of any of `picture_kinds.KINDS`.
       model: an `Autoencoder`.
       crop: the side of a square in the centre, or (left, top, width, height), in its pixels; default the largest in
         the centre.
@@ -66,17 +66,23 @@ def aligned(photograph, cut: Cut, channels: int) -> tuple[np.ndarray, np.ndarray
     return crop, matrix @ np.diag([1.0 / cut.size, 1.0 / cut.size, 1.0])
 
 
+def most_pixels(max_megapixels: int | None) -> int:
+    """How many pixels a photograph may have, by --max_megapixels."""
+    return (max_megapixels or photographs.MEGAPIXELS) * 10**6
+
+
 def pictures_of(data_dir: str, run: Run, alignment: AlignmentSettings, given: Mapping[str, Any]) -> Source:
     """The pictures below a folder as a run's model takes them: cropped as its data were or as is given, or aligned."""
     image_size, _, channels = run.image_shape
     cut = cut_of(alignment, given, run.settings)
     if cut:
-        return aligned_folder(data_dir, cut, channels)
-    crop = crop_of_pictures(run, given)
-    return folder(ALL, data_dir=data_dir, image_size=image_size, channels=channels, crop=crop, subfolders=None)
+        return aligned_folder(data_dir, cut, channels, given.get("max_megapixels"))
+    crop, most = crop_of_pictures(run, given), given.get("max_megapixels")
+    told: dict[str, Any] = {"image_size": image_size, "channels": channels, "subfolders": None, "max_megapixels": most}
+    return folder(ALL, data_dir=data_dir, crop=crop, **told)
 
 
-def aligned_folder(data_dir: str, cut: Cut, channels: int) -> Source:
+def aligned_folder(data_dir: str, cut: Cut, channels: int, max_megapixels: int | None = None) -> Source:
     """The largest face of each photograph below a folder, held in memory; those without one are left out and named.
 
     Returns:
@@ -85,22 +91,31 @@ def aligned_folder(data_dir: str, cut: Cut, channels: int) -> Source:
     Raises:
       DatasetError: no photographs, or no face in any of them.
     """
-    whole = folder(ALL, data_dir=data_dir, image_size=cut.size, channels=channels, subfolders=None)
+    told: dict[str, Any] = {"image_size": cut.size, "channels": channels, "max_megapixels": max_megapixels}
+    whole = folder(ALL, data_dir=data_dir, subfolders=None, **told)
+    max_pixels = most_pixels(max_megapixels)
     found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     without = []
     for name in progress_bar("finding faces", whole.names):
         try:
-            found[name] = aligned(photographs.read(Path(data_dir) / name), cut, channels)
+            found[name] = aligned(photographs.read(Path(data_dir) / name, max_pixels), cut, channels)
         except alignment.NoFaceError as error:
             without.append(f"{name} ({error})")
     if without:
         _tell_of(data_dir, without, len(whole))
     crops, matrices = (np.stack(column) for column in zip(*found.values(), strict=True))
+    if turned := detection.turned_in_words(_tilts(matrices)):
+        logging.warning("of the photographs in %s %s", data_dir, turned)
 
     def load(positions: np.ndarray) -> dict[str, np.ndarray]:
         return {"image": crops[positions], "matrix": matrices[positions]}
 
     return Source(whole.name, list(found), load, whole.image_shape)
+
+
+def _tilts(matrices: np.ndarray) -> np.ndarray:
+    """How many degrees the crops are turned clockwise in their photographs: [n, 2, 3] -> [n]."""
+    return np.degrees(np.arctan2(matrices[:, 1, 0], matrices[:, 0, 0]))
 
 
 def _tell_of(data_dir: str, without: Sequence[str], count: int) -> None:
@@ -128,6 +143,7 @@ class FaceReader:
         self.settings = with_data(run.settings, given)
         self.image_size, self.channels = run.image_shape[0], run.image_shape[2]
         self.cut = cut_of(alignment, given, run.settings)
+        self.max_pixels = most_pixels(self.settings.data.max_megapixels)
 
     @functools.cached_property
     def crop(self) -> photographs.Crop | None:
@@ -154,7 +170,13 @@ class FaceReader:
           UsageError: no such file, a damaged one, one that the crop does not fit, or without a face to align.
         """
         try:
-            return self.from_photograph(photographs.read(path))
+            photograph = photographs.read(path, self.max_pixels)
+            if not self.cut:
+                return self.from_photograph(photograph)
+            crop, matrix = aligned(photograph, self.cut, self.channels)
+            if turned := detection.turned_in_words(_tilts(matrix[None])):
+                logging.warning("%s: %s", path, turned)
+            return _as_floats(crop)
         except DatasetError as error:
             hint = "; give another --crop, or --crop= for the centre square" if "crop" in str(error) else ""
             raise UsageError(f"{path}: {error}{hint}") from error

@@ -68,7 +68,7 @@ def refuse_files(lines: list[str], what: str) -> list[str]:
 
 def _lines_of(path: Path, what: str) -> list[str]:
     try:
-        text = files.read_text(path, MOST_BYTES)
+        text = files.read_text(path, MOST_BYTES, "utf-8-sig")  # as some editors write it
     except UnicodeDecodeError as error:
         raise UsageError(f"{what}: the file is not a text of flags") from error
     except OSError as error:

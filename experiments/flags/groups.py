@@ -7,7 +7,8 @@ from pathlib import Path
 from absl import flags
 
 from ...datasets.alignment import MOST_MARGIN, TEMPLATES
-from ...datasets.photographs import Crop
+from ...datasets.photographs import MEGAPIXELS, MOST_MEGAPIXELS, Crop
+from ...datasets.splitting import SPLIT_BY
 from ..errors import UsageError
 from .kinds import (
     Settings,
@@ -49,7 +50,9 @@ class DataSettings(Settings):
     """Which pictures."""
 
     dataset: str = word("procedural_faces", "Data set; `facezoo datasets` lists them.")
-    data_dir: str | None = path(None, "Folder of pictures, a pack, or of prepared TensorFlow Datasets.")
+    data_dir: str | None = path(
+        None, "Folder of pictures, a pack, or of prepared TensorFlow Datasets.", is_changeable=True
+    )
     crop: tuple[int, ...] | None = words(
         None,
         "Side of a square in the centre, or left,top,width,height, in source pixels; the largest square if absent.",
@@ -58,9 +61,20 @@ class DataSettings(Settings):
         int,
     )
     subfolders: str | None = one_of(("identity", "attribute"), None, "What sub-folders say of a picture.")
-    labels: str | None = path(None, "CSV of attributes by file name, or CelebA's list_attr_celeba.txt.")
+    labels: str | None = path(
+        None, "CSV of attributes by file name, or CelebA's list_attr_celeba.txt.", is_changeable=True
+    )
     landmarks: str | None = path(
-        None, "CSV of five points by file name, or CelebA's list; a folder's manifest if absent."
+        None, "CSV of five points by file name, or CelebA's list; a folder's manifest if absent.", is_changeable=True
+    )
+    split_by: str | None = one_of(
+        SPLIT_BY, None, "What falls into one split together: files whose names differ in a number are a clip."
+    )
+    partition: str | None = path(
+        None, "File that says which split a picture is in, as CelebA's list_eval_partition.txt.", is_changeable=True
+    )
+    max_megapixels: int | None = number(
+        None, f"Larger photographs are left out; {MEGAPIXELS} if absent.", 1, MOST_MEGAPIXELS
     )
 
     def square(self) -> Crop | None:
@@ -79,7 +93,7 @@ def square_of(crop: Sequence[int] | None) -> Crop | None:
     return first, top, width, height
 
 
-FOLDER_FLAGS = ("crop", "subfolders", "labels", "landmarks")
+FOLDER_FLAGS = ("crop", "subfolders", "labels", "landmarks", "max_megapixels", "split_by", "partition")
 
 
 def define_data_flags(values: flags.FlagValues) -> None:
@@ -93,7 +107,7 @@ def define_folder_flags(values: flags.FlagValues) -> None:
 
 
 def define_crop(values: flags.FlagValues) -> None:
-    define(values, DataSettings, ("crop",))
+    define(values, DataSettings, ("crop", "max_megapixels"))
 
 
 @dataclasses.dataclass(frozen=True)

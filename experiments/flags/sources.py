@@ -7,9 +7,9 @@ from ...datasets import DATASETS
 from ...datasets.masks import with_masks
 from ...datasets.source import DatasetError, Source, with_attributes, with_people
 from ..errors import UsageError
-from .groups import DataSettings
+from .groups import FOLDER_FLAGS, DataSettings
 
-OPTIONAL_FLAGS = ("data_dir", "crop", "subfolders", "labels", "landmarks")
+OPTIONAL_FLAGS = ("data_dir", *FOLDER_FLAGS)
 
 
 def default_channels(dataset: str) -> int:

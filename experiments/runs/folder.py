@@ -12,6 +12,7 @@ from ... import files
 from ..errors import UsageError
 from ..flags.training import TrainingSettings
 from .checkpoints import MODEL_FILE, Checkpoints, State
+from .data import DATA_FILE
 from .settings import FLAGS_FILE, refuse_other_settings, settings_of, settings_text
 
 LOCK_FILE = ".lock"
@@ -92,6 +93,7 @@ def locked(folder: Path) -> Iterator[None]:
 _BEGINNING = (
     FLAGS_FILE,
     "environment.json",
+    DATA_FILE,
     "metrics.csv",
     MODEL_FILE,
     "checkpoints/best/model.keras",

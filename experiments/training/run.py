@@ -15,6 +15,7 @@ from ...models import randomness
 from ..errors import StoppedError, UsageError
 from ..flags.kinds import flat
 from ..runs.checkpoints import MODEL_FILE, Checkpoints, State, save_model, trackers_of
+from ..runs.data import check_data, told_of, write_data
 from ..runs.environment import environment
 from ..runs.folder import create, locked, remove_beginning, state_of
 from ..runs.settings import FLAGS_FILE, settings_text
@@ -53,6 +54,9 @@ class TrainingRun:
                 f"--run_dir={folder}: the data fill {session.steps_per_epoch} steps an epoch, not "
                 f"{self.state.steps_per_epoch} as when the run began: it goes on with the same pictures only"
             )
+        self._data = told_of(session.sources)
+        if state is not None:
+            check_data(folder, self.settings.data, self._data)
         self.schedule_steps = self.settings.schedule.schedule_steps or self.state.schedule_steps or session.total_steps
         self.checkpoints = Checkpoints(folder / "checkpoints", self.settings.run.keep_checkpoints)
         session.compile(self.schedule_steps, self.state.learning_rate_scale)
@@ -123,6 +127,7 @@ class TrainingRun:
         print(f"{beginning}, from step {step}" if step else beginning, flush=True)
         (self.folder / MODEL_FILE).unlink(missing_ok=True)  # of a run that is extended
         create(self.folder, settings, environment(settings.run.seed, settings.run.precision, devices))
+        write_data(self.folder, self._data, is_new=step == 0)
 
     def _has_nothing_to_keep(self) -> bool:
         state = self.checkpoints.newest()

@@ -11,6 +11,7 @@ from ..backend import check_keras_backend, load_tensorflow
 from ..errors import UsageError
 from ..flags.training import TrainingSettings
 from ..runs.checkpoints import State
+from ..runs.data import check_data, is_elsewhere, told_of
 from ..runs.folder import default_folder, is_finished, state_of
 from ..runs.run import Run, open_run
 from ..runs.settings import epochs_of, precision_of, settings_text
@@ -78,6 +79,8 @@ def train_into(
     settings = _with_epochs(_with_precision(settings, folder), folder)
     state = state_of(folder, settings)
     if is_finished(folder, state, settings):
+        if is_elsewhere(folder, settings.data):
+            check_data(folder, settings.data, told_of(sources_and_arguments(settings)[0]))
         return Outcome(was_finished=True, is_chief=True)
     with _workers(settings, is_named) as workers:
         session = _session(settings, state, workers)

@@ -33,7 +33,7 @@ def decoded(monkeypatch):
     paths = []
     read = photographs.read
 
-    def counted(path):
+    def counted(path, *more):
         paths.append(path)
         return read(path)
 
@@ -169,7 +169,14 @@ def test_three_damaged_among_two_hundred_are_named_in_one_warning(tmp_path, capl
     assert not {"007.png", "070.png", "100.png"} & set(examples)
     (message,) = [record.getMessage() for record in caplog.records]
     assert "3 of 200 pictures" in message
-    assert all(name in message for name in ("007.png", "070.png", "100.png (not a JPEG, PNG, WebP or GIF picture)"))
+    assert all(
+        name in message
+        for name in (
+            "007.png",
+            "070.png",
+            "100.png (not a JPEG",
+        )
+    )
 
 
 def test_only_the_first_five_damaged_are_named(tmp_path, caplog):
@@ -320,7 +327,7 @@ def test_a_file_that_cannot_be_read_is_tried_again(tmp_path, monkeypatch):
     root = draw(tmp_path / "photographs", *numbered(60))
     read = photographs.read
 
-    def forbidden(path):
+    def forbidden(path, *more):
         if path.name == "010.png":
             raise photographs.UnreadableFileError("permission denied")
         return read(path)
@@ -335,7 +342,7 @@ def test_an_interrupted_index_goes_on_where_it_was(tmp_path, monkeypatch, decode
     root = draw(tmp_path / "photographs", *numbered(200))
     counted = photographs.read
 
-    def interrupted(path):
+    def interrupted(path, *more):
         if path.name == "150.png":
             raise RuntimeError("interrupted")
         return counted(path)
@@ -350,15 +357,15 @@ def test_an_interrupted_index_goes_on_where_it_was(tmp_path, monkeypatch, decode
 
 
 def index_of(**columns):
-    names = ("name", "num_bytes", "modified_ns", "width", "height", "damage")
-    whole = dict(zip(names, (["000.png"], [1], [2], [3], [4], [""]), strict=True))
-    return json.dumps({"version": 2} | whole | columns)
+    names = ("name", "num_bytes", "modified_ns", "width", "height", "damage", "digest", "look")
+    whole = dict(zip(names, (["000.png"], [1], [2], [3], [4], [""], [""], [""]), strict=True))
+    return json.dumps({"version": 3} | whole | columns)
 
 
 @pytest.mark.parametrize(
     "damage",
     [
-        *("", "{", "[]", '{"version": 1, "pictures": [["000.png", 1, 2, 3, 4, ""]]}', '{"version": 2}'),
+        *("", "{", "[]", '{"version": 1, "pictures": [["000.png", 1, 2, 3, 4, ""]]}', '{"version": 3}'),
         *(index_of(width=["3"]), index_of(name=7), index_of(height=[4, 4]), index_of(damage=[None]), index_of(name=[])),
     ],
 )
@@ -395,7 +402,7 @@ def test_progress_shows_only_when_it_takes_long(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().err == ""
     read = photographs.read
 
-    def slow(path):
+    def slow(path, *more):
         time.sleep(0.1)
         return read(path)
 

@@ -138,7 +138,7 @@ def test_a_truncated_file_is_refused(kind, part):
 
 
 @pytest.mark.parametrize(
-    ("data", "reason"), [(b"dear diary", "not a JPEG, PNG, WebP or GIF"), (b"", "empty file"), (b"BM", "not a JPEG")]
+    ("data", "reason"), [(b"dear diary", "not a JPEG, PNG, WebP"), (b"", "empty file"), (b"BM", "not a JPEG")]
 )
 def test_what_is_no_picture_is_refused(data, reason):
     with pytest.raises(DamagedPictureError, match=reason):

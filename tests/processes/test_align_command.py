@@ -20,6 +20,7 @@ from facezoo.datasets import photographs
 from facezoo.datasets.alignment import POINT_NAMES, template_points
 from facezoo.datasets.folder import folder
 from facezoo.datasets.manifest import MANIFEST_FILE, Cut, read_manifest
+from facezoo.datasets.photographs import NO_PICTURE
 from facezoo.datasets.picture_index import Picture, found_files
 from facezoo.datasets.source import DatasetError
 from facezoo.experiments.faces import crops
@@ -295,7 +296,7 @@ def test_files_without_a_face_are_listed_with_the_reason(align, tmp_path):
     assert "no such file" in reasons.pop("dangling.jpg")
     assert reasons == {
         "far.jpg": "its points lie outside of the picture, or as good as in one place",
-        "notes.txt": "not a JPEG, PNG, WebP or GIF picture",
+        "notes.txt": NO_PICTURE,
         "nothing.png": "empty file",
         "unknown.png": "no landmarks are given for it",
     }
@@ -310,7 +311,7 @@ def test_the_most_frequent_reasons_are_told(command, tmp_path):
         (root / name).write_text("dear")
     (root / "nothing.png").touch()
     done = command("align", f"--in={root}", f"--out={tmp_path / 'out'}", f"--landmarks={points}", "--processes=1")
-    reasons = "3: not a JPEG, PNG, WebP or GIF picture; 1: empty file; see manifest.csv"
+    reasons = f"3: {NO_PICTURE}; 1: empty file; see manifest.csv"
     assert done.out == f"{tmp_path / 'out'}: 1 faces, 4 without ({reasons})\n"
 
 
@@ -342,6 +343,24 @@ def test_names_of_any_bytes_are_kept(align, tmp_path):
     rows = align(root, points)
     assert rows[strange].reason == "no landmarks are given for it"
     assert list(align(root, points)) == sorted(["plain.png", strange])
+
+
+def test_a_name_as_long_as_names_may_be_stops_nothing(align, tmp_path):
+    long_name = "ü" * 125 + ".jpg"  # 254 bytes
+    root, points = photographs_with_points(tmp_path / "photographs", ["a.jpg", "b.jpg"])
+    shutil.copy(root / "a.jpg", root / long_name)
+    rows = align(root, points_file(points, ["a.jpg", "b.jpg", long_name]))
+    output = rows[long_name].output
+    assert output.endswith(".png")
+    assert len(os.fsencode(output)) <= 255
+    assert (tmp_path / "out" / output).is_file()
+    assert rows["b.jpg"].output == "b.jpg.png"
+
+
+def test_points_of_a_photograph_are_found_under_its_name_in_other_letters(align, tmp_path):
+    root, points = photographs_with_points(tmp_path / "photographs", ["a.jpg"])
+    points.write_text(points.read_text().replace("a.jpg", "A.JPG"))
+    assert align(root, points)["a.jpg"].output == "a.jpg.png"
 
 
 def test_crops_train_with_their_landmarks_and_labels(align, command, tmp_path):

@@ -450,7 +450,7 @@ def test_what_is_no_face_is_answered_on_the_page_which_goes_on(opened, tmp_path)
     (tmp_path / "heavy.png").write_bytes(bytes(explore_server.MOST_UPLOAD_BYTES + 1))
     page = opened()
     for name, answer in (
-        ("letter.jpg", "letter.jpg: not a JPEG, PNG, WebP or GIF picture"),
+        ("letter.jpg", "letter.jpg: not a JPEG, PNG, WebP, GIF, HEIC, AVIF, TIFF, BMP, PNM or JPEG 2000 picture"),
         ("nobody.png", 'nobody.png: no face found; untick "find the face" to take the middle of the picture'),
         ("large.png", "large.png: 8200x6100 is more than 40 megapixels"),
     ):

@@ -102,7 +102,7 @@ def test_ones_own_photographs_are_aligned_as_the_pictures_of_ones_own_run(execut
     printed = printed_in(execute(NOTEBOOKS["06_your_own_photograph"], **variables))
     assert "ConvolutionalAutoencoder of 32 pixels; template celeba, margin 0.25" in printed
     assert "nobody.png: no face found" in printed
-    assert "letter.jpg: not a JPEG, PNG, WebP or GIF picture" in printed
+    assert "letter.jpg: not a JPEG, PNG, WebP, GIF, HEIC, AVIF, TIFF, BMP, PNM or JPEG 2000 picture" in printed
 
 
 def test_without_the_detector_the_notebook_says_what_to_install(execute, tmp_path):

@@ -16,7 +16,7 @@ def test_a_data_folder_that_is_not_there_or_empty_is_named(command, tmp_path):
     (tmp_path / "empty").mkdir()
     flags = ("train", "--dataset=folder")
     assert_refused(command(*flags, f"--data_dir={tmp_path / 'nowhere'}"), "data_dir", "nowhere")
-    assert_refused(command(*flags, f"--data_dir={tmp_path / 'empty'}"), "no pictures", "empty", ".jpg")
+    assert_refused(command(*flags, f"--data_dir={tmp_path / 'empty'}"), "no pictures", "empty", "JPEG")
 
 
 def test_text_files_called_jpg_are_no_pictures(command, tmp_path):

@@ -702,16 +702,14 @@ FACES = [
     Case("beginning-of-jpeg", f"{ONE_FACE}@/images/beginning.jpg", ("beginning.jpg",)),
     Case("beginning-of-png", f"{ONE_FACE}@/images/beginning.png", ("beginning.png", "truncated")),
     Case("beginning-of-webp", f"{ONE_FACE}@/images/beginning.webp", ("beginning.webp",)),
-    Case("text", f"{ONE_FACE}@/images/text.png", ("text.png", "not a JPEG, PNG, WebP or GIF")),
-    Case("zip", f"{ONE_FACE}@/images/zip.jpg", ("zip.jpg", "not a JPEG, PNG, WebP or GIF")),
+    Case("text", f"{ONE_FACE}@/images/text.png", ("text.png", "not a JPEG, PNG, WebP")),
+    Case("zip", f"{ONE_FACE}@/images/zip.jpg", ("zip.jpg", "not a JPEG, PNG, WebP")),
     Case("cut-off-gif", f"{ONE_FACE}@/images/cut_off.gif", ("cut_off.gif", "truncated")),
     Case("beginning-of-gif", f"{ONE_FACE}@/images/beginning.gif", ("beginning.gif",)),
-    Case("bmp", f"{ONE_FACE}@/images/bitmap.png", ("bitmap.png", "not a JPEG, PNG, WebP or GIF")),
-    Case("tiff", f"{ONE_FACE}@/images/scan.jpg", ("scan.jpg", "not a JPEG, PNG, WebP or GIF")),
-    Case("pdf", f"{ONE_FACE}@/images/document.jpg", ("document.jpg", "not a JPEG, PNG, WebP or GIF")),
-    Case("svg", f"{ONE_FACE}@/images/drawing.png", ("drawing.png", "not a JPEG, PNG, WebP or GIF")),
-    Case("heic", f"{ONE_FACE}@/images/telephone.jpg", ("telephone.jpg", "not a JPEG, PNG, WebP or GIF")),
-    Case("sound", f"{ONE_FACE}@/images/sound.webp", ("sound.webp", "not a JPEG, PNG, WebP or GIF")),
+    Case("pdf", f"{ONE_FACE}@/images/document.jpg", ("document.jpg", "not a JPEG, PNG, WebP")),
+    Case("svg", f"{ONE_FACE}@/images/drawing.png", ("drawing.png", "not a JPEG, PNG, WebP")),
+    Case("heic", f"{ONE_FACE}@/images/telephone.jpg", ("telephone.jpg",)),
+    Case("sound", f"{ONE_FACE}@/images/sound.webp", ("sound.webp", "not a JPEG, PNG, WebP")),
     Case("huge-png", f"{ONE_FACE}@/images/huge.png", ("huge.png", "megapixels")),
     Case("huge-jpeg", f"{ONE_FACE}@/images/huge.jpg", ("huge.jpg", "megapixels")),
     Case("huge-webp", f"{ONE_FACE}@/images/huge.webp", ("huge.webp", "megapixels")),
@@ -751,7 +749,7 @@ ENCODE = "encode --run_dir=@/run --out=new.npz --in="
 ENCODINGS = [
     Case("missing", f"{ENCODE}@/nowhere", ("--in=@/nowhere", "not there")),
     Case("file", f"{ENCODE}@/pictures/000.jpg", ("@/pictures/000.jpg", "not a folder")),
-    Case("empty", f"{ENCODE}@/empty", ("no pictures", "@/empty", ".jpg")),
+    Case("empty", f"{ENCODE}@/empty", ("no pictures", "@/empty", "JPEG")),
     Case("hidden", f"{ENCODE}@/hidden", ("no pictures", "@/hidden")),
     Case("notes", f"{ENCODE}@/notes", ("no pictures", "@/notes")),
     Case("circle", f"{ENCODE}@/circle", ("no pictures", "@/circle")),
@@ -761,7 +759,6 @@ ENCODINGS = [
     not_for_root(Case("not-readable", f"{ENCODE}@/locked", ("@/locked", "ermission"))),
     Case("letters", f"{ENCODE}@/letters", ("12 of 12", "letter_00.jpg", "and 7 more", "not a JPEG")),
     Case("damaged", f"{ENCODE}@/damaged", ("5 of 15", "000.jpg")),
-    Case("bitmap", f"{ENCODE}@/bitmap", ("1 of 1", "still.png", "not a JPEG")),
     Case("crop-outside", f"{ENCODE}@/pictures --crop=30,0,30,30", ("40 of 40", "40x30", "crop")),
     Case("crop-not-square", f"{ENCODE}@/pictures --crop=0,0,10,20", ("crop=0,0,10,20", "square")),
     Case("crop", f"{ENCODE}@/pictures --crop=1,2", ("--crop", "left,top,width,height")),
@@ -1084,7 +1081,6 @@ def make_pictures(folder):
     for name in ("twins/Ann B/0.png", "twins/ann_b/0.png", "nameless/---/0.png", "nameless/ann/0.png", "hidden/.0.png"):
         write(folder / name, encoded("PNG"))
     write(folder / "notes" / "notes.txt", "dear")
-    write(folder / "bitmap" / "still.png", encoded("BMP"))
     (folder / "empty").mkdir()
     (folder / "circle").mkdir()
     (folder / "circle" / "inside").symlink_to(folder / "circle")
@@ -1108,8 +1104,6 @@ def make_images(folder):
         "zip.jpg": zipped({"letter.txt": b"dear"}),
         "cut_off.gif": half(encoded("GIF")),
         "beginning.gif": b"GIF89a",
-        "bitmap.png": encoded("BMP"),
-        "scan.jpg": encoded("TIFF"),
         "document.jpg": b"%PDF-1.7\n",
         "drawing.png": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
         "telephone.jpg": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",

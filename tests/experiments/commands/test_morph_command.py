@@ -114,7 +114,7 @@ def test_a_morph_starts_from_any_picture(finished, command, model, tmp_path, nam
         (["--start=test:x", "--end=test:0"], ["test:x", "test:0 to test:1999"]),
         (["--start=test:-1", "--end=test:0"], ["test:-1", "test:0 to test:1999"]),
         (["--start=test:0", "--end={broken}"], ["broken.png"]),
-        (["--start=test:0", "--end={letter}"], ["letter.jpg", "not a JPEG, PNG, WebP or GIF"]),
+        (["--start=test:0", "--end={letter}"], ["letter.jpg", "not a JPEG, PNG, WebP"]),
         (["--start={sound}", "--end={sound}", "--crop=30,0,40,40"], ["sound.png", "crop", "48x40"]),
         (["--start=test:0", "--end=test:1", "--steps=1"], ["--steps", "2"]),
         (["--start=test:0", "--end=test:1", "--path=bent"], ["--path", "linear", "slerp"]),
