@@ -44,8 +44,8 @@ def with_start(
             return settings  # which is refused with all that differs
     else:
         start = _described(asked.init_from)
-    if "model" in given and asked.model != start.model:
-        return settings
+    if _is_another(asked, start, given):
+        return settings  # which is refused with all that differs
     taken = {name: getattr(start, name) for name in INHERITED if name not in given}
     kept = asked.set if "set" in given else ()
     return dataclasses.replace(settings, model=dataclasses.replace(asked, **taken, set=_merged(start.set, kept)))
@@ -90,6 +90,15 @@ def _described(start: str) -> ModelSettings:
     )
 
 
+def _is_another(asked: ModelSettings, start: ModelSettings, given: Collection[str]) -> bool:
+    """Whether what is given asks for another network than the one to start from."""
+    if any(getattr(asked, name) != getattr(start, name) for name in INHERITED if name in given):
+        return True
+    there = dict(text.partition("=")[::2] for text in start.set)
+    ours = dict(text.partition("=")[::2] for text in asked.set) if "set" in given else {}
+    return any(_plain(_literal(ours[name])) != _plain(_literal(there[name])) for name in ours.keys() & there.keys())
+
+
 def _changed(settings: ModelSettings) -> set[str]:
     """The settings that are not as by default."""
     own = ModelSettings()
@@ -109,16 +118,19 @@ def _plain(value: Any) -> Any:
     return json.loads(json.dumps(value, default=str))
 
 
+def _literal(text: str) -> Any:
+    """What --set makes of a value, numbers and tuples as such."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
 def _as_text(value: Any) -> str:
     """A value as --set takes it: 64,32 of numbers, a word as it is if it is not taken for anything else."""
     if isinstance(value, list | tuple) and len(value) > 1 and all(isinstance(number, int) for number in value):
         return ",".join(map(str, value))
-    if isinstance(value, str):
-        try:
-            ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            return value
-    return repr(value)
+    return value if isinstance(value, str) and _literal(value) == value else repr(value)
 
 
 def _is_same(first: str | None, second: str) -> bool:
