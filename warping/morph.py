@@ -17,12 +17,14 @@ from .shapes import Scheme, border, box_around, radius_map
 from .thin_plates import Sampler, plate_field
 
 DISSOLVE = 0.2  # of the way, around its middle, in which the surroundings change
-OVAL, FEATHER = 1.0, 0.3  # where the oval's edge lies, and over how much of its radius it fades
+OVAL, FEATHER = 0.9, 0.3  # where the oval's edge lies, and over how much of its radius it fades
 RING = (0.85, 1.15)  # where colours are compared, in radii
 # How different two faces' colours (Euclidean, each in 0..1) may be around a place before it counts as covered in one
 # of them, and from where on it does wholly; and what around it is, and how soft its edge, in widths of the oval.
 COVERED = (0.12, 0.3)
 AROUND, SOFTNESS = 0.0375, 0.025
+# In the middle of the face, where mouths open and eyes look elsewhere, differences count less, up to these radii.
+INNER, INNER_RADII = 0.5, (0.5, 0.8)
 FINEST_BANDS = (1.0, 2.0)  # pixels
 COARSEST_BAND = 0.05  # of the oval's width
 MOST_THREADS = 4
@@ -67,6 +69,8 @@ class WarpMorph:
       end_points: those of the second.
       scheme: of the landmarks.
       dissolve: in which part of the way, around its middle, surroundings change; 0 changes them at once.
+      has_energy: details are given back the energy that averaging takes.
+      spares_covered: where one of the faces is covered, the nearer end is shown instead of the mean.
 
     Raises:
       ValueError: pictures of different shapes, or points that are not the scheme's.
@@ -80,6 +84,8 @@ class WarpMorph:
         end_points: np.ndarray,
         scheme: Scheme,
         dissolve: float = DISSOLVE,
+        has_energy: bool = True,
+        spares_covered: bool = True,
     ):
         if start.shape != end.shape or start.ndim != 3:
             raise ValueError(f"pictures of shapes {start.shape} and {end.shape} cannot be morphed")
@@ -87,6 +93,7 @@ class WarpMorph:
             if points.shape != (scheme.num_points, 2):
                 raise ValueError(f"points of shape {points.shape} are not {scheme.num_points} landmarks")
         self.size, self.scheme, self.dissolve = start.shape[:2], scheme, dissolve
+        self.has_energy, self.spares_covered = has_energy, spares_covered
         self.samplers = Sampler(start), Sampler(end)
         self.shapes = start_points.astype(np.float64), end_points.astype(np.float64)
 
@@ -114,8 +121,8 @@ class WarpMorph:
         faces = [picture[box] if late == end else sampler(field, box) for sampler, field, end in ends]
         first, second = self._coloured(faces, picture[box], radii)
         width = float(np.ptp(outline[:, 0]) * self.size[1])
-        share = alpha + covered(first, second, width) * (late - alpha)
-        face = blended(first, second, share, bands_of(width))
+        share = alpha + covered(first, second, width, radii) * (late - alpha) if self.spares_covered else alpha
+        face = blended(first, second, share, bands_of(width) if self.has_energy else ())
         mask = smooth_step((OVAL - radii) / FEATHER + 0.5)[..., None]
         picture[box] += mask * (face - picture[box])
         return np.clip(picture, 0.0, 1.0, out=picture)
@@ -142,7 +149,7 @@ class WarpMorph:
         return [recoloured(face, colours_of(face, ring), wanted) for face in faces]
 
 
-def covered(first: np.ndarray, second: np.ndarray, width: float) -> np.ndarray:
+def covered(first: np.ndarray, second: np.ndarray, width: float, radii: np.ndarray) -> np.ndarray:
     """Where one of two faces shows no face, but hair, glasses, a hand: its colours are too different there.
 
     The mean of a fringe and a forehead is neither, so there the nearer end is shown, as around the face.
@@ -151,14 +158,19 @@ def covered(first: np.ndarray, second: np.ndarray, width: float) -> np.ndarray:
       first: float32 [H, W, C].
       second: the same.
       width: of the faces' oval, in pixels.
+      radii: as `radius_map` gives them, [H, W].
 
     Returns:
       float32 [H, W] in [0, 1].
     """
     difference = blurred(second - first, AROUND * width)
     distance = np.sqrt((difference**2).mean(axis=-1) * 3.0)
-    low, high = COVERED
-    return blurred(smooth_step((distance - low) / (high - low)), SOFTNESS * width)
+    distance *= INNER + (1.0 - INNER) * _rising(radii, *INNER_RADII)
+    return blurred(_rising(distance, *COVERED), SOFTNESS * width)
+
+
+def _rising(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    return smooth_step((values - low) / (high - low))
 
 
 def bands_of(width: float) -> tuple[float, ...]:

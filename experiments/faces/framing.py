@@ -130,37 +130,46 @@ def _found(stops: Sequence[Stop], settings: LandmarkSettings) -> tuple[list[np.n
     known = [stop.points for stop in stops if stop.points is not None]
     if len(known) == len(stops):
         return known, SCHEMES["drawn"]
-    *better, last = installed_readers()
-    for name in better:
-        try:
-            return _read_by(name, stops, settings)
-        except UsageError as error:
-            logging.warning("%s; trying --landmarks=%s", error, last)
-    return _read_by(last, stops, settings)
+    first, *others = installed_readers()
+    try:
+        return _read_by(first, stops, settings)
+    except UsageError as error:
+        if not others:
+            raise
+        found = _read_by(others[0], stops, settings)
+        logging.warning("%s by %s: taken by %s", error, first, others[0])
+        return found
 
 
 def _read_by(name: str, stops: Sequence[Stop], settings: LandmarkSettings) -> tuple[list[np.ndarray], Scheme]:
     reader = READERS[name](settings.landmark_model)
     try:
-        return [_largest(reader, stop) for stop in stops], SCHEMES[reader.scheme]
+        return [largest_face(reader, stop) for stop in stops], SCHEMES[reader.scheme]
     except NoFaceError as error:
         raise UsageError(str(error)) from error
     finally:
         reader.close()
 
 
-def _largest(reader: LandmarkReader, stop: Stop) -> np.ndarray:
-    """The landmarks of the largest face, whichever way up the photograph lies."""
-    for turn in TURNS:
-        faces = reader.faces(stop.photograph if turn is None else stop.photograph.transpose(turn))
+def largest_face(reader: LandmarkReader, stop: Stop, is_quiet: bool = False) -> np.ndarray:
+    """The landmarks of the largest face, whichever way up the photograph lies: [L, 2], (x, y) in pixels.
+
+    Where there are more, or the face is turned far aside, a line says so unless it is to be quiet.
+
+    Raises:
+      NoFaceError: there is none.
+    """
+    for turn, closely in (*((turn, False) for turn in TURNS), (None, True)):
+        photograph = stop.photograph if turn is None else stop.photograph.transpose(turn)
+        faces = reader.faces(photograph, closely)
         if faces:
             break
     else:
         raise NoFaceError(f"{stop.name}: no face found")
-    if len(faces) > 1:
+    if len(faces) > 1 and not is_quiet:
         logging.warning("%s shows %d faces: the largest is taken", stop.name, len(faces))
     points = _turned_back(faces[0], turn, stop.photograph.size)
-    if is_turned(five_points(points, SCHEMES[reader.scheme])):
+    if is_turned(five_points(points, SCHEMES[reader.scheme])) and not is_quiet:
         logging.warning("%s: the face is turned far aside: half of it is not seen, and will be smeared", stop.name)
     return points
 

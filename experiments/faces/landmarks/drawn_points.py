@@ -1,5 +1,7 @@
 """The face network: 70 points of a drawn face, which fills its picture as drawn ones do."""
 
+from typing import ClassVar
+
 import numpy as np
 from PIL import Image
 
@@ -11,7 +13,7 @@ from ...errors import UsageError
 class DrawnPoints:
     """iBUG's 68 points and both pupils, read by the network that ships. It knows drawn faces only."""
 
-    scheme = "drawn"
+    scheme: ClassVar[str] = "drawn"
 
     def __init__(self, model: str | None = None):
         load_tensorflow()
@@ -25,7 +27,7 @@ class DrawnPoints:
     def close(self) -> None:
         """There is nothing to end."""
 
-    def faces(self, photograph: Image.Image) -> list[np.ndarray]:
+    def faces(self, photograph: Image.Image, closely: bool = False) -> list[np.ndarray]:
         """The face in the centre square of a picture, whatever it shows: one of [70, 2], (x, y) in its pixels."""
         left, top, right, _ = photographs.crop_box(photograph.size)
         small = photographs.fit(photograph, self.network.image_size).astype(np.float32) / 255.0

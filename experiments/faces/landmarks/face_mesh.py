@@ -7,6 +7,7 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import platformdirs
@@ -26,7 +27,7 @@ DOWNLOAD_TIMEOUT = 20  # seconds without an answer
 MOST_FACES = 8
 SIDES = (256, 1280)  # to which the longer side of a picture is brought before it is looked at
 # Where a small face is looked for if the whole picture shows none: parts of so many sides, at so many places a side.
-PARTS = ((0.6, 2), (0.4, 4))
+PARTS = ((0.5, 3), (0.25, 7))
 
 
 class FaceMesh:
@@ -40,7 +41,7 @@ class FaceMesh:
       UsageError: mediapipe is not installed, or the file cannot be had.
     """
 
-    scheme = "mediapipe"
+    scheme: ClassVar[str] = "mediapipe"
 
     def __init__(self, model: str | None = None):
         check_installed("mediapipe", "landmarks")
@@ -61,15 +62,12 @@ class FaceMesh:
         """Ends its threads; at the interpreter's end it would be too late."""
         self.landmarker.close()
 
-    def faces(self, photograph: Image.Image) -> list[np.ndarray]:
+    def faces(self, photograph: Image.Image, closely: bool = False) -> list[np.ndarray]:
         """The faces of an RGB photograph, the largest first: [478, 2] each, (x, y) in its pixels."""
-        found = self._looked_at(photograph)
-        for share, places in PARTS:
-            if found:
-                break
-            found = [
-                points for part in _parts(photograph.size, share, places) for points in self._part(photograph, part)
-            ]
+        found = [] if closely else self._looked_at(photograph)
+        for share, places in PARTS if closely else ():
+            parts = _parts(photograph.size, share, places)
+            found = found or [points for part in parts for points in self._part(photograph, part)]
         return sorted(found, key=lambda points: -float(np.prod(np.ptp(points, axis=0))))
 
     def _part(self, photograph: Image.Image, box: tuple[int, int, int, int]) -> list[np.ndarray]:

@@ -1,5 +1,7 @@
 """MTCNN: five points of a face, where nothing better is installed."""
 
+from typing import ClassVar
+
 import numpy as np
 from PIL import Image
 
@@ -14,7 +16,7 @@ class FivePoints:
       UsageError: mtcnn is not installed.
     """
 
-    scheme = "five"
+    scheme: ClassVar[str] = "five"
 
     def __init__(self, model: str | None = None):
         check_installed("mtcnn", "align")
@@ -23,6 +25,6 @@ class FivePoints:
     def close(self) -> None:
         """There is nothing to end."""
 
-    def faces(self, photograph: Image.Image) -> list[np.ndarray]:
+    def faces(self, photograph: Image.Image, closely: bool = False) -> list[np.ndarray]:
         """The faces of an RGB photograph, the largest first: [5, 2] each, (x, y) in its pixels."""
         return [face.points for face in detection.find_faces(photograph)]

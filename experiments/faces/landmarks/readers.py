@@ -1,8 +1,7 @@
 """The readers of landmarks by name; a further one is a file and a line here."""
 
 import importlib.util
-from collections.abc import Callable
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from PIL import Image
@@ -20,10 +19,17 @@ class LandmarkReader(Protocol):
       scheme: which they are, a key of `warping.shapes.SCHEMES`.
     """
 
-    scheme: str
+    scheme: ClassVar[str]
 
-    def faces(self, photograph: Image.Image) -> list[np.ndarray]:
-        """The faces of an RGB photograph, the largest first: [L, 2] each, (x, y) in its pixels."""
+    def __init__(self, model: str | None = None): ...
+
+    def faces(self, photograph: Image.Image, closely: bool = False) -> list[np.ndarray]:
+        """The faces of an RGB photograph, the largest first: [L, 2] each, (x, y) in its pixels.
+
+        Args:
+          photograph: upright or not.
+          closely: it showed none at first sight: look again, for small ones.
+        """
         ...
 
     def close(self) -> None:
@@ -31,7 +37,7 @@ class LandmarkReader(Protocol):
         ...
 
 
-READERS: dict[str, Callable[[str | None], LandmarkReader]] = {
+READERS: dict[str, type[LandmarkReader]] = {
     "mediapipe": FaceMesh,
     "mtcnn": FivePoints,
     "face": DrawnPoints,
