@@ -31,5 +31,5 @@ class DrawnPoints:
         """The face in the centre square of a picture, whatever it shows: one of [70, 2], (x, y) in its pixels."""
         left, top, right, _ = photographs.crop_box(photograph.size)
         small = photographs.fit(photograph, self.network.image_size).astype(np.float32) / 255.0
-        points = np.asarray(self.network(small[None], training=False)["landmarks"])[0]
+        points = np.asarray(self.network({"image": small[None]}, training=False)["landmarks"])[0]
         return [points.astype(np.float64) * (right - left) + (left, top)]
