@@ -27,14 +27,16 @@ from ..benchmarks.morphs import MorphBenchmarkSettings, Quality
 from ..errors import UsageError
 from ..flags import groups
 from ..flags.groups import DataSettings, LandmarkSettings
-from ..flags.kinds import define, define_path, read, read_given
+from ..flags.kinds import define, define_path, read
+
+NOT_DATA = ("landmarks",)  # which are found in the faces here, and not told by a file
 
 
 def define_flags(values: flags.FlagValues) -> None:
     define(values, BenchmarkSettings)
     define(values, MorphBenchmarkSettings)
     define(values, LandmarkSettings)
-    groups.define_data_flags(values, without=("landmarks",))
+    groups.define_data_flags(values, NOT_DATA)
     define_path(values, "out", "JSON file for all figures.")
 
 
@@ -62,7 +64,7 @@ def _measured_morphs(values: flags.FlagValues, settings: BenchmarkSettings) -> S
     from ..benchmarks.morphs import measure_morphs
     from ..benchmarks.morphs import table as table_of_morphs
 
-    data = DataSettings(**read_given(values, DataSettings))
+    data = DataSettings(**groups.given_data(values, NOT_DATA))
     landmarks = read(values, LandmarkSettings)
     try:
         qualities = measure_morphs(read(values, MorphBenchmarkSettings), data, landmarks, settings.image_size)

@@ -17,7 +17,7 @@ from ..codes.morphing import (
 from ..errors import UsageError
 from ..flags import groups, kinds
 from ..flags.groups import MAX_IMAGE_SIZE, MIN_IMAGE_SIZE, LandmarkSettings
-from ..flags.kinds import read, read_given
+from ..flags.kinds import read
 from ..folders import new_folder
 from ..runs.run import Run, open_run
 
@@ -25,6 +25,7 @@ MOST_UNIFORM = 100  # pictures, which are looked at again and again, and held in
 MOST_STEPS = 1000
 STEPS = {"code": 10, "warp": 24, "warp+code": 10}
 FROM_RUN = ("checkpoint", "person", "align")  # flags that do nothing without a run
+NOT_DATA = ("landmarks",)  # which are found in the faces here, and not told by a file
 FILES = ("row.png", "sheet.png", "morph.gif", "morph.mp4")
 
 
@@ -54,7 +55,7 @@ def define_flags(values: flags.FlagValues) -> None:
     groups.define_person(values)
     kinds.define_path(values, "out", "Folder for the pictures (RUN/morphs, or morphs).")
     groups.define_alignment(values)
-    groups.define_data_flags(values, without=("landmarks",))
+    groups.define_data_flags(values, NOT_DATA)
 
 
 def run(values: flags.FlagValues) -> None:
@@ -110,7 +111,7 @@ def _by_warp(values: flags.FlagValues, stops: list[str], steps: int) -> tuple[np
     """The frames, and by what they are made."""
     from ..faces.framing import frame_photographs
 
-    given = read_given(values, groups.DataSettings)
+    given = groups.given_data(values, NOT_DATA)
     alignment = groups.AlignmentSettings(True, values.template, values.margin)
     framed = frame_photographs(stops, read(values, LandmarkSettings), alignment, given, values.size)
     return warp_through(*framed, steps, values.path, values.closed), "a warp"
@@ -122,7 +123,7 @@ def _from_run(
     from ..faces.framing import Framed, framed
     from ..faces.reader import FaceReader
 
-    reader = FaceReader(opened, read(values, groups.AlignmentSettings), read_given(values, groups.DataSettings))
+    reader = FaceReader(opened, read(values, groups.AlignmentSettings), groups.given_data(values, NOT_DATA))
     faces = np.stack([reader.read(stop) for stop in stops])
 
     def in_frame() -> Framed:

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 
@@ -19,6 +20,7 @@ from .kinds import (
     number,
     one_of,
     path,
+    read_given,
     switch,
     word,
     words,
@@ -88,6 +90,12 @@ def define_data_flags(values: flags.FlagValues, without: Sequence[str] = ()) -> 
     """Which pictures; everything not given is as it was in training."""
     names = [field.name for field in dataclasses.fields(DataSettings) if field.name not in without]
     define(values, DataSettings, names, dataset=None)
+
+
+def given_data(values: flags.FlagValues, without: Sequence[str] = ()) -> dict[str, Any]:
+    """The data settings given explicitly; `without` those whose flags a command calls something else by."""
+    given = read_given(values, DataSettings)
+    return {name: value for name, value in given.items() if name not in without}
 
 
 def define_folder_flags(values: flags.FlagValues) -> None:
