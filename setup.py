@@ -15,10 +15,12 @@ FOLDERS = (
     "metrics",
     "latents",
     "pictures",
+    "warping",
     "experiments",
     "experiments.flags",
     "experiments.runs",
     "experiments.faces",
+    "experiments.faces.landmarks",
     "experiments.codes",
     "experiments.training",
     "experiments.explorer",
@@ -30,10 +32,12 @@ VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "__init__.py").read_text())
 
 FINDING_FACES = ["mtcnn>=1,<2"]
 READING_HEIC = ["pillow-heif>=1.1"]
+LANDMARKS = ["mediapipe>=1.2,<2"]
 EXTRAS = {
     "align": FINDING_FACES,
     "explore": ["gradio>=6.31,<7", "ipywidgets>=8", *FINDING_FACES],
     "heif": READING_HEIC,
+    "landmarks": LANDMARKS,
     "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
     "peers": ["torch>=2.13,<2.14"],  # what `facezoo benchmark --peer=torch` measures against
     "notebooks": ["ipykernel", "jupyterlab"],
@@ -42,6 +46,7 @@ DEVELOPMENT = [
     *EXTRAS["align"],
     *EXTRAS["explore"],
     *EXTRAS["heif"],
+    *EXTRAS["landmarks"],
     "hypothesis",
     "ipykernel",
     "mypy",

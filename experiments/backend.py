@@ -9,7 +9,10 @@ from collections.abc import Iterator
 
 from .errors import UsageError
 
-CHATTER = (b"WARNING: All log messages before absl::InitializeLog", b"I0000")
+CHATTER = (
+    *(b"WARNING: All log messages before absl::InitializeLog", b"I0000"),
+    *(b"WARNING: Logging before InitGoogle", b"W0000", b"INFO: Created TensorFlow Lite"),  # MediaPipe's
+)
 
 
 def check_keras_backend() -> None:

@@ -5,13 +5,15 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-from PIL import PngImagePlugin
+from PIL import Image, PngImagePlugin
 
 from .. import __version__, files
 from .sheets import as_image, to_uint8
 
 SOFTWARE = f"facezoo {__version__}"
 SMALL_FILM = 256  # pixels
+PALETTE_FRAMES = 8  # that the colours of a GIF are taken from
+COMPRESSION = 3  # of PNG: a third of the time of Pillow's 6, and files 6 % larger
 FILM_QUALITY = "18"  # x264's constant rate factor: 0 is lossless, 18 hard to tell from it, 51 the worst
 
 
@@ -20,7 +22,7 @@ def save_png(path: Path | IO[bytes], picture: np.ndarray, description: str) -> N
     metadata = PngImagePlugin.PngInfo()
     metadata.add_text("Software", SOFTWARE)
     metadata.add_itxt("Description", _as_utf_8(description).decode())
-    as_image(picture).save(path, format="PNG", pnginfo=metadata)
+    as_image(picture).save(path, format="PNG", pnginfo=metadata, compress_level=COMPRESSION)
 
 
 def save_named(folder: Path, name: str, picture: np.ndarray, description: str) -> Path:
@@ -38,7 +40,7 @@ def there_and_back(frames: np.ndarray) -> np.ndarray:
 
 def save_gif(path: Path, frames: np.ndarray, description: str, frames_per_second: float = 10.0) -> None:
     """Writes [N, H, W, C] as an endless animation; the comment says what made it."""
-    first, *rest = (as_image(frame) for frame in frames)
+    first, *rest = _in_few_colours([as_image(frame) for frame in frames])
     first.save(
         path,
         save_all=True,
@@ -47,6 +49,19 @@ def save_gif(path: Path, frames: np.ndarray, description: str, frames_per_second
         loop=0,
         comment=_as_utf_8(f"{SOFTWARE}: {description}"),
     )
+
+
+def _in_few_colours(frames: list[Image.Image]) -> list[Image.Image]:
+    """Large frames in colour by the 256 that suit all of them best, which is quicker than each by its own."""
+    if frames[0].mode == "L" or min(frames[0].size) < SMALL_FILM:
+        return frames
+    some = frames[:: max(1, len(frames) // PALETTE_FRAMES)]
+    side = SMALL_FILM // 2
+    sheet = Image.new("RGB", (side * len(some), side))
+    for number, frame in enumerate(some):
+        sheet.paste(frame.resize((side, side)), (number * side, 0))
+    palette = sheet.quantize(256)
+    return [frame.quantize(palette=palette) for frame in frames]
 
 
 def save_mp4(path: Path, frames: np.ndarray, description: str, frames_per_second: float = 10.0) -> None:

@@ -38,11 +38,16 @@ def with_dots(pictures: np.ndarray, points: np.ndarray) -> np.ndarray:
     return np.stack([_dotted(picture, own) for picture, own in zip(pictures, points, strict=True)])
 
 
-def labelled_sheet(pictures: np.ndarray, labels: Sequence[str], columns: int, label_lines: int) -> np.ndarray:
-    """A grid with some lines of text under each picture: [N, H, W, C] -> uint8 [..., ..., 3]."""
-    line_height = 11
+def labelled_sheet(
+    pictures: np.ndarray, labels: Sequence[str], columns: int, label_lines: int, font_size: int = 9
+) -> np.ndarray:
+    """A grid with some lines of text under each picture: [N, H, W, C] -> uint8 [..., ..., 3].
+
+    A line that is wider than a picture is cut.
+    """
+    line_height = font_size + 2
     cells = [
-        _labelled(picture, label, label_lines * line_height + 4)
+        _labelled(picture, label, label_lines * line_height + 4, font_size)
         for picture, label in zip(pictures, labels, strict=True)
     ]
     return grid(np.stack(cells), columns)
@@ -64,11 +69,11 @@ def _dotted(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
     return np.asarray(image)
 
 
-def _labelled(picture: np.ndarray, label: str, text_height: int) -> np.ndarray:
+def _labelled(picture: np.ndarray, label: str, text_height: int, font_size: int) -> np.ndarray:
     image = as_image(picture).convert("RGB")
     cell = Image.new("RGB", (image.width, image.height + text_height), "white")
     cell.paste(image)
-    ImageDraw.Draw(cell).multiline_text((2, image.height + 1), label, fill="black", font_size=9, spacing=2)
+    ImageDraw.Draw(cell).multiline_text((2, image.height + 1), label, fill="black", font_size=font_size, spacing=2)
     return np.asarray(cell)
 
 
@@ -81,3 +86,9 @@ def thumbnails(images: np.ndarray, most: int = THUMBNAIL) -> np.ndarray:
         return images
     small = [Image.fromarray(image.squeeze()).resize((most, most), Image.Resampling.BOX) for image in images]
     return np.stack([np.asarray(image) for image in small]).reshape(len(images), most, most, -1)
+
+
+def resized(pictures: np.ndarray, size: int) -> np.ndarray:
+    """Square pictures at another size, by a smooth filter: [N, S, S, C] -> uint8 [N, size, size, C]."""
+    images = [as_image(picture).resize((size, size), Image.Resampling.LANCZOS) for picture in pictures]
+    return np.stack([np.asarray(image) for image in images]).reshape(len(images), size, size, -1)

@@ -19,7 +19,8 @@ from ..processes import command_line
 from ..runs.environment import environment
 from .contestants import Contestant, Timing, alternate
 
-MEASURES = ("train", "input", "align", "latency", "startup")
+TIMED = ("train", "input", "align", "latency", "startup")
+MEASURES = (*TIMED, "morph")  # what morph measures is how good pictures are, and it is not done unless asked for
 R_LOSS_FACTOR, PERCEPTUAL_FACTOR = 1000.0, 500.0  # they only have to be the peer's too
 PERCEPTUAL = ("--perceptual_network=vgg16", f"--perceptual_factor={PERCEPTUAL_FACTOR}")
 TERMS = {
@@ -50,7 +51,9 @@ ON_DISK = 2048  # faces: few enough for the system to keep their files in memory
 class BenchmarkSettings(Settings):
     """What is timed, and how long."""
 
-    measure: tuple[str, ...] | None = several_of(MEASURES, None, "What to time; all of it if absent.")
+    measure: tuple[str, ...] | None = several_of(
+        MEASURES, None, "What to time, all of it if absent; or, with morph, how good morphs are."
+    )
     models: tuple[str, ...] | None = words(None, "Keys of models; all if absent.")
     terms: tuple[str, ...] = several_of(tuple(TERMS), ("plain",), "Loss terms of the training steps.")
     precision: tuple[str, ...] = several_of(groups.PRECISIONS, ("mixed_bfloat16",), "Precisions of the training steps.")

@@ -1,12 +1,23 @@
-"""From faces to the pictures on the way between them."""
+"""From faces to the pictures on the way between them: by their codes, by warping them, or by both."""
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 from ... import pictures
-from ...latents.interpolation import alphas_of_equal_distance, even_alphas, interpolate_through
-from .encoding import codes_of, decoded, told_person
+from ...latents.interpolation import alphas_of_equal_distance, even_alphas, interpolate, interpolate_through
+from ...warping import morph as warps
+from ...warping.shapes import Scheme
+from .encoding import BATCH_SIZE, codes_of, decoded, told_person
+
+METHODS = ("code", "warp", "warp+code")
+WARP_PATHS = ("linear", "uniform")  # the others lead through codes
+NOTICE = "a generated picture of nobody; a morph has no place in an identity document"
+SMALL = 64  # pixels at which frames of equal distances are looked for
+ROW_SIDE, GIF_SIDE = 256, 480  # pixels of a frame at most, in a row and in a GIF
+SHEET_COLUMNS, SHEET_FRAMES, SHEET_SIDES, SHEET_FONT = 6, 24, (128, 256), 14
 
 
 def morph_through(
@@ -40,11 +51,84 @@ def morph_through(
     def pictures_at(alphas: np.ndarray) -> np.ndarray:
         return decoded(model, interpolate_through(codes, alphas, path, closed), told)
 
+    return pictures_at(_placed(pictures_at, steps, path, closed))
+
+
+def _placed(pictures_at: Callable[[np.ndarray], np.ndarray], steps: int, path: str, closed: bool) -> np.ndarray:
+    """Where on a way the frames lie, [steps]: evenly, or at equal distances as the face network sees its pictures."""
     if path != "uniform":
-        return pictures_at(even_alphas(steps, closed))
+        return even_alphas(steps, closed)
     from .face_network import face_features
 
-    return pictures_at(alphas_of_equal_distance(lambda alphas: face_features(pictures_at(alphas)), steps, closed))
+    return alphas_of_equal_distance(lambda alphas: face_features(pictures_at(alphas)), steps, closed)
+
+
+def warp_through(
+    faces: np.ndarray,
+    points: np.ndarray,
+    scheme: Scheme,
+    steps: int = 24,
+    path: str = "linear",
+    closed: bool = False,
+) -> np.ndarray:
+    """The way through faces without any model: warped by their landmarks, and blended where they are faces.
+
+    Args:
+      faces: [K, H, W, C] in [0, 1], at least two.
+      points: their landmarks [K, L, 2], (x, y) in sides.
+      scheme: of the landmarks.
+      steps: pictures, as in `morph_through`.
+      path: "linear" or "uniform".
+      closed: the last face leads back to the first.
+
+    Returns:
+      float32 [steps, H, W, C] in [0, 1].
+
+    Raises:
+      ValueError: fewer than two faces, a path through codes, or points that are not the scheme's.
+    """
+    if path not in WARP_PATHS:
+        raise ValueError(f"path={path!r} leads through codes; a warp takes {' or '.join(WARP_PATHS)}")
+    small = pictures.thumbnails(pictures.to_uint8(faces), SMALL).astype(np.float32) / 255.0
+    placed = _placed(lambda alphas: warps.morph_through(small, points, scheme, alphas, closed), steps, path, closed)
+    return warps.morph_through(faces, points, scheme, placed, closed)
+
+
+def warp_and_code_through(
+    model,
+    faces: np.ndarray,
+    points: np.ndarray,
+    scheme: Scheme,
+    steps: int = 10,
+    path: str = "linear",
+    closed: bool = False,
+    person: str | None = None,
+) -> np.ndarray:
+    """The way through codes of faces that have been given one shape before: on each place of it that of the place.
+
+    The arguments are those of `morph_through` and `warp_through`, the pictures those of the first.
+    """
+    told = told_person(model, person)
+
+    def pictures_at(alphas: np.ndarray) -> np.ndarray:
+        numbers, shares = warps.stretches(alphas, len(faces), closed)
+        portions = []
+        for start in range(0, len(numbers), BATCH_SIZE):
+            own = slice(start, start + BATCH_SIZE)
+            ends = [_in_shape(faces, points, scheme, *place) for place in zip(numbers[own], shares[own], strict=True)]
+            first, second = (codes_of(model, np.stack(side)) for side in zip(*ends, strict=True))
+            ways = zip(first, second, shares[own, None], strict=True)
+            portions.append(np.concatenate([interpolate(*way, path) for way in ways]))
+        return decoded(model, np.concatenate(portions), told)
+
+    return pictures_at(_placed(pictures_at, steps, path, closed))
+
+
+def _in_shape(faces: np.ndarray, points: np.ndarray, scheme: Scheme, number: int, share: float) -> list[np.ndarray]:
+    """Both neighbours of a place on the way, in its shape."""
+    ends = [number, (number + 1) % len(faces)]
+    shape = points[ends[0]] + share * (points[ends[1]] - points[ends[0]])
+    return [warps.warped_to(faces[end], points[end], shape, scheme) for end in ends]
 
 
 def interpolate_pictures(
@@ -82,11 +166,57 @@ def visualize_interpolation(
     return frames
 
 
-def save_morph(folder: Path, frames: np.ndarray, description: str, closed: bool = False) -> None:
-    """Writes 000.png ..., row.png, morph.gif and morph.mp4 into a folder; the films go there and, if open, back."""
-    for number, frame in enumerate(frames):
-        pictures.save_png(folder / f"{number:03d}.png", frame, f"{description}, frame {number + 1} of {len(frames)}")
-    pictures.save_png(folder / "row.png", pictures.row(frames), description)
-    film = frames if closed else pictures.there_and_back(frames)
-    pictures.save_gif(folder / "morph.gif", film, description)
-    pictures.save_mp4(folder / "morph.mp4", film, description)
+def save_morph(
+    folder: Path,
+    frames: np.ndarray,
+    description: str,
+    closed: bool = False,
+    stops: Sequence[str] = (),
+    frames_per_second: float = 10.0,
+) -> None:
+    """Writes 000.png ..., row.png, sheet.png, morph.gif and morph.mp4 into a folder.
+
+    The films go there and, if open, back. Each file says that it shows a morph, and where that has no place.
+
+    Args:
+      folder: where to.
+      frames: [N, H, W, C] in [0, 1].
+      description: what they are.
+      closed: the last frame leads to the first.
+      stops: what the faces are called that the frames go through, at even distances; without, frames are numbered.
+      frames_per_second: of the films.
+    """
+    said = f"{description}: {NOTICE}"
+    shown = pictures.to_uint8(frames)
+
+    def save_frame(number: int) -> None:
+        text = f"{description}, frame {number + 1} of {len(frames)}: {NOTICE}"
+        pictures.save_png(folder / f"{number:03d}.png", shown[number], text)
+
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(save_frame, range(len(frames))))
+    pictures.save_png(folder / "row.png", pictures.row(pictures.thumbnails(shown, ROW_SIDE)), said)
+    pictures.save_png(folder / "sheet.png", _sheet(shown, stops, closed), said)
+    film = shown if closed else pictures.there_and_back(shown)
+    pictures.save_gif(folder / "morph.gif", pictures.thumbnails(film, GIF_SIDE), said, frames_per_second)
+    pictures.save_mp4(folder / "morph.mp4", film, said, frames_per_second)
+
+
+def _sheet(frames: np.ndarray, stops: Sequence[str], closed: bool) -> np.ndarray:
+    """Frames with their labels below, some of them where they are many: uint8 [N, S, S, C] -> [..., ..., 3]."""
+    chosen = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), SHEET_FRAMES)).round().astype(int))
+    side = int(np.clip(frames.shape[1], *SHEET_SIDES))
+    labels = [_label(number, len(frames), stops, closed) for number in chosen]
+    shown = pictures.resized(frames[chosen], side)
+    columns = -(-len(chosen) // -(-len(chosen) // SHEET_COLUMNS))  # as many in each row
+    return pictures.labelled_sheet(shown, labels, columns, 1, SHEET_FONT)
+
+
+def _label(number: int, count: int, stops: Sequence[str], closed: bool) -> str:
+    """What a frame is: one of the faces, or so far on the way to the next."""
+    if len(stops) < 2:
+        return f"frame {number + 1}"
+    alpha = even_alphas(count, closed)[number : number + 1]
+    (stretch,), (share,) = warps.stretches(alpha, len(stops), closed)
+    names = [Path(stops[place % len(stops)]).name for place in (stretch, stretch + 1)]
+    return names[int(share)] if share in (0.0, 1.0) else f"{share:.0%} to {names[1]}"

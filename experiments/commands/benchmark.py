@@ -13,22 +13,30 @@ from ... import files
 from ..backend import load_tensorflow
 from ..benchmarks.measures import (
     MEASURE,
-    MEASURES,
     PEER_MODEL,
     PEER_PRECISIONS,
     PEER_SIZE,
     PEER_TERMS,
+    TIMED,
     BenchmarkSettings,
     as_json,
     has_peer,
     table,
 )
+from ..benchmarks.morphs import MorphBenchmarkSettings, Quality
 from ..errors import UsageError
+from ..flags import groups
+from ..flags.groups import DataSettings, LandmarkSettings
 from ..flags.kinds import define, define_path, read
+
+NOT_DATA = ("landmarks",)  # which are found in the faces here, and not told by a file
 
 
 def define_flags(values: flags.FlagValues) -> None:
     define(values, BenchmarkSettings)
+    define(values, MorphBenchmarkSettings)
+    define(values, LandmarkSettings)
+    groups.define_data_flags(values, NOT_DATA)
     define_path(values, "out", "JSON file for all figures.")
 
 
@@ -36,16 +44,34 @@ def run(values: flags.FlagValues) -> None:
     """Raises UsageError for a model or size that there is not, a peer that cannot be, or a place that is taken."""
     load_tensorflow()
     settings = read(values, BenchmarkSettings)
-    models, measures = _models(settings), settings.measure or MEASURES
+    models, measures = _models(settings), settings.measure or TIMED
     if settings.peer:
         _check_peer(settings, models, measures)
     if values.out and Path(values.out).exists():
         raise UsageError(f"--out={values.out} exists: choose another file")
     with files.whole_file(Path(values.out), is_new=True) if values.out else contextlib.nullcontext() as partial:
-        rows = [row for measure in MEASURES if measure in measures for row in MEASURE[measure](settings, models)]
-        print(table(rows))
+        rows = [row for measure in TIMED if measure in measures for row in MEASURE[measure](settings, models)]
+        if rows:
+            print(table(rows))
+        qualities = _measured_morphs(values, settings) if "morph" in measures else []
         if partial:
-            partial.write_text(json.dumps(as_json(settings, rows), indent=2) + "\n", encoding="utf-8")
+            figures = as_json(settings, rows) | {"morphs": [quality._asdict() for quality in qualities]}
+            partial.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+
+
+def _measured_morphs(values: flags.FlagValues, settings: BenchmarkSettings) -> Sequence[Quality]:
+    from ...losses.weights import WeightsError
+    from ..benchmarks.morphs import measure_morphs
+    from ..benchmarks.morphs import table as table_of_morphs
+
+    data = DataSettings(**groups.given_data(values, NOT_DATA))
+    landmarks = read(values, LandmarkSettings)
+    try:
+        qualities = measure_morphs(read(values, MorphBenchmarkSettings), data, landmarks, settings.image_size)
+    except WeightsError as error:
+        raise UsageError(f"--measure=morph: {error}") from error
+    print(table_of_morphs(qualities))
+    return qualities
 
 
 def _models(settings: BenchmarkSettings) -> Sequence[str]:

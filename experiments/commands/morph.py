@@ -1,4 +1,4 @@
-"""Morph faces into each other: a row of pictures, the frames, and an animation."""
+"""Morph faces into each other, by a model's codes or without any model: pictures, a labelled sheet, and films."""
 
 import numpy as np
 from absl import flags
@@ -6,49 +6,136 @@ from absl import flags
 from ... import files
 from ...latents.interpolation import PATHS
 from ..codes.encoding import as_person, asked_person
-from ..codes.morphing import morph_through, save_morph
+from ..codes.morphing import (
+    METHODS,
+    WARP_PATHS,
+    morph_through,
+    save_morph,
+    warp_and_code_through,
+    warp_through,
+)
 from ..errors import UsageError
 from ..flags import groups, kinds
-from ..flags.kinds import read, read_given
+from ..flags.groups import MAX_IMAGE_SIZE, MIN_IMAGE_SIZE, LandmarkSettings
+from ..flags.kinds import read
 from ..folders import new_folder
-from ..runs.run import open_run
+from ..runs.run import Run, open_run
 
 MOST_UNIFORM = 100  # pictures, which are looked at again and again, and held in memory
+MOST_STEPS = 1000
+STEPS = {"code": 10, "warp": 24, "warp+code": 10}
+FROM_RUN = ("checkpoint", "person", "align")  # flags that do nothing without a run
+NOT_DATA = ("landmarks",)  # which are found in the faces here, and not told by a file
+FILES = ("row.png", "sheet.png", "morph.gif", "morph.mp4")
 
 
 def define_flags(values: flags.FlagValues) -> None:
-    groups.define_run_dir(values)
+    groups.define_run_dir(values, is_required=False)
     kinds.define_required(values, "start", f"First face: {groups.FACE}")
     kinds.define_required(values, "end", f"Last face: {groups.FACE}")
     flags.DEFINE_multi_string("through", [], "A face on the way from the first to the last.", flag_values=values)
     flags.DEFINE_bool(
         "closed", False, "Go back from the last face to the first, without repeating it.", flag_values=values
     )
-    kinds.define_number(values, "steps", 10, "Pictures, both ends included.", 2, 1000)
+    text = (
+        "By the codes of a run's model (code, the default with a run); by landmarks, without any model (warp, the "
+        "default without one); or by the codes of faces warped to one shape (warp+code)."
+    )
+    flags.DEFINE_enum("method", None, METHODS, text, flag_values=values)
+    text = "Pictures, both ends included; 10 by codes and 24 by a warp if absent."
+    kinds.define_number(values, "steps", None, text, 2, MOST_STEPS)
+    kinds.define_number(values, "fps", 10.0, "Pictures a second of the films.", 1, 60, kind=float)
+    text = "Seconds of the way from the first face to the last, instead of --steps."
+    kinds.define_number(values, "seconds", None, text, 0, kind=float, above=True)
+    text = "Height and width of a warp's pictures without a run; if absent what the photographs hold, up to 1024."
+    kinds.define_number(values, "size", None, text, MIN_IMAGE_SIZE, MAX_IMAGE_SIZE)
     text = "Way through the codes; uniform is linear, with frames at equal distances as the face network sees them."
     flags.DEFINE_enum("path", "linear", PATHS, text, flag_values=values)
+    kinds.define(values, LandmarkSettings)
     groups.define_person(values)
-    kinds.define_path(values, "out", "Folder for the pictures (RUN/morphs).")
+    kinds.define_path(values, "out", "Folder for the pictures (RUN/morphs, or morphs).")
     groups.define_alignment(values)
-    groups.define_data_flags(values)
+    groups.define_data_flags(values, NOT_DATA)
 
 
 def run(values: flags.FlagValues) -> None:
-    from ..faces.reader import FaceReader
-
-    opened = open_run(values.run_dir, values.checkpoint)
-    out = new_folder(values.out, opened.folder / "morphs")
-    if values.path == "uniform" and values.steps > MOST_UNIFORM:
-        raise UsageError(f"--path=uniform places up to {MOST_UNIFORM} pictures, not --steps={values.steps}")
-    reader = FaceReader(opened, read(values, groups.AlignmentSettings), read_given(values, groups.DataSettings))
+    opened = open_run(values.run_dir, values.checkpoint) if values.run_dir else None
+    method = values.method or ("code" if opened else "warp")
+    _check(values, opened, method)
+    steps = _steps(values, method)
+    out = new_folder(values.out, opened.folder / "morphs" if opened else groups.MORPHS)
     stops = [str(values.start), *values.through, str(values.end)]
-    faces = np.stack([reader.read(stop) for stop in stops])
-    model = opened.model()
-    person = asked_person(model, values.person)
-    frames = morph_through(model, faces, values.steps, values.path, values.closed, person)
+    frames, maker = _from_run(values, opened, method, stops, steps) if opened else _by_warp(values, stops, steps)
     way = " through ".join(stops[:-1])
     back = " and back" if values.closed else ""
-    description = f"morph from {way} to {stops[-1]}{back} by {opened.folder.name}{as_person(person)}"
     with files.whole_folder(out) as partial:
-        save_morph(partial, frames, description, values.closed)
-    print("\n".join(str(out / name) for name in ("row.png", "morph.gif", "morph.mp4")))
+        description = f"morph from {way} to {stops[-1]}{back} by {maker}"
+        save_morph(partial, frames, description, values.closed, stops, values.fps)
+    print("\n".join(str(out / name) for name in FILES))
+
+
+def _check(values: flags.FlagValues, opened: Run | None, method: str) -> None:
+    """Raises UsageError for flags that do not go together."""
+    if not opened:
+        if method != "warp":
+            raise UsageError(f"--method={method} needs a model: name its --run_dir, or take --method=warp")
+        for name in FROM_RUN:
+            if values[name].present:
+                raise UsageError(f"--{name} does nothing without --run_dir")
+    elif values.size is not None:
+        raise UsageError("--size does nothing with --run_dir: pictures have the size of its model's")
+    if method == "warp" and values.path not in WARP_PATHS:
+        raise UsageError(f"--path={values.path} leads through codes: --method=warp takes {' or '.join(WARP_PATHS)}")
+    if method == "code":
+        for name in kinds.names_of(LandmarkSettings):
+            if values[name].present:
+                raise UsageError(f"--{name} does nothing with --method=code")
+
+
+def _steps(values: flags.FlagValues, method: str) -> int:
+    if values.seconds is None:
+        steps = values.steps or STEPS[method]
+    elif values.steps is not None:
+        raise UsageError("--steps and --seconds: one follows from the other")
+    else:
+        steps = max(2, round(values.seconds * values.fps))
+    if steps > MOST_STEPS:
+        raise UsageError(f"--seconds={values.seconds:g} at --fps={values.fps:g} are more than {MOST_STEPS} pictures")
+    if values.path == "uniform" and steps > MOST_UNIFORM:
+        given = f"--steps={steps}" if values.seconds is None else f"{steps} of --seconds={values.seconds:g}"
+        raise UsageError(f"--path=uniform places up to {MOST_UNIFORM} pictures, not {given}")
+    return steps
+
+
+def _by_warp(values: flags.FlagValues, stops: list[str], steps: int) -> tuple[np.ndarray, str]:
+    """The frames, and by what they are made."""
+    from ..faces.framing import frame_photographs
+
+    given = groups.given_data(values, NOT_DATA)
+    alignment = groups.AlignmentSettings(True, values.template, values.margin)
+    framed = frame_photographs(stops, read(values, LandmarkSettings), alignment, given, values.size)
+    return warp_through(*framed, steps, values.path, values.closed), "a warp"
+
+
+def _from_run(
+    values: flags.FlagValues, opened: Run, method: str, stops: list[str], steps: int
+) -> tuple[np.ndarray, str]:
+    from ..faces.framing import Framed, framed
+    from ..faces.reader import FaceReader
+
+    reader = FaceReader(opened, read(values, groups.AlignmentSettings), groups.given_data(values, NOT_DATA))
+    faces = np.stack([reader.read(stop) for stop in stops])
+
+    def in_frame() -> Framed:
+        return framed(faces, stops, read(values, LandmarkSettings), [reader.known_points(stop) for stop in stops])
+
+    if method == "warp":
+        return warp_through(*in_frame(), steps, values.path, values.closed), "a warp"
+    model = opened.model()
+    person = asked_person(model, values.person)
+    by_model = f"{opened.folder.name}{as_person(person)}"
+    if method == "code":
+        return morph_through(model, faces, steps, values.path, values.closed, person), by_model
+    return warp_and_code_through(
+        model, *in_frame(), steps, values.path, values.closed, person
+    ), f"a warp and {by_model}"

@@ -13,7 +13,7 @@ from ...datasets import alignment, detection, photographs
 from ...datasets.folder import ALL, folder
 from ...datasets.manifest import Cut
 from ...datasets.progress import progress_bar
-from ...datasets.source import SPLITS, DatasetError, Source
+from ...datasets.source import DatasetError, Source
 from ..backend import load_tensorflow
 from ..errors import UsageError
 from ..flags.groups import AlignmentSettings
@@ -22,6 +22,7 @@ from ..flags.sources import open_source
 from ..runs.run import NOTHING_GIVEN, Run
 from ..runs.settings import with_data
 from .origins import crop_of_data, crop_of_pictures, cut_of
+from .places import example_at, is_place, known_points, split_of_place
 
 NAMED = 5
 
@@ -156,9 +157,8 @@ class FaceReader:
         Raises:
           UsageError: no such file, a damaged one, or a place that the split does not have.
         """
-        split, _, place = face.partition(":")
-        if split in SPLITS and not Path(face).exists():
-            return self._from_split(split, place)
+        if is_place(face):
+            return _as_floats(example_at(self._source(face), face)["image"])
         if are_digits(face) and not Path(face).exists():
             raise UsageError(f"{face}: no such file; a face of the run's data is test:{face}, train:{face}, ...")
         return self.read_file(Path(face))
@@ -195,8 +195,12 @@ class FaceReader:
             return _as_floats(aligned(photograph, self.cut, self.channels)[0])
         return _as_floats(photographs.fit(photograph, self.image_size, self.crop, self.channels))
 
-    def _from_split(self, split: str, place: str) -> np.ndarray:
-        source = open_source(self.settings.data, split, self.image_size, self.channels)
-        if not (are_digits(place) and int(place) < len(source)):
-            raise UsageError(f"{split}:{place}: {source.name} has the faces {split}:0 to {split}:{len(source) - 1}")
-        return _as_floats(source.load(np.array([int(place)]))["image"][0])
+    def known_points(self, face: str) -> np.ndarray | None:
+        """The landmarks of a place in a split of drawn faces, [70, 2] in pixels; None of others."""
+        if not is_place(face):
+            return None
+        source = self._source(face)
+        return known_points(source, example_at(source, face))
+
+    def _source(self, face: str) -> Source:
+        return open_source(self.settings.data, split_of_place(face), self.image_size, self.channels)

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 
@@ -15,10 +16,12 @@ from .kinds import (
     are_digits,
     define,
     define_number,
+    define_path,
     define_required,
     number,
     one_of,
     path,
+    read_given,
     switch,
     word,
     words,
@@ -93,12 +96,20 @@ def square_of(crop: Sequence[int] | None) -> Crop | None:
     return first, top, width, height
 
 
+MORPHS = Path("morphs")  # of morphs without a run
 FOLDER_FLAGS = ("crop", "subfolders", "labels", "landmarks", "max_megapixels", "split_by", "partition")
 
 
-def define_data_flags(values: flags.FlagValues) -> None:
+def define_data_flags(values: flags.FlagValues, without: Sequence[str] = ()) -> None:
     """Which pictures; everything not given is as it was in training."""
-    define(values, DataSettings, dataset=None)
+    names = [field.name for field in dataclasses.fields(DataSettings) if field.name not in without]
+    define(values, DataSettings, names, dataset=None)
+
+
+def given_data(values: flags.FlagValues, without: Sequence[str] = ()) -> dict[str, Any]:
+    """The data settings given explicitly; `without` those whose flags a command calls something else by."""
+    given = read_given(values, DataSettings)
+    return {name: value for name, value in given.items() if name not in without}
 
 
 def define_folder_flags(values: flags.FlagValues) -> None:
@@ -126,6 +137,25 @@ class AlignmentSettings(Settings):
         0,
         MOST_MARGIN,
         kind=float,
+    )
+
+
+LANDMARK_READERS = ("auto", "mediapipe", "mtcnn", "face")
+
+
+@dataclasses.dataclass(frozen=True)
+class LandmarkSettings(Settings):
+    """Who finds the landmarks that a warp follows."""
+
+    landmarks: str = one_of(
+        LANDMARK_READERS,
+        "auto",
+        "Who finds the landmarks of faces: MediaPipe's 478, MTCNN's five, or the face network's 70 of drawn faces; "
+        "auto takes what a data set knows, or else the best that is installed and finds them.",
+    )
+    landmark_model: str | None = path(
+        None,
+        "Model file of MediaPipe's face landmarker; downloaded once if absent, and not in FACEZOO_FACE_LANDMARKER.",
     )
 
 
@@ -199,11 +229,14 @@ def define_image_size(values: flags.FlagValues, default: int) -> None:
     define_number(values, "image_size", default, "Height and width in pixels.", MIN_IMAGE_SIZE, MAX_IMAGE_SIZE)
 
 
-def define_run_dir(values: flags.FlagValues) -> None:
+def define_run_dir(values: flags.FlagValues, is_required: bool = True) -> None:
     text = (
         "The run folder that `facezoo train` made; or a .keras file, published weights (.npz, or their card), a name."
     )
-    define_required(values, "run_dir", text)
+    if is_required:
+        define_required(values, "run_dir", text)
+    else:
+        define_path(values, "run_dir", text)
     help_text = (
         "The run's last model, or the best in validation; of an unfinished run what there is, if it is asked for."
     )

@@ -75,6 +75,11 @@ def kinds_of(of: type) -> Iterator[tuple[str, Kind]]:
             yield field.name, field.metadata["kind"]
 
 
+def names_of(of: type) -> list[str]:
+    """The names of the settings of a class, without its groups'."""
+    return [name for name, _ in kinds_of(of)]
+
+
 def groups_of(of: type) -> dict[str, type]:
     """The fields of a class that are groups of settings: by name, their classes."""
     return {

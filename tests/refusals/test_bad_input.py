@@ -121,7 +121,7 @@ WORDS = [
 MISSING_FLAGS = [
     Case("evaluate", "evaluate", ("--run_dir", "required")),
     Case("analyse", "analyse --out=new", ("--run_dir", "required")),
-    Case("morph", "morph --start=test:0 --end=test:1", ("--run_dir", "required")),
+    Case("morph", "morph --start=test:0 --end=test:1 --method=code", ("--method=code", "--run_dir")),
     Case("encode", "encode --in=@/pictures", ("--run_dir", "required")),
     Case("swap", "swap --in=@/people --to=bob --out=new", ("--run_dir", "required")),
     Case("explore", "explore", ("--run_dir", "required")),

@@ -44,9 +44,9 @@ def test_morph_leaves_frames_a_row_and_an_animation(copied, command, model, path
     done = command("morph", f"--run_dir={copied}", "--start=test:1", "--end=test:2", "--steps=5", f"--path={path}")
     assert done.code == 0
     folder = copied / "morphs"
-    assert done.out.split() == [str(folder / name) for name in ("row.png", "morph.gif", "morph.mp4")]
+    assert done.out.split() == [str(folder / name) for name in ("row.png", "sheet.png", "morph.gif", "morph.mp4")]
     names = [f"{number:03d}.png" for number in range(5)]
-    assert {file.name for file in folder.iterdir()} == {*names, "row.png", "morph.gif", "morph.mp4"}
+    assert {file.name for file in folder.iterdir()} == {*names, "row.png", "sheet.png", "morph.gif", "morph.mp4"}
 
     frames = []
     for number, name in enumerate(names):
@@ -80,7 +80,7 @@ def test_morph_writes_where_it_is_told_but_over_nothing(finished, command, tmp_p
     arguments = ("morph", f"--run_dir={finished}", "--start=train:0", "--end=validation:0", "--steps=2")
     assert command(*arguments, f"--out={tmp_path / 'new' / 'folder'}").code == 0
     before = contents(tmp_path / "new")
-    assert len(before) == 5
+    assert len(before) == 6
     assert_refused(command(*arguments, f"--out={tmp_path / 'new'}"), "--out")
     assert contents(tmp_path / "new") == before
     assert not (finished / "morphs").exists()

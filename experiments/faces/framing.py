@@ -1,0 +1,245 @@
+"""Faces brought into one frame, with their landmarks: what a warp morph goes between, with a run or without."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from absl import logging
+from PIL import Image
+
+from ...datasets import alignment, photographs
+from ...datasets.alignment import NoFaceError
+from ...datasets.manifest import Cut
+from ...datasets.source import DatasetError
+from ...warping.shapes import SCHEMES, Scheme, five_points, is_turned
+from ..errors import UsageError
+from ..flags.groups import AlignmentSettings, DataSettings, LandmarkSettings, square_of
+from ..flags.sources import open_source
+from .landmarks.readers import READERS, LandmarkReader, installed_readers
+from .places import example_at, is_place, known_points, split_of_place
+
+# Of frames of photographs: the face is large, and its chin inside.
+TEMPLATE, SHIFT = "celeba", (0.0, 0.1)
+MOST_MARGIN = 0.35  # that is shown around it where every photograph has as much
+MARGINS = np.linspace(0.0, MOST_MARGIN, 8)
+SIZES = (256, 1024)  # of a frame, in pixels, if nothing else is asked for
+DRAWN_SIZE = 256  # of faces of a data set
+TURNS = (None, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_270)
+
+
+class Stop(NamedTuple):
+    """A face as it was read.
+
+    Attributes:
+      name: as it was asked for.
+      photograph: RGB.
+      points: the landmarks that a data set knows of it, [L, 2], (x, y) in pixels.
+    """
+
+    name: str
+    photograph: Image.Image
+    points: np.ndarray | None = None
+
+
+class Framed(NamedTuple):
+    """Faces in one frame.
+
+    Attributes:
+      pictures: float32 [K, S, S, C] in [0, 1].
+      points: their landmarks, float64 [K, L, 2], (x, y) in sides.
+      scheme: of the landmarks.
+    """
+
+    pictures: np.ndarray
+    points: np.ndarray
+    scheme: Scheme
+
+
+def frame_photographs(
+    names: Sequence[str],
+    landmarks: LandmarkSettings,
+    alignment_settings: AlignmentSettings,
+    given: Mapping[str, Any],
+    size: int | None,
+) -> Framed:
+    """Photographs, and faces of a data set, without a run: cut out so that eyes and mouth lie alike, or by --crop.
+
+    Args:
+      names: picture files, or places in a split (`test:17`) of drawn faces or of the data set given.
+      landmarks: who finds them.
+      alignment_settings: the frame's template and margin.
+      given: the data settings that were given.
+      size: of the frames; absent, what the photographs hold, up to 1,024 pixels.
+
+    Raises:
+      UsageError: a file that cannot be read, or shows no face.
+    """
+    stops = [_read(name, given, size or DRAWN_SIZE) for name in names]
+    if "crop" in given:
+        return _cropped(stops, landmarks, square_of(given["crop"]), size)
+    if all(is_place(stop.name) for stop in stops):
+        pictures = np.stack([np.asarray(stop.photograph, np.float32) / 255.0 for stop in stops])
+        return framed(pictures, names, landmarks, [stop.points for stop in stops])
+    points, scheme = _found(stops, landmarks)
+    return _aligned(stops, points, scheme, alignment_settings, size)
+
+
+def framed(
+    pictures: np.ndarray, names: Sequence[str], landmarks: LandmarkSettings, known: Sequence[np.ndarray | None]
+) -> Framed:
+    """Pictures that are in one frame already, and their landmarks.
+
+    Args:
+      pictures: float32 [K, S, S, C] in [0, 1].
+      names: what each is called.
+      landmarks: who finds them.
+      known: those that are known, [L, 2] in sides times S; else None.
+
+    Raises:
+      UsageError: one shows no face.
+    """
+    images = [
+        Image.fromarray(np.rint(255.0 * picture).astype(np.uint8).squeeze()).convert("RGB") for picture in pictures
+    ]
+    points, scheme = _found(list(map(Stop, names, images, known)), landmarks)
+    return Framed(pictures, np.stack(points) / pictures.shape[1], scheme)
+
+
+def _read(name: str, given: Mapping[str, Any], size: int) -> Stop:
+    if is_place(name):
+        return _from_split(name, DataSettings(**{key: value for key, value in given.items() if key != "crop"}), size)
+    try:
+        return Stop(name, photographs.read(name))
+    except DatasetError as error:
+        raise UsageError(f"{name}: {error}") from error
+
+
+def _from_split(name: str, data: DataSettings, size: int) -> Stop:
+    source = open_source(data, split_of_place(name), size, 3)
+    example = example_at(source, name)
+    return Stop(name, Image.fromarray(example["image"]), known_points(source, example))
+
+
+# Landmarks.
+
+
+def _found(stops: Sequence[Stop], settings: LandmarkSettings) -> tuple[list[np.ndarray], Scheme]:
+    """The landmarks of each, [L, 2] in pixels, all of one scheme: by the best reader that finds all faces."""
+    if settings.landmarks != "auto":
+        return _read_by(settings.landmarks, stops, settings)
+    known = [stop.points for stop in stops if stop.points is not None]
+    if len(known) == len(stops):
+        return known, SCHEMES["drawn"]
+    first, *others = installed_readers()
+    try:
+        return _read_by(first, stops, settings)
+    except UsageError as error:
+        if not others:
+            raise
+        found = _read_by(others[0], stops, settings)
+        logging.warning("%s by %s: taken by %s", error, first, others[0])
+        return found
+
+
+def _read_by(name: str, stops: Sequence[Stop], settings: LandmarkSettings) -> tuple[list[np.ndarray], Scheme]:
+    reader = READERS[name](settings.landmark_model)
+    try:
+        return [largest_face(reader, stop) for stop in stops], SCHEMES[reader.scheme]
+    except NoFaceError as error:
+        raise UsageError(str(error)) from error
+    finally:
+        reader.close()
+
+
+def largest_face(reader: LandmarkReader, stop: Stop, is_quiet: bool = False) -> np.ndarray:
+    """The landmarks of the largest face, whichever way up the photograph lies: [L, 2], (x, y) in pixels.
+
+    Where there are more, or the face is turned far aside, a line says so unless it is to be quiet.
+
+    Raises:
+      NoFaceError: there is none.
+    """
+    for turn, closely in (*((turn, False) for turn in TURNS), (None, True)):
+        photograph = stop.photograph if turn is None else stop.photograph.transpose(turn)
+        faces = reader.faces(photograph, closely)
+        if faces:
+            break
+    else:
+        raise NoFaceError(f"{stop.name}: no face found")
+    if len(faces) > 1 and not is_quiet:
+        logging.warning("%s shows %d faces: the largest is taken", stop.name, len(faces))
+    points = _turned_back(faces[0], turn, stop.photograph.size)
+    if is_turned(five_points(points, SCHEMES[reader.scheme])) and not is_quiet:
+        logging.warning("%s: the face is turned far aside: half of it is not seen, and will be smeared", stop.name)
+    return points
+
+
+def _turned_back(points: np.ndarray, turn: Image.Transpose | None, size: tuple[int, int]) -> np.ndarray:
+    """Points of a turned photograph, (x, y) in pixels, where they lie in the photograph of (width, height)."""
+    (x, y), (width, height) = points.T, size
+    places = {
+        None: (x, y),
+        Image.Transpose.ROTATE_180: (width - x, height - y),
+        Image.Transpose.ROTATE_90: (width - y, x),
+        Image.Transpose.ROTATE_270: (y, height - x),
+    }
+    return np.stack(places[turn], axis=-1)
+
+
+# Frames.
+
+
+def _aligned(
+    stops: Sequence[Stop], points: Sequence[np.ndarray], scheme: Scheme, settings: AlignmentSettings, size: int | None
+) -> Framed:
+    """Squares in which eyes, nose and mouth lie where the template has them."""
+    template, margin = settings.template or TEMPLATE, settings.margin
+    shift = (0.0, 0.0) if settings.template else SHIFT
+    fives = [five_points(own, scheme) for own in points]
+    try:
+        if margin is None:
+            margin = _widest(template, shift, fives, [stop.photograph.size for stop in stops])
+        matrices = [Cut(template, margin, shift=shift).matrix(five) for five in fives]
+        size = size or _frame_size([float(np.sqrt(np.linalg.det(matrix[:, :2]))) for matrix in matrices])
+        pairs = list(zip(stops, matrices, strict=True))
+        crops = [alignment.cut(stop.photograph, matrix, size) for stop, matrix in pairs]
+    except NoFaceError as error:
+        raise UsageError(f"{' or '.join(stop.name for stop in stops)}: {error}") from error
+    moved = [alignment.aligned_points(own, matrix) for own, matrix in zip(points, matrices, strict=True)]
+    return Framed(np.stack(crops).astype(np.float32) / 255.0, np.stack(moved).astype(np.float64), scheme)
+
+
+def _widest(
+    template: str, shift: tuple[float, float], fives: Sequence[np.ndarray], sizes: Sequence[tuple[int, int]]
+) -> float:
+    """The largest margin with which every frame lies inside of its photograph; 0 where even that does not."""
+    fitting = [
+        margin
+        for margin in MARGINS
+        if all(
+            _is_inside(Cut(template, margin, shift=shift).matrix(five), size)
+            for five, size in zip(fives, sizes, strict=True)
+        )
+    ]
+    return float(max(fitting, default=0.0))
+
+
+def _is_inside(matrix: np.ndarray, size: tuple[int, int]) -> bool:
+    corners = matrix @ np.array([[0, 1, 0, 1], [0, 0, 1, 1], [1, 1, 1, 1]])  # [2, 4]
+    return bool((corners >= 0).all() and (size >= corners.T).all())
+
+
+def _cropped(stops: Sequence[Stop], landmarks: LandmarkSettings, crop: Any, size: int | None) -> Framed:
+    """What --crop takes of each photograph, as it lies."""
+    try:
+        boxes = [photographs.crop_box(stop.photograph.size, crop) for stop in stops]
+    except DatasetError as error:
+        raise UsageError(f"--crop: {error}") from error
+    size = size or _frame_size([right - left for left, _, right, _ in boxes])
+    pictures = np.stack([photographs.fit(stop.photograph, size, crop) for stop in stops]).astype(np.float32) / 255.0
+    return framed(pictures, [stop.name for stop in stops], landmarks, [None] * len(stops))
+
+
+def _frame_size(sides: Sequence[float]) -> int:
+    """Of frames that take squares of so many pixels: even, as films want it."""
+    return int(np.clip(min(sides), *SIZES)) // 2 * 2

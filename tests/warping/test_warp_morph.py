@@ -1,0 +1,206 @@
+"""Faces warped onto each other: bands, colours, ovals, and the way between."""
+
+import numpy as np
+import pytest
+from facezoo.datasets.procedural import procedural_faces
+from facezoo.warping.bands import blended
+from facezoo.warping.colours import colours_of, recoloured
+from facezoo.warping.morph import WarpMorph, covered, morph_through, smooth_step, stretches, warped_to
+from facezoo.warping.shapes import SCHEMES, border, box_around, five_points, is_turned, radius_map
+
+DRAWN = SCHEMES["drawn"]
+
+
+@pytest.fixture(scope="module")
+def faces():
+    """Three drawn faces of 64 pixels and their landmarks."""
+    examples = procedural_faces("test", image_size=64).load(np.array([17, 53, 401]))
+    return examples["image"].astype(np.float32) / 255.0, examples["landmarks"].astype(np.float64)
+
+
+def noise(seed, size=64):
+    return np.random.default_rng(seed).random((size, size, 3), np.float32)
+
+
+# Bands.
+
+
+def test_equal_pictures_and_both_ends_stay_as_they_are():
+    first, second = noise(0), noise(1)
+    np.testing.assert_allclose(blended(first, first, 0.3, (1.0, 2.0)), first, atol=1e-4)
+    np.testing.assert_allclose(blended(first, second, 0.0, (1.0, 2.0)), first, atol=1e-4)
+    np.testing.assert_allclose(blended(first, second, np.ones((64, 64)), (1.0, 2.0)), second, atol=1e-4)
+
+
+def test_details_have_the_energy_that_averaging_takes():
+    first, second = noise(0, 128), noise(1, 128)
+    plain, whole = blended(first, second, 0.5, ()), blended(first, second, 0.5, (1.0, 2.0))
+    np.testing.assert_allclose(plain, (first + second) / 2.0, atol=1e-6)
+    assert plain.var() == pytest.approx(first.var() / 2.0, rel=0.05)
+    assert whole.var() == pytest.approx(first.var(), rel=0.05)
+    opposite = blended(first, 1.0 - first, 0.5, (1.0,))
+    assert np.abs(opposite - 0.5).max() < 0.1  # nothing is left to be given back
+
+
+# Colours.
+
+
+def test_colours_are_taken_over():
+    first, second = noise(0), 0.1 + noise(1) @ np.float32([[0.9, 0.3, 0], [0, 0.8, 0.2], [0, 0, 1.2]])
+    weight = np.ones((64, 64))
+    wanted = colours_of(second, weight)
+    found = colours_of(recoloured(first, colours_of(first, weight), wanted), weight)
+    np.testing.assert_allclose(found.mean, wanted.mean, atol=1e-6)
+    np.testing.assert_allclose(found.covariance, wanted.covariance, atol=2e-3)
+    np.testing.assert_allclose(recoloured(first, wanted, wanted), first, atol=1e-6)
+
+
+def test_a_flat_picture_is_not_spread_without_end():
+    flat, weight = np.full((8, 8, 3), 0.5, np.float32), np.ones((8, 8))
+    found = recoloured(flat + 0.01 * noise(0, 8), colours_of(flat, weight), colours_of(noise(1, 8), weight))
+    assert np.ptp(found, axis=(0, 1)).max() < 0.021
+
+
+# Shapes.
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+def test_a_scheme_speaks_of_points_that_it_has(name):
+    scheme = SCHEMES[name]
+    points = np.random.default_rng(0).random((scheme.num_points, 2))
+    assert five_points(points, scheme).shape == (5, 2)
+    assert max(scheme.used) < scheme.num_points
+    assert len(set(scheme.used)) == len(scheme.used)
+    assert np.isfinite(scheme.outline(points)).all()
+
+
+def test_the_oval_of_a_drawn_face_holds_its_landmarks(faces):
+    for points in faces[1]:
+        outline = DRAWN.outline(points)
+        box = slice(0, 64), slice(0, 64)
+        radii = radius_map(outline, (64, 64), box)
+        inner = points[17:68]  # brows, nose, eyes, mouth
+        assert max(radii[int(64 * y), int(64 * x)] for x, y in inner) < 0.95
+        five = SCHEMES["five"].outline(five_points(points, DRAWN))
+        assert 0.4 < np.prod(np.ptp(five, axis=0)) / np.prod(np.ptp(outline, axis=0)) < 1.1
+
+
+def test_a_radius_is_1_on_a_circle_and_its_box_holds_it():
+    angles = np.linspace(0.0, 2.0 * np.pi, 60, endpoint=False)
+    circle = np.stack([0.5 + 0.2 * np.cos(angles), 0.4 + 0.2 * np.sin(angles)], axis=-1)
+    box = box_around(circle, 1.25, (100, 200))
+    np.testing.assert_allclose([[side.start, side.stop] for side in box], [[15, 65], [50, 150]], atol=1)
+    radii = radius_map(circle, (100, 200), box)
+    on_it = radii[40 - box[0].start, 140 - box[1].start]  # a pixel's centre at (0.7025, 0.405)
+    assert on_it == pytest.approx(np.hypot(0.2025, 0.005) / 0.2, abs=0.01)
+
+
+def test_a_face_turned_aside_is_told_from_one_that_is_not():
+    ahead = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, 0.6], [0.2, 1.0], [0.8, 1.0]])
+    aside = ahead + np.array([[0, 0], [0, 0], [0.45, 0], [0, 0], [0, 0]])
+    assert (is_turned(ahead), is_turned(aside)) == (False, True)
+    assert is_turned(aside @ np.array([[0.0, 1.0], [-1.0, 0.0]]))  # lying, too
+
+
+def test_the_border_is_all_around():
+    assert len(np.unique(border(4), axis=0)) == 16
+    assert (np.isin(border(4), (0.0, 1.0)).any(axis=1)).all()
+
+
+# The way.
+
+
+def test_a_warped_face_has_the_wanted_shape(faces):
+    """A face warped to another's shape and back is itself, and on the way its landmarks lie there."""
+    pictures, points = faces
+    there = warped_to(pictures[0], points[0], points[1], DRAWN)
+    back = warped_to(there, points[1], points[0], DRAWN)
+    assert np.abs(there - pictures[0]).mean() > 0.02
+    assert np.abs(back - pictures[0]).mean() < 0.012
+    np.testing.assert_allclose(warped_to(pictures[0], points[0], points[0], DRAWN), pictures[0], atol=1e-3)
+
+
+def test_a_way_begins_and_ends_with_the_faces_and_is_half_way_in_the_middle(faces):
+    pictures, points = faces
+    morph = WarpMorph(*pictures[:2], *points[:2], DRAWN)
+    first, middle, last = morph.frames([0.0, 0.5, 1.0])
+    np.testing.assert_array_equal(first, pictures[0])
+    np.testing.assert_array_equal(last, pictures[1])
+    assert middle.shape == (64, 64, 3) and middle.min() >= 0.0 and middle.max() <= 1.0
+    same = WarpMorph(pictures[0], pictures[0], points[0], points[0], DRAWN).frame(0.5)
+    np.testing.assert_allclose(same, pictures[0], atol=0.01)
+
+
+def test_surroundings_are_the_nearer_end_s(faces):
+    pictures, points = faces
+    morph = WarpMorph(*pictures[:2], *points[:2], DRAWN)
+    lates = [morph.lateness(alpha) for alpha in (0.0, 0.39, 0.5, 0.61, 1.0)]
+    np.testing.assert_allclose(lates, [0.0, 0.0, 0.5, 1.0, 1.0], atol=1e-9)
+    corner = slice(0, 4), slice(0, 4)  # far from both faces, and held by the border
+    for alpha, own in ((0.3, pictures[0]), (0.7, pictures[1])):
+        assert np.abs(morph.frame(alpha)[corner] - own[corner]).mean() < 0.02
+    at_once = WarpMorph(*pictures[:2], *points[:2], DRAWN, dissolve=0.0)
+    assert [at_once.lateness(alpha) for alpha in (0.5, 0.51)] == [0.0, 1.0]
+
+
+def test_energy_makes_the_middle_sharper_but_not_sharper_than_its_ends(faces):
+    def sharpness(picture):
+        return np.abs(np.diff(picture[16:48, 16:48], axis=1)).mean()
+
+    pictures, points = faces
+    ends = sorted(sharpness(picture) for picture in pictures[:2])
+    with_it, without = (
+        sharpness(WarpMorph(*pictures[:2], *points[:2], DRAWN, has_energy=has_energy).frame(0.5))
+        for has_energy in (True, False)
+    )
+    assert 1.1 * without < with_it < ends[1]
+    assert with_it > ends[0]
+
+
+def test_what_covers_a_face_is_the_nearer_end_s():
+    skin = np.full((60, 60, 3), 0.7, np.float32)
+    fringe = skin.copy()
+    fringe[:20] = 0.2
+    edge = np.ones((60, 60), np.float32)
+    share = covered(skin, fringe, 40.0, edge)
+    assert share[:15].min() > 0.95 and share[26:].max() < 0.05
+    assert covered(skin, skin, 40.0, edge).max() == 0.0
+    slight = covered(skin, skin - 0.12, 40.0, edge), covered(skin, skin - 0.12, 40.0, 0.0 * edge)
+    assert slight[0].min() > 0.3 and slight[1].max() == 0.0  # an open mouth covers nothing
+
+
+def test_a_way_through_faces_meets_each(faces):
+    pictures, points = faces
+    frames = morph_through(pictures, points, DRAWN, np.array([0.0, 0.5, 1.0]))
+    np.testing.assert_array_equal(frames, pictures)
+    closed = morph_through(pictures, points, DRAWN, np.arange(6) / 6.0, closed=True)
+    np.testing.assert_array_equal(closed[::2], pictures)
+    home = WarpMorph(pictures[2], pictures[0], points[2], points[0], DRAWN).frame(0.5)
+    np.testing.assert_allclose(closed[5], home, atol=1e-6)
+
+
+def test_stretches_share_a_way():
+    numbers, shares = stretches(np.array([0.0, 0.25, 0.5, 1.0]), 3, False)
+    assert (numbers.tolist(), shares.tolist()) == ([0, 0, 1, 1], [0.0, 0.5, 0.0, 1.0])
+    numbers, shares = stretches(np.array([0.0, 0.5, 1.0]), 3, True)
+    assert (numbers.tolist(), shares.tolist()) == ([0, 1, 0], [0.0, 0.5, 0.0])
+
+
+def test_gray_pictures_are_morphed_too(faces):
+    pictures, points = faces
+    gray = pictures.mean(axis=-1, keepdims=True)
+    assert WarpMorph(*gray[:2], *points[:2], DRAWN).frame(0.4).shape == (64, 64, 1)
+
+
+def test_what_does_not_go_together_is_refused(faces):
+    pictures, points = faces
+    with pytest.raises(ValueError, match="cannot be morphed"):
+        WarpMorph(pictures[0], pictures[1][:32], *points[:2], DRAWN)
+    with pytest.raises(ValueError, match="not 478 landmarks"):
+        WarpMorph(*pictures[:2], *points[:2], SCHEMES["mediapipe"])
+    with pytest.raises(ValueError, match="at least 2 faces"):
+        morph_through(pictures[:1], points[:1], DRAWN, np.array([0.0]))
+
+
+def test_a_step_is_smooth():
+    assert smooth_step(np.array([-1.0, 0.0, 0.5, 1.0, 2.0])).tolist() == [0.0, 0.0, 0.5, 1.0, 1.0]
