@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import filelock
+import platformdirs
 
 MOST_TEXT_BYTES = 64 * 2**20
 
@@ -285,6 +286,12 @@ def read_text(path: Path, most: int = MOST_TEXT_BYTES, encoding: str = "utf-8", 
       OSError: what `read_bytes` raises.
     """
     return read_bytes(path, most).decode(encoding, errors)
+
+
+def cache_folder() -> Path:
+    """Where facezoo keeps what it can make or get again: FACEZOO_CACHE_DIR, or the user's cache on this system."""
+    cache = os.environ.get("FACEZOO_CACHE_DIR") or platformdirs.user_cache_dir("facezoo")
+    return Path(os.path.expanduser(cache))  # noqa: PTH111 (Path's may raise)
 
 
 # Names.

@@ -8,7 +8,6 @@ from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import NamedTuple
 
-import platformdirs
 from absl import logging
 
 from .. import files
@@ -133,9 +132,8 @@ def _inspect(root: Path, picture: Picture) -> Picture:
 
 
 def _index_path(root: Path) -> Path:
-    cache = os.environ.get("FACEZOO_CACHE_DIR") or platformdirs.user_cache_dir("facezoo")
     digest = hashlib.sha256(os.fsencode(root)).hexdigest()
-    return Path(os.path.expanduser(cache)) / f"folder-{digest[:24]}.json"  # noqa: PTH111 (Path's may raise)
+    return files.cache_folder() / f"folder-{digest[:24]}.json"
 
 
 def _read_index(path: Path) -> list[Picture]:

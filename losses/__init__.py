@@ -8,7 +8,8 @@ from .objective import MissingTerm, Objective
 from .perceptual import PerceptualLoss, feature_scales, perceptual_loss
 from .pixel import AbsoluteError, Masked, SquaredError, SquaredMaskError, vae_r_loss
 from .ssim import DSSIM, ssim
-from .vgg import WeightsError, vgg_features
+from .vgg import vgg_features
+from .weights import WeightsError
 
 __all__ = [
     "ADVERSARIAL_LOSSES",

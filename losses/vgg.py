@@ -13,17 +13,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from .weights import DOWNLOAD_TIMEOUT, WeightsError, reason
+
 CONVOLUTIONS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}  # in each of the five blocks
 FILTERS = (64, 128, 256, 512, 512)  # of each block
 IMAGENET_MEANS = (103.939, 116.779, 123.68)  # blue, green, red in 0..255: keras.applications' mode "caffe"
-DOWNLOAD_TIMEOUT = 20  # seconds without an answer
 
 Arrays = dict[str, list[np.ndarray]]  # a convolution's name -> its kernel and bias
 Shapes = dict[str, tuple[tuple[int, ...], ...]]  # the same of their shapes
-
-
-class WeightsError(ValueError):
-    """Weights that cannot be had: no download, or a file that is not what it should be."""
 
 
 @keras.saving.register_keras_serializable("facezoo")
@@ -144,7 +141,7 @@ def _download(network: str) -> Arrays:
         model = application(weights="imagenet", include_top=False)
     except Exception as error:  # Keras raises a plain Exception
         raise WeightsError(
-            f"the ImageNet weights of {network} cannot be downloaded: give a weights file ({_reason(error)})"
+            f"the ImageNet weights of {network} cannot be downloaded: give a weights file ({reason(error)})"
         ) from error
     finally:
         socket.setdefaulttimeout(before)
@@ -163,13 +160,7 @@ def _read_file(path: Path, network: str, shapes: Shapes) -> Arrays:
     except WeightsError:
         raise
     except (OSError, LookupError, RuntimeError, TypeError, ValueError, AttributeError) as error:
-        raise WeightsError(f"{path} is not an HDF5 file of weights, or damaged: {_reason(error)}") from error
-
-
-def _reason(error: Exception) -> str:
-    """The first line of what an exception says."""
-    text = str(error).strip()
-    return text.splitlines()[0] if text else type(error).__name__
+        raise WeightsError(f"{path} is not an HDF5 file of weights, or damaged: {reason(error)}") from error
 
 
 def _datasets(file: h5py.File) -> dict[str, list[h5py.Dataset]]:

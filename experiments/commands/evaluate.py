@@ -54,7 +54,7 @@ def run(values: flags.FlagValues) -> None:
 
 
 def _feature_distance(weights: str, image_size: int):
-    from ...losses.vgg import WeightsError
+    from ...losses.weights import WeightsError
     from ...metrics.features import FeatureDistance
 
     try:

@@ -12,7 +12,8 @@ from ...losses.expression import ExpressionCode
 from ...losses.landmark import LandmarkConsistency, LandmarkWeightedError
 from ...losses.objective import Term
 from ...losses.perceptual import PerceptualLoss, feature_scales
-from ...losses.vgg import WeightsError, vgg_features
+from ...losses.vgg import vgg_features
+from ...losses.weights import WeightsError
 from ...models import TrainableModel
 from ...models.trainable import FromStep
 from ..codes.face_network import DEFAULT_LAYERS, face_network, pairs_of_people
