@@ -3,6 +3,19 @@
 from .face_reading import face_reading
 from .features import FeatureDistance
 from .frechet import frechet_distance
+from .kernel import kernel_distance
+from .lpips import LPIPS
+from .pooled_features import PooledFeatures, standardised
 from .reconstruction import active_units, psnr
 
-__all__ = ["FeatureDistance", "active_units", "face_reading", "frechet_distance", "psnr"]
+__all__ = [
+    "LPIPS",
+    "FeatureDistance",
+    "PooledFeatures",
+    "active_units",
+    "face_reading",
+    "frechet_distance",
+    "kernel_distance",
+    "psnr",
+    "standardised",
+]

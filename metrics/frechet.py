@@ -1,6 +1,7 @@
 """Fréchet distance: how far one set of features, of a network or of codes, is from another."""
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 
 def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
@@ -15,7 +16,10 @@ def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
     for features in (first, second):
         if features.ndim != 2 or len(features) < 2 or not np.isfinite(features).all():
             raise ValueError(f"features [N, D] of at least 2 pictures must be finite numbers, not {features.shape}")
-    return frechet_distance_of_moments(*_moments(first), *_moments(second))
+    if first.shape[1] != second.shape[1]:
+        raise ValueError(f"features of {first.shape[1]} and of {second.shape[1]} dimensions cannot be compared")
+    with threadpool_limits(1):  # several threads wait for each other, five times as long beside other work
+        return _distance(*_mean_and_factor(first), *_mean_and_factor(second))
 
 
 def frechet_distance_of_moments(
@@ -23,24 +27,34 @@ def frechet_distance_of_moments(
 ) -> float:
     """|m - n|^2 + tr(S + T - 2 (S T)^(1/2)) of two Gaussians of means m, n [D] and covariances S, T [D, D].
 
-    S T has the eigenvalues of S^(1/2) T S^(1/2), which is A A^T with A = S^(1/2) T^(1/2), so the trace of its root is
-    the sum of the singular values of A. Nothing is inverted and no root of a matrix that is not symmetric is taken,
-    hence covariances may be singular, as those of fewer pictures than features are.
-
     Raises:
       ValueError: shapes that do not fit.
     """
     if not first_mean.shape == second_mean.shape == first_covariance.shape[1:] == second_covariance.shape[1:]:
         raise ValueError(f"features of {len(first_mean)} and of {len(second_mean)} dimensions cannot be compared")
-    between = np.linalg.norm(_square_root(first_covariance) @ _square_root(second_covariance), ord="nuc")
-    traces = np.trace(first_covariance) + np.trace(second_covariance)
+    return _distance(first_mean, _square_root(first_covariance), second_mean, _square_root(second_covariance))
+
+
+def _distance(
+    first_mean: np.ndarray, first_factor: np.ndarray, second_mean: np.ndarray, second_factor: np.ndarray
+) -> float:
+    """The distance of Gaussians whose covariances are A^T A and B^T B, A [K, D] and B [L, D].
+
+    S T has the eigenvalues of (B A^T) (B A^T)^T, but for zeros, so the trace of its root is the sum of the singular
+    values of A B^T. Nothing is inverted and no root of a matrix that is not symmetric is taken, hence covariances may
+    be singular, as those of fewer pictures than features are.
+    """
+    between = np.linalg.norm(first_factor @ second_factor.T, ord="nuc")
+    traces = np.sum(np.square(first_factor)) + np.sum(np.square(second_factor))
     squared = np.sum(np.square(np.subtract(first_mean, second_mean))) + traces - 2.0 * between
     return max(float(squared), 0.0)  # equal sets differ by rounding
 
 
-def _moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    features = features.astype(np.float64)
-    return features.mean(axis=0), np.atleast_2d(np.cov(features, rowvar=False))
+def _mean_and_factor(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The mean [D] of features, and A [at most D, D] of their covariance A^T A."""
+    mean = features.mean(axis=0, dtype=np.float64)
+    factor = (features - mean) / np.sqrt(len(features) - 1)
+    return mean, factor if len(factor) <= len(mean) else np.linalg.qr(factor, mode="r")
 
 
 def _square_root(covariance: np.ndarray) -> np.ndarray:
