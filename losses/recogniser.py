@@ -54,12 +54,12 @@ class FaceCut(keras.layers.Layer):
         colours = tf.tile(images, (1, 1, 1, 3 // images.shape[-1]))  # gray: three times the same
         height, width = images.shape[1:3]
         left, top, side = self.square
-        scale = np.float32([SIDE / (side * height), SIDE / (side * width)])
+        scale = np.array([SIDE / (side * height), SIDE / (side * width)], np.float32)
         cut = tf.raw_ops.ScaleAndTranslate(
             images=colours,
             size=[SIDE, SIDE],
             scale=scale,
-            translation=-scale * np.float32([top * height, left * width]),
+            translation=-scale * np.array([top * height, left * width], np.float32),
             kernel_type="triangle",
             antialias=True,
         )

@@ -13,12 +13,18 @@ from .path_length import path_lengths
 from .pooled_features import PooledFeatures, standardised
 from .reconstruction import active_units, ms_ssim, psnr
 from .sharpness import laplacian_variance
+from .streams import AgainstReal, Figure, OfEach, OfSets, Stream
 
 __all__ = [
     "LPIPS",
+    "AgainstReal",
     "FeatureDistance",
+    "Figure",
     "IdentityDistance",
+    "OfEach",
+    "OfSets",
     "PooledFeatures",
+    "Stream",
     "active_units",
     "bootstrap_interval",
     "face_reading",
