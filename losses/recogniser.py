@@ -16,7 +16,9 @@ from .weights import find_weights, read_arrays
 WEIGHTS_FILE = "face_recognition.npz"
 SIDE = 150  # pixels that the network takes
 MEANS = (122.782, 117.001, 104.298)  # of red, green, blue in 0..255
+CODE_SIZE = 128
 SAME_PERSON = 0.6
+STRANGERS = 0.83  # how far apart they are on average in CelebA
 # Stages: channels, residual blocks after the one that halves the size, and what that one is called.
 STAGES = ((32, 3, ""), (64, 3, "conv64_down"), (128, 2, "conv128_down"), (256, 2, "conv256_down"))
 LAST = "conv256_down_out"
@@ -150,7 +152,7 @@ def _shapes() -> Shapes:
         for name in names:
             shapes |= _block_shapes(name, channels, filters)
             channels = filters
-    return shapes | _block_shapes(LAST, channels, channels) | {"fc": (channels, 128)}
+    return shapes | _block_shapes(LAST, channels, channels) | {"fc": (channels, CODE_SIZE)}
 
 
 def _block_shapes(name: str, channels: int, filters: int) -> Shapes:

@@ -17,6 +17,8 @@ from .vectors import read_vectors
 
 RECONSTRUCTIONS, SAMPLES, MORPHS, EDITS = MADE
 
+MOST_FITTED = 10_000  # training faces that samples are fitted to
+
 Pictures = tuple[np.ndarray, np.ndarray]  # float32 [N, H, W, C] in [0, 1], twice
 
 
@@ -38,7 +40,7 @@ def making(kind: str, run: Run, model, source: Source, count: int | None, seed: 
     """What a model makes of the first pictures of a split.
 
     Args:
-      kind: "reconstructions"; "samples", drawn as `facezoo sample` draws them, as many as there are real pictures;
+      kind: "reconstructions"; "samples", as many as real pictures, drawn as `facezoo sample --fit_count=10000` does;
         "morphs", midpoints between pictures of the split's first half, held against the second half, so that none of
         them shows a picture that it is held against; "edits", each picture with one of the run's attributes added.
       run: of the model.
@@ -74,7 +76,9 @@ def _reconstructions(model, source: Source, total: int) -> Iterator[Made]:
 
 def _samples(run: Run, model, source: Source, total: int, seed: int) -> Iterator[Made]:
     known = for_model(run.source("train"), model, run.settings.objective.masks)
-    samples = sample_source(model, known, SamplingSettings(count=total, seed=seed), run.model_hash)
+    samples = sample_source(
+        model, known, SamplingSettings(count=total, seed=seed, fit_count=MOST_FITTED), run.model_hash
+    )
     for kind, pictures in enumerate((source, samples)):
         for _, examples in batches(pictures, "sampling", total):
             found = floats(examples["image"])
