@@ -4,7 +4,10 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from . import photographs
+from .alignment import TEMPLATES, crop_to_photograph, template_points
 from .folder import cut_of_crops
 from .manifest import Cut
 from .packed import Origin, origin_of
@@ -12,6 +15,10 @@ from .photographs import Crop
 from .tfds import CELEB_A_SIZE
 
 CELEBA_TEMPLATE_SIDE = 148  # pixels of CelebA's aligned pictures that the template is for
+# What dlib cuts out of CelebA's aligned pictures: the square of side 108 around (89, 132), in sides of the template's
+# crop, whose corner is (15, 35).
+RECOGNISED_TEMPLATE = "celeba"
+RECOGNISED = ((89 - 54 - 15) / 148, (132 - 54 - 35) / 148, 108 / 148)
 
 
 def origin_of_data_set(name: str, data_dir: str | os.PathLike[str] | None, crop: Crop | None) -> Origin | None:
@@ -26,6 +33,25 @@ def origin_of_data_set(name: str, data_dir: str | os.PathLike[str] | None, crop:
       DatasetError: a manifest or a pack is damaged.
     """
     return ORIGINS.get(name, _of_photographs)(data_dir, crop)
+
+
+def cut_of_celeba(size: tuple[int, int], crop: Crop | None) -> Cut | None:
+    """How a crop of CelebA's aligned pictures lies to the face, at their own size or half; None of other sizes."""
+    for scale in (1, 2):
+        if size == tuple(-(-side // scale) for side in CELEB_A_SIZE):
+            left, top, right, bottom = (scale * edge for edge in photographs.crop_box(size, crop))
+            return _celeb_a(None, (left, top, right - left, bottom - top)).cut
+    return None
+
+
+def face_square(cut: Cut) -> tuple[float, float, float]:
+    """The square that dlib's recogniser looks at in crops of a kind: left, top and side in sides of the crop."""
+    to_crop = crop_to_photograph(
+        template_points(cut.template, cut.margin, cut.shift), np.array(TEMPLATES[RECOGNISED_TEMPLATE])
+    )
+    left, top, side = RECOGNISED
+    corner = to_crop @ (left, top, 1.0)
+    return float(corner[0]), float(corner[1]), float(side * np.sqrt(np.linalg.det(to_crop[:, :2])))
 
 
 def _of_photographs(data_dir: str | os.PathLike[str] | None, crop: Crop | None) -> Origin:

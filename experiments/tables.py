@@ -1,12 +1,32 @@
 """Figures as text."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from .terminal import printable
 
 
-def table(metrics: dict[str, object]) -> str:
+def table(metrics: Mapping[str, object]) -> str:
     """Two columns: what, and how much."""
     width = max(map(len, metrics))
     return "\n".join(f"{printable(name):{width}}  {_shown(value)}" for name, value in metrics.items())
+
+
+def figures_table(figures: Mapping[str, Any], better: Mapping[str, str]) -> str:
+    """What, how much, the interval of 95 %, of how many, and what is better: a line for each figure."""
+    width = max(map(len, figures))
+    return "\n".join(
+        f"{name:{width}}  {_shown(figure.value):>8}  [{_shown(figure.interval[0])}, {_shown(figure.interval[1])}]"
+        f"  of {figure.num_pictures}, {better[name]} is better"
+        for name, figure in figures.items()
+    )
+
+
+def markdown_row(about: Mapping[str, object], values: Mapping[str, object]) -> str:
+    """A table of one row, as pages show it: what it is about, and figures."""
+    cells = {name: printable(str(value)).replace("|", "\\|") for name, value in about.items()}
+    cells |= {name: _shown(value) for name, value in values.items()}
+    return "\n".join(f"| {' | '.join(row)} |" for row in (cells, ["---"] * len(cells), cells.values()))
 
 
 def _shown(value: object) -> str:

@@ -16,6 +16,16 @@ def ssim(first, second):
     Raises:
       ValueError: the pictures are smaller than the window.
     """
+    luminance, contrast_structure = similarity_maps(first, second)
+    return tf.reduce_mean(luminance * contrast_structure, axis=(1, 2, 3))
+
+
+def similarity_maps(first, second):
+    """The two factors of `ssim` at every position: two [B, H, W, C] -> two float32 [B, H - 10, W - 10, C].
+
+    Returns:
+      How alike means are, and how alike deviations and patterns are, together.
+    """
     first, second = tf.cast(first, tf.float32), tf.cast(second, tf.float32)
     if min(first.shape[1], first.shape[2]) < WINDOW_SIZE:
         raise ValueError(f"SSIM needs pictures of at least {WINDOW_SIZE} pixels, got {first.shape[1]}x{first.shape[2]}")
@@ -24,7 +34,7 @@ def ssim(first, second):
     covariance = _blur(first * second) - mean_first * mean_second
     luminance = (2 * mean_first * mean_second + _C1) / (mean_first**2 + mean_second**2 + _C1)
     contrast_structure = (2 * covariance + _C2) / (variances + _C2)
-    return tf.reduce_mean(luminance * contrast_structure, axis=(1, 2, 3))
+    return luminance, contrast_structure
 
 
 class DSSIM:

@@ -3,19 +3,40 @@
 from .face_reading import face_reading
 from .features import FeatureDistance
 from .frechet import frechet_distance
+from .identity import IdentityDistance
+from .intervals import bootstrap_interval, half_sample_interval
 from .kernel import kernel_distance
+from .lattice import lattice, log_lattices
 from .lpips import LPIPS
+from .manifold import precision_and_recall
+from .path_length import path_lengths
 from .pooled_features import PooledFeatures, standardised
-from .reconstruction import active_units, psnr
+from .reconstruction import active_units, ms_ssim, psnr
+from .sharpness import laplacian_variance
+from .streams import AgainstReal, Figure, OfEach, OfSets, Stream
 
 __all__ = [
     "LPIPS",
+    "AgainstReal",
     "FeatureDistance",
+    "Figure",
+    "IdentityDistance",
+    "OfEach",
+    "OfSets",
     "PooledFeatures",
+    "Stream",
     "active_units",
+    "bootstrap_interval",
     "face_reading",
     "frechet_distance",
+    "half_sample_interval",
     "kernel_distance",
+    "laplacian_variance",
+    "lattice",
+    "log_lattices",
+    "ms_ssim",
+    "path_lengths",
+    "precision_and_recall",
     "psnr",
     "standardised",
 ]

@@ -76,10 +76,15 @@ def column_correlations(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def landmark_error(truth: np.ndarray, read: np.ndarray, landmark_names: Sequence[str]) -> float:
-    """Mean distance of landmarks, two [N, L, 2], in percent of each face's distance between the eyes' centres."""
+    """The mean of `landmark_errors`."""
+    return float(np.mean(landmark_errors(truth, read, landmark_names)))
+
+
+def landmark_errors(truth: np.ndarray, read: np.ndarray, landmark_names: Sequence[str]) -> np.ndarray:
+    """Mean distance of landmarks, two [N, L, 2], in percent of each face's distance between the eyes' centres: [N]."""
     eyes = [truth[:, [name.startswith(eye) for name in landmark_names]].mean(axis=1) for eye in EYES]
     between_eyes = np.linalg.norm(eyes[0] - eyes[1], axis=-1)
-    return float(100.0 * np.mean(np.linalg.norm(truth - read, axis=-1).mean(axis=1) / between_eyes))
+    return 100.0 * np.linalg.norm(truth - read, axis=-1).mean(axis=1) / between_eyes
 
 
 def _balanced_accuracy(truth: np.ndarray, seen: np.ndarray) -> float:

@@ -54,7 +54,9 @@ def _mean_and_factor(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The mean [D] of features, and A [at most D, D] of their covariance A^T A."""
     mean = features.mean(axis=0, dtype=np.float64)
     factor = (features - mean) / np.sqrt(len(features) - 1)
-    return mean, factor if len(factor) <= len(mean) else np.linalg.qr(factor, mode="r")
+    if len(factor) > len(mean):
+        factor = np.asarray(np.linalg.qr(factor, mode="r"))
+    return mean, factor
 
 
 def _square_root(covariance: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
-"""Measure a trained run on a split: PSNR, SSIM, feature distance, every loss term, active units."""
+"""Measure a trained run on a split: PSNR, SSIM, every loss term, active units; by --metrics what the field measures."""
 
 import json
+from typing import Any
 
 from absl import flags
 
@@ -11,16 +12,22 @@ from ..errors import UsageError
 from ..flags import groups, kinds
 from ..flags.kinds import read_given
 from ..flags.sources import for_model
-from ..runs.run import open_run
-from ..tables import table
+from ..runs.run import Run, open_run
+from ..runs.settings import with_data
+from ..tables import figures_table, markdown_row, table
 
 BATCH_SIZE = 64
+WHOLE = groups.MADE[0]
 
 
 def define_flags(values: flags.FlagValues) -> None:
     groups.define_run_dir(values)
     flags.DEFINE_enum("split", "test", SPLITS, "Split to measure.", flag_values=values)
     kinds.define_number(values, "count", None, "Only the first examples of the split.", 1)
+    text = "What is measured: all, or names with commas between them (docs/measuring.md); as in training if absent."
+    flags.DEFINE_list("metrics", None, text, flag_values=values)
+    text = "Of what: pictures decoded from their codes, drawn codes, middles between codes, or codes with attributes."
+    flags.DEFINE_enum("what", WHOLE, groups.MADE, text, flag_values=values)
     text = "Adds the feature distance in VGG19: its weights file, or imagenet to download them."
     kinds.define_path(values, "vgg19_weights", text)
     groups.define_data_flags(values)
@@ -30,28 +37,63 @@ def run(values: flags.FlagValues) -> None:
     opened = open_run(values.run_dir, values.checkpoint)
     given = read_given(values, groups.DataSettings)
     source = opened.source(values.split, given)
-
-    tf = load_tensorflow()
+    if values.metrics is None and values.what != WHOLE:
+        raise UsageError(f"--what={values.what} needs --metrics=all, or names of some")
+    load_tensorflow()
 
     from ...datasets.pipeline import source_errors
     from ...models import TrainableModel
+
+    is_whole = values.what == WHOLE and values.metrics in (None, ["all"])
+    model = opened.model(TrainableModel)
+    source = for_model(source, model, opened.settings.objective.masks)
+    measured: dict[str, Any] = {}
+    with source_errors():
+        if is_whole:
+            measured |= _as_in_training(values, opened, model, source)
+        found = _judged(values, opened, model, source, given) if values.metrics else {}
+    measured |= {name: figure.value for name, figure in found.items()}
+    count = measured.pop("count", None) or max(figure.num_pictures for figure in found.values())
+    provenance = opened.provenance(values.split, given) | ({} if values.what == WHOLE else {"what": values.what})
+    kept = {**provenance, "count": count, **measured}
+    if found:
+        kept["intervals"] = {name: list(figure.interval) for name, figure in found.items()}
+    opened.folder.mkdir(parents=True, exist_ok=True)  # of a model without a run
+    name = "metrics.json" if values.what == WHOLE else f"metrics-{values.what}.json"
+    files.write_text(opened.folder / name, json.dumps(kept, indent=2) + "\n", is_shared=True)
+    print(table({name: value for name, value in kept.items() if name not in ("intervals", *found)}))
+    if found:
+        from ..codes.judging import MEASURES
+
+        print(figures_table(found, {name: MEASURES[name].better for name in found}))
+        print("\n" + markdown_row({"run": opened.folder.name, **provenance, "count": count}, measured))
+
+
+def _as_in_training(values: flags.FlagValues, opened: Run, model, source) -> dict[str, Any]:
+    import tensorflow as tf
+
     from ..training.evaluation import Measurer
     from ..training.objective import complete_objective
 
     distance = _feature_distance(values.vgg19_weights, source.image_shape[0]) if values.vgg19_weights else None
-    model = opened.model(TrainableModel)
-    source = for_model(source, model, opened.settings.objective.masks)
     complete_objective(model, opened.settings, source)
-    with source_errors():
-        measurement = Measurer(model, tf.distribute.get_strategy(), distance)(source, BATCH_SIZE, values.count)
-    metrics = {
-        **opened.provenance(values.split, given),
-        "count": measurement.count,
-        **measurement.values,
-    }
-    opened.folder.mkdir(parents=True, exist_ok=True)  # of a model without a run
-    files.write_text(opened.folder / "metrics.json", json.dumps(metrics, indent=2) + "\n", is_shared=True)
-    print(table(metrics))
+    measurement = Measurer(model, tf.distribute.get_strategy(), distance)(source, BATCH_SIZE, values.count)
+    return {"count": measurement.count, **measurement.values}
+
+
+def _judged(values: flags.FlagValues, opened: Run, model, source, given) -> dict[str, Any]:
+    from ..codes.judging import Setting, chosen, judge, make_streams
+    from ..codes.making import making
+    from ..faces.origins import recognised_square
+
+    if not model.reconstructs:
+        raise UsageError(f"--metrics={','.join(values.metrics)}: the model of {opened.folder} makes no pictures")
+    names = chosen(values.metrics, values.what)
+    size, _, channels = source.image_shape
+    square = recognised_square(with_data(opened.settings, given).data, source) if "identity" in names else None
+    setting = Setting(size, channels, source.landmark_names, square, values.vgg19_weights)
+    streams = make_streams(names, setting, is_asked=values.metrics != ["all"])
+    return judge(making(values.what, opened, model, source, values.count), streams)
 
 
 def _feature_distance(weights: str, image_size: int):

@@ -1,14 +1,16 @@
 """How a run's pictures were cut, and photographs for it are."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from absl import logging
 
 from ...datasets import detection, photographs
 from ...datasets.manifest import Cut
-from ...datasets.origins import origin_of_data_set
+from ...datasets.origins import cut_of_celeba, face_square, origin_of_data_set
 from ...datasets.packed import Origin
+from ...datasets.source import Source
 from ..errors import UsageError
 from ..flags.groups import AlignmentSettings, DataSettings, square_of
 from ..flags.training import TrainingSettings
@@ -71,6 +73,20 @@ def crop_of_data(data: DataSettings) -> photographs.Crop | None:
         text = "nothing tells how the photographs in %s were cropped: the largest square is taken, or what --crop says"
         logging.warning(text, data.data_dir)
     return origin.crop if origin else None
+
+
+def recognised_square(data: DataSettings, source: Source) -> tuple[float, float, float] | None:
+    """The square that the recogniser looks at in the pictures of a data set, in sides of them.
+
+    It is None where nothing tells. A folder of single photographs tells where their size is that of CelebA's aligned
+    pictures, or half of it.
+    """
+    origin = origin_of_data(data)
+    cut = origin.cut if origin else None
+    first = Path(data.data_dir or "") / source.names[0]
+    if cut is None and data.data_dir and first.is_file():
+        cut = cut_of_celeba(photographs.read(first).size, data.square())
+    return face_square(cut) if cut else None
 
 
 def origin_of_data(data: DataSettings) -> Origin | None:

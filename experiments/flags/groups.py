@@ -34,6 +34,8 @@ PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 MOVES = {"rotation": "degrees", "scale": "scale", "shift": "shift"}
 AUGMENTATIONS = ("flip", *MOVES, "colour", "blur", "warp", "affine")
 MOST_SCALE = 100
+# What can be made of a split, and measured.
+MADE = ("reconstructions", "samples", "morphs", "edits")
 # What a face may be. Its attributes stay untold: photographs have none, and attribute vectors are found without.
 FACE = (
     "a picture file, or `test:17` for a face of a split (train, validation, test) of the run's data; a model is not "

@@ -12,6 +12,8 @@ MOST_GIGABYTES = 1_000_000
 MOST_DEVICES = 1024
 # The constructor arguments that have a flag of their own; all others are given by --set.
 OWN_FLAGS = ("image_size", "channels", "latent_dim", "seed", "attributes")
+# Networks whose distance comes with them, so that it is neither scaled nor made of chosen layers.
+FITTED_DISTANCES = ("lpips_alex", "lpips_squeeze", "recogniser")
 STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker")
 
 
@@ -107,12 +109,16 @@ class ObjectiveSettings(Settings):
         "expression", "the error of a code's first numbers as expression, pose and light"
     )
     perceptual_network: str = one_of(
-        ("vgg16", "vgg19", "face"), "vgg16", "Frozen network of the perceptual loss; `face` ships with facezoo."
+        ("vgg16", "vgg19", "face", *FITTED_DISTANCES),
+        "vgg16",
+        "Frozen network of the perceptual loss; `face` ships with facezoo, lpips_... make the loss LPIPS.",
     )
     perceptual_layers: tuple[str, ...] | None = words(
         None, "Its layers, as block3_conv3 or relu3_1; the network's usual ones if absent."
     )
-    perceptual_weights: str = path("imagenet", "Weights file of VGG; imagenet downloads them.")
+    perceptual_weights: str = path(
+        "imagenet", "Weights file; imagenet downloads VGG's, and finds others by FACEZOO_WEIGHTS or in the cache."
+    )
     perceptual_start: int = number(
         0, "Steps before the perceptual loss counts; until then training is fast, and it starts from pictures."
     )

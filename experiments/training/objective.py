@@ -10,15 +10,18 @@ from ...datasets.source import Source
 from ...losses import MissingTerm, Objective
 from ...losses.expression import ExpressionCode
 from ...losses.landmark import LandmarkConsistency, LandmarkWeightedError
+from ...losses.lpips import lpips_network
 from ...losses.objective import Term
 from ...losses.perceptual import PerceptualLoss, feature_scales
+from ...losses.recogniser import CODE_SIZE, STRANGERS, recogniser
 from ...losses.vgg import vgg_features
 from ...losses.weights import WeightsError
 from ...models import TrainableModel
 from ...models.trainable import FromStep
 from ..codes.face_network import DEFAULT_LAYERS, face_network, pairs_of_people
 from ..errors import UsageError
-from ..flags.training import TrainingSettings, factors_of
+from ..faces.origins import recognised_square
+from ..flags.training import FITTED_DISTANCES, TrainingSettings, factors_of
 
 # What a picture shows besides whose face it is and the face network reads: not the gaze, too small at its size.
 EXPRESSION = (
@@ -29,8 +32,30 @@ EXPRESSION = (
 
 def _perceptual_loss(settings: TrainingSettings, source: Source) -> PerceptualLoss:
     image_size, _, channels = source.image_shape
+    if settings.objective.perceptual_network in FITTED_DISTANCES:
+        return _fitted_distance(settings, source)
     network = _perceptual_network(settings, image_size, channels)
     return PerceptualLoss(network, feature_scales(network, *pairs_of_people(image_size, channels)))
+
+
+def _fitted_distance(settings: TrainingSettings, source: Source) -> PerceptualLoss:
+    """LPIPS as it is; the recogniser's squared distance, 1 between two strangers."""
+    objective, image_size = settings.objective, source.image_shape[0]
+    given = f"--perceptual_network={objective.perceptual_network}"
+    if objective.perceptual_layers:
+        raise UsageError(f"--perceptual_layers does nothing with {given}")
+    weights = None if objective.perceptual_weights == "imagenet" else objective.perceptual_weights
+    try:
+        if objective.perceptual_network != "recogniser":
+            return PerceptualLoss(
+                lpips_network(objective.perceptual_network.removeprefix("lpips_"), weights, image_size)
+            )
+        square = recognised_square(settings.data, source)
+        if square is None:
+            raise ValueError(f"it cannot be told where the faces lie in the pictures of {source.name}")
+        return PerceptualLoss(recogniser(square, image_size, weights), [STRANGERS**2 / CODE_SIZE])
+    except ValueError as error:
+        raise UsageError(f"{given}: {error}") from error
 
 
 def _perceptual_network(settings: TrainingSettings, image_size: int, channels: int) -> keras.Model:

@@ -1,0 +1,209 @@
+"""Which measures there are, what each needs, and all of them over what a model makes."""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from absl import logging
+
+from ... import metrics
+from ...losses import ssim
+from ...losses.weights import WeightsError
+from ...metrics.face_reading import landmark_errors
+from ...metrics.path_length import EPSILON
+from ...metrics.streams import SET_DISTANCES, Stream
+from ..errors import UsageError
+from ..flags.groups import MADE
+from .face_network import face_network
+from .making import EDITS, MORPHS, RECONSTRUCTIONS, Made
+
+OF_PAIRS = (RECONSTRUCTIONS, MORPHS, EDITS)
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """What measures are made for.
+
+    Attributes:
+      image_size: of the pictures in pixels.
+      channels: 1 or 3.
+      landmark_names: what the data set has.
+      square: where the recogniser looks, or None where nothing tells.
+      vgg19_weights: a file, "imagenet", or None.
+    """
+
+    image_size: int
+    channels: int
+    landmark_names: tuple[str, ...] = ()
+    square: tuple[float, float, float] | None = None
+    vgg19_weights: str | None = None
+
+
+class CannotMeasureError(ValueError):
+    """Why a measure cannot be had here, in a few words."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Measure:
+    """One measure.
+
+    Attributes:
+      better: what is good: "higher", "lower", or "1" where the real pictures are 1.
+      stream: makes it.
+      reads: of `Made`.
+      kinds: of what is made, that it is for.
+    """
+
+    better: str
+    stream: Callable[[Setting], Stream]
+    reads: str = "sets"
+    kinds: tuple[str, ...] = MADE
+
+
+def _psnr(setting: Setting) -> Stream:
+    return metrics.OfEach("psnr", metrics.psnr)
+
+
+def _ssim(setting: Setting) -> Stream:
+    return metrics.OfEach("ssim", ssim)
+
+
+def _ms_ssim(setting: Setting) -> Stream:
+    return metrics.OfEach("ms_ssim", metrics.ms_ssim)
+
+
+def _lpips(setting: Setting) -> Stream:
+    return metrics.OfEach("lpips", _traced(metrics.LPIPS("alex", setting.image_size)))
+
+
+def _lpips_squeeze(setting: Setting) -> Stream:
+    return metrics.OfEach("lpips_squeeze", _traced(metrics.LPIPS("squeeze", setting.image_size)))
+
+
+def _vgg19_distance(setting: Setting) -> Stream:
+    if setting.vgg19_weights is None:
+        raise CannotMeasureError("--vgg19_weights names its file, or imagenet")
+    return metrics.OfEach("vgg19_distance", metrics.FeatureDistance(setting.vgg19_weights, setting.image_size))
+
+
+def _sets(setting: Setting) -> Stream:
+    return metrics.OfSets(_traced(metrics.PooledFeatures(setting.image_size)), SET_DISTANCES)
+
+
+def _identity(setting: Setting) -> Stream:
+    if setting.square is None:
+        raise CannotMeasureError("it cannot be told where the faces lie in these pictures: the recogniser has its cut")
+    return metrics.OfEach("identity", _traced(metrics.IdentityDistance(setting.image_size, setting.square)))
+
+
+def _landmark_error(setting: Setting) -> Stream:
+    names = face_network().landmark_names
+    if tuple(setting.landmark_names) != tuple(names):
+        raise CannotMeasureError("the face network reads the landmarks of drawn faces only")
+    read = face_network().landmark_network(setting.channels)
+
+    def errors(real: np.ndarray, made: np.ndarray) -> np.ndarray:
+        there, here = (np.asarray(read(pictures, training=False), np.float64) for pictures in (real, made))
+        return landmark_errors(there, here, names)
+
+    return metrics.OfEach("landmark_error", errors)
+
+
+def _sharpness(setting: Setting) -> Stream:
+    return metrics.AgainstReal(
+        "sharpness", metrics.laplacian_variance, lambda real, made: float(made.mean() / max(real.mean(), 1e-12))
+    )
+
+
+def _lattice(setting: Setting) -> Stream:
+    return metrics.AgainstReal("lattice", metrics.log_lattices, metrics.lattice)
+
+
+def _path_length(setting: Setting) -> Stream:
+    distance = _traced(metrics.LPIPS("alex", setting.image_size))
+    return metrics.OfEach("path_length", lambda at, after: np.asarray(distance(at, after), np.float64) / EPSILON**2)
+
+
+MEASURES: dict[str, Measure] = {
+    "psnr": Measure("higher", _psnr, "pairs", (RECONSTRUCTIONS,)),
+    "ssim": Measure("higher", _ssim, "pairs", (RECONSTRUCTIONS,)),
+    "ms_ssim": Measure("higher", _ms_ssim, "pairs", (RECONSTRUCTIONS,)),
+    "lpips": Measure("lower", _lpips, "pairs", OF_PAIRS),
+    "lpips_squeeze": Measure("lower", _lpips_squeeze, "pairs", OF_PAIRS),
+    "vgg19_distance": Measure("lower", _vgg19_distance, "pairs", OF_PAIRS),
+    "identity": Measure("lower", _identity, "pairs", OF_PAIRS),
+    "landmark_error": Measure("lower", _landmark_error, "pairs", (RECONSTRUCTIONS,)),
+    "kid": Measure("lower", _sets),
+    "frechet": Measure("lower", _sets),
+    "precision": Measure("higher", _sets),
+    "recall": Measure("higher", _sets),
+    "sharpness": Measure("1", _sharpness),
+    "lattice": Measure("1", _lattice),
+    "path_length": Measure("lower", _path_length, "steps", (MORPHS,)),
+}
+
+
+def _traced(function: Callable) -> Callable:
+    """The same as a graph, traced once for any number of pictures."""
+    import tensorflow as tf
+
+    graph = tf.function(function, autograph=False, reduce_retracing=True)
+    return lambda *pictures: graph(*(tf.constant(images, tf.float32) for images in pictures)).numpy()
+
+
+def chosen(names: Sequence[str], kind: str) -> list[str]:
+    """The measures that are asked for, or all there are for a kind.
+
+    Raises:
+      UsageError: there is no such measure, or not of this kind.
+    """
+    fitting = [name for name, measure in MEASURES.items() if kind in measure.kinds]
+    if list(names) == ["all"]:
+        return fitting
+    for name in names:
+        if name not in fitting:
+            raise UsageError(f"--metrics={name}: of {kind} there are all, {', '.join(fitting)}")
+    return list(names)
+
+
+def make_streams(names: Iterable[str], setting: Setting, is_asked: bool) -> dict[Stream, str]:
+    """The measures, ready to use, and which part of `Made` each reads.
+
+    Args:
+      names: of `MEASURES`.
+      setting: what for.
+      is_asked: each was asked for by name; if not, one that cannot be had is left out with a warning.
+
+    Raises:
+      UsageError: one that was asked for cannot be had.
+    """
+    makers: dict[Callable[[Setting], Stream], list[str]] = {}
+    for name in names:
+        makers.setdefault(MEASURES[name].stream, []).append(name)
+    streams: dict[Stream, str] = {}
+    for make, asked in makers.items():
+        try:
+            stream: Any = make(setting)
+        except (CannotMeasureError, WeightsError, ValueError) as error:
+            if is_asked:
+                raise UsageError(f"--metrics={','.join(asked)}: {error}") from error
+            logging.warning("%s: not measured: %s", ", ".join(asked), error)
+            continue
+        if make is _sets:
+            stream.distances = {name: stream.distances[name] for name in asked}
+        streams[stream] = MEASURES[asked[0]].reads
+    return streams
+
+
+def judge(made: Iterable[Made], streams: dict[Stream, str]) -> dict[str, metrics.Figure]:
+    """Every figure of what is made, in the order of `MEASURES`."""
+    for batch in made:
+        for stream, part in streams.items():
+            pictures = getattr(batch, part)
+            if pictures is not None:
+                stream.update(*pictures)
+    found: dict[str, metrics.Figure] = {}
+    for stream in streams:
+        found |= stream.result()
+    return {name: found[name] for name in MEASURES if name in found}

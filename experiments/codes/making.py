@@ -1,0 +1,117 @@
+"""What a model makes of a split, batch by batch: reconstructions, samples, morphs, edits."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from ...datasets.source import Source
+from ...metrics.path_length import EPSILON
+from ..errors import UsageError
+from ..flags.groups import MADE
+from ..flags.sources import for_model
+from ..runs.run import Run
+from .encoding import batches, codes_of, decoded, floats, told_of, told_person
+from .sampling import SamplingSettings, sample_source
+from .vectors import read_vectors
+
+RECONSTRUCTIONS, SAMPLES, MORPHS, EDITS = MADE
+
+MOST_FITTED = 10_000  # training faces that samples are fitted to
+
+Pictures = tuple[np.ndarray, np.ndarray]  # float32 [N, H, W, C] in [0, 1], twice
+
+
+class Made(NamedTuple):
+    """A batch of pictures that were made.
+
+    Attributes:
+      sets: real pictures, and made ones, which the set of them is held against; either may be none.
+      pairs: what a made picture should be like, and the made one.
+      steps: pictures of places on ways through codes, and of places a little further.
+    """
+
+    sets: Pictures
+    pairs: Pictures | None = None
+    steps: Pictures | None = None
+
+
+def making(kind: str, run: Run, model, source: Source, count: int | None, seed: int = 0) -> Iterator[Made]:
+    """What a model makes of the first pictures of a split.
+
+    Args:
+      kind: "reconstructions"; "samples", as many as real pictures, drawn as `facezoo sample --fit_count=10000` does;
+        "morphs", midpoints between pictures of the split's first half, held against the second half, so that none of
+        them shows a picture that it is held against; "edits", each picture with one of the run's attributes added.
+      run: of the model.
+      model: an `Autoencoder`.
+      source: the split, as the model reads it.
+      count: of its pictures; all if absent.
+      seed: of samples, and of places on ways.
+
+    Raises:
+      UsageError: too few pictures, or no attribute vectors.
+    """
+    total = min(count or len(source), len(source))
+    if kind == RECONSTRUCTIONS:
+        return _reconstructions(model, source, total)
+    if kind == SAMPLES:
+        return _samples(run, model, source, total, seed)
+    if kind == EDITS:
+        return _edits(run, model, source, total)
+    if total < 4:
+        raise UsageError(f"morphs need at least 4 pictures, {source.name} has {total}")
+    return _morphs(model, source, total, seed)
+
+
+def _reconstructions(model, source: Source, total: int) -> Iterator[Made]:
+    for _, examples in batches(source, "reconstructing", total):
+        pictures = floats(examples["image"])
+        outputs = model.network()({"image": pictures, **told_of(model, examples)}, training=False)
+        made = np.clip(np.asarray(outputs["reconstruction"], np.float32), 0.0, 1.0)
+        if "mask" in examples and "mask" in model.batch_columns:  # it has learnt what is inside of it
+            pictures, made = (examples["mask"] * images for images in (pictures, made))
+        yield Made((pictures, made), (pictures, made))
+
+
+def _samples(run: Run, model, source: Source, total: int, seed: int) -> Iterator[Made]:
+    known = for_model(run.source("train"), model, run.settings.objective.masks)
+    samples = sample_source(
+        model, known, SamplingSettings(count=total, seed=seed, fit_count=MOST_FITTED), run.model_hash
+    )
+    for kind, pictures in enumerate((source, samples)):
+        for _, examples in batches(pictures, "sampling", total):
+            found = floats(examples["image"])
+            yield Made((found[:0], found) if kind else (found, found[:0]))
+
+
+def _morphs(model, source: Source, total: int, seed: int) -> Iterator[Made]:
+    told, numbers = told_person(model, None), np.random.default_rng(seed)
+    pairs = total // 4
+    nothing = np.empty((0, *source.image_shape), np.float32)
+    for start in range(0, pairs, 64):
+        first = np.arange(start, min(start + 64, pairs))
+        ends = [floats(source.load(positions)["image"]) for positions in (first, pairs + first)]
+        codes = [codes_of(model, pictures) for pictures in ends]
+
+        def pictures_at(alphas: np.ndarray, codes: list[np.ndarray] = codes) -> np.ndarray:
+            ways = np.reshape(alphas, (-1, *[1] * (codes[0].ndim - 1))).astype(np.float32)
+            return decoded(model, (1.0 - ways) * codes[0] + ways * codes[1], told)
+
+        middles = pictures_at(np.full(len(first), 0.5))
+        places = numbers.uniform(0.0, 1.0 - EPSILON, len(first))
+        steps = pictures_at(places), pictures_at(places + EPSILON)
+        yield Made((nothing, middles), (np.concatenate(ends), np.concatenate([middles, middles])), steps)
+    for start in range(2 * pairs, total, 64):
+        real = floats(source.load(np.arange(start, min(start + 64, total)))["image"])
+        yield Made((real, nothing))
+
+
+def _edits(run: Run, model, source: Source, total: int) -> Iterator[Made]:
+    found = read_vectors(run)
+    vectors = np.stack([found.vector(name) for name in found.names])
+    for rows, examples in batches(source, "editing", total):
+        pictures = floats(examples["image"])
+        added = vectors[np.arange(rows.start, rows.stop) % len(vectors)]
+        made = decoded(model, codes_of(model, pictures) + added, told_person(model, None))
+        yield Made((pictures, made), (pictures, made))

@@ -1,0 +1,172 @@
+"""Measures over any number of pictures, some at a time: each takes batches of real and made ones and gives figures."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from .frechet import frechet_distance
+from .intervals import Interval, bootstrap_interval, half_sample_interval
+from .kernel import kernel_distance
+from .manifold import NEIGHBOURS, precision_and_recall
+from .pooled_features import standardised
+
+MOST_FEATURES = 10_000  # pictures whose features are held, 40 MB of each kind
+
+Statistic = Callable[[np.ndarray, np.ndarray], float]
+
+
+def _precision(real: np.ndarray, made: np.ndarray) -> float:
+    return precision_and_recall(real, made)[0]
+
+
+def _recall(real: np.ndarray, made: np.ndarray) -> float:
+    return precision_and_recall(real, made)[1]
+
+
+# The distances of whole sets, of standardised features of real and of made pictures.
+SET_DISTANCES: dict[str, Statistic] = {
+    "kid": kernel_distance,
+    "frechet": frechet_distance,
+    "precision": _precision,
+    "recall": _recall,
+}
+
+
+class Figure(NamedTuple):
+    """A measured value.
+
+    Attributes:
+      value: measured.
+      interval: that holds the true one 19 times of 20.
+      num_pictures: that it is of.
+    """
+
+    value: float
+    interval: Interval
+    num_pictures: int
+
+
+class Stream(Protocol):
+    """Takes batches of real and of made pictures, float32 [B, H, W, C] in [0, 1], and says what it has found."""
+
+    def update(self, real: np.ndarray, made: np.ndarray) -> None:
+        """Adds a batch."""
+
+    def result(self) -> dict[str, Figure]:
+        """By name, of all batches so far. At least one has been added."""
+
+
+class OfEach:
+    """The mean of what a function says of each pair of pictures.
+
+    Args:
+      name: of the figure.
+      function: (real, made) -> [B].
+    """
+
+    def __init__(self, name: str, function: Callable[[np.ndarray, np.ndarray], np.ndarray]):
+        self.name, self.function = name, function
+        self.values: list[np.ndarray] = []
+
+    def update(self, real: np.ndarray, made: np.ndarray) -> None:
+        """Adds a batch of pairs."""
+        self.values.append(np.asarray(self.function(real, made), np.float64))
+
+    def result(self) -> dict[str, Figure]:
+        """The mean."""
+        values = np.concatenate(self.values)
+        interval = bootstrap_interval(lambda drawn: float(drawn.mean()), values)
+        return {self.name: Figure(float(values.mean()), interval, len(values))}
+
+
+class AgainstReal:
+    """A statistic of what a function says of real pictures, and of made ones, whether or not they are pairs.
+
+    Args:
+      name: of the figure.
+      function: pictures -> [B, ...].
+      statistic: of both columns.
+    """
+
+    def __init__(self, name: str, function: Callable[[np.ndarray], np.ndarray], statistic: Statistic):
+        self.name, self.function, self.statistic = name, function, statistic
+        self.real: list[np.ndarray] = []
+        self.made: list[np.ndarray] = []
+
+    def update(self, real: np.ndarray, made: np.ndarray) -> None:
+        """Adds a batch of each; one of them may be empty."""
+        for values, pictures in ((self.real, real), (self.made, made)):
+            if len(pictures):
+                values.append(np.asarray(self.function(pictures), np.float64))
+
+    def result(self) -> dict[str, Figure]:
+        """The statistic; of pairs, the interval takes them as pairs."""
+        real, made = np.concatenate(self.real), np.concatenate(self.made)
+        interval = bootstrap_interval(self.statistic, real, made, is_paired=len(real) == len(made))
+        return {self.name: Figure(self.statistic(real, made), interval, len(made))}
+
+
+class OfSets:
+    """Distances of the set of made pictures from that of real ones.
+
+    Of more than 10,000 of a kind, as many are drawn at random, each with the same chance (Vitter, "Random sampling with
+    a reservoir", 1985).
+
+    Args:
+      features_of: pictures -> [B, D].
+      distances: by name, of the features of real and of made pictures.
+      most: pictures of a kind whose features are held.
+    """
+
+    def __init__(
+        self,
+        features_of: Callable[[np.ndarray], np.ndarray],
+        distances: Mapping[str, Statistic],
+        most: int = MOST_FEATURES,
+    ):
+        self.features_of, self.distances = features_of, distances
+        self.real, self.made = Reservoir(most), Reservoir(most)
+
+    def update(self, real: np.ndarray, made: np.ndarray) -> None:
+        """Adds a batch of each; one of them may be empty."""
+        for reservoir, pictures in ((self.real, real), (self.made, made)):
+            if len(pictures):
+                reservoir.add(np.asarray(self.features_of(pictures), np.float32))
+
+    def result(self) -> dict[str, Figure]:
+        """Every distance; none where there are too few pictures to have half of them compared."""
+        if min(self.real.seen, self.made.seen) < 2 * (NEIGHBOURS + 1):
+            return {}
+        real, made = standardised(self.real.rows(), self.made.rows())
+        found = {}
+        for name, distance in self.distances.items():
+            value = distance(real, made)
+            found[name] = Figure(value, half_sample_interval(distance, value, real, made), len(made))
+        return found
+
+
+class Reservoir:
+    """Rows, or of very many as many as it holds, each with the same chance.
+
+    Args:
+      most: rows held.
+      seed: of the draws.
+    """
+
+    def __init__(self, most: int, seed: int = 0):
+        self.most, self.seen, self.rng = most, 0, np.random.default_rng(seed)
+        self.held: list[np.ndarray] = []
+
+    def add(self, rows: np.ndarray) -> None:
+        """Adds some, [B, D]."""
+        for row in rows:
+            if self.seen < self.most:
+                self.held.append(row)
+            elif (place := int(self.rng.integers(self.seen + 1))) < self.most:
+                self.held[place] = row
+            self.seen += 1
+
+    def rows(self) -> np.ndarray:
+        """Those held, [N, D]."""
+        return np.stack(self.held) if self.held else np.empty((0, 0), np.float32)

@@ -1,0 +1,98 @@
+"""`facezoo evaluate --metrics --what`: figures against the functions, intervals, what is missing, bad input."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+from command_line import assert_refused, drawn
+from facezoo.losses import ssim
+from facezoo.metrics import laplacian_variance, lattice, log_lattices, ms_ssim, psnr
+
+pytestmark = pytest.mark.usefixtures("empty_folder")
+FREE = "psnr,ssim,ms_ssim,sharpness,lattice"
+needs_real_weights = pytest.mark.skipif("FACEZOO_WEIGHTS" not in os.environ, reason="FACEZOO_WEIGHTS is not set")
+
+
+@pytest.fixture
+def no_weights(monkeypatch):
+    monkeypatch.delenv("FACEZOO_WEIGHTS", raising=False)
+
+
+def test_figures_are_those_of_the_functions_over_all_pictures(copied, command, model):
+    done = command("evaluate", f"--run_dir={copied}", "--count=70", f"--metrics={FREE}")
+    assert done.code == 0, done.err
+    kept = json.loads((copied / "metrics.json").read_text())
+    images = drawn(range(70))
+    made = model.decode(model.encode(images)).numpy()
+    expected = {
+        "psnr": np.mean(psnr(images, made)),
+        "ssim": np.mean(ssim(images, made)),
+        "ms_ssim": np.mean(ms_ssim(images, made)),
+        "sharpness": np.mean(laplacian_variance(made)) / np.mean(laplacian_variance(images)),
+        "lattice": lattice(log_lattices(images), log_lattices(made)),
+    }
+    assert list(kept) == ["dataset", "split", "count", *expected, "intervals"]
+    assert (kept["dataset"], kept["split"], kept["count"]) == ("procedural_faces", "test", 70)
+    for name, value in expected.items():
+        assert kept[name] == pytest.approx(value, rel=1e-3), name
+        low, high = kept["intervals"][name]
+        assert low < kept[name] < high
+        (line,) = [line for line in done.out.splitlines() if line.startswith(f"{name} ")]
+        assert "of 70" in line
+    head, rule, row = done.out.strip().splitlines()[-3:]
+    assert head == f"| run | dataset | split | count | {FREE.replace(',', ' | ')} |"
+    assert set(rule) == {"|", "-", " "}
+    assert row.startswith("| copied | procedural_faces | test | 70 | ")
+
+
+def test_all_says_what_is_missing_and_measures_the_rest(copied, command, no_weights, monkeypatch):
+    monkeypatch.setattr("facezoo.metrics.pooled_features.vgg16_weights", lambda: "nothing.h5")
+    done = command("evaluate", f"--run_dir={copied}", "--count=20", "--metrics=all")
+    assert done.code == 0, done.err
+    kept = json.loads((copied / "metrics.json").read_text())
+    assert {"loss", "reconstruction", "kl", "active_units", "landmark_error", *FREE.split(",")} <= set(kept)
+    assert not {"lpips", "kid", "identity"} & set(kept)
+
+
+@pytest.mark.parametrize("what", ["samples", "morphs"])
+def test_what_else_is_made_is_measured_in_a_file_of_its_own(copied, command, what, monkeypatch):
+    monkeypatch.setattr("facezoo.experiments.codes.making.MOST_FITTED", 100)
+    run = ("evaluate", f"--run_dir={copied}", "--count=24", f"--what={what}")
+    assert command(*run, "--metrics=sharpness,lattice").code == 0
+    kept = json.loads((copied / f"metrics-{what}.json").read_text())
+    assert kept["what"] == what
+    assert kept["sharpness"] > 0
+    assert not (copied / "metrics.json").exists()
+    assert kept["count"] == {"samples": 24, "morphs": 6}[what]
+
+
+@needs_real_weights
+def test_the_networks_of_the_field_measure_reconstructions_and_morphs(copied, command):
+    names = "lpips,kid,frechet,precision,recall,identity"
+    assert command("evaluate", f"--run_dir={copied}", "--count=24", f"--metrics={names}").code == 0
+    kept = json.loads((copied / "metrics.json").read_text())
+    assert list(kept["intervals"]) == ["lpips", "identity", "kid", "frechet", "precision", "recall"]
+    assert 0 < kept["lpips"] < 1.5
+    assert 0 <= kept["precision"] <= 1
+    done = command("evaluate", f"--run_dir={copied}", "--count=40", "--what=morphs", "--metrics=path_length,lpips")
+    assert done.code == 0, done.err
+    kept = json.loads((copied / "metrics-morphs.json").read_text())
+    assert kept["path_length"] > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--metrics=loudness"], ["--metrics=loudness: of reconstructions there are all, psnr, ssim"]),
+        (["--what=samples"], ["--what=samples needs --metrics=all, or names of some"]),
+        (["--what=samples", "--metrics=psnr"], ["--metrics=psnr: of samples there are all, kid"]),
+        (["--metrics=lpips"], ["--metrics=lpips: lpips_alex.npz is not there", "FACEZOO_WEIGHTS"]),
+        (["--metrics=vgg19_distance"], ["--metrics=vgg19_distance: --vgg19_weights names its file"]),
+        (["--what=edits", "--metrics=sharpness"], ["attributes.npz is not there"]),
+        (["--what=morphs", "--metrics=sharpness", "--count=3"], ["morphs need at least 4 pictures"]),
+    ],
+)
+def test_bad_input_is_one_line(finished, command, no_weights, arguments, words):
+    assert_refused(command("evaluate", f"--run_dir={finished}", *arguments), *words)
+    assert not list(finished.glob("metrics*.json"))
