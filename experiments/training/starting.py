@@ -92,7 +92,8 @@ def _described(start: str) -> ModelSettings:
 
 def _is_another(asked: ModelSettings, start: ModelSettings, given: Collection[str]) -> bool:
     """Whether what is given asks for another network than the one to start from."""
-    if any(getattr(asked, name) != getattr(start, name) for name in INHERITED if name in given):
+    fixed = [name for name in INHERITED if name in given and name != "image_size"]  # which convolutions leave free
+    if any(getattr(asked, name) != getattr(start, name) for name in fixed):
         return True
     there = dict(text.partition("=")[::2] for text in start.set)
     ours = dict(text.partition("=")[::2] for text in asked.set) if "set" in given else {}
