@@ -19,11 +19,7 @@ $(INSTALLED): setup.py constraints.txt
 	touch $@
 
 demo: $(INSTALLED)
-	$(BIN)/facezoo train --recipe=demo --run_dir=$(DEMO)
-	$(BIN)/facezoo evaluate --run_dir=$(DEMO)
-	$(BIN)/facezoo morph --run_dir=$(DEMO) --start=test:$(START) --end=test:$(END)
-	@echo "pictures of training: $(DEMO)/images"
-	@echo "watch the run: $(BIN)/tensorboard --logdir $(DEMO)/tensorboard"
+	$(BIN)/facezoo demo --run_dir=$(DEMO) --start=test:$(START) --end=test:$(END)
 
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist=loadfile --durations=25 -m 'not long'
 

@@ -19,6 +19,7 @@ from .commands import (
     attributes,
     benchmark,
     datasets,
+    demo,
     edit,
     encode,
     evaluate,
@@ -38,6 +39,7 @@ from .processes import NOBODY_READS, leave_closed_pipes, open_closed_streams
 from .terminal import PrintableStream, message_of, printable, shortened
 
 COMMANDS: dict[str, ModuleType] = {
+    "demo": demo,
     "train": train,
     "evaluate": evaluate,
     "analyse": analyse,

@@ -1,0 +1,101 @@
+"""See in five minutes what facezoo does: two drawn faces warped at once, a training, and the morphs of its model."""
+
+import dataclasses
+import time
+from pathlib import Path
+
+import numpy as np
+from absl import flags
+
+from ... import files, pictures
+from ..codes.morphing import NOTICE, morph_through, save_morph, warp_and_code_through, warp_through
+from ..errors import UsageError
+from ..faces.framing import Framed, frame_photographs
+from ..faces.places import is_place
+from ..flags import kinds
+from ..flags.groups import AlignmentSettings, LandmarkSettings
+from ..flags.parsing import parse_training
+from ..folders import new_folder
+from ..runs.run import open_run
+from ..training.start import train_into
+
+FRAMES, LARGE, COLUMNS, FONT = 24, 256, 8, 12
+DATA = {"dataset": "procedural_faces"}
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    kinds.define_path(values, "run_dir", "Run folder, new or of a demo that goes on.", "runs/demo")
+    flags.DEFINE_string("start", "test:53", "First face, of drawn ones: test:17, train:4, ...", flag_values=values)
+    flags.DEFINE_string("end", "test:17", "Last face.", flag_values=values)
+
+
+def run(values: flags.FlagValues) -> None:
+    begun = time.monotonic()
+    names = [values.start, values.end]
+    for flag, name in zip(("start", "end"), names, strict=True):
+        if not is_place(name):
+            raise UsageError(f"--{flag}={name} is no drawn face: test:17 is one")
+    folder, said = Path(values.run_dir), f"morph from {names[0]} to {names[1]}"
+    first = new_folder(None, folder.with_name(f"{folder.name}-warp"))
+    with files.whole_folder(first) as partial:
+        save_morph(partial, warp_through(*_faces(names, LARGE), FRAMES), f"{said} by a warp", stops=names)
+    print(f"{first / 'sheet.png'}: a morph without any model, after {time.monotonic() - begun:.0f} s", flush=True)
+    settings = parse_training(["--recipe=demo"], has_recipes=True)
+    train_into(folder, settings)
+    out = new_folder(None, folder / "morphs")
+    with files.whole_folder(out) as partial:
+        rows = _rows(open_run(folder).model(), _faces(names, settings.model.image_size))
+        save_morph(partial, rows[-1].pictures, f"{said} by a warp and {folder.name}", stops=names)
+        pictures.save_png(partial / "sheet.png", _sheet(rows, names), f"{said}: {NOTICE}")
+    print(f"{out / 'sheet.png'}\n{out / 'morph.mp4'}\npictures of the training: {folder / 'images'}")
+    print(f"tensorboard --logdir {folder / 'tensorboard'}")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Row:
+    """Pictures [N, H, W, C] from one face to the other, and how they were made."""
+
+    title: str
+    pictures: np.ndarray
+
+
+def _faces(names: list[str], size: int) -> Framed:
+    return frame_photographs(names, LandmarkSettings(), AlignmentSettings(), DATA, size)
+
+
+def _rows(model, faces: Framed) -> list[_Row]:
+    """The ways of a warp, of the model that ships and of the one trained on, and of a warp with codes."""
+    before = _shipped(model.image_size)
+    codes = [(f"codes, {word} training", one) for word, one in (("before", before), ("after", model))]
+    return [
+        _Row("warp, no model", warp_through(*faces, COLUMNS)),
+        *(
+            _Row(_with_psnr(title, one, faces.pictures), morph_through(one, faces.pictures, COLUMNS))
+            for title, one in codes
+        ),
+        _Row("warp and codes", warp_and_code_through(model, *faces, COLUMNS)),
+    ]
+
+
+def _shipped(image_size: int):
+    """The autoencoder that ships, for pictures of another size, which changes none of its weights."""
+    from ...models import load_pretrained
+
+    shipped = load_pretrained("cae")
+    model = type(shipped)(**shipped.get_config() | {"image_size": image_size})
+    model.set_weights(shipped.get_weights())
+    return model
+
+
+def _with_psnr(title: str, model, faces: np.ndarray) -> str:
+    from ...metrics import psnr
+
+    return f"{title}: {float(np.mean(psnr(faces, model.decode(model.encode(faces))))):.1f} dB"
+
+
+def _sheet(rows: list[_Row], names: list[str]) -> np.ndarray:
+    """Each row's pictures under each other, with what they are below: uint8 [H, W, 3]."""
+    ways = [names[0], *(f"{number / (COLUMNS - 1):.0%}" for number in range(1, COLUMNS - 1)), names[1]]
+    labels = [f"{row.title}\n{way}" if not number else f"\n{way}" for row in rows for number, way in enumerate(ways)]
+    shown = pictures.to_uint8(np.concatenate([row.pictures for row in rows]))
+    return pictures.labelled_sheet(shown, labels, COLUMNS, 2, FONT)
