@@ -24,6 +24,7 @@ QUARTERS = TURNS[::2]
 # Pixels to which the face in question is brought while a photograph is turned about: to see whether there is any
 # doubt, and to decide where there is.
 SIDES_OF_DOUBTFUL = (96.0, 192.0)
+SIDE_WITHOUT_FACES = 480  # pixels of the longer side while a photograph is turned that shows none as it lies
 DOUBT = 0.5  # a face that is looked for is surer than this times any other, or all turns are tried
 PART_OF_SUREST = 0.2  # a larger face has at least such a part of the surest one's sureness, or it is none
 MOST_TILT = 20.0  # degrees at which points are still read well
@@ -122,7 +123,8 @@ class _Hit(NamedTuple):
 def _turn_of(photograph: Image.Image, faces: Sequence[Face]) -> float:
     """By how many degrees, anticlockwise, the photograph is to be turned so that faces are upright; 0 where it is."""
     if not faces:
-        return _surest_turn([hit for turn in TURNS for hit in _hits(photograph, turn)])
+        small = _brought_to(photograph, min(max(photograph.size), SIDE_WITHOUT_FACES))
+        return _surest_turn([hit for turn in TURNS for hit in _hits(small, turn)])
     here = max((_Hit(face, _sureness(face, face.tilt)) for face in faces), key=lambda hit: hit.sureness)
     small, large = (
         _brought_to(photograph, max(photograph.size) * min(1.0, side / math.sqrt(here.face.area)))
