@@ -21,7 +21,10 @@ NONE_FOUND = "no face found"
 # nothing, or for a face elsewhere. Such a one is found at its own turn and at the two beside it.
 TURNS = tuple(range(0, 360, 45))
 QUARTERS = TURNS[::2]
-SIDE_OF_DOUBTFUL = 96.0  # pixels to which the face in question is brought while a photograph is turned about
+# Pixels to which the face in question is brought while a photograph is turned about: to see whether there is any
+# doubt, and to decide where there is.
+SIDES_OF_DOUBTFUL = (96.0, 192.0)
+SIDE_WITHOUT_FACES = 480  # pixels of the longer side while a photograph is turned that shows none as it lies
 DOUBT = 0.5  # a face that is looked for is surer than this times any other, or all turns are tried
 PART_OF_SUREST = 0.2  # a larger face has at least such a part of the surest one's sureness, or it is none
 MOST_TILT = 20.0  # degrees at which points are still read well
@@ -97,8 +100,8 @@ def largest_face(photograph: Image.Image) -> Face:
     faces = find_faces(photograph)
     if not faces:
         raise NoFaceError(NONE_FOUND)
-    surest = max(_sureness(face, face.tilt) for face in faces)
-    return next(face for face in faces if _sureness(face, face.tilt) >= PART_OF_SUREST * surest)
+    surest = max(map(_sureness, faces))
+    return next(face for face in faces if _sureness(face) >= PART_OF_SUREST * surest)
 
 
 def check_installed() -> None:
@@ -120,16 +123,19 @@ class _Hit(NamedTuple):
 def _turn_of(photograph: Image.Image, faces: Sequence[Face]) -> float:
     """By how many degrees, anticlockwise, the photograph is to be turned so that faces are upright; 0 where it is."""
     if not faces:
-        return _surest_turn([hit for turn in TURNS for hit in _hits(photograph, turn)])
+        small = _brought_to(photograph, min(max(photograph.size), SIDE_WITHOUT_FACES))
+        return _surest_turn([hit for turn in TURNS for hit in _hits(small, turn)])
     here = max((_Hit(face, _sureness(face, face.tilt)) for face in faces), key=lambda hit: hit.sureness)
-    scale = min(1.0, SIDE_OF_DOUBTFUL / math.sqrt(here.face.area))
-    small = _brought_to(photograph, scale * max(photograph.size))
-    known = [_scaled(face, scale) for face in faces]
+    small, large = (
+        _brought_to(photograph, max(photograph.size) * min(1.0, side / math.sqrt(here.face.area)))
+        for side in SIDES_OF_DOUBTFUL
+    )
+    known = [_scaled(face, np.array(small.size) / photograph.size) for face in faces]
     others = [hit for turn in QUARTERS[1:] for hit in _hits(small, turn)]
     rivals = [hit for hit in others if not any(_is_one(face, hit.face) for face in known)]
     if all(hit.sureness < DOUBT * here.sureness for hit in rivals):
         return here.face.tilt if abs(here.face.tilt) > MOST_TILT else 0.0
-    return _surest_turn([*others, *(hit for turn in TURNS if turn not in QUARTERS[1:] for hit in _hits(small, turn))])
+    return _surest_turn([hit for turn in TURNS for hit in _hits(large, turn)])
 
 
 def _surest_turn(hits: Sequence[_Hit]) -> float:
@@ -152,7 +158,7 @@ def _hits(photograph: Image.Image, turn: float) -> list[_Hit]:
     return [_Hit(face, _sureness(face, face.tilt - turn)) for face in _seen(photograph, turn)]
 
 
-def _sureness(face: Face, tilt: float) -> float:
+def _sureness(face: Face, tilt: float = 0.0) -> float:
     """How sure it is that a face is one, 0 to 1: confidence, times how near to a face's its points lie, upright.
 
     Args:
