@@ -25,6 +25,7 @@ from ..flags.kinds import Settings, number, path
 from ..flags.sources import open_source
 
 HALF = 0.5
+MOST_OTHERS = 800  # real faces that midpoints are held against
 SHOWN, SHOWN_SIDE, SHOWN_COLUMNS, SHOWN_FONT = 24, 128, 4, 14
 
 
@@ -119,7 +120,7 @@ def find_pairs(source: Source, count: int, landmarks: groups.LandmarkSettings) -
         points.append(own)
         if len(chosen) == 2 * count:
             break
-    others = np.setdiff1d(order, chosen)
+    others = np.setdiff1d(order, chosen)[:MOST_OTHERS]
     if len(chosen) < 2 * count or len(others) < 2:
         raise UsageError(f"--pairs={count}: {source.name} has landmarks of {len(chosen)} of {len(source)} faces")
     faces, half = floats(source.load(np.array(chosen))["image"]), count
