@@ -53,7 +53,7 @@ def run(values: flags.FlagValues) -> None:
             measured |= _as_in_training(values, opened, model, source)
         found = _judged(values, opened, model, source, given) if values.metrics else {}
     measured |= {name: figure.value for name, figure in found.items()}
-    count = measured.pop("count", None) or max(figure.num_pictures for figure in found.values())
+    count = measured.pop("count", None) or min(figure.num_pictures for figure in found.values())
     provenance = opened.provenance(values.split, given) | ({} if values.what == WHOLE else {"what": values.what})
     kept = {**provenance, "count": count, **measured}
     if found:
@@ -66,7 +66,9 @@ def run(values: flags.FlagValues) -> None:
         from ..codes.judging import MEASURES
 
         print(figures_table(found, {name: MEASURES[name].better for name in found}))
-        print("\n" + markdown_row({"run": opened.folder.name, **provenance, "count": count}, measured))
+        about = {name: value for name, value in provenance.items() if name != "data_dir"}
+        about |= {"crop": ",".join(about["crop"])} if "crop" in about else {}
+        print("\n" + markdown_row({"run": opened.folder.name, **about, "count": count}, measured))
 
 
 def _as_in_training(values: flags.FlagValues, opened: Run, model, source) -> dict[str, Any]:
