@@ -4,8 +4,9 @@ Ghosts in the mean of two faces come from what does not lie in the same places. 
 there; hair, hats and backgrounds have no counterpart, so one end's are shown until, around the middle, the other's are.
 """
 
+import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -97,16 +98,27 @@ class WarpMorph:
         self.samplers = Sampler(start), Sampler(end)
         self.shapes = start_points.astype(np.float64), end_points.astype(np.float64)
 
-    def frames(self, alphas: Sequence[float] | np.ndarray) -> np.ndarray:
-        """Pictures on the way, 0 is the start and 1 the end: float32 [N, H, W, C] in [0, 1]."""
+    def frames(self, alphas: Sequence[float] | np.ndarray, faces: Iterable[np.ndarray] | None = None) -> np.ndarray:
+        """Pictures on the way, 0 is the start and 1 the end, `faces` as for `frame`: float32 [N, H, W, C] in [0, 1]."""
         from threadpoolctl import threadpool_limits
 
         # One thread a frame: more of them for one matrix mostly wait for each other.
         with threadpool_limits(1), ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1)) as threads:
-            return np.stack(list(threads.map(self.frame, np.asarray(alphas).tolist())))
+            return np.stack(
+                list(
+                    threads.map(
+                        self.frame, np.asarray(alphas).tolist(), itertools.repeat(None) if faces is None else faces
+                    )
+                )
+            )
 
-    def frame(self, alpha: float) -> np.ndarray:
-        """One picture on the way: float32 [H, W, C] in [0, 1]."""
+    def frame(self, alpha: float, face: np.ndarray | None = None) -> np.ndarray:
+        """One picture on the way: float32 [H, W, C] in [0, 1].
+
+        Args:
+          alpha: how far on the way, from 0 to 1.
+          face: what is shown of the face instead of the mean of both, in the shape of its place, [H, W, C].
+        """
         if alpha in (0.0, 1.0):
             return self.samplers[int(alpha)].picture.copy()
         shape = self.shapes[0] + alpha * (self.shapes[1] - self.shapes[0])
@@ -119,12 +131,17 @@ class WarpMorph:
         radii = radius_map(outline, self.size, box)
         ends = zip(self.samplers, fields, (0.0, 1.0), strict=True)
         faces = [picture[box] if late == end else sampler(field, box) for sampler, field, end in ends]
-        first, second = self._coloured(faces, picture[box], radii)
+        if face is not None:
+            faces.append(face[box])
+        first, second, *given = self._coloured(faces, picture[box], radii)
         width = float(np.ptp(outline[:, 0]) * self.size[1])
-        share = alpha + covered(first, second, width, radii) * (late - alpha) if self.spares_covered else alpha
-        face = blended(first, second, share, bands_of(width) if self.has_energy else ())
+        hidden = covered(first, second, width, radii) if self.spares_covered else np.zeros_like(radii)
+        if given:
+            shown = given[0] + hidden[..., None] * (first + late * (second - first) - given[0])
+        else:
+            shown = blended(first, second, alpha + hidden * (late - alpha), bands_of(width) if self.has_energy else ())
         mask = smooth_step((OVAL - radii) / FEATHER + 0.5)[..., None]
-        picture[box] += mask * (face - picture[box])
+        picture[box] += mask * (shown - picture[box])
         return np.clip(picture, 0.0, 1.0, out=picture)
 
     def lateness(self, alpha: float) -> float:
@@ -141,7 +158,7 @@ class WarpMorph:
         return first + late * (second - first)
 
     def _coloured(self, faces: list[np.ndarray], around: np.ndarray, radii: np.ndarray) -> list[np.ndarray]:
-        """Both faces, each with the colours that its surroundings have on the ring."""
+        """Faces, each with the colours that its surroundings have on the ring."""
         ring = ((radii > RING[0]) & (radii < RING[1])).astype(np.float32)
         if not ring.any():  # a face that fills the picture
             return faces
@@ -213,6 +230,23 @@ def morph_through(
     Raises:
       ValueError: fewer than two faces, or points that are not the scheme's.
     """
+    return framed_through(pictures, points, scheme, alphas, None, closed)
+
+
+def framed_through(
+    pictures: np.ndarray,
+    points: np.ndarray,
+    scheme: Scheme,
+    alphas: np.ndarray,
+    faces: np.ndarray | None,
+    closed: bool = False,
+) -> np.ndarray:
+    """`morph_through` around faces that are given.
+
+    Args:
+      pictures, points, scheme, alphas, closed: as there.
+      faces: what is shown inside of the oval, float32 [N, H, W, C], each in the shape of its place; None is the mean.
+    """
     if len(pictures) < 2:
         raise ValueError(f"a way needs at least 2 faces, not {len(pictures)}")
     numbers, shares = stretches(alphas, len(pictures), closed)
@@ -221,5 +255,6 @@ def morph_through(
         ends = [number, (number + 1) % len(pictures)]
         here = numbers == number
         (start, end), (start_points, end_points) = pictures[ends], points[ends]
-        frames[here] = WarpMorph(start, end, start_points, end_points, scheme).frames(shares[here])
+        way = WarpMorph(start, end, start_points, end_points, scheme)
+        frames[here] = way.frames(shares[here], None if faces is None else faces[here])
     return frames

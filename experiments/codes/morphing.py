@@ -106,20 +106,23 @@ def warp_and_code_through(
 ) -> np.ndarray:
     """The way through codes of faces that have been given one shape before: on each place of it that of the place.
 
-    The arguments are those of `morph_through` and `warp_through`, the pictures those of the first.
+    Inside of the face's oval what the codes decode to is shown; around it, as in a warp, the nearer end as it is
+    decoded. The arguments are those of `morph_through` and `warp_through`, the pictures those of the first.
     """
     told = told_person(model, person)
+    ends = decoded(model, codes_of(model, faces), told)
 
     def pictures_at(alphas: np.ndarray) -> np.ndarray:
         numbers, shares = warps.stretches(alphas, len(faces), closed)
         portions = []
         for start in range(0, len(numbers), BATCH_SIZE):
             own = slice(start, start + BATCH_SIZE)
-            ends = [_in_shape(faces, points, scheme, *place) for place in zip(numbers[own], shares[own], strict=True)]
-            first, second = (codes_of(model, np.stack(side)) for side in zip(*ends, strict=True))
+            both = [_in_shape(faces, points, scheme, *place) for place in zip(numbers[own], shares[own], strict=True)]
+            first, second = (codes_of(model, np.stack(side)) for side in zip(*both, strict=True))
             ways = zip(first, second, shares[own, None], strict=True)
             portions.append(np.concatenate([interpolate(*way, path) for way in ways]))
-        return decoded(model, np.concatenate(portions), told)
+        inner = decoded(model, np.concatenate(portions), told)
+        return warps.framed_through(ends, points, scheme, alphas, inner, closed)
 
     return pictures_at(_placed(pictures_at, steps, path, closed))
 

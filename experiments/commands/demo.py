@@ -19,7 +19,8 @@ from ..folders import new_folder
 from ..runs.run import open_run
 from ..training.start import train_into
 
-FRAMES, LARGE, COLUMNS, FONT = 24, 256, 8, 12
+FRAMES, LARGE = 24, 256
+COLUMNS, SIDE, FONT = 6, 224, 16  # no picture falls into the middle, where surroundings change
 DATA = {"dataset": "procedural_faces"}
 
 
@@ -66,9 +67,9 @@ def _faces(names: list[str], size: int) -> Framed:
 def _rows(model, faces: Framed) -> list[_Row]:
     """The ways of a warp, of the model that ships and of the one trained on, and of a warp with codes."""
     before = _shipped(model.image_size)
-    codes = [(f"codes, {word} training", one) for word, one in (("before", before), ("after", model))]
+    codes = [(f"{word} training", one) for word, one in (("before", before), ("after", model))]
     return [
-        _Row("warp, no model", warp_through(*faces, COLUMNS)),
+        _Row("warp alone", warp_through(*faces, COLUMNS)),
         *(
             _Row(_with_psnr(title, one, faces.pictures), morph_through(one, faces.pictures, COLUMNS))
             for title, one in codes
@@ -97,5 +98,5 @@ def _sheet(rows: list[_Row], names: list[str]) -> np.ndarray:
     """Each row's pictures under each other, with what they are below: uint8 [H, W, 3]."""
     ways = [names[0], *(f"{number / (COLUMNS - 1):.0%}" for number in range(1, COLUMNS - 1)), names[1]]
     labels = [f"{row.title}\n{way}" if not number else f"\n{way}" for row in rows for number, way in enumerate(ways)]
-    shown = pictures.to_uint8(np.concatenate([row.pictures for row in rows]))
+    shown = pictures.resized(pictures.to_uint8(np.concatenate([row.pictures for row in rows])), SIDE)
     return pictures.labelled_sheet(shown, labels, COLUMNS, 2, FONT)

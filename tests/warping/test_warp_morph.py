@@ -143,6 +143,19 @@ def test_surroundings_are_the_nearer_end_s(faces):
     assert [at_once.lateness(alpha) for alpha in (0.5, 0.51)] == [0.0, 1.0]
 
 
+def test_a_face_that_is_given_stands_inside_of_the_oval_and_nowhere_else(faces):
+    pictures, points = faces
+    same = WarpMorph(pictures[0], pictures[0], points[0], points[0], DRAWN)
+    np.testing.assert_allclose(same.frame(0.5, pictures[0]), pictures[0], atol=0.01)
+    x, y = np.rint(64 * points[0][17:68].mean(axis=0)).astype(int)  # between brows and mouth
+    given = pictures[0].copy()
+    given[y - 2 : y + 2, x - 2 : x + 2] = [1.0, 0.0, 0.0]
+    given[:4] = 0.0
+    found = same.frame(0.3, given)
+    assert found[y, x, 0] - found[y, x, 1] > 0.5
+    np.testing.assert_allclose(found[:4], pictures[0][:4], atol=1e-3)
+
+
 def test_energy_makes_the_middle_sharper_but_not_sharper_than_its_ends(faces):
     def sharpness(picture):
         return np.abs(np.diff(picture[16:48, 16:48], axis=1)).mean()
