@@ -12,7 +12,7 @@ from ..losses.adversarial import ADVERSARIAL_LOSSES, AdversarialTerm, FeatureMat
 from ..losses.objective import count
 from . import randomness
 from .autoencoder import Autoencoder
-from .batches import aimed, as_batch
+from .batches import aimed, as_batch, unchecked
 from .blocks import check_count, check_not_negative, checked_choice
 from .discriminator import Discriminator
 from .trainable import apply_gradients, gradients_of, in_parts, summed
@@ -246,7 +246,7 @@ class AutoencoderGAN(Autoencoder):
           `adversarial_weight`, without the factor. All are means since the last reset.
         """
         batch, kept = as_batch(data), self._state_of_layers()
-        with randomness.at_step(self.optimizer.iterations):
+        with unchecked(), randomness.at_step(self.optimizer.iterations):
             values, gradients = in_parts(self._values_and_gradients, batch, self.accumulation_steps)
         learns = tf.reduce_any(values.pop("learns"))
         gradients = summed(gradients)

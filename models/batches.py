@@ -18,7 +18,7 @@ _is_checked = [True]
 
 @contextlib.contextmanager
 def unchecked() -> Iterator[None]:
-    """Within, graphs are made without the check of pictures, which not every format of exported models knows."""
+    """Within, pictures are not checked: they have been, or a format of exported models does not know how."""
     _is_checked.append(False)
     try:
         yield
@@ -80,7 +80,7 @@ def as_pictures(images: Any) -> Any:
 
 def _refuse_outside(images: tf.Tensor) -> None:
     """NaN is no number outside of [0, 1]: a training step that meets one is left out, and counted."""
-    is_outside = tf.reduce_any((images < -TOLERANCE) | (images > 1.0 + TOLERANCE))
+    is_outside = (tf.reduce_min(images) < -TOLERANCE) | (tf.reduce_max(images) > 1.0 + TOLERANCE)
     if not tf.executing_eagerly():
         tf.debugging.Assert(~is_outside, [_OUTSIDE], summarize=1)
     elif is_outside:

@@ -200,7 +200,7 @@ class TrainableModel(keras.Model):
           Each unweighted term and `loss`, as means since the last reset, and `skipped_steps`, the updates left out.
         """
         batch, kept = as_batch(data), self._state_of_layers()
-        with randomness.at_step(self.optimizer.iterations):
+        with unchecked(), randomness.at_step(self.optimizer.iterations):
             values, gradients = in_parts(self._values_and_gradients, batch, self.accumulation_steps)
         gradients = summed(gradients)
         is_good = self._is_good(values["loss"], (self.optimizer, gradients))
