@@ -112,6 +112,8 @@ def _model(run_dir: str | None) -> Any:
 
 def find_pairs(source: Source, count: int, landmarks: groups.LandmarkSettings) -> Pairs:
     """Pairs of faces, chosen by chance but always alike, in which landmarks are found; all others are left over."""
+    if 2 * count + 2 > len(source):
+        raise UsageError(f"--pairs={count}: {source.name} has {len(source)} faces, which are too few")
     order = np.random.default_rng(0).permutation(len(source))
     chosen: list[int] = []
     points = []
