@@ -18,6 +18,7 @@ from .commands import (
     analyse,
     attributes,
     benchmark,
+    compare,
     datasets,
     demo,
     edit,
@@ -42,6 +43,7 @@ COMMANDS: dict[str, ModuleType] = {
     "demo": demo,
     "train": train,
     "evaluate": evaluate,
+    "compare": compare,
     "analyse": analyse,
     "morph": morph,
     "encode": encode,
@@ -126,6 +128,8 @@ def _run_command(name: str, arguments: list[str]) -> int:
     if {"--help", "-h"} & set(arguments):
         print(command_help(name))
         return 0
+    if item := getattr(command, "ITEM", None):
+        arguments = [word if word.startswith("-") else f"--{item}={word}" for word in arguments]
     values = parse(command.define_flags, arguments, has_recipes=command is train)
     check_keras_backend()
     _log_warnings_to_stderr()

@@ -1,6 +1,6 @@
 """Figures as text."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .terminal import printable
@@ -24,9 +24,14 @@ def figures_table(figures: Mapping[str, Any], better: Mapping[str, str]) -> str:
 
 def markdown_row(about: Mapping[str, object], values: Mapping[str, object]) -> str:
     """A table of one row, as pages show it: what it is about, and figures."""
-    cells = {name: printable(str(value)).replace("|", "\\|") for name, value in about.items()}
-    cells |= {name: _shown(value) for name, value in values.items()}
-    return "\n".join(f"| {' | '.join(row)} |" for row in (cells, ["---"] * len(cells), cells.values()))
+    return markdown_table([{**about, **values}])
+
+
+def markdown_table(rows: Sequence[Mapping[str, object]]) -> str:
+    """A table as pages show it, with a column for each name that any row has."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    cells = [[_shown(row.get(name, "")).replace("|", "\\|") for name in names] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (names, ["---"] * len(names), *cells))
 
 
 def _shown(value: object) -> str:

@@ -1,6 +1,6 @@
 """Charts of a latent space as PNG files, drawn by matplotlib without its global state."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +105,33 @@ def save_projection(
         handles, names = figure.axes[0].get_legend_handles_labels()
         figure.legend(handles, names, loc="outside lower center", ncols=2, markerscale=2)
     figure.suptitle(title, fontsize=11)
+    _save(figure, path, description)
+
+
+def save_curves(
+    path: Path,
+    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    x_axis: str,
+    y_axis: str,
+    description: str,
+) -> None:
+    """Curves in one chart.
+
+    Args:
+      path: of the file.
+      curves: by what each is called, where its points lie along both axes.
+      x_axis: what the first axis is.
+      y_axis: what the second is.
+      description: in the file.
+    """
+    figure = _figure(900, 560)
+    panel = figure.subplots()
+    for name, (along, above) in curves.items():
+        panel.plot(along, above, marker=".", label=_plain(name))
+    panel.set_xlabel(x_axis)
+    panel.set_ylabel(y_axis)
+    panel.grid(alpha=0.3)
+    panel.legend()
     _save(figure, path, description)
 
 

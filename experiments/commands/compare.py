@@ -1,0 +1,139 @@
+"""Put runs side by side: the settings that differ, figures, curves, and pictures of one split."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from absl import flags
+
+from ... import files, pictures
+from ...datasets.source import SPLITS
+from ...pictures import charts
+from ..errors import UsageError
+from ..flags import groups
+from ..flags.kinds import flags_of
+from ..folders import new_folder
+from ..runs.run import Run, open_run
+from ..tables import markdown_table
+
+ITEM = "run"  # words without dashes are its values
+FACES, SIDE, FONT, STEPS = 4, 128, 14, 5
+NO_SETTINGS = ("run_dir", "seed", "keep_checkpoints", "save_every", "draw_every", "cache_gb")
+MEASURES = ("psnr", "ssim")
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    text = "A run folder, or whatever else --run_dir takes; two or more: facezoo compare runs/a runs/b."
+    flags.DEFINE_multi_string("run", [], text, flag_values=values)
+    flags.DEFINE_enum("split", "test", SPLITS, "Split whose pictures are shown.", flag_values=values)
+    flags.DEFINE_enum("checkpoint", None, groups.CHECKPOINTS, "Which model of each run.", flag_values=values)
+    flags.DEFINE_string(
+        "out", None, "New folder for the table, the chart and the sheet (comparison).", flag_values=values
+    )
+
+
+def run(values: flags.FlagValues) -> None:
+    if len(values.run) < 2:
+        raise UsageError("compare needs two runs or more: facezoo compare runs/a runs/b")
+    runs = [open_run(name, values.checkpoint) for name in values.run]
+    names = _distinct([each.folder.name for each in runs])
+    out = new_folder(values.out, Path("comparison"))
+    models = [each.model() for each in runs]
+    rows = [
+        {"run": name, **about, **_figures(each), "parameters": f"{model.count_params():,}"}
+        for name, about, each, model in zip(names, _differing(runs), runs, models, strict=True)
+    ]
+    said = f"comparison of {', '.join(names)}"
+    with files.whole_folder(out) as partial:
+        table = markdown_table(rows)
+        files.write_text(partial / "table.md", table + "\n")
+        curves = {name: _curve(each) for name, each in zip(names, runs, strict=True)}
+        charts.save_curves(partial / "curves.png", curves, "pictures seen", "PSNR in validation, dB", said)
+        shown = [_pictures_of(each, model, values.split) for each, model in zip(runs, models, strict=True)]
+        pictures.save_png(partial / "sheet.png", _sheet(names, shown, values.split), said)
+    print(f"{table}\n\n" + "\n".join(str(out / name) for name in ("table.md", "curves.png", "sheet.png")))
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """Names of which none stands twice."""
+    return [
+        f"{name} ({names[:place].count(name) + 1})" if names.count(name) > 1 else name
+        for place, name in enumerate(names)
+    ]
+
+
+def _differing(runs: list[Run]) -> list[dict[str, Any]]:
+    """Of each run the settings in which they are not all alike."""
+    values = [flags_of(each.settings) for each in runs]
+    settings = [{name: each[name].value for name in each} for each in values]
+    names = [name for name in settings[0] if name not in NO_SETTINGS and len({str(one[name]) for one in settings}) > 1]
+    return [{name: _as_text(one[name]) for name in names} for one in settings]
+
+
+def _as_text(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list | tuple) else "" if value is None else str(value)
+
+
+def _epochs(each: Run) -> list[dict[str, str]]:
+    """The rows of metrics.csv; none of a model without a run."""
+    path = each.folder / "metrics.csv"
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _figures(each: Run) -> dict[str, Any]:
+    """Of the last epoch: the measures of validation; of all: how long, and how fast."""
+    epochs = _epochs(each)
+    if not epochs:
+        return {}
+    speeds = np.array([float(row["images_per_second"]) for row in epochs])
+    steps = np.diff([0, *(int(row["step"]) for row in epochs)])
+    last = {f"validation {name}": float(epochs[-1][f"val_{name}"]) for name in MEASURES if f"val_{name}" in epochs[-1]}
+    seconds = float(np.sum(steps * each.settings.schedule.batch_size / speeds))
+    return {
+        **last,
+        "steps": int(epochs[-1]["step"]),
+        "seconds": round(seconds),
+        "pictures/s": round(float(np.median(speeds))),
+    }
+
+
+def _curve(each: Run) -> tuple[list[float], list[float]]:
+    """How many pictures were seen after each epoch, and the PSNR then."""
+    known = [row for row in _epochs(each) if row.get("val_psnr")]
+    seen = [float(row["step"]) * each.settings.schedule.batch_size for row in known]
+    return seen, [float(row["val_psnr"]) for row in known]
+
+
+def _pictures_of(each: Run, model, split: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The first faces of a split, what the model makes of them, and the way from the first to the second."""
+    from ..codes.encoding import codes_of, decoded, floats, told_of, told_person
+    from ..codes.morphing import morph_through
+    from ..flags.sources import for_model
+
+    source = for_model(each.source(split), model, each.settings.objective.masks)
+    if len(source) < FACES:
+        raise UsageError(f"{source.name} of {each.folder} has fewer than {FACES} pictures")
+    examples = source.load(np.arange(FACES))
+    faces, told = floats(examples["image"]), told_of(model, examples)
+    made = decoded(model, codes_of(model, faces, told), told or told_person(model, None))
+    return faces, made, morph_through(model, faces[:2], STEPS)
+
+
+def _sheet(names: list[str], shown: Sequence[tuple[np.ndarray, ...]], split: str) -> np.ndarray:
+    """A row for each run, reconstructions and a morph, below the faces where those are other ones: uint8 [H, W, 3]."""
+    rows, labels, above = [], [], None
+    for name, each in zip(names, shown, strict=True):
+        faces, made, way = (pictures.resized(pictures.to_uint8(part), SIDE) for part in each)
+        faces, made, way = (np.broadcast_to(part, (len(part), SIDE, SIDE, 3)) for part in (faces, made, way))
+        if above is None or not np.array_equal(faces, above):
+            rows.append(np.concatenate([faces, np.full_like(way, 255)]))
+            labels += [f"{split} {place}" for place in range(FACES)] + [""] * STEPS
+        rows.append(np.concatenate([made, way]))
+        labels += [name, *[""] * (FACES - 1), "morph", *[""] * (STEPS - 1)]
+        above = faces
+    return pictures.labelled_sheet(np.concatenate(rows), labels, FACES + STEPS, 1, FONT)

@@ -1,0 +1,38 @@
+"""`facezoo compare`: the table, the chart and the sheet that it leaves."""
+
+import pytest
+from command_line import CAE_FLAGS
+from facezoo.experiments.commands import compare
+from PIL import Image
+
+
+def test_runs_stand_side_by_side(train, command, finished, empty_folder):
+    other = train("other", *CAE_FLAGS, "--dataset=procedural_faces", "--learning_rate=0.01")
+    done = command("compare", finished, other)
+    assert done.code == 0, done.err
+    head, _, first, second = (empty_folder / "comparison" / "table.md").read_text().splitlines()
+    columns = head.strip("| ").split(" | ")
+    assert {"run", "model", "learning_rate", "validation psnr", "steps", "parameters"} <= set(columns)
+    assert "dataset" not in columns  # the same of both
+    cells = dict(zip(columns, (cell.strip() for cell in second.strip("|").split("|")), strict=True))
+    assert (cells["run"], cells["model"], cells["learning_rate"]) == ("other", "cae", "0.01")
+    assert first.split("|")[1].strip() == "finished"
+    assert float(cells["steps"]) == 2
+    with Image.open(empty_folder / "comparison" / "sheet.png") as sheet:
+        assert sheet.width == (compare.FACES + compare.STEPS) * compare.SIDE
+        assert sheet.height == 3 * (compare.SIDE + compare.FONT + 6)  # the faces once, and a row for each run
+    assert (empty_folder / "comparison" / "curves.png").exists()
+    assert "comparison-2/table.md" in command("compare", finished, finished).out
+
+
+def test_a_model_that_ships_has_no_epochs(command, finished, empty_folder):
+    done = command("compare", "vae", finished, "--out=new")
+    assert done.code == 0, done.err
+    assert "| vae |" in done.out
+
+
+@pytest.mark.parametrize("runs", [[], ["one"]])
+def test_one_is_not_compared(command, empty_folder, runs):
+    done = command("compare", *runs)
+    assert (done.code, "two runs or more" in done.err) == (2, True)
+    assert not list(empty_folder.iterdir())
