@@ -110,7 +110,7 @@ def _curve(each: Run) -> tuple[list[float], list[float]]:
 
 
 def _pictures_of(each: Run, model, split: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The first faces of a split, what the model makes of them, and the way from the first to the second."""
+    """Faces of a split, what the model makes of them, and the way from the first to the second."""
     from ..codes.encoding import codes_of, decoded, floats, told_of, told_person
     from ..codes.morphing import morph_through
     from ..flags.sources import for_model
@@ -118,7 +118,7 @@ def _pictures_of(each: Run, model, split: str) -> tuple[np.ndarray, np.ndarray, 
     source = for_model(each.source(split), model, each.settings.objective.masks)
     if len(source) < FACES:
         raise UsageError(f"{source.name} of {each.folder} has fewer than {FACES} pictures")
-    examples = source.load(np.arange(FACES))
+    examples = source.load(np.linspace(0, len(source) - 1, FACES).astype(int))  # neighbours may show one person
     faces, told = floats(examples["image"]), told_of(model, examples)
     made = decoded(model, codes_of(model, faces, told), told or told_person(model, None))
     return faces, made, morph_through(model, faces[:2], STEPS)
@@ -132,7 +132,7 @@ def _sheet(names: list[str], shown: Sequence[tuple[np.ndarray, ...]], split: str
         faces, made, way = (np.broadcast_to(part, (len(part), SIDE, SIDE, 3)) for part in (faces, made, way))
         if above is None or not np.array_equal(faces, above):
             rows.append(np.concatenate([faces, np.full_like(way, 255)]))
-            labels += [f"{split} {place}" for place in range(FACES)] + [""] * STEPS
+            labels += [f"{split} faces", *[""] * (FACES + STEPS - 1)]
         rows.append(np.concatenate([made, way]))
         labels += [name, *[""] * (FACES - 1), "morph", *[""] * (STEPS - 1)]
         above = faces
