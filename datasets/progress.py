@@ -1,11 +1,14 @@
 """Progress bars of what may take long."""
 
+import os
+import sys
 from collections.abc import Iterable
 from typing import Any
 
 from tqdm import tqdm
 
 PROGRESS_AFTER_SECONDS = 2
+UNKNOWN_WIDTH = 100
 
 
 def progress_bar(what: str, items: Iterable[Any] | None = None, total: int | None = None, unit: str = "") -> tqdm:
@@ -17,4 +20,12 @@ def progress_bar(what: str, items: Iterable[Any] | None = None, total: int | Non
       total: how many, where the items do not know.
       unit: of them, as the bar calls it.
     """
-    return tqdm(items, what, total, leave=False, unit=unit, delay=PROGRESS_AFTER_SECONDS)
+    return tqdm(items, what, total, leave=False, unit=unit, delay=PROGRESS_AFTER_SECONDS, ncols=width_unless_known())
+
+
+def width_unless_known() -> int | None:
+    """Columns of a bar where the terminal says that it has none, which would leave empty lines; else tqdm asks it."""
+    try:
+        return None if os.get_terminal_size(sys.stderr.fileno()).columns else UNKNOWN_WIDTH
+    except (OSError, ValueError, AttributeError):  # no terminal
+        return None

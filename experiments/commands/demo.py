@@ -1,4 +1,4 @@
-"""See in five minutes what facezoo does: two drawn faces warped at once, a training, and the morphs of its model."""
+"""See in some minutes what facezoo does: two drawn faces warped at once, a training, and the morphs of its model."""
 
 import dataclasses
 import time
@@ -91,7 +91,7 @@ def _shipped(image_size: int):
 def _with_psnr(title: str, model, faces: np.ndarray) -> str:
     from ...metrics import psnr
 
-    return f"{title}: {float(np.mean(psnr(faces, model.decode(model.encode(faces))))):.1f} dB"
+    return f"{title}: ends {float(np.mean(psnr(faces, model.decode(model.encode(faces))))):.1f} dB"
 
 
 def _sheet(rows: list[_Row], names: list[str]) -> np.ndarray:

@@ -26,8 +26,8 @@ def define_flags(values: flags.FlagValues) -> None:
     kinds.define_path(values, "out", text, default=".")
     flags.DEFINE_string("of_recipe", None, "The recipe that the run followed, for the card.", flag_values=values)
     flags.DEFINE_enum("split", "test", SPLITS, "Split to measure, and to show pictures of.", flag_values=values)
-    text = "Show pictures of the split on the card; --nopictures where nobody else may see them."
-    flags.DEFINE_bool("pictures", True, text, flag_values=values)
+    text = "Show pictures of the split on the card; if absent, those of drawn faces and public data sets alone."
+    flags.DEFINE_bool("pictures", None, text, flag_values=values)
 
 
 def run(values: flags.FlagValues) -> None:
@@ -35,13 +35,17 @@ def run(values: flags.FlagValues) -> None:
     name = _default_name(opened) if values.name is None else values.name
     if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
         raise UsageError(f"--name={name} must be made of letters, digits, _ and -")
-    names = [f"{name}{ending}" for ending in ENDINGS if values.pictures or ending != ".png"]
+    own = opened.settings.data.data_dir
+    has_pictures = own is None if values.pictures is None else values.pictures
+    names = [f"{name}{ending}" for ending in ENDINGS if has_pictures or ending != ".png"]
     try:
         with files.whole_files(out / name, names) as partial:
-            _publish(values, opened, name, partial)
+            _publish(values, opened, name, partial, has_pictures)
     except files.OccupiedError as error:
         raise UsageError(f"--name={name}: {error}") from error
     print("\n".join(str(out / name) for name in names if (out / name).exists()))
+    if values.pictures is None and own:
+        print(f"without pictures, since they would show faces of {own}; --pictures shows them")
 
 
 def _default_name(opened: Run) -> str:
@@ -49,7 +53,7 @@ def _default_name(opened: Run) -> str:
     return re.sub(r"[^A-Za-z0-9_-]+", "_", opened.folder.absolute().name).strip("_") or "model"
 
 
-def _publish(values: flags.FlagValues, opened: Run, name: str, folder: Path) -> None:
+def _publish(values: flags.FlagValues, opened: Run, name: str, folder: Path, has_pictures: bool) -> None:
     source = opened.source(values.split)
     tf = load_tensorflow()
     from ...models import TrainableModel
@@ -74,7 +78,7 @@ def _publish(values: flags.FlagValues, opened: Run, name: str, folder: Path) -> 
         "metrics": measurement.values,
     }
     rows: list[str] = []
-    if values.pictures and model.reconstructs:
+    if has_pictures and model.reconstructs:
         sheet, rows = portrait(model, read)
         pictures.save_png(folder / f"{name}.png", sheet, f"{name}: {'; '.join(rows)}")
     save_pretrained(model, name, card, folder)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import tensorflow as tf
 from tqdm import tqdm
 
+from ...datasets.progress import width_unless_known
 from ...models import TrainableModel
 
 REFRESH_SECONDS = 0.5
@@ -116,7 +117,15 @@ def _global_batch(batch, strategy: tf.distribute.Strategy) -> dict[str, tf.Tenso
 
 def _progress_bar(number: int, epochs: int, steps: int, begin: int, is_shown: bool) -> tqdm:
     title = f"epoch {number}/{epochs}"
-    return tqdm(total=steps, initial=begin, desc=title, unit="step", mininterval=REFRESH_SECONDS, disable=not is_shown)
+    return tqdm(
+        total=steps,
+        initial=begin,
+        desc=title,
+        unit="step",
+        mininterval=REFRESH_SECONDS,
+        disable=not is_shown,
+        ncols=width_unless_known(),
+    )
 
 
 def _show(bar: tqdm, logs, images_per_second: float) -> None:

@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 import pytest
-from command_line import SOFTWARE, assert_refused, mapping_run, read_png
+from command_line import SOFTWARE, assert_refused, mapping_run, photographs_in, read_png, run_of
 from facezoo import files
 from facezoo.datasets.procedural import procedural_faces
 from facezoo.experiments.codes.portrait import page, portrait
@@ -37,6 +37,19 @@ def test_pictures_may_stay_at_home(run, command, tmp_path):
     assert command("publish", f"--run_dir={run}", "--name=a", f"--out={tmp_path / 'out'}", "--nopictures").code == 0
     assert not (tmp_path / "out" / "a.png").exists()
     assert "![" not in (tmp_path / "out" / "a.md").read_text()
+
+
+def test_pictures_of_one_s_own_folder_are_shown_only_if_asked_for(command, tmp_path):
+    own = photographs_in(tmp_path / "own", 60)
+    run = run_of(
+        tmp_path / "run", VAE(image_size=32, filters=(4,), latent_dim=2), "vae", "--dataset=folder", f"--data_dir={own}"
+    )
+    done = command("publish", f"--run_dir={run}", "--name=a", f"--out={tmp_path / 'out'}")
+    assert done.code == 0, done.err
+    assert "--pictures shows them" in done.out
+    assert not (tmp_path / "out" / "a.png").exists()
+    assert command("publish", f"--run_dir={run}", "--name=b", f"--out={tmp_path / 'out'}", "--pictures").code == 0
+    assert (tmp_path / "out" / "b.png").exists()
 
 
 def test_the_first_row_is_what_was_given():
