@@ -45,4 +45,5 @@ def test_photographs_train_measure_and_morph(celeba, capsys):
         "morph.gif",
         "morph.mp4",
         "row.png",
+        "sheet.png",
     ]

@@ -85,7 +85,7 @@ def test_an_unknown_command_is_answered_with_the_known_ones(command):
     assert_refused(command("--model=vae"), *cli.COMMANDS)
 
 
-@pytest.mark.parametrize("name", ["evaluate", "morph", "encode"])
+@pytest.mark.parametrize("name", ["evaluate", "edit", "encode"])
 def test_a_run_is_required(command, name):
     assert_refused(command(name), "--run_dir")
 
