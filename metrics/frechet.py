@@ -3,6 +3,8 @@
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from .feature_sets import check_feature_sets
+
 
 def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
     """Between the Gaussians that have the means and covariances of two sets of features: [N, D], [M, D].
@@ -13,11 +15,7 @@ def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
     Raises:
       ValueError: sets of different features, of fewer than two, or of numbers that are not finite.
     """
-    for features in (first, second):
-        if features.ndim != 2 or len(features) < 2 or not np.isfinite(features).all():
-            raise ValueError(f"features [N, D] of at least 2 pictures must be finite numbers, not {features.shape}")
-    if first.shape[1] != second.shape[1]:
-        raise ValueError(f"features of {first.shape[1]} and of {second.shape[1]} dimensions cannot be compared")
+    check_feature_sets(first, second)
     with threadpool_limits(1):  # several threads wait for each other, five times as long beside other work
         return _distance(*_mean_and_factor(first), *_mean_and_factor(second))
 

@@ -3,6 +3,8 @@
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from .feature_sets import check_feature_sets
+
 ROWS_AT_ONCE = 1000  # bounds the memory of a comparison of all with all
 
 
@@ -16,11 +18,7 @@ def kernel_distance(first: np.ndarray, second: np.ndarray) -> float:
     Raises:
       ValueError: sets of different features, of fewer than two, or of numbers that are not finite.
     """
-    for features in (first, second):
-        if features.ndim != 2 or len(features) < 2 or not np.isfinite(features).all():
-            raise ValueError(f"features [N, D] of at least 2 pictures must be finite numbers, not {features.shape}")
-    if first.shape[1] != second.shape[1]:
-        raise ValueError(f"features of {first.shape[1]} and of {second.shape[1]} dimensions cannot be compared")
+    check_feature_sets(first, second)
     with threadpool_limits(1):  # several threads wait for each other, five times as long beside other work
         within = sum(_mean_of_pairs(features) for features in (first, second))
         return within - 2.0 * _kernel_sum(first, second) / (len(first) * len(second))
