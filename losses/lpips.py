@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from .colours import as_colours
 from .weights import find_weights, read_arrays
 
 # Of red, green and blue in -1..1.
@@ -37,9 +38,7 @@ class LPIPSPreprocessing(keras.layers.Layer):
     """
 
     def call(self, images):
-        if images.shape[-1] not in (1, 3):
-            raise ValueError(f"LPIPS takes pictures of 1 or 3 channels, not {images.shape[-1]}")
-        colours = tf.tile(images, (1, 1, 1, 3 // images.shape[-1]))  # gray: three times the same
+        colours = as_colours(images, "LPIPS")
         means, deviations = (tf.constant(numbers, images.dtype) for numbers in (MEANS, DEVIATIONS))
         return (2.0 * colours - 1.0 - means) / deviations
 

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from .colours import as_colours
 from .weights import find_weights, read_arrays
 
 WEIGHTS_FILE = "face_recognition.npz"
@@ -51,9 +52,7 @@ class FaceCut(keras.layers.Layer):
         self.square = tuple(square)
 
     def call(self, images):
-        if images.shape[-1] not in (1, 3):
-            raise ValueError(f"the recogniser takes pictures of 1 or 3 channels, not {images.shape[-1]}")
-        colours = tf.tile(images, (1, 1, 1, 3 // images.shape[-1]))  # gray: three times the same
+        colours = as_colours(images, "the recogniser")
         height, width = images.shape[1:3]
         left, top, side = self.square
         scale = np.array([SIDE / (side * height), SIDE / (side * width)], np.float32)

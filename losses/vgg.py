@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from .colours import as_colours
 from .weights import DOWNLOAD_TIMEOUT, WeightsError, reason
 
 CONVOLUTIONS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}  # in each of the five blocks
@@ -32,9 +33,7 @@ class CaffePreprocessing(keras.layers.Layer):
     """
 
     def call(self, images):
-        if images.shape[-1] not in (1, 3):
-            raise ValueError(f"VGG takes pictures of 1 or 3 channels, not {images.shape[-1]}")
-        colours = tf.tile(images, (1, 1, 1, 3 // images.shape[-1]))  # gray: three times the same
+        colours = as_colours(images, "VGG")
         return 255.0 * tf.reverse(colours, (-1,)) - tf.constant(IMAGENET_MEANS, images.dtype)
 
     def compute_output_shape(self, input_shape):
