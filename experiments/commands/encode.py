@@ -30,7 +30,7 @@ def run(values: flags.FlagValues) -> None:
     opened = open_run(values.run_dir, values.checkpoint)
     out, reconstructions = Path(values.out), values.reconstructions
     in_folder = groups.in_folder(values)
-    if out.exists():
+    if out.is_dir() or files.is_taken(out):
         raise UsageError(f"--out={out} exists: choose another file")
     reconstructions_folder = None if reconstructions is None else new_folder(reconstructions, out, "--reconstructions")
     if reconstructions_folder and reconstructions_folder.absolute().is_relative_to(out.absolute()):
@@ -43,8 +43,10 @@ def run(values: flags.FlagValues) -> None:
     person = asked_person(model, values.person)
     made_by = f"by {opened.folder.name}{as_person(person)}"
     with contextlib.ExitStack() as stack:
-        partial = stack.enter_context(files.whole_file(out, is_new=True))
-        folder = stack.enter_context(files.whole_folder(reconstructions_folder)) if reconstructions_folder else None
+        if reconstructions_folder:
+            partial, folder = stack.enter_context(files.whole_file_and_folder(out, reconstructions_folder))
+        else:
+            partial, folder = stack.enter_context(files.whole_file(out, is_new=True)), None
         codes = encoded(model, source)["codes"]
         _save_codes(partial, codes, source.names)
         if folder:
