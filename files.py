@@ -120,6 +120,8 @@ def whole_files(stem: Path, names: list[str]) -> Iterator[Path]:
       OccupiedError: something has one, or another process is making them.
     """
     folder = stem.parent
+    for name in names:
+        _check_name(folder / name)
     with locked(stem):
         partial = folder / _hidden_name(stem.name, "partial")
         _clear_up(partial, folder)
@@ -135,8 +137,9 @@ def locked(target: Path) -> Iterator[None]:
     """Holds a name, whatever may have it, until the block ends. Folders above are made.
 
     Raises:
-      OccupiedError: another process holds it.
+      OccupiedError: another process holds it, or nothing can have the name.
     """
+    _check_name(target)
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(made_folders(target.parent))
@@ -219,6 +222,16 @@ def _hidden_file(path: Path, kind: str = "partial") -> Path:
 def _hidden_folder(target: Path) -> Path:
     """Where a folder is made that is to be at a place."""
     return _workplace(target) / _own_name(target, "partial")
+
+
+def _check_name(target: Path) -> None:
+    """Raises OccupiedError where the system takes no such name: now, and not when all is ready to get it."""
+    try:
+        os.lstat(target)
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:  # ValueError: with a NUL in it
+        raise OccupiedError(f"{target} cannot be made: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _remove_lock_before(target: Path) -> None:

@@ -183,6 +183,19 @@ def test_the_longest_name_can_be_made(tmp_path):
     assert names_in(tmp_path) == ["n" * 255, f"{'n' * 255}/file", name]
 
 
+@pytest.mark.parametrize("name", ["n" * 256, "a\0b"])
+def test_what_no_file_can_be_called_is_refused_before_the_work(tmp_path, name):
+    for make in (
+        files.whole_file(tmp_path / name, is_new=True),
+        files.whole_folder(tmp_path / name),
+        files.whole_files(tmp_path / "a", ["a.npz", name]),
+        files.whole_file_and_folder(tmp_path / "a", tmp_path / name),
+    ):
+        with pytest.raises(files.OccupiedError, match="cannot be made"):
+            make.__enter__()
+    assert names_in(tmp_path) == []
+
+
 def test_folders_are_made_all_or_none(tmp_path):
     with pytest.raises(OSError, match="too long"), files.made_folders(tmp_path / "a" / ("long" * 100)):
         pass
