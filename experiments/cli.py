@@ -6,7 +6,7 @@ import io
 import re
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from logging import Formatter, LogRecord
 from types import ModuleType
 
@@ -145,20 +145,20 @@ def _run_command(name: str, arguments: list[str]) -> int:
     _log_warnings_to_stderr()
     if command is launch:
         return launch.run(values, launched)
-    with _naming_flags(values):
+    with _naming_flags(list(values)):
         command.run(values)
     return 0
 
 
 @contextlib.contextmanager
-def _naming_flags(values: flags.FlagValues) -> Iterator[None]:
+def _naming_flags(names: Sequence[str]) -> Iterator[None]:
     """Within, errors of data sets name the flags of a command instead of the arguments in Python."""
     try:
         yield
     except DatasetError as error:
-        words = "|".join(name if "_" in name else f"{name}(?==)" for name in values)
-        names = re.compile(rf"(?<![\w/.-])({words})(?![\w/.])")
-        raise DatasetError(*(names.sub(r"--\1", str(argument)) for argument in error.args)) from error
+        words = "|".join(name if "_" in name else f"{name}(?==)" for name in names)
+        arguments = re.compile(rf"(?<![\w/.-])({words})(?![\w/.])")
+        raise DatasetError(*(arguments.sub(r"--\1", str(argument)) for argument in error.args)) from error
 
 
 def commands_help() -> str:

@@ -1,6 +1,7 @@
 """Encode a folder of pictures: codes and file names as one .npz."""
 
 import contextlib
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from ..errors import UsageError
 from ..faces.reader import pictures_of
 from ..flags import groups, kinds
 from ..flags.kinds import read, read_given
-from ..folders import new_folder
+from ..folders import new_folder, saved_elsewhere
 from ..runs.run import open_run
 
 
@@ -43,12 +44,13 @@ def run(values: flags.FlagValues) -> None:
     person = asked_person(model, values.person)
     made_by = f"by {opened.folder.name}{as_person(person)}"
     with contextlib.ExitStack() as stack:
+        result = stack.enter_context(saved_elsewhere(out))
         if reconstructions_folder:
             partial, folder = stack.enter_context(files.whole_file_and_folder(out, reconstructions_folder))
         else:
             partial, folder = stack.enter_context(files.whole_file(out, is_new=True)), None
         codes = encoded(model, source)["codes"]
-        _save_codes(partial, codes, source.names)
+        result.save(partial, functools.partial(_save_codes, codes=codes, names=source.names))
         if folder:
             for rows, decoded in decodings(model, codes, told_person(model, person)):
                 _save_pictures(folder, source.names[rows], decoded, made_by)
