@@ -20,6 +20,10 @@ class OccupiedError(OSError):
     """Something else is in the place, or another process is writing there; the message says what to do."""
 
 
+class HeldError(OccupiedError):
+    """Another process is writing there."""
+
+
 class UnfitFileError(OSError):
     """A file that is not read: no regular one, or larger than it may be. The message does not name it."""
 
@@ -148,18 +152,42 @@ def locked(target: Path) -> Iterator[None]:
         lock = _workplace(target) / _own_name(target, "lock")
         _remove_lock_before(target)
         try:
-            held = filelock.FileLock(lock, timeout=0)
-            held.acquire()
+            held = taken_lock(lock)
         except filelock.Timeout as error:
-            raise OccupiedError(f"{target}: another facezoo is making it: wait for it, or choose another") from error
-        except NotImplementedError:  # a file system without locks: the name is given only once all the same
-            held = None
+            raise HeldError(f"{target}: another facezoo is making it: wait for it, or choose another") from error
         try:
             yield
         finally:
             if held:
                 lock.unlink(missing_ok=True)
                 held.release()
+
+
+def taken_lock(lock: Path) -> filelock.BaseFileLock | None:
+    """A lock that this process holds until it releases it; None on a file system that has none.
+
+    Raises:
+      OccupiedError: something else is in its place, or nothing can be.
+      filelock.Timeout: another process holds it.
+    """
+    if os.path.lexists(lock) and not _is_lock(lock):
+        raise OccupiedError(f"{lock} is no lock of facezoo's: remove it, or choose another place")
+    held = filelock.FileLock(lock, timeout=0)
+    try:
+        held.acquire()
+    except filelock.Timeout:
+        raise
+    except NotImplementedError:
+        return None
+    except OSError as error:
+        raise OccupiedError(f"{lock} cannot be made: {error.strerror or error}") from error
+    return held
+
+
+def _is_lock(path: Path) -> bool:
+    """Whether a file is an empty one, as locks are."""
+    status = os.lstat(path)
+    return stat.S_ISREG(status.st_mode) and not status.st_size
 
 
 def is_taken(target: Path) -> bool:
@@ -237,7 +265,7 @@ def _check_name(target: Path) -> None:
 def _remove_lock_before(target: Path) -> None:
     """Removes the lock that a killed process has left of making a folder which is there: it is held elsewhere now."""
     lock = target.parent / _hidden_name(target.name, "lock")
-    if target.is_dir() and lock.is_file() and not lock.is_symlink() and not lock.stat().st_size:
+    if target.is_dir() and os.path.lexists(lock) and _is_lock(lock):
         lock.unlink(missing_ok=True)
 
 

@@ -244,6 +244,28 @@ def test_other_paths_are_let_through(name):
     assert files.is_plain_name(name) == ("/" not in name)
 
 
+# Locks.
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "link", "letter"])
+def test_what_is_in_the_place_of_a_lock_is_told_of_and_stays(tmp_path, kind):
+    with files.locked(tmp_path / "a"):
+        (lock,) = tmp_path.iterdir()
+    if kind == "folder":
+        lock.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(lock)
+    elif kind == "link":
+        lock.symlink_to(tmp_path / "theirs")
+    else:
+        lock.write_text("dear")
+    before = os.lstat(lock)
+    with pytest.raises(files.OccupiedError, match=r"is no lock of facezoo's: remove it"):
+        files.locked(tmp_path / "a").__enter__()
+    assert os.lstat(lock)[:7] == before[:7]
+    assert names_in(tmp_path) == [lock.name]
+
+
 # Killed.
 
 
