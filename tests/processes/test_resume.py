@@ -22,6 +22,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from command_line import read_png
 from facezoo.experiments import cli
 from facezoo.experiments.errors import UsageError
 from facezoo.experiments.runs import folder as run_folder
@@ -93,6 +94,12 @@ def assert_same_run(first, second):
             np.testing.assert_array_equal(array, theirs[place], err_msg=place)
     assert rows_of(first) == rows_of(second)
     assert scalar_steps(first) == scalar_steps(second)
+    assert drawn_in(first) == drawn_in(second)
+
+
+def drawn_in(folder):
+    """The pictures of a run, by their names."""
+    return {path.name: read_png(path)[0].tobytes() for path in (folder / "images").iterdir()}
 
 
 @pytest.fixture
@@ -410,6 +417,25 @@ def test_a_full_disk_leaves_the_last_state(whole, command, tmp_path, after, step
 def test_sums_can_be_checked_with_the_usual_tool(train):
     folder = train("run", *FLAGS, "--epochs=1")
     subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=newest(folder), check=True)
+
+
+def test_a_state_that_was_put_aside_when_its_writer_was_killed_is_gone_on_from(tmp_path):
+    """Between the two renames by which a state takes the place of one of the same step, after a rollback."""
+    model = VAE(image_size=16, filters=(4,), latent_dim=2)
+    model.compile()
+    checkpoints = Checkpoints(tmp_path, 2)
+    for step in (1, 3):
+        checkpoints.save(model, State(step=step))
+    (tmp_path / "000000003").rename(tmp_path / ".before")
+    (tmp_path / ".partial").mkdir()
+    assert checkpoints.newest().step == 3
+    checkpoints.clean()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["000000001", "000000003"]
+    assert checkpoints.newest().step == 3
+    shutil.copytree(tmp_path / "000000003", tmp_path / ".before")  # killed after both
+    (tmp_path / ".before" / "SHA256SUMS").unlink()  # amid its removal
+    checkpoints.clean()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["000000001", "000000003"]
 
 
 def test_a_checkpoint_is_not_trusted_for_its_name(tmp_path):
