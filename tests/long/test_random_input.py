@@ -1,4 +1,4 @@
-"""Random command lines and damaged files: exit code 0 or 2, no traceback, and seconds and megabytes that are bounded."""
+"""Random command lines and damaged files end with 0 or 2, without a traceback, in bounded seconds and megabytes."""
 
 import os
 import subprocess
