@@ -162,7 +162,7 @@ def main(count: int, seed: int) -> int:
         most_megabytes = max(most_megabytes, (megabytes - own, place))
         left = {path.name for path in here.iterdir()} - ({"new", "runs"} if code == 0 else set())
         if os.environ.get("FACEZOO_FUZZ_TELLS"):
-            print(f"{number}: {place}:{part}: {code}: {seconds:.1f} s: {ascii(errors[-200:])}", flush=True)
+            print(f"{number}: {place}:{part}: {code}: {seconds:.1f} s: {errors[-200:]!a}", flush=True)
         fault = fault_of(code, out, errors, 0.0, left)
         if seconds > MOST_SECONDS or megabytes - own > MOST_MEGABYTES:
             fault += f" takes {seconds:.0f} s, {megabytes - own} MB"
