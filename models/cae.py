@@ -30,8 +30,8 @@ class ConvolutionalAutoencoder(Autoencoder):
       filters: channels of each encoder stage; every stage halves the picture.
       latent_dim: None keeps the spatial code [B, H / 2^stages, W / 2^stages, filters[-1]]; a number puts a dense layer
         to a vector code [B, latent_dim] in between (512 is the article's example).
-      upsampling: "nearest", "bilinear" (the last stage repeats pixels, and its picture is smoothed instead of its maps),
-        "transposed" or "subpixel" (against checkerboards).
+      upsampling: "nearest", "bilinear" (the last stage repeats pixels, and its picture is smoothed instead of its
+        maps), "transposed" or "subpixel" (against checkerboards).
       skip: ends the encoder with a residual block, `x + conv(relu(conv(x)))`, which keeps detail.
       kernel_initializer: as Keras names them: "glorot_uniform" (Xavier), "he_normal", "truncated_normal", ...
       l2: factor of the L2 penalty on every kernel.
