@@ -1,5 +1,6 @@
 """Swap faces: map every picture of a folder onto a person that the run was trained on."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -13,9 +14,11 @@ from ...datasets.source import DatasetError, Source
 from ..backend import load_tensorflow
 from ..codes.encoding import asked_person, batches, codes_of, floats, people_of
 from ..errors import UsageError
+from ..faces.fitting import FaceFitter
 from ..faces.origins import crop_of_pictures
 from ..faces.reader import most_pixels, pictures_of
 from ..flags import groups, kinds
+from ..flags.groups import LandmarkSettings
 from ..flags.kinds import read, read_given
 from ..folders import new_folder
 from ..runs.run import Run, open_run
@@ -27,8 +30,16 @@ def define_flags(values: flags.FlagValues) -> None:
     kinds.define_required(values, "to", "Name of the person whose face they get.")
     kinds.define_required(values, "out", "New folder for the pictures.")
     flags.DEFINE_bool("paste", False, "Put each face back into its photograph.", flag_values=values)
+    flags.DEFINE_enum(
+        "colour",
+        "match",
+        ("match", "none"),
+        "Colours of pasted faces: those of the skin that they cover, or as the model makes them.",
+        flag_values=values,
+    )
     groups.define_crop(values)
     groups.define_alignment(values)
+    kinds.define(values, LandmarkSettings)
 
 
 def run(values: flags.FlagValues) -> None:
@@ -43,9 +54,13 @@ def run(values: flags.FlagValues) -> None:
     max_pixels = most_pixels(given.get("max_megapixels"))
 
     description = f"face mapped onto {person} by {opened.folder.name}"
-    with files.whole_folder(out) as partial:
+    with files.whole_folder(out) as partial, contextlib.ExitStack() as stack:
+        paster = None
+        if values.paste:
+            fitter = stack.enter_context(FaceFitter(read(values, LandmarkSettings), values.colour == "match"))
+            paster = Paster(Path(in_folder), crop, max_pixels, fitter)
         for mapped in _mapped(model, source, person):
-            picture = _pasted(Path(in_folder), mapped, crop, max_pixels) if values.paste else mapped.face
+            picture = paster.paste(mapped) if paster else mapped.face
             pictures.save_named(partial, mapped.name, picture, description)
     print(f"{out}: {len(source)} faces mapped onto {person}")
 
@@ -69,12 +84,14 @@ class Mapped(NamedTuple):
 
     Attributes:
       name: of its photograph.
+      covered: what it is laid onto, the picture that the model was given, as `face`.
       face: [S, S, C] in [0, 1].
       mask: [S, S, 1] if the model has one.
       matrix: from the face's pixels to the photograph's, [2, 3], if it was aligned.
     """
 
     name: str
+    covered: np.ndarray
     face: np.ndarray
     mask: np.ndarray | None
     matrix: np.ndarray | None
@@ -82,23 +99,44 @@ class Mapped(NamedTuple):
 
 def _mapped(model, source: Source, person: str) -> Iterator[Mapped]:
     for rows, examples in batches(source, "mapping"):
-        codes = codes_of(model, floats(examples["image"]))
+        images = floats(examples["image"])
+        codes = codes_of(model, images)
         nothing = [None] * len(codes)
         faces, masks = model.decode_with_mask(codes, person) if model.mask_head else (model.decode(codes, person), None)
         columns = nothing if masks is None else np.asarray(masks), examples.get("matrix", nothing)
-        yield from map(Mapped, source.names[rows], np.asarray(faces), *columns)
+        yield from map(Mapped, source.names[rows], images, np.asarray(faces), *columns)
 
 
-def _pasted(folder: Path, mapped: Mapped, crop: photographs.Crop | None, max_pixels: int) -> np.ndarray:
-    """The photograph with the face where the crop cut it out, or the alignment: uint8 [H, W, 3]."""
-    from ...pictures.pasting import crop_matrix, paste
+class Paster(NamedTuple):
+    """Puts faces back into their photographs.
 
-    path, matrix = folder / mapped.name, mapped.matrix
-    try:
-        photograph = photographs.read(path, max_pixels)
-    except DatasetError as error:
-        raise DatasetError(f"{path} has changed since it was indexed: {error}") from error
-    if matrix is None:
-        left, top, right, bottom = photographs.crop_box(photograph.size, crop)
-        matrix = crop_matrix((left, top, right - left, bottom - top), mapped.face.shape[0])
-    return paste(np.asarray(photograph), mapped.face, matrix, mapped.mask)
+    Attributes:
+      folder: of the photographs.
+      crop: that cut them out, where they were not aligned.
+      max_pixels: that a photograph may have.
+      fitter: of the faces.
+    """
+
+    folder: Path
+    crop: photographs.Crop | None
+    max_pixels: int
+    fitter: FaceFitter
+
+    def paste(self, mapped: Mapped) -> np.ndarray:
+        """The photograph with the face where the crop cut it out, or the alignment: uint8 [H, W, 3]."""
+        from ...pictures.pasting import crop_matrix, paste
+
+        path, matrix = self.folder / mapped.name, mapped.matrix
+        try:
+            photograph = photographs.read(path, self.max_pixels)
+        except DatasetError as error:
+            raise DatasetError(f"{path} has changed since it was indexed: {error}") from error
+        if matrix is None:
+            left, top, right, bottom = photographs.crop_box(photograph.size, self.crop)
+            matrix = crop_matrix((left, top, right - left, bottom - top), mapped.face.shape[0])
+        pixels = np.asarray(photograph)
+        fitted = self.fitter.fit(mapped.name, mapped.face, mapped.covered)
+        if fitted is None:
+            return paste(pixels, mapped.face, matrix, mapped.mask, self.fitter.match_colour)
+        mask = fitted.mask if mapped.mask is None else fitted.mask * mapped.mask[..., 0]
+        return paste(pixels, fitted.face, matrix, mask, match_colour=False)

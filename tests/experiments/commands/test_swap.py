@@ -361,3 +361,15 @@ def test_pictures_that_are_not_there_are_named(mapping, command, tmp_path):
     out = tmp_path / "out"
     arguments = ("swap", f"--run_dir={mapping}", "--to=bob", f"--out={out}")
     assert_refused(command(*arguments, f"--in={tmp_path / 'nowhere'}"), out, "nowhere")
+
+
+def test_faces_are_fitted_by_their_landmarks(faces, command, tmp_path):
+    model = FaceMapping(image_size=SIZE, filters=(4, 4), inter_dim=4)
+    run = run_of(tmp_path / "run", model)
+    arguments = ("swap", f"--run_dir={run}", f"--in={faces}", "--to=target", "--paste", "--landmarks=face")
+    pasted = {}
+    for colour in ("match", "none"):
+        done = command(*arguments, f"--colour={colour}", f"--out={tmp_path / colour}")
+        assert done.code == 0, done.err
+        pasted[colour] = read_png(tmp_path / colour / "deep" / "a.png.png")[0].astype(int)
+    assert np.abs(pasted["match"] - pasted["none"]).max() > 2
