@@ -1,6 +1,6 @@
 """The conditional variational autoencoder: known attributes steer the picture, the code holds the rest."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
@@ -25,8 +25,7 @@ class ConditionalVAE(VAE):
     Args:
       attributes: their names, A of them.
       attribute_dropout: share of the training examples whose attributes are dropped, in [0, 1).
-
-    All other arguments are `VAE`'s.
+      vae: all other arguments are `VAE`'s.
 
     Raises:
       ValueError: no attribute, a name that stands twice, or another argument is out of its range.
@@ -41,54 +40,12 @@ class ConditionalVAE(VAE):
         *,
         attributes: tuple[str, ...] = ("smiling", "eyeglasses"),
         attribute_dropout: float = 0.1,
-        image_size: int = 64,
-        channels: int = 3,
-        latent_dim: int = 64,
-        filters: tuple[int, ...] = (32, 64, 128, 256),
-        strides: tuple[int, ...] | None = None,
-        kernel_size: int = 3,
-        decoder_filters: tuple[int, ...] | None = None,
-        decoder_kernel_size: int | None = None,
-        upsampling: str = "transposed",
-        decoder_blocks: int = 0,
-        output_skips: bool = False,
-        batch_norm: bool = True,
-        dropout: float = 0.0,
-        negative_slope: float = 0.3,
-        capacity: float | None = None,
-        capacity_steps: int = 10_000,
-        free_bits: float = 0.0,
-        kernel_initializer: str = "glorot_uniform",
-        l2: float = 0.0,
-        seed: int = 0,
-        name: str | None = None,
+        **vae: Any,
     ):
         check_fraction(attribute_dropout=attribute_dropout)
         # Before the parent, whose constructor builds the networks with them.
         self.attributes, self.attribute_dropout = _checked_names(attributes), attribute_dropout
-        super().__init__(
-            image_size=image_size,
-            channels=channels,
-            latent_dim=latent_dim,
-            filters=filters,
-            strides=strides,
-            kernel_size=kernel_size,
-            decoder_filters=decoder_filters,
-            decoder_kernel_size=decoder_kernel_size,
-            upsampling=upsampling,
-            decoder_blocks=decoder_blocks,
-            output_skips=output_skips,
-            batch_norm=batch_norm,
-            dropout=dropout,
-            negative_slope=negative_slope,
-            capacity=capacity,
-            capacity_steps=capacity_steps,
-            free_bits=free_bits,
-            kernel_initializer=kernel_initializer,
-            l2=l2,
-            seed=seed,
-            name=name,
-        )
+        super().__init__(**vae)
 
     def _features(self, images, x) -> keras.Model:
         signed = self._attribute_input()

@@ -46,6 +46,11 @@ class TrainableModel(keras.Model):
     clip_norm: float | None
     accumulation_steps: int
 
+    def __init_subclass__(cls, **options):
+        """Has `help` and `inspect.signature` tell all that a class takes."""
+        super().__init_subclass__(**options)
+        cls.__signature__ = find_signature(cls)
+
     def build(self, input_shape=None):
         """Nothing is left to build: subclasses build their networks in `__init__`."""
         self.built = True
@@ -286,7 +291,7 @@ class TrainableModel(keras.Model):
         Raises:
           ValueError: an argument is not kept.
         """
-        names = argument_names(type(self))
+        names = inspect.signature(type(self)).parameters
         if missing := [name for name in names if not hasattr(self, name)]:
             raise ValueError(
                 f"{type(self).__name__} does not keep its argument {missing[0]!r}, so it cannot be saved: set "
@@ -299,19 +304,24 @@ class TrainableModel(keras.Model):
         return cls(**config)
 
 
-def argument_names(kind: type) -> list[str]:
+def find_signature(kind: type) -> inspect.Signature:
     """What a class' constructor takes by name; where it takes `**options`, what those above it take as well."""
-    names: dict[str, None] = {}
+    found: dict[str, inspect.Parameter] = {}
     for parent in kind.__mro__:
         if "__init__" not in vars(parent):
             continue
         if not issubclass(parent, TrainableModel):  # Keras' own, which has a name
-            return [*names, *({"name"} - names.keys())]
+            found.setdefault("name", inspect.Parameter("name", inspect.Parameter.KEYWORD_ONLY, default=None))
+            break
         parameters = list(inspect.signature(parent.__init__).parameters.values())[1:]
-        names |= {one.name: None for one in parameters if one.kind not in (one.VAR_KEYWORD, one.VAR_POSITIONAL)}
+        found |= {
+            one.name: one.replace(kind=one.KEYWORD_ONLY) if found else one
+            for one in parameters
+            if one.kind not in (one.VAR_KEYWORD, one.VAR_POSITIONAL) and one.name not in found
+        }
         if not any(one.kind == one.VAR_KEYWORD for one in parameters):
             break
-    return list(names)
+    return inspect.Signature(list(found.values()))
 
 
 def _as_metric(metric: str | keras.Metric) -> keras.Metric:

@@ -1,10 +1,12 @@
 """The conditional VAE: what attributes do to codes and pictures."""
 
+import inspect
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from facezoo.models import ConditionalVAE, randomness
+from facezoo.models import VAE, ConditionalVAE, randomness
 
 
 def tiny(**arguments):
@@ -18,6 +20,18 @@ def images_of(model, count=4):
 
 def some_attributes(count=4):
     return np.random.default_rng(1).integers(0, 2, (count, 2)).astype(np.float32)
+
+
+def test_it_takes_what_a_vae_takes():
+    own, parents = inspect.signature(ConditionalVAE).parameters, inspect.signature(VAE).parameters
+    assert {name: one.default for name, one in own.items()} == {
+        "attributes": ("smiling", "eyeglasses"),
+        "attribute_dropout": 0.1,
+        **{name: one.default for name, one in parents.items()},
+    }
+    assert tiny(free_bits=0.5).get_config()["free_bits"] == 0.5
+    with pytest.raises(TypeError, match="unexpected keyword argument 'latent_dims'"):
+        tiny(latent_dims=3)
 
 
 def test_attributes_change_code_and_picture():
