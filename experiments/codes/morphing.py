@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ... import pictures
-from ...latents.interpolation import alphas_of_equal_distance, even_alphas, interpolate, interpolate_through
+from ...latents.interpolation import even_alphas, find_equal_change, interpolate, interpolate_through
 from ...warping import morph as warps
 from ...warping.shapes import Scheme
 from .encoding import BATCH_SIZE, codes_of, decoded, told_person
@@ -60,7 +60,7 @@ def _placed(pictures_at: Callable[[np.ndarray], np.ndarray], steps: int, path: s
         return even_alphas(steps, closed)
     from .face_network import face_features
 
-    return alphas_of_equal_distance(lambda alphas: face_features(pictures_at(alphas)), steps, closed)
+    return find_equal_change(lambda alphas: face_features(pictures_at(alphas)), steps, closed)
 
 
 def warp_through(
