@@ -26,8 +26,8 @@ def save_png(path: Path | IO[bytes], picture: np.ndarray, description: str) -> N
 
 
 def save_named(folder: Path, name: str, picture: np.ndarray, description: str) -> Path:
-    """Writes what was made of the picture `name`, below a folder and under `files.name_of_result`; returns the path."""
-    path = folder / files.name_of_result(name)
+    """Writes what was made of the picture `name`, below a folder and under `files.name_result`; returns the path."""
+    path = folder / files.name_result(name)
     path.parent.mkdir(parents=True, exist_ok=True)
     save_png(path, picture, description)
     return path

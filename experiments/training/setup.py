@@ -75,7 +75,7 @@ class Session:
             name: for_model(source, self.model, settings.objective.masks) for name, source in sources.items()
         }
         self.sources = {
-            name: pipeline.cached(source, settings.run.cache_gb * CACHE_SHARES[name])
+            name: pipeline.cache(source, settings.run.cache_gb * CACHE_SHARES[name])
             for name, source in self._uncached.items()
         }
         spanned = settings.schedule.schedule_steps or (state.schedule_steps if state else 0)
@@ -99,7 +99,7 @@ class Session:
         source = pipeline.with_columns(self._uncached["train"], columns)
         gigabytes = self.settings.run.cache_gb * CACHE_SHARES["train"]
         if pipeline.number_cached(source, gigabytes) == len(source):
-            self.sources["train"] = pipeline.cached(source, gigabytes)
+            self.sources["train"] = pipeline.cache(source, gigabytes)
 
     @contextlib.contextmanager
     def averaged(self) -> Iterator[None]:
@@ -178,7 +178,7 @@ class Session:
         """Some validation examples, far apart, since neighbours may show one person."""
         source = self.sources["validation"]
         positions = np.unique(np.linspace(0, len(source) - 1, SHOWN).astype(int))
-        return {name: values.numpy() for name, values in pipeline.batch_of(source, positions).items()}
+        return {name: values.numpy() for name, values in pipeline.load_batch(source, positions).items()}
 
     @property
     def validation_count(self) -> int | None:

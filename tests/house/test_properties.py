@@ -8,7 +8,7 @@ import tensorflow as tf
 from facezoo.datasets.labels import snake_case
 from facezoo.datasets.pipeline import epoch_order
 from facezoo.datasets.procedural import FACTOR_RANGES, sample_factors
-from facezoo.datasets.source import SPLITS, split_of
+from facezoo.datasets.source import SPLITS, choose_split
 from facezoo.latents.interpolation import PATHS, equalise_change, interpolate
 from facezoo.losses import Objective
 from facezoo.models.learning_rate import SCHEDULES, Schedule
@@ -37,8 +37,8 @@ def test_an_epoch_takes_every_example_once(count, seed, epoch):
 
 @given(name=names)
 def test_a_picture_is_in_one_split_wherever_it_is_asked(name):
-    assert split_of(name) in SPLITS
-    assert split_of(name) == split_of(name)
+    assert choose_split(name) in SPLITS
+    assert choose_split(name) == choose_split(name)
 
 
 @given(indices=st.lists(st.integers(0, 2**40), min_size=1, max_size=8), seed=seeds)

@@ -9,7 +9,7 @@ import pytest
 from clutter import save_people
 from command_line import run_of, started
 from facezoo.datasets import photographs
-from facezoo.datasets.alignment import aligned_points
+from facezoo.datasets.alignment import align_points
 from facezoo.datasets.manifest import Cut
 from facezoo.experiments.commands import swap
 from facezoo.experiments.faces.reader import aligned
@@ -288,7 +288,7 @@ def test_aligned_faces_are_pasted_where_they_were_found(command, tmp_path):
             assert changed[int(y) - 8 : int(y) + 8, int(x) - 8 : int(x) + 8].mean() > 0.9
         rows, columns = np.nonzero(changed)
         _, matrix = aligned(placed.picture, Cut(size=SIZE), 3)
-        places = aligned_points(np.stack([columns, rows], axis=1) + 0.5, matrix)
+        places = align_points(np.stack([columns, rows], axis=1) + 0.5, matrix)
         assert places.min() > -1
         assert places.max() < SIZE + 1
 
