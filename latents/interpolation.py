@@ -35,7 +35,7 @@ def interpolate(start: np.ndarray, end: np.ndarray, alphas: np.ndarray, path: st
     weights = (1.0 - alphas, alphas) if path == "normalized" else _slerp_weights(start_unit, end_unit, alphas)
     directions = [_unit(direction)[0] for direction in _blend(start_unit, end_unit, *weights)]
     norms = (1.0 - alphas) * start_norm + alphas * end_norm
-    return _scaled(np.stack(directions), norms)
+    return _scale(np.stack(directions), norms)
 
 
 def interpolate_through(
@@ -161,11 +161,11 @@ def _slerp_weights(start_unit, end_unit, alphas) -> tuple[np.ndarray, np.ndarray
 
 
 def _blend(start, end, start_weights, end_weights) -> np.ndarray:
-    return _scaled(np.stack([start] * len(start_weights)), start_weights) + _scaled(
+    return _scale(np.stack([start] * len(start_weights)), start_weights) + _scale(
         np.stack([end] * len(end_weights)), end_weights
     )
 
 
-def _scaled(codes: np.ndarray, factors: np.ndarray) -> np.ndarray:
+def _scale(codes: np.ndarray, factors: np.ndarray) -> np.ndarray:
     """[N, ...] times [N], float32."""
     return (codes * factors.reshape(-1, *[1] * (codes.ndim - 1))).astype(np.float32)

@@ -13,10 +13,10 @@ from ..losses.objective import count
 from . import randomness
 from .autoencoder import Autoencoder
 from .balance import BALANCES
-from .batches import aimed, as_batch, unchecked
-from .blocks import check_count, check_not_negative, checked_choice
+from .batches import as_batch, choose_targets, skip_checks
+from .blocks import check_choice, check_count, check_not_negative
 from .discriminator import Discriminator
-from .trainable import apply_gradients, gradients_of, in_parts, summed
+from .trainable import apply_gradients, find_gradients, in_parts, sum_replicas
 
 JUDGED_TERMS = ("adversarial", "feature_matching")  # they read the discriminator
 
@@ -65,8 +65,8 @@ class AutoencoderGAN(Autoencoder):
         check_count(start_step=start_step)
         check_not_negative(r1_factor=r1_factor)
         self.autoencoder, self.discriminator = autoencoder, discriminator
-        self.loss_name = checked_choice("loss", loss, ADVERSARIAL_LOSSES)  # `loss` is Keras' own
-        self.balance = checked_choice("balance", balance, BALANCES)
+        self.loss_name = check_choice("loss", loss, ADVERSARIAL_LOSSES)  # `loss` is Keras' own
+        self.balance = check_choice("balance", balance, BALANCES)
         if balance == "skip" and loss != "bce":
             raise ValueError(f"balance='skip' does not go with loss={loss!r}: its bounds are cross-entropies, of 'bce'")
         self.start_step, self.r1_factor = start_step, r1_factor
@@ -163,9 +163,9 @@ class AutoencoderGAN(Autoencoder):
     def inside(self, term):
         return self.autoencoder.inside(term)
 
-    def evaluated(self, batch, outputs):
+    def evaluate_batch(self, batch, outputs):
         """As for any model; `loss` is that of the autoencoder alone, since a discriminator's judgement drifts."""
-        values = super().evaluated(batch, outputs)
+        values = super().evaluate_batch(batch, outputs)
         own = {name: value for name, value in values.items() if name not in JUDGED_TERMS}
         return values | {"loss": self.objective.weighted_sum(own)} if "loss" in values else values
 
@@ -196,7 +196,7 @@ class AutoencoderGAN(Autoencoder):
         super().compile(optimizer, objective, clip_norm, accumulation_steps, **options)
         if self.objective.terms.keys() == {"adversarial"}:
             raise ValueError("the only loss term is 'adversarial': give the autoencoder a reconstruction term besides")
-        self.discriminator_optimizer = self._prepared(discriminator_optimizer, self.discriminator.trainable_variables)
+        self.discriminator_optimizer = self._prepare(discriminator_optimizer, self.discriminator.trainable_variables)
         # A plain dict would be saved with the model.
         self.game_trackers = MappingProxyType({name: keras.metrics.Mean(name=name) for name in _GAME})
 
@@ -218,11 +218,11 @@ class AutoencoderGAN(Autoencoder):
           loss without penalties; `discriminator_accuracy`, the share of pictures that it judges right; and
           `adversarial_weight`, without the factor. All are means since the last reset.
         """
-        batch, kept = as_batch(data), self._state_of_layers()
-        with unchecked(), randomness.at_step(self.optimizer.iterations):
+        batch, kept = as_batch(data), self._keep_layers()
+        with skip_checks(), randomness.at_step(self.optimizer.iterations):
             values, gradients = in_parts(self._values_and_gradients, batch, self.accumulation_steps)
         learns = tf.reduce_any(values.pop("learns"))
-        gradients = summed(gradients)
+        gradients = sum_replicas(gradients)
         own, judging = gradients[: len(self.learned_variables)], gradients[len(self.learned_variables) :]
         losses = values["loss"] + values["discriminator"]
         is_good = self._is_good(losses, (self.optimizer, own), (self.discriminator_optimizer, judging))
@@ -240,7 +240,7 @@ class AutoencoderGAN(Autoencoder):
         """
         game, balance, objective = ADVERSARIAL_LOSSES[self.loss_name], BALANCES[self.balance], self.objective
         factor = objective.factors.get("adversarial", 0.0)
-        aims, has_started = aimed(batch), randomness.has_come(self.start_step)
+        aims, has_started = choose_targets(batch), randomness.has_come(self.start_step)
 
         # The autoencoder, on a tape for the second stage.
         with tf.GradientTape(persistent=True) as tape:
@@ -287,7 +287,7 @@ class AutoencoderGAN(Autoencoder):
         by_output = {"reconstruction": 0.0, **by_output}
         by_output["reconstruction"] += factor * weight * by_picture
         ends = [*(outputs[name] for name in by_output), penalty]
-        own = gradients_of(tape, ends, self.learned_variables, [*by_output.values(), tf.ones(())])
+        own = find_gradients(tape, ends, self.learned_variables, [*by_output.values(), tf.ones(())])
 
         losses = rest + factor * weight * adversarial
         told = {"adversarial_weight": weight, "learns": learns}
@@ -307,21 +307,21 @@ class AutoencoderGAN(Autoencoder):
         if gradient is None:
             return tf.zeros(())
         kernels = tape.gradient(picture, self.last_kernels, output_gradients=gradient, unconnected_gradients="zero")
-        return tf.linalg.global_norm(summed(kernels))
+        return tf.linalg.global_norm(sum_replicas(kernels))
 
     def _track(self, values, is_good):
         """As `Objective.track_step`, with the game's values."""
         for name, tracker in self.game_trackers.items():
             count(tracker, values[name], is_good)
         game = {name: tracker.result() for name, tracker in self.game_trackers.items()}
-        return self.objective.track_step(values, is_good) | self._measured(values, is_good) | game
+        return self.objective.track_step(values, is_good) | self._measure(values, is_good) | game
 
     # Saving.
 
     def get_config(self):
         return {
-            "autoencoder": _serialized(self.autoencoder),
-            "discriminator": _serialized(self.discriminator),
+            "autoencoder": _serialize(self.autoencoder),
+            "discriminator": _serialize(self.discriminator),
             "loss": self.loss_name,
             "balance": self.balance,
             "start_step": self.start_step,
@@ -349,7 +349,7 @@ class AutoencoderGAN(Autoencoder):
         optimizer, discriminator_optimizer = (
             keras.saving.deserialize_keras_object(config[name]) for name in ("optimizer", "discriminator_optimizer")
         )
-        options = self._saved_options(config)
+        options = self._read_options(config)
         self.compile(optimizer, discriminator_optimizer=discriminator_optimizer, **options)
 
 
@@ -369,7 +369,7 @@ def _accuracy(real_logits, fake_logits):
     return tf.reduce_mean(tf.cast(right, tf.float32), axis=tuple(range(1, right.shape.rank)))
 
 
-def _serialized(network: keras.Model) -> dict[str, Any]:
+def _serialize(network: keras.Model) -> dict[str, Any]:
     """The configuration without how it may once have been trained by itself."""
     config = keras.saving.serialize_keras_object(network)
     return {name: value for name, value in config.items() if name != "compile_config"}

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from .trainable import summed
+from .trainable import sum_replicas
 
 MOST_WEIGHT, WEIGHT_EPSILON = 1e4, 1e-4  # Esser et al.'s
 EQUILIBRIUM, MARGIN = 0.68, 0.4  # Larsen et al.'s, in nats; equilibrium is about ln 2
@@ -60,7 +60,7 @@ class SkipBalance(NoBalance):
     """
 
     def choose_turns(self, real_loss, fake_loss):
-        halves = tf.stack(summed([real_loss, fake_loss]))
+        halves = tf.stack(sum_replicas([real_loss, fake_loss]))
         too_strong = tf.reduce_any(halves < EQUILIBRIUM - MARGIN)
         too_weak = tf.reduce_any(halves > EQUILIBRIUM + MARGIN)
         return ~too_strong | too_weak, ~too_weak | too_strong

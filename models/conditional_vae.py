@@ -44,7 +44,7 @@ class ConditionalVAE(VAE):
     ):
         check_fraction(attribute_dropout=attribute_dropout)
         # Before the parent, whose constructor builds the networks with them.
-        self.attributes, self.attribute_dropout = _checked_names(attributes), attribute_dropout
+        self.attributes, self.attribute_dropout = _check_names(attributes), attribute_dropout
         super().__init__(**vae)
 
     def _features(self, images, x) -> keras.Model:
@@ -72,24 +72,24 @@ class ConditionalVAE(VAE):
           ValueError: there are not A attributes.
         """
         images = as_pictures(images)
-        return self.encoder([images, self._signed(attributes, tf.shape(images)[0])], training=False)[0]
+        return self.encoder([images, self._sign(attributes, tf.shape(images)[0])], training=False)[0]
 
     def decode(self, codes, attributes=None):
         """Pictures of codes [B, D] that are to have these attributes, given as to `encode`: [B, H, W, C] in [0, 1]."""
         codes = tf.convert_to_tensor(codes)
-        return super().decode([codes, self._signed(attributes, tf.shape(codes)[0])])
+        return super().decode([codes, self._sign(attributes, tf.shape(codes)[0])])
 
     def call(self, batch, training=False):
         """As `VAE.call`; encoder and decoder are told the batch's attributes."""
         images = batch["image"]
-        signed = self._signed(batch.get("attributes"), tf.shape(images)[0])
+        signed = self._sign(batch.get("attributes"), tf.shape(images)[0])
         if training:
-            signed = self._dropped(signed)
+            signed = self._drop(signed)
         mean, log_var = self.encoder([images, signed], training=training)
         outputs = self._codes(mean, log_var, training)
         return outputs | {"reconstruction": self.decoder([outputs["z"], signed], training=training)}
 
-    def _signed(self, attributes, count):
+    def _sign(self, attributes, count):
         """Attributes in {0, 1} as -1 and 1, and 0 where unknown: float32 [B, A]."""
         if attributes is None:
             return tf.zeros((count, len(self.attributes)))
@@ -101,13 +101,13 @@ class ConditionalVAE(VAE):
             )
         return 2.0 * attributes - 1.0
 
-    def _dropped(self, signed):
+    def _drop(self, signed):
         """Whole rows become unknown: [B, A] -> [B, A]."""
         draws = randomness.uniform(tf.shape(signed)[0], (1,), seed=self.seed, stream="attributes")
         return tf.where(draws >= self.attribute_dropout, signed, 0.0)
 
 
-def _checked_names(names: tuple[str, ...]) -> tuple[str, ...]:
+def _check_names(names: tuple[str, ...]) -> tuple[str, ...]:
     if isinstance(names, str) or not names or not all(isinstance(name, str) and name for name in names):
         raise ValueError(f"attributes={names!r} must be names with commas between them, at least one")
     if len(set(names)) < len(names):

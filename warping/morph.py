@@ -11,11 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from .bands import blended
-from .blurring import blurred
-from .colours import Colours, colours_of, recoloured
+from .bands import blend
+from .blurring import blur
+from .colours import Colours, measure_colours, recolour
 from .shapes import Scheme, border, box_around, radius_map
-from .thin_plates import Sampler, plate_field
+from .thin_plates import Sampler, bend_plate
 
 DISSOLVE = 0.2  # of the way, around its middle, in which the surroundings change
 OVAL, FEATHER = 0.9, 0.3  # where the oval's edge lies, and over how much of its radius it fades
@@ -37,7 +37,7 @@ def smooth_step(values):
     return values * values * (3.0 - 2.0 * values)
 
 
-def warped_to(picture: np.ndarray, points: np.ndarray, wanted: np.ndarray, scheme: Scheme) -> np.ndarray:
+def warp_to(picture: np.ndarray, points: np.ndarray, wanted: np.ndarray, scheme: Scheme) -> np.ndarray:
     """A picture whose face has another shape; its border stays.
 
     Args:
@@ -57,7 +57,7 @@ def _field(points: np.ndarray, moves: np.ndarray, size: tuple[int, int], scheme:
     """The plate that moves a face's points, and leaves the border where it is: [H, W, 2]."""
     held, used = border(), list(scheme.used)
     every = np.concatenate([points[used], held])
-    return plate_field(every, np.concatenate([moves[used], np.zeros_like(held)]), size, scheme.stiffness)
+    return bend_plate(every, np.concatenate([moves[used], np.zeros_like(held)]), size, scheme.stiffness)
 
 
 class WarpMorph:
@@ -125,7 +125,7 @@ class WarpMorph:
         field = _field(shape, self.shapes[1] - self.shapes[0], self.size, self.scheme)
         fields = -alpha * field, (1.0 - alpha) * field
         late = self.lateness(alpha)
-        picture = self._surroundings(fields, late)
+        picture = self._surround(fields, late)
         outline = self.scheme.outline(shape)
         box = box_around(outline, RING[1] + 0.05, self.size)
         radii = radius_map(outline, self.size, box)
@@ -133,13 +133,14 @@ class WarpMorph:
         faces = [picture[box] if late == end else sampler(field, box) for sampler, field, end in ends]
         if face is not None:
             faces.append(face[box])
-        first, second, *given = self._coloured(faces, picture[box], radii)
+        first, second, *given = self._colour(faces, picture[box], radii)
         width = float(np.ptp(outline[:, 0]) * self.size[1])
-        hidden = covered(first, second, width, radii) if self.spares_covered else np.zeros_like(radii)
+        hidden = find_covered(first, second, width, radii) if self.spares_covered else np.zeros_like(radii)
         if given:
             shown = given[0] + hidden[..., None] * (first + late * (second - first) - given[0])
         else:
-            shown = blended(first, second, alpha + hidden * (late - alpha), bands_of(width) if self.has_energy else ())
+            bands = choose_bands(width) if self.has_energy else ()
+            shown = blend(first, second, alpha + hidden * (late - alpha), bands)
         mask = smooth_step((OVAL - radii) / FEATHER + 0.5)[..., None]
         picture[box] += mask * (shown - picture[box])
         return np.clip(picture, 0.0, 1.0, out=picture)
@@ -150,23 +151,23 @@ class WarpMorph:
             return float(alpha > 0.5)
         return float(smooth_step((alpha - 0.5) / self.dissolve + 0.5))
 
-    def _surroundings(self, fields: tuple[np.ndarray, np.ndarray], late: float) -> np.ndarray:
+    def _surround(self, fields: tuple[np.ndarray, np.ndarray], late: float) -> np.ndarray:
         """Both pictures warped as far as they are seen, dissolved: [H, W, C]."""
         if late in (0.0, 1.0):
             return self.samplers[int(late)](fields[int(late)])
         first, second = (sampler(field) for sampler, field in zip(self.samplers, fields, strict=True))
         return first + late * (second - first)
 
-    def _coloured(self, faces: list[np.ndarray], around: np.ndarray, radii: np.ndarray) -> list[np.ndarray]:
+    def _colour(self, faces: list[np.ndarray], around: np.ndarray, radii: np.ndarray) -> list[np.ndarray]:
         """Faces, each with the colours that its surroundings have on the ring."""
         ring = ((radii > RING[0]) & (radii < RING[1])).astype(np.float32)
         if not ring.any():  # a face that fills the picture
             return faces
-        wanted: Colours = colours_of(around, ring)
-        return [recoloured(face, colours_of(face, ring), wanted) for face in faces]
+        wanted: Colours = measure_colours(around, ring)
+        return [recolour(face, measure_colours(face, ring), wanted) for face in faces]
 
 
-def covered(first: np.ndarray, second: np.ndarray, width: float, radii: np.ndarray) -> np.ndarray:
+def find_covered(first: np.ndarray, second: np.ndarray, width: float, radii: np.ndarray) -> np.ndarray:
     """Where one of two faces shows no face, but hair, glasses, a hand: its colours are too different there.
 
     The mean of a fringe and a forehead is neither, so there the nearer end is shown, as around the face.
@@ -180,17 +181,17 @@ def covered(first: np.ndarray, second: np.ndarray, width: float, radii: np.ndarr
     Returns:
       float32 [H, W] in [0, 1].
     """
-    difference = blurred(second - first, AROUND * width)
+    difference = blur(second - first, AROUND * width)
     distance = np.sqrt((difference**2).mean(axis=-1) * 3.0)
-    distance *= INNER + (1.0 - INNER) * _rising(radii, *INNER_RADII)
-    return blurred(_rising(distance, *COVERED), SOFTNESS * width)
+    distance *= INNER + (1.0 - INNER) * _rise(radii, *INNER_RADII)
+    return blur(_rise(distance, *COVERED), SOFTNESS * width)
 
 
-def _rising(values: np.ndarray, low: float, high: float) -> np.ndarray:
+def _rise(values: np.ndarray, low: float, high: float) -> np.ndarray:
     return smooth_step((values - low) / (high - low))
 
 
-def bands_of(width: float) -> tuple[float, ...]:
+def choose_bands(width: float) -> tuple[float, ...]:
     """The blurs between the bands of a face so many pixels wide: each twice the one before."""
     sigmas = list(FINEST_BANDS)
     while 2.0 * sigmas[-1] <= COARSEST_BAND * width:
@@ -230,10 +231,10 @@ def morph_through(
     Raises:
       ValueError: fewer than two faces, or points that are not the scheme's.
     """
-    return framed_through(pictures, points, scheme, alphas, None, closed)
+    return frame_through(pictures, points, scheme, alphas, None, closed)
 
 
-def framed_through(
+def frame_through(
     pictures: np.ndarray,
     points: np.ndarray,
     scheme: Scheme,

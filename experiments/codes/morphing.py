@@ -122,7 +122,7 @@ def warp_and_code_through(
             ways = zip(first, second, shares[own, None], strict=True)
             portions.append(np.concatenate([interpolate(*way, path) for way in ways]))
         inner = decoded(model, np.concatenate(portions), told)
-        return warps.framed_through(ends, points, scheme, alphas, inner, closed)
+        return warps.frame_through(ends, points, scheme, alphas, inner, closed)
 
     return pictures_at(_placed(pictures_at, steps, path, closed))
 
@@ -131,7 +131,7 @@ def _in_shape(faces: np.ndarray, points: np.ndarray, scheme: Scheme, number: int
     """Both neighbours of a place on the way, in its shape."""
     ends = [number, (number + 1) % len(faces)]
     shape = points[ends[0]] + share * (points[ends[1]] - points[ends[0]])
-    return [warps.warped_to(faces[end], points[end], shape, scheme) for end in ends]
+    return [warps.warp_to(faces[end], points[end], shape, scheme) for end in ends]
 
 
 def interpolate_pictures(
@@ -210,9 +210,9 @@ def _sheet(frames: np.ndarray, stops: Sequence[str], closed: bool) -> np.ndarray
     chosen = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), SHEET_FRAMES)).round().astype(int))
     side = int(np.clip(frames.shape[1], *SHEET_SIDES))
     labels = [_label(number, len(frames), stops, closed) for number in chosen]
-    shown = pictures.resized(frames[chosen], side)
+    shown = pictures.resize(frames[chosen], side)
     columns = -(-len(chosen) // -(-len(chosen) // SHEET_COLUMNS))  # as many in each row
-    return pictures.labelled_sheet(shown, labels, columns, 1, SHEET_FONT)
+    return pictures.draw_labelled_sheet(shown, labels, columns, 1, SHEET_FONT)
 
 
 def _label(number: int, count: int, stops: Sequence[str], closed: bool) -> str:

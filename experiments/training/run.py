@@ -249,7 +249,7 @@ class TrainingRun:
             with files.whole_file(path) as partial:
                 np.savez_compressed(partial, **arrays)
         with randomness.at_step(model.optimizer.iterations):
-            values = model.objective.measured(error.batch, model(error.batch, training=True))
+            values = model.objective.measure(error.batch, model(error.batch, training=True))
         terms = [name for name, value in values.items() if name != "loss" and not np.isfinite(value).all()]
         culprits = f"{' and '.join(terms)} is not finite" if terms else "each term by itself is finite"
         return (

@@ -321,7 +321,7 @@ def test_a_row_is_one_high():
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_labelled_sheet_keeps_the_pictures_and_writes_below(channels):
-    sheet = drawing.labelled_sheet(np.zeros((3, 40, 40, channels)), ["one", "", "three"], columns=3, label_lines=1)
+    sheet = drawing.draw_labelled_sheet(np.zeros((3, 40, 40, channels)), ["one", "", "three"], columns=3, label_lines=1)
     assert sheet.shape == (40 + 15, 120, 3)
     assert not sheet[:40].any()
     assert sheet[40:, :40].min() < 255

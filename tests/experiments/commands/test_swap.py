@@ -16,7 +16,7 @@ from facezoo.experiments.faces.reader import aligned
 from facezoo.experiments.runs.run import Run, open_run
 from facezoo.models import VAE, FaceMapping
 from facezoo.pictures import pasting
-from facezoo.pictures.pasting import crop_matrix, matched_colour, paste, seam_mask
+from facezoo.pictures.pasting import crop_matrix, paste, seam_mask, transfer_colour
 from PIL import Image
 from skimage import color
 
@@ -123,7 +123,7 @@ def test_colours_become_those_of_the_photograph():
     face, photograph = numbers.uniform(0.3, 0.5, (12, 12, 3)), numbers.uniform(0.4, 0.7, (9, 15, 3))
     face_weight, weight = numbers.uniform(0, 1, (12, 12)), numbers.uniform(0, 1, (9, 15))
     face[:3], face_weight[:3] = 1.0, 0.0  # what has no weight has no part in it
-    mean, deviation = lab_statistics(matched_colour(face, face_weight, photograph, weight), face_weight)
+    mean, deviation = lab_statistics(transfer_colour(face, face_weight, photograph, weight), face_weight)
     wanted_mean, wanted_deviation = lab_statistics(photograph, weight)
     np.testing.assert_allclose(mean, wanted_mean, atol=0.05)
     np.testing.assert_allclose(deviation, wanted_deviation, rtol=0.01)
