@@ -35,7 +35,7 @@ def test_batches_of_any_size_give_the_same(pictures, size):
 
 
 def test_distances_of_sets_are_those_of_the_functions(pictures, monkeypatch):
-    monkeypatch.setattr("facezoo.metrics.streams.standardised", lambda a, b: standardise(a, b, layer_size=16))
+    monkeypatch.setattr("facezoo.metrics.streams.standardise", lambda a, b: standardise(a, b, layer_size=16))
     real, made = map(flattened, pictures)
     stream = OfSets(flattened, {"kid": kernel_distance, "frechet": frechet_distance})
     found = streamed(stream, *pictures, 7)
@@ -46,7 +46,7 @@ def test_distances_of_sets_are_those_of_the_functions(pictures, monkeypatch):
 
 
 def test_real_and_made_pictures_may_come_one_after_the_other(pictures, monkeypatch):
-    monkeypatch.setattr("facezoo.metrics.streams.standardised", lambda a, b: standardise(a, b, layer_size=16))
+    monkeypatch.setattr("facezoo.metrics.streams.standardise", lambda a, b: standardise(a, b, layer_size=16))
     nothing = pictures[0][:0]
     streams = [OfSets(flattened, {"kid": kernel_distance}) for _ in range(2)]
     streams[0].update(*pictures)
