@@ -39,8 +39,8 @@ def whole_file(path: Path, is_new: bool = False, is_shared: bool = False) -> Ite
     Raises:
       OccupiedError: something is, or one does.
     """
-    partial = path.with_name(_hidden_name(path.name, f"partial-{os.getpid()}" if is_shared else "partial"))
-    with claimed(path) if is_new else contextlib.nullcontext():
+    partial = path.with_name(_choose_hidden_name(path.name, f"partial-{os.getpid()}" if is_shared else "partial"))
+    with claim(path) if is_new else contextlib.nullcontext():
         _reserve(partial)
         try:
             yield partial
@@ -64,7 +64,7 @@ def whole_folder(target: Path) -> Iterator[Path]:
     Raises:
       OccupiedError: something is in the place, or another process is making it.
     """
-    with claimed(target):
+    with claim(target):
         is_there = target.is_dir()
         partial = _workplace(target) / _own_name(target, "partial")
         _remove_partial(partial)  # of a process that was killed: nobody else holds the claim
@@ -103,7 +103,7 @@ def whole_files(stem: Path, names: list[str]) -> Iterator[Path]:
     """
     folder = stem.parent
     with locked(stem):
-        partial = folder / _hidden_name(stem.name, "partial")
+        partial = folder / _choose_hidden_name(stem.name, "partial")
         _take_back(partial, folder)
         if taken := [name for name in names if os.path.lexists(folder / name)]:
             raise OccupiedError(f"{folder / taken[0]} exists: choose another name or folder")
@@ -124,7 +124,7 @@ def whole_files(stem: Path, names: list[str]) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def claimed(target: Path) -> Iterator[None]:
+def claim(target: Path) -> Iterator[None]:
     """Holds a name that nothing may have yet, so that two processes do not make it at once. Folders above are made.
 
     Raises:
@@ -144,7 +144,7 @@ def locked(target: Path) -> Iterator[None]:
     """
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(made_folders(target.parent))
+            stack.enter_context(make_folders(target.parent))
         except OSError as error:
             raise OccupiedError(f"{target} cannot be made: {error.strerror}: {error.filename}") from error
         lock = _workplace(target) / _own_name(target, "lock")
@@ -171,7 +171,7 @@ def refuse_what_is_there(target: Path) -> None:
 
 
 @contextlib.contextmanager
-def made_folders(folder: Path) -> Iterator[None]:
+def make_folders(folder: Path) -> Iterator[None]:
     """Makes a folder and those above it; after an error those that are new and empty are removed again."""
     new = [path for path in (folder, *folder.parents) if not os.path.lexists(path)]
     try:
@@ -202,10 +202,10 @@ def _workplace(target: Path) -> Path:
 
 def _own_name(target: Path, kind: str) -> str:
     """The hidden name of what is made for a target; in a folder that is there, whatever name it is called by."""
-    return _hidden_name("" if target.is_dir() else target.name, kind)
+    return _choose_hidden_name("" if target.is_dir() else target.name, kind)
 
 
-def _hidden_name(name: str, kind: str) -> str:
+def _choose_hidden_name(name: str, kind: str) -> str:
     """A name for what is not ready: never too long, with the same ending, and nothing else that a program looks for."""
     ending = Path(name).suffix
     digest = hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
@@ -354,7 +354,7 @@ def cache_folder() -> Path:
 # Names.
 
 
-def name_of_result(name: str, ending: str = ".png") -> str:
+def name_result(name: str, ending: str = ".png") -> str:
     """What is made of the file `name` is called so: its ending is kept, so that a.jpg and a.png do not collide.
 
     A name that would be longer than file systems take is shortened, and told from others by a digest.

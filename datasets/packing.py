@@ -17,7 +17,7 @@ from PIL import Image
 
 from .packed import AROUND, COLUMNS, FORMAT, INDEX_FILE, VERSION, Origin
 from .progress import progress_bar
-from .source import SPLITS, Source, split_of
+from .source import SPLITS, Source, choose_split
 
 AHEAD = 4  # pictures of each core that wait for the disk
 
@@ -53,7 +53,7 @@ def write_pack(
         }
         examples = _in_threads(functools.partial(_example, source), range(len(source)))
         progress = progress_bar("packing pictures", examples, len(source))
-        for name, split, example in zip(source.names, splits or map(split_of, source.names), progress, strict=True):
+        for name, split, example in zip(source.names, splits or map(choose_split, source.names), progress, strict=True):
             writers[split].write(name, example)
     index = {
         "format": FORMAT,
@@ -66,11 +66,11 @@ def write_pack(
         "columns": {name: first[name].shape[1:] for name in COLUMNS if name in first},
         "splits": {split: writer.shards for split, writer in writers.items()},
     }
-    (root / INDEX_FILE).write_text(json.dumps(index | _told(origin)), encoding="ascii")
+    (root / INDEX_FILE).write_text(json.dumps(index | _describe(origin)), encoding="ascii")
     return {split: sum(len(shard["names"]) for shard in writer.shards) for split, writer in writers.items()}
 
 
-def _told(origin: Origin | None) -> dict[str, Any]:
+def _describe(origin: Origin | None) -> dict[str, Any]:
     """What the index says of how the pictures were cut."""
     if origin is None:
         return {}

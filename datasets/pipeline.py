@@ -126,7 +126,7 @@ def number_cached(source: Source, cache_gb: float) -> int:
     return min(len(source), int(cache_gb * 1e9) // bytes_per_example)
 
 
-def cached(source: Source, cache_gb: float) -> Source:
+def cache(source: Source, cache_gb: float) -> Source:
     """The source with its first examples, as many as `cache_gb` gigabytes hold, kept in memory once they are loaded."""
     kept = number_cached(source, cache_gb)
     if kept == 0:
@@ -155,7 +155,7 @@ def _load(source: Source, key: tf.Tensor, indices_of: Callable[[int], np.ndarray
     """Loads the examples `indices_of(key)` inside a tf.data graph; pictures (uint8) become float32 in [0, 1]."""
     example = source.load(np.zeros(1, np.int64))
     types = [tf.as_dtype(values.dtype) for values in example.values()]
-    load = _calls.counted(lambda key: list(source.load(indices_of(key)).values()))
+    load = _calls.count_calls(lambda key: list(source.load(indices_of(key)).values()))
     arrays = tf.numpy_function(load, [key], types)
     batch = {
         name: tf.ensure_shape(array, (batch_size, *values.shape[1:]))
@@ -164,7 +164,7 @@ def _load(source: Source, key: tf.Tensor, indices_of: Callable[[int], np.ndarray
     return _with_float_pictures(batch)
 
 
-def batch_of(source: Source, positions: np.ndarray) -> Batch:
+def load_batch(source: Source, positions: np.ndarray) -> Batch:
     """The examples at some positions as one batch, as the streams give them."""
     return _with_float_pictures({name: tf.constant(values) for name, values in source.load(positions).items()})
 
@@ -203,7 +203,7 @@ class _Calls:
         self.last_error: DatasetError | None = None
         atexit.register(self._close)
 
-    def counted(self, function: Callable) -> Callable:
+    def count_calls(self, function: Callable) -> Callable:
         def call(*arguments):
             self._count(1)
             try:

@@ -108,7 +108,7 @@ class UpsampledConv2D(keras.layers.Conv2D):
 
     def call(self, inputs):
         shape = tf.shape(inputs)
-        taps = tf.constant(_taps_of_small_pixels(self.kernel_size[0]), self.compute_dtype)
+        taps = tf.constant(_choose_taps(self.kernel_size[0]), self.compute_dtype)
         kernel = tf.einsum("au,bv,uvcf->abfc", taps, taps, self.kernel)
         size = (shape[0], 2 * shape[1], 2 * shape[2], self.filters)
         outputs = tf.nn.conv2d_transpose(inputs, kernel, size, strides=2, padding="SAME")
@@ -120,7 +120,7 @@ class UpsampledConv2D(keras.layers.Conv2D):
         return batch, height and 2 * height, width and 2 * width, self.filters
 
 
-def _taps_of_small_pixels(kernel_size: int) -> np.ndarray:
+def _choose_taps(kernel_size: int) -> np.ndarray:
     """Which taps of a kernel each tap of the transposed one sums up: [kernel_size + 1, kernel_size] of 0 and 1."""
     taps = np.eye(kernel_size)[::-1]
     return np.pad(taps, ((0, 1), (0, 0))) + np.pad(taps, ((1, 0), (0, 0)))
@@ -152,7 +152,7 @@ class ConvolutionStyle:
         shared = {"padding": "same", "use_bias": self.use_bias, **self._kernel()}
         return layer(filters, self.kernel_size, strides=strides, **shared, **options)
 
-    def upsampled_conv(self, filters: int) -> keras.layers.Layer:
+    def make_upsampled_conv(self, filters: int) -> keras.layers.Layer:
         """Of maps that are enlarged twice, nearest pixels; `kernel_size` must be odd."""
         return UpsampledConv2D(filters, self.kernel_size, use_bias=self.use_bias, **self._kernel())
 
@@ -264,7 +264,7 @@ def check_pictures(image_size: int, channels: int) -> None:
         raise ValueError(f"image_size={image_size} must be at least 1")
 
 
-def checked_choice(name: str, value: str, choices) -> str:
+def check_choice(name: str, value: str, choices) -> str:
     """`value`, or a ValueError that names the argument and what it may be."""
     if value not in choices:
         raise ValueError(f"{name}={value!r} must be one of {', '.join(choices)}")

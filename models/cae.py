@@ -7,10 +7,10 @@ from .blocks import (
     UPSAMPLING,
     ConvolutionStyle,
     check_boolean,
+    check_choice,
     check_not_negative,
     check_positive,
     check_stages,
-    checked_choice,
     code_size,
     images_out,
     upsampling_block,
@@ -60,7 +60,7 @@ class ConvolutionalAutoencoder(Autoencoder):
         check_boolean(skip=skip)
         check_not_negative(l2=l2)
         self.filters, self.latent_dim, self.skip = tuple(filters), latent_dim, skip
-        self.upsampling = checked_choice("upsampling", upsampling, UPSAMPLING)
+        self.upsampling = check_choice("upsampling", upsampling, UPSAMPLING)
         self.kernel_initializer, self.l2 = kernel_initializer, l2
         self.style = ConvolutionStyle(3, kernel_initializer, l2)
         size = code_size(image_size, 2 ** len(self.filters))

@@ -15,12 +15,12 @@ from .blocks import (
     ConvolutionStyle,
     Dropout,
     check_boolean,
+    check_choice,
     check_count,
     check_fraction,
     check_not_negative,
     check_positive,
     check_stages,
-    checked_choice,
     code_size,
     images_out,
     output_skip,
@@ -152,7 +152,7 @@ class VAE(Autoencoder):
         self.decoder_filters = tuple(decoder_filters) if decoder_filters else self._mirrored_filters()
         self._check_stages()
         self.decoder_kernel_size = decoder_kernel_size or kernel_size
-        self.upsampling = checked_choice("upsampling", upsampling, UPSAMPLING)
+        self.upsampling = check_choice("upsampling", upsampling, UPSAMPLING)
         self.decoder_blocks, self.output_skips = decoder_blocks, output_skips
         self.batch_norm, self.dropout, self.negative_slope = batch_norm, dropout, negative_slope
         self.capacity, self.capacity_steps, self.free_bits = capacity, capacity_steps, free_bits
@@ -176,9 +176,9 @@ class VAE(Autoencoder):
         return ConvolutionStyle(kernel_size, self.kernel_initializer, self.l2, use_bias=not self.batch_norm)
 
     def _activate(self, x, stream: str):
-        return self._activated(self._normalization()(x) if self.batch_norm else x, stream)
+        return self._rectify(self._normalization()(x) if self.batch_norm else x, stream)
 
-    def _activated(self, x, stream: str):
+    def _rectify(self, x, stream: str):
         x = keras.layers.LeakyReLU(self.negative_slope)(x)
         return Dropout(self.dropout, self.seed, stream)(x) if self.dropout else x
 
@@ -217,12 +217,12 @@ class VAE(Autoencoder):
         return codes, codes
 
     def _decoder_stage(self, x, style, filters, strides, stream):
-        x = self._upsampled(x, style, filters, strides, stream)
+        x = self._upsample(x, style, filters, strides, stream)
         for _ in range(self.decoder_blocks):
             x = residual_block(x, self._plain_style(3))
         return x
 
-    def _upsampled(self, x, style, filters, strides, stream):
+    def _upsample(self, x, style, filters, strides, stream):
         if strides == 1:
             return self._activate(style.conv(filters)(x), stream)
         is_last = 2 * x.shape[1] == self.image_size

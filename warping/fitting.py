@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .blurring import blurred
-from .colours import colours_of, recoloured
+from .blurring import blur
+from .colours import measure_colours, recolour
 from .ramps import rising, smooth_step
 from .shapes import Scheme, five_points, radius_map
-from .thin_plates import Box, Sampler, plate_field
+from .thin_plates import Box, Sampler, bend_plate
 
 WHOLE: Box = (slice(None), slice(None))
 BROWS = 0.5  # how far above the eyes a fitted face reaches, by how far these lie above the mouth: brows, no hair
@@ -59,7 +59,7 @@ def fit_face(
         np.concatenate([scheme.outline(some), five_points(some, scheme)]).astype(np.float64)
         for some in (points, covered_points)
     )
-    field = plate_field(wanted, own - wanted, face.shape[:2], scheme.stiffness)
+    field = bend_plate(wanted, own - wanted, face.shape[:2], scheme.stiffness)
     fitted = Sampler(face)(field)
     radii = radius_map(below_the_brows(covered_points, scheme), face.shape[:2], WHOLE)
     elsewhere = rising(radii, *MIDDLE) * away_from_features(five_points(covered_points, scheme), face.shape[:2])
@@ -67,7 +67,7 @@ def fit_face(
     for picture in (fitted, covered):
         mask = mask * (1.0 - elsewhere * unlike_the_middle(picture, radii))
     if match_colour and mask.any():
-        fitted = recoloured(fitted, colours_of(fitted, mask), colours_of(covered, mask))
+        fitted = recolour(fitted, measure_colours(fitted, mask), measure_colours(covered, mask))
     return Fitted(np.clip(fitted, 0.0, 1.0), mask)
 
 
@@ -78,8 +78,8 @@ def unlike_the_middle(picture: np.ndarray, radii: np.ndarray) -> np.ndarray:
       picture: float32 [H, W, C].
       radii: of its pixels, as `radius_map` gives them.
     """
-    middle = colours_of(picture, (radii < MIDDLE[0]).astype(np.float32))
-    soft = blurred(picture, SOFTNESS * picture.shape[0] + 0.5) - middle.mean.astype(np.float32)
+    middle = measure_colours(picture, (radii < MIDDLE[0]).astype(np.float32))
+    soft = blur(picture, SOFTNESS * picture.shape[0] + 0.5) - middle.mean.astype(np.float32)
     inverse = np.linalg.inv(middle.covariance + LEAST_DEVIATION**2 * np.eye(len(middle.mean)))
     return rising(np.sqrt(((soft @ inverse) * soft).sum(axis=-1)), *OTHER)
 

@@ -1,4 +1,4 @@
-"""Two faces warped onto each other and blended: the face inside of an oval, its surroundings from one end at a time.
+"""Two faces warped onto each other and blend: the face inside of an oval, its surroundings from one end at a time.
 
 Ghosts in the mean of two faces come from what does not lie in the same places. Inside of a face landmarks bring it
 there; hair, hats and backgrounds have no counterpart. So one end's are shown until, around the middle, the other's take
@@ -12,13 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from .bands import blended
-from .blurring import blurred
-from .colours import colours_of, recoloured
+from .bands import blend
+from .blurring import blur
+from .colours import measure_colours, recolour
 from .palettes import SKIN, Palette
 from .ramps import rising, smooth_step
 from .shapes import Scheme, border, box_around, radius_map
-from .thin_plates import Box, Sampler, plate_field
+from .thin_plates import Box, Sampler, bend_plate
 
 CHANGE = 0.4  # of the way, around its middle, in which the surroundings change
 EDGE = 0.3  # radii, over which what has changed goes over into what has not
@@ -36,7 +36,7 @@ COARSEST_BAND = 0.05  # of the oval's width
 MOST_THREADS = 4
 
 
-def warped_to(picture: np.ndarray, points: np.ndarray, wanted: np.ndarray, scheme: Scheme) -> np.ndarray:
+def warp_to(picture: np.ndarray, points: np.ndarray, wanted: np.ndarray, scheme: Scheme) -> np.ndarray:
     """A picture whose face has another shape; its border stays.
 
     Args:
@@ -56,7 +56,7 @@ def _field(points: np.ndarray, moves: np.ndarray, size: tuple[int, int], scheme:
     """The plate that moves a face's points, and leaves the border where it is: [H, W, 2]."""
     held, used = border(), list(scheme.used)
     every = np.concatenate([points[used], held])
-    return plate_field(every, np.concatenate([moves[used], np.zeros_like(held)]), size, scheme.stiffness)
+    return bend_plate(every, np.concatenate([moves[used], np.zeros_like(held)]), size, scheme.stiffness)
 
 
 class WarpMorph:
@@ -132,13 +132,13 @@ class WarpMorph:
         late = self._lateness(alpha, outline)
         picture, first, second = self._seen(alpha, fields, late, box)
         width = float(np.ptp(outline[:, 0]) * self.size[1])
-        hidden = covered(first, second, width, radii) if self.spares_covered else np.zeros_like(radii)
+        hidden = find_covered(first, second, width, radii) if self.spares_covered else np.zeros_like(radii)
         if face is not None:
             shown = self._in_colours_of_skin(face[box], radii, alpha)
             shown += hidden[..., None] * (first + late[box][..., None] * (second - first) - shown)
         else:
             share = alpha + hidden * (late[box] - alpha)
-            shown = blended(first, second, share, bands_of(width) if self.has_energy else ())
+            shown = blend(first, second, share, choose_bands(width) if self.has_energy else ())
         mask = smooth_step((OVAL - radii) / FEATHER + 0.5)[..., None]
         picture[box] += mask * (shown - picture[box])
         return np.clip(picture, 0.0, 1.0, out=picture)
@@ -178,11 +178,11 @@ class WarpMorph:
 
     def _in_colours_of_skin(self, face: np.ndarray, radii: np.ndarray, alpha: float) -> np.ndarray:
         """A face in the skin's colours of its place on the way."""
-        own = colours_of(face, (radii < SKIN).astype(np.float32))
-        return recoloured(face, own, self.palettes[0].skin.towards(self.palettes[1].skin, alpha))
+        own = measure_colours(face, (radii < SKIN).astype(np.float32))
+        return recolour(face, own, self.palettes[0].skin.towards(self.palettes[1].skin, alpha))
 
 
-def covered(first: np.ndarray, second: np.ndarray, width: float, radii: np.ndarray) -> np.ndarray:
+def find_covered(first: np.ndarray, second: np.ndarray, width: float, radii: np.ndarray) -> np.ndarray:
     """Where one of two faces shows no face, but hair, glasses, a hand: its colours are too different there.
 
     The mean of a fringe and a forehead is neither, so there the nearer end is shown, as around the face.
@@ -196,13 +196,13 @@ def covered(first: np.ndarray, second: np.ndarray, width: float, radii: np.ndarr
     Returns:
       float32 [H, W] in [0, 1].
     """
-    difference = blurred(second - first, AROUND * width)
+    difference = blur(second - first, AROUND * width)
     distance = np.sqrt((difference**2).mean(axis=-1) * 3.0)
     distance *= INNER + (1.0 - INNER) * rising(radii, *INNER_RADII)
-    return blurred(rising(distance, *COVERED), SOFTNESS * width)
+    return blur(rising(distance, *COVERED), SOFTNESS * width)
 
 
-def bands_of(width: float) -> tuple[float, ...]:
+def choose_bands(width: float) -> tuple[float, ...]:
     """The blurs between the bands of a face so many pixels wide: each twice the one before."""
     sigmas = list(FINEST_BANDS)
     while 2.0 * sigmas[-1] <= COARSEST_BAND * width:
@@ -242,10 +242,10 @@ def morph_through(
     Raises:
       ValueError: fewer than two faces, or points that are not the scheme's.
     """
-    return framed_through(pictures, points, scheme, alphas, None, closed)
+    return frame_through(pictures, points, scheme, alphas, None, closed)
 
 
-def framed_through(
+def frame_through(
     pictures: np.ndarray,
     points: np.ndarray,
     scheme: Scheme,

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .blurring import blurred
-from .colours import Colours, colours_of, recoloured
+from .blurring import blur
+from .colours import Colours, measure_colours, recolour
 from .ramps import rising
 
 # In radii of the face's oval: what is taken for skin, and for all else; where all counts as skin; and where skin ends,
@@ -28,13 +28,13 @@ class Palette:
     """
 
     def __init__(self, picture: np.ndarray, radii: np.ndarray):
-        self.skin = colours_of(picture, (radii < SKIN).astype(np.float32))
+        self.skin = measure_colours(picture, (radii < SKIN).astype(np.float32))
         around = (radii > ELSE).astype(np.float32)
-        self.rest = colours_of(picture, around) if around.any() else self.skin  # else the face fills the picture
+        self.rest = measure_colours(picture, around) if around.any() else self.skin  # else the face fills the picture
         likelier = _log_likelihood(picture, self.skin) - _log_likelihood(picture, self.rest)
         share = 1.0 / (1.0 + np.exp(-np.clip(likelier, -MOST_LIKELY, MOST_LIKELY)))
         share = np.where(radii < WHOLLY, 1.0, share * (1.0 - rising(radii, *END))).astype(np.float32)
-        self.share = blurred(share, SOFTNESS * picture.shape[0] + 0.5)
+        self.share = blur(share, SOFTNESS * picture.shape[0] + 0.5)
 
     def led(self, pixels: np.ndarray, share: np.ndarray, other: "Palette", way: float) -> np.ndarray:
         """Pixels of this picture on the way to another's colours.
@@ -48,8 +48,8 @@ class Palette:
         Returns:
           float32 [H, W, C], which may leave [0, 1].
         """
-        skin = recoloured(pixels, self.skin, self.skin.towards(other.skin, way))
-        rest = recoloured(pixels, self.rest, self.rest.towards(other.rest, way))
+        skin = recolour(pixels, self.skin, self.skin.towards(other.skin, way))
+        rest = recolour(pixels, self.rest, self.rest.towards(other.rest, way))
         return rest + share[..., None] * (skin - rest)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ... import pictures
-from ...latents.interpolation import alphas_of_equal_distance, even_alphas, interpolate, interpolate_through
+from ...latents.interpolation import even_alphas, find_equal_change, interpolate, interpolate_through
 from ...warping import morph as warps
 from ...warping.shapes import Scheme
 from .encoding import BATCH_SIZE, codes_of, decoded, told_person
@@ -60,7 +60,7 @@ def _placed(pictures_at: Callable[[np.ndarray], np.ndarray], steps: int, path: s
         return even_alphas(steps, closed)
     from .face_network import face_features
 
-    return alphas_of_equal_distance(lambda alphas: face_features(pictures_at(alphas)), steps, closed)
+    return find_equal_change(lambda alphas: face_features(pictures_at(alphas)), steps, closed)
 
 
 def warp_through(
@@ -122,7 +122,7 @@ def warp_and_code_through(
             ways = zip(first, second, shares[own, None], strict=True)
             portions.append(np.concatenate([interpolate(*way, path) for way in ways]))
         inner = decoded(model, np.concatenate(portions), told)
-        return warps.framed_through(ends, points, scheme, alphas, inner, closed)
+        return warps.frame_through(ends, points, scheme, alphas, inner, closed)
 
     return pictures_at(_placed(pictures_at, steps, path, closed))
 
@@ -131,7 +131,7 @@ def _in_shape(faces: np.ndarray, points: np.ndarray, scheme: Scheme, number: int
     """Both neighbours of a place on the way, in its shape."""
     ends = [number, (number + 1) % len(faces)]
     shape = points[ends[0]] + share * (points[ends[1]] - points[ends[0]])
-    return [warps.warped_to(faces[end], points[end], shape, scheme) for end in ends]
+    return [warps.warp_to(faces[end], points[end], shape, scheme) for end in ends]
 
 
 def interpolate_pictures(
@@ -210,9 +210,9 @@ def _sheet(frames: np.ndarray, stops: Sequence[str], closed: bool) -> np.ndarray
     chosen = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), SHEET_FRAMES)).round().astype(int))
     side = int(np.clip(frames.shape[1], *SHEET_SIDES))
     labels = [_label(number, len(frames), stops, closed) for number in chosen]
-    shown = pictures.resized(frames[chosen], side)
+    shown = pictures.resize(frames[chosen], side)
     columns = -(-len(chosen) // -(-len(chosen) // SHEET_COLUMNS))  # as many in each row
-    return pictures.labelled_sheet(shown, labels, columns, 1, SHEET_FONT)
+    return pictures.draw_labelled_sheet(shown, labels, columns, 1, SHEET_FONT)
 
 
 def _label(number: int, count: int, stops: Sequence[str], closed: bool) -> str:

@@ -88,7 +88,7 @@ class Aligner:
         for number, face in enumerate(faces):
             yield (
                 face,
-                files.name_of_result(name, f".{number}{CROP_SUFFIX}" if self.cut.faces == "all" else CROP_SUFFIX),
+                files.name_result(name, f".{number}{CROP_SUFFIX}" if self.cut.faces == "all" else CROP_SUFFIX),
             )
 
     def _cut_out(self, row: Row, photograph: Image.Image, face: detection.Face, name: str) -> Row:

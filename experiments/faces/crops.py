@@ -10,7 +10,7 @@ import numpy as np
 from ... import files
 from ...datasets import detection
 from ...datasets.manifest import MANIFEST_FILE, Cut, Row, as_csv, header_as_csv, read_manifest
-from ...datasets.picture_index import UNREADABLE, Picture, found_files
+from ...datasets.picture_index import UNREADABLE, Picture, find_files
 from ...datasets.progress import progress_bar
 from ..errors import UsageError
 from ..terminal import printable, shortened
@@ -40,7 +40,7 @@ def new_files(root: Path, known: Sequence[Row], by_points: bool) -> list[Picture
 
     passing = (UNREADABLE, DEADLY, NO_POINTS, TAKEN, *([detection.NONE_FOUND] if by_points else []))
     done = {(row.source, row.num_bytes, row.modified_ns) for row in known if not row.reason.startswith(passing)}
-    found = found_files(root)
+    found = find_files(root)
     if not found:
         raise UsageError(f"--in={root} holds no files")
     return [file for file in found if file[:3] not in done]
@@ -122,7 +122,7 @@ def report(out: Path, rows: Sequence[Row], num_new: int) -> None:
         raise UsageError(f"no face in any of {len(without)} files, see {out / MANIFEST_FILE}: {named}{more}")
     print(f"{out}: {faces} faces" + (f", {len(without)} without ({_reasons(without)})" if without else ""))
     points = [row.points for row in rows if row.output and row.points is not None]
-    turned = detection.turned_in_words(detection.tilts(np.stack(points))) if points else ""
+    turned = detection.describe_turns(detection.tilts(np.stack(points))) if points else ""
     if turned:
         print(f"of the photographs {turned}")
     if not num_new:

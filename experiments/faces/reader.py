@@ -105,7 +105,7 @@ def aligned_folder(data_dir: str, cut: Cut, channels: int, max_megapixels: int |
     if without:
         _tell_of(data_dir, without, len(whole))
     crops, matrices = (np.stack(column) for column in zip(*found.values(), strict=True))
-    if turned := detection.turned_in_words(_tilts(matrices)):
+    if turned := detection.describe_turns(_tilts(matrices)):
         logging.warning("of the photographs in %s %s", data_dir, turned)
 
     def load(positions: np.ndarray) -> dict[str, np.ndarray]:
@@ -174,7 +174,7 @@ class FaceReader:
             if not self.cut:
                 return self.from_photograph(photograph)
             crop, matrix = aligned(photograph, self.cut, self.channels)
-            if turned := detection.turned_in_words(_tilts(matrix[None])):
+            if turned := detection.describe_turns(_tilts(matrix[None])):
                 logging.warning("%s: %s", path, turned)
             return _as_floats(crop)
         except DatasetError as error:

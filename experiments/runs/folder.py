@@ -75,7 +75,7 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
       UsageError: another training holds it.
     """
-    with files.made_folders(folder):
+    with files.make_folders(folder):
         is_new = not (folder / FLAGS_FILE).exists() and not (folder / LOCK_FILE).exists()
         try:
             with filelock.FileLock(folder / LOCK_FILE, timeout=0):

@@ -102,7 +102,6 @@ def summary(settings: TrainingSettings, given: Collection[str] | None = None) ->
         session = _session(settings, None, workers)
         from ...datasets.pipeline import source_errors
 
-        session.compile(settings.schedule.schedule_steps or session.total_steps)
         with source_errors():
             return session.summary()
 
@@ -112,7 +111,7 @@ def _session(settings: TrainingSettings, state: State | None, workers: "Workers 
     load_tensorflow()
     from .setup import Session
 
-    return Session(settings, sources, arguments, workers=workers, is_new=state is None)
+    return Session(settings, sources, arguments, workers=workers, state=state)
 
 
 def _with_precision(settings: TrainingSettings, folder: Path | None) -> TrainingSettings:

@@ -183,7 +183,7 @@ def test_the_longest_name_can_be_made(tmp_path):
 
 
 def test_folders_are_made_all_or_none(tmp_path):
-    with pytest.raises(OSError, match="too long"), files.made_folders(tmp_path / "a" / ("long" * 100)):
+    with pytest.raises(OSError, match="too long"), files.make_folders(tmp_path / "a" / ("long" * 100)):
         pass
     assert names_in(tmp_path) == []
 

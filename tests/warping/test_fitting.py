@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from facezoo.datasets.procedural import procedural_people
-from facezoo.warping.colours import colours_of
+from facezoo.warping.colours import measure_colours
 from facezoo.warping.fitting import below_the_brows, fit_face
 from facezoo.warping.shapes import SCHEMES, five_points, radius_map
 
@@ -41,8 +41,8 @@ def test_it_takes_the_colours_that_it_covers_unless_told_otherwise(pair):
     (face, covered), (points, covered_points) = pair
     fitted = fit_face(face, points, covered, covered_points, DRAWN)
     plain = fit_face(face, points, covered, covered_points, DRAWN, match_colour=False)
-    wanted = colours_of(covered, fitted.mask).mean
-    distances = [np.abs(colours_of(one.face, fitted.mask).mean - wanted).max() for one in (fitted, plain)]
+    wanted = measure_colours(covered, fitted.mask).mean
+    distances = [np.abs(measure_colours(one.face, fitted.mask).mean - wanted).max() for one in (fitted, plain)]
     assert distances[0] < 0.01 < distances[1]
 
 

@@ -89,7 +89,7 @@ def test_what_a_killed_one_has_named_is_taken_back(tmp_path):
 def test_nothing_of_others_is_taken_back(tmp_path):
     stem, names = tmp_path / "mine", ["mine.npz", "mine.json"]
     (tmp_path / "mine.npz").write_text("theirs")
-    killed = tmp_path / files._hidden_name("mine", "partial")
+    killed = tmp_path / files._choose_hidden_name("mine", "partial")
     killed.mkdir()
     (killed / "mine.npz").write_text("theirs")  # the same text, another file
     with pytest.raises(files.OccupiedError, match=r"mine.npz exists"), files.whole_files(stem, names):

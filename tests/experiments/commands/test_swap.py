@@ -9,14 +9,14 @@ import pytest
 from clutter import save_people
 from command_line import run_of, started
 from facezoo.datasets import photographs
-from facezoo.datasets.alignment import aligned_points
+from facezoo.datasets.alignment import align_points
 from facezoo.datasets.manifest import Cut
 from facezoo.experiments.commands import swap
 from facezoo.experiments.faces.reader import aligned
 from facezoo.experiments.runs.run import Run, open_run
 from facezoo.models import VAE, FaceMapping
 from facezoo.pictures import pasting
-from facezoo.pictures.pasting import crop_matrix, matched_colour, paste, seam_mask
+from facezoo.pictures.pasting import crop_matrix, paste, seam_mask, transfer_colour
 from PIL import Image
 from skimage import color
 
@@ -123,7 +123,7 @@ def test_colours_become_those_of_the_photograph():
     face, photograph = numbers.uniform(0.3, 0.5, (12, 12, 3)), numbers.uniform(0.4, 0.7, (9, 15, 3))
     face_weight, weight = numbers.uniform(0, 1, (12, 12)), numbers.uniform(0, 1, (9, 15))
     face[:3], face_weight[:3] = 1.0, 0.0  # what has no weight has no part in it
-    mean, deviation = lab_statistics(matched_colour(face, face_weight, photograph, weight), face_weight)
+    mean, deviation = lab_statistics(transfer_colour(face, face_weight, photograph, weight), face_weight)
     wanted_mean, wanted_deviation = lab_statistics(photograph, weight)
     np.testing.assert_allclose(mean, wanted_mean, atol=0.05)
     np.testing.assert_allclose(deviation, wanted_deviation, rtol=0.01)
@@ -288,7 +288,7 @@ def test_aligned_faces_are_pasted_where_they_were_found(command, tmp_path):
             assert changed[int(y) - 8 : int(y) + 8, int(x) - 8 : int(x) + 8].mean() > 0.9
         rows, columns = np.nonzero(changed)
         _, matrix = aligned(placed.picture, Cut(size=SIZE), 3)
-        places = aligned_points(np.stack([columns, rows], axis=1) + 0.5, matrix)
+        places = align_points(np.stack([columns, rows], axis=1) + 0.5, matrix)
         assert places.min() > -1
         assert places.max() < SIZE + 1
 
