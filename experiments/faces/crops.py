@@ -73,7 +73,7 @@ def with_new_rows(
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(files.locked(aligner.out / MANIFEST_FILE))
-        except files.OccupiedError as error:
+        except files.HeldError as error:
             raise UsageError(f"--out={aligner.out}: another `facezoo align` writes there") from error
         if stamp_of(aligner.out) != stamp:
             raise UsageError(f"--out={aligner.out}: another `facezoo align` has written there: give the command again")

@@ -32,6 +32,8 @@ def place_of(named: str | Path) -> Path:
         return ships
     if path.is_dir():
         raise UsageError(f"{path} is not a run: it has no {FLAGS_FILE}")
+    if path.exists():
+        raise UsageError(f"{path} is not a regular file")
     if path.suffix:
         raise UsageError(f"{path}: no such file")
     ship = ", ".join(_names()) or "none"

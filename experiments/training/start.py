@@ -13,6 +13,7 @@ from ..flags.training import TrainingSettings
 from ..runs.checkpoints import State
 from ..runs.data import check_data, is_elsewhere, told_of
 from ..runs.folder import default_folder, is_finished, state_of
+from ..runs.places import is_run
 from ..runs.run import Run, open_run
 from ..runs.settings import epochs_of, precision_of, settings_text
 from .arguments import sources_and_arguments
@@ -76,13 +77,15 @@ def train_into(
     """
     settings_text(settings)  # refuses what no run could tell of
     settings = with_start(settings, folder, given)
-    settings = _with_epochs(_with_precision(settings, folder), folder)
+    settings = _with_precision(settings, folder)
+    settings = _with_epochs(settings, folder) if is_run(folder) else settings
     state = state_of(folder, settings)
     if is_finished(folder, state, settings):
         if is_elsewhere(folder, settings.data):
             check_data(folder, settings.data, told_of(sources_and_arguments(settings)[0]))
         return Outcome(was_finished=True, is_chief=True)
     with _workers(settings, is_named) as workers:
+        settings = _with_epochs(settings, folder)
         session = _session(settings, state, workers)
         from ...datasets.pipeline import source_errors
         from .run import TrainingRun
@@ -97,8 +100,9 @@ def summary(settings: TrainingSettings, given: Collection[str] | None = None) ->
     """The resolved settings, the parameters and one batch's shapes of a training that is not begun."""
     settings_text(settings)
     settings = with_start(settings, None, given)
-    settings = _with_epochs(_with_precision(settings, None), None)
+    settings = _with_precision(settings, None)
     with _workers(settings, is_named=True) as workers:
+        settings = _with_epochs(settings, None)
         session = _session(settings, None, workers)
         from ...datasets.pipeline import source_errors
 
@@ -128,7 +132,10 @@ def _with_precision(settings: TrainingSettings, folder: Path | None) -> Training
 
 
 def _with_epochs(settings: TrainingSettings, folder: Path | None) -> TrainingSettings:
-    """The settings with as many epochs as --min_steps takes: those of the run, or those that the pictures need."""
+    """The settings with as many epochs as --min_steps takes: those of the run, or those that the pictures need.
+
+    Of a new run it opens the data, before which workers must meet.
+    """
     schedule = settings.schedule
     if schedule.min_steps is None:
         return settings

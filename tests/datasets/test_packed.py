@@ -438,6 +438,20 @@ def with_byte_changed(pack, place=200):
         ),
         (lambda pack: index_with(pack, lambda index: index.update(columns={"identity": None})), "not describe a pack"),
         (lambda pack: index_with(pack, lambda index: index.update(size=None)), "not describe a pack"),
+        *(
+            (
+                lambda pack, columns=columns: index_with(pack, lambda index: index["columns"].update(columns)),
+                "not descr",
+            )
+            for columns in (
+                {"attributes": [10**12]},
+                {"attributes": [-5]},
+                {"landmarks": [5, 10**9]},
+                {"identity": [1]},
+            )
+        ),
+        (lambda pack: index_with(pack, lambda index: index.update(size=10**12)), "not describe a pack"),
+        (lambda pack: index_with(pack, lambda index: index.update(size=-3)), "not describe a pack"),
         (lambda pack: index_with(pack, lambda index: index.update(splits=[])), "not describe a pack"),
         (lambda pack: index_with(pack, lambda index: index.update(crop=[1, 2], cut=None)), "not describe a pack"),
         (lambda pack: index_with(pack, lambda index: index.update(crop="left", cut=None)), "not describe a pack"),

@@ -11,6 +11,7 @@ from command_line import run_of, started
 from facezoo.datasets import photographs
 from facezoo.datasets.alignment import align_points
 from facezoo.datasets.manifest import Cut
+from facezoo.experiments.codes.encoding import asked_person
 from facezoo.experiments.commands import swap
 from facezoo.experiments.faces.reader import aligned
 from facezoo.experiments.runs.run import Run, open_run
@@ -300,6 +301,12 @@ def test_a_gray_model_pastes_too(faces, command, tmp_path):
     done = command("swap", f"--run_dir={run}", f"--in={faces}", "--to=source", f"--out={out}", "--paste")
     assert done.code == 0, done.err
     assert read_png(out / "a.png.png")[0].shape == (30, 40, 3)
+
+
+@pytest.mark.parametrize(("people", "asked", "meant"), [(("ann", "bob"), "BOB", "bob"), (("Bob", "bob"), "bob", "bob")])
+def test_a_person_is_found_in_other_letters_unless_there_is_another(people, asked, meant):
+    model = FaceMapping(image_size=32, filters=(4, 4), inter_dim=6, people=people)
+    assert asked_person(model, asked, "to") == meant
 
 
 def test_an_unknown_person_is_answered_with_the_known_ones(mapping, faces, command, tmp_path):

@@ -1,5 +1,7 @@
 """`facezoo.train`: the door from Python to what `facezoo train` does."""
 
+import contextlib
+import dataclasses
 import os
 import signal
 import subprocess
@@ -16,6 +18,7 @@ from facezoo.experiments.flags.kinds import every_kind, flags_of
 from facezoo.experiments.flags.parsing import parse_training
 from facezoo.experiments.flags.training import ModelSettings, ObjectiveSettings, RunSettings, ScheduleSettings
 from facezoo.experiments.runs.settings import settings_text
+from facezoo.experiments.training import start
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 # What VAE_FLAGS say.
@@ -109,3 +112,26 @@ def test_every_setting_says_what_it_is():
     values = flags_of(TrainingSettings())
     for name in every_kind(TrainingSettings):
         assert values[name].help.partition(";\n")[0].endswith((".", ")")), name
+
+
+def test_workers_meet_before_data_are_opened(monkeypatch, tmp_path):
+    """Which may start TensorFlow: too late for them."""
+    happened = []
+
+    @contextlib.contextmanager
+    def workers(settings, is_named):
+        happened.append("workers")
+        yield None
+
+    def opened(settings):
+        happened.append("data")
+        raise UsageError("enough")
+
+    monkeypatch.setattr(start, "_workers", workers)
+    monkeypatch.setattr(start, "sources_and_arguments", opened)
+    settings = dataclasses.replace(SETTINGS, schedule=ScheduleSettings(min_steps=5))
+    for begin in (lambda: start.train_into(tmp_path / "run", settings), lambda: start.summary(settings)):
+        happened.clear()
+        with pytest.raises(UsageError, match="enough"):
+            begin()
+        assert happened == ["workers", "data"]
