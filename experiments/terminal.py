@@ -1,8 +1,12 @@
 """What the terminal is shown: names from files and models come to it escaped and shortened, never as they are."""
 
+import logging
+import sys
+import textwrap
 import unicodedata
 from typing import Any, TextIO
 
+WIDTH = 100
 MOST_LINES = 6
 MOST_CHARACTERS = 1000  # of a line
 # Of what has no shape: controls, which steer a terminal, marks that turn text around, halves of characters, and
@@ -43,6 +47,47 @@ def message_of(error: BaseException) -> str:
 
 def _has_lines(error: BaseException) -> bool:
     return not isinstance(error, OSError) and all(isinstance(argument, str) for argument in error.args)
+
+
+_ANNOUNCEMENTS = logging.getLogger("facezoo.announcements")
+
+
+def announce(text: str) -> None:
+    """Says what is being done that takes a while, or what has been spared: commands show it, `logging` gets it."""
+    _ANNOUNCEMENTS.info("%s", text)
+
+
+def show_announcements() -> None:
+    """Has what is announced come to stderr from now on, a line each."""
+    _ANNOUNCEMENTS.handlers = [_Announcer()]
+    _ANNOUNCEMENTS.setLevel(logging.INFO)
+    _ANNOUNCEMENTS.propagate = False
+
+
+class _Announcer(logging.Handler):
+    """Writes to what is stderr at the time."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(shortened(printable(record.getMessage())), file=sys.stderr, flush=True)
+
+
+def wrapped(text: str, indent: int = 0, first_indent: int | None = None) -> str:
+    """A text in lines of at most WIDTH characters, which are broken between words.
+
+    Args:
+      text: in one line.
+      indent: spaces before each line.
+      first_indent: before the first one, where that is another number.
+    """
+    begin = " " * (indent if first_indent is None else first_indent)
+    return textwrap.fill(
+        text,
+        WIDTH,
+        initial_indent=begin,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 class PrintableStream:

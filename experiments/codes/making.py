@@ -12,6 +12,7 @@ from ..flags.groups import MADE
 from ..flags.sources import for_model
 from ..runs.run import Run
 from .encoding import batches, codes_of, decoded, floats, told_of, told_person
+from .kept import CodeKeeper
 from .sampling import SamplingSettings, sample_source
 from .vectors import read_vectors
 
@@ -77,7 +78,7 @@ def _reconstructions(model, source: Source, total: int) -> Iterator[Made]:
 def _samples(run: Run, model, source: Source, total: int, seed: int) -> Iterator[Made]:
     known = for_model(run.source("train"), model, run.settings.objective.masks)
     samples = sample_source(
-        model, known, SamplingSettings(count=total, seed=seed, fit_count=MOST_FITTED), run.model_hash
+        model, known, SamplingSettings(count=total, seed=seed, fit_count=MOST_FITTED), CodeKeeper(run)
     )
     for kind, pictures in enumerate((source, samples)):
         for _, examples in batches(pictures, "sampling", total):

@@ -1,4 +1,4 @@
-"""Look into a run's latent space: traversals, histograms, projections, TensorBoard's projector, disentanglement."""
+"""Look into a run's latent space: traversals, histograms, projections, disentanglement."""
 
 import json
 from typing import Any
@@ -9,6 +9,7 @@ from ... import files
 from ...datasets.source import SPLITS, DatasetError, Source, with_attributes
 from ..backend import load_tensorflow
 from ..codes.analysis import MOST_POINTS, _shape, analyse_codes, check_codes, report
+from ..codes.kept import CodeKeeper
 from ..codes.survey import survey
 from ..flags import groups, kinds
 from ..flags.kinds import read_given
@@ -48,7 +49,7 @@ def run(values: flags.FlagValues) -> None:
     load_tensorflow()
     model = opened.model()
     with files.whole_folder(out) as partial:
-        faces = survey(model, source, opened.settings.objective.masks, count, MOST_POINTS)
+        faces = survey(model, source, opened.settings.objective.masks, count, MOST_POINTS, CodeKeeper(opened))
         check_codes(faces.codes, opened)
         found: dict[str, Any] = {
             **opened.provenance(values.split, given),

@@ -6,6 +6,7 @@ from ... import files
 from ...datasets.packing import write_pack
 from ..backend import load_tensorflow
 from ..codes.encoding import as_person, asked_person
+from ..codes.kept import CodeKeeper
 from ..codes.sampling import LABELS_FILE, SHARD_BYTES, SamplingSettings, sample_source, save_pictures
 from ..errors import UsageError
 from ..faces.origins import origin_of_data
@@ -43,7 +44,7 @@ def run(values: flags.FlagValues) -> None:
             model,
             for_model(source, model, opened.settings.objective.masks),
             read(values, SamplingSettings),
-            opened.model_hash,
+            CodeKeeper(opened),
             person,
         )
         if values.format == PACK:
