@@ -12,6 +12,7 @@ from pathlib import Path
 import filelock
 import platformdirs
 
+WEIGHTS_FOLDER = Path(__file__).parent / "models" / "weights"  # of the models that ship
 MOST_TEXT_BYTES = 64 * 2**20
 MOST_NAME_BYTES = 255  # of one name, as Linux, macOS and Windows have it
 

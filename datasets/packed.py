@@ -46,7 +46,7 @@ OPEN_FILES = 32  # of one source
 
 
 def packed(split: str, *, data_dir: str | os.PathLike[str], image_size: int = 64, channels: int = 3) -> Source:
-    """What `facezoo pack` made of a folder of photographs: the same pictures and splits from few large files.
+    """What `facezoo pack` made of a folder of photographs: the same pictures and splits in few files.
 
     The crop is the one that they were packed with; `origin_of` tells it.
 

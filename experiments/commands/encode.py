@@ -27,9 +27,9 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues) -> None:
+    in_folder = groups.in_folder(values)
     opened = open_run(values.run_dir, values.checkpoint)
     out, reconstructions = Path(values.out), values.reconstructions
-    in_folder = groups.in_folder(values)
     if out.exists():
         raise UsageError(f"--out={out} exists: choose another file")
     reconstructions_folder = None if reconstructions is None else new_folder(reconstructions, out, "--reconstructions")

@@ -1,4 +1,4 @@
-"""Measure a trained run on a split: PSNR, SSIM, every loss term, active units; by --metrics what the field measures."""
+"""Measure a trained run on a split: PSNR, SSIM, every loss term, active units; and what the field measures."""
 
 import json
 from typing import Any

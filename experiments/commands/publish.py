@@ -1,4 +1,4 @@
-"""Round a trained run's weights to float16, measure them again, and write them with a card, to share or to ship."""
+"""Round a trained run's weights to float16, measure them again, and write them with a card."""
 
 import re
 from pathlib import Path

@@ -32,8 +32,8 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues) -> None:
-    opened = open_run(values.run_dir, values.checkpoint)
     in_folder = groups.in_folder(values)
+    opened = open_run(values.run_dir, values.checkpoint)
     alignment, given = read(values, groups.AlignmentSettings), read_given(values, groups.DataSettings)
     out = new_folder(values.out, opened.folder)
     model = _mapping_model(opened)

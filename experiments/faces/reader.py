@@ -17,12 +17,11 @@ from ...datasets.source import DatasetError, Source
 from ..backend import load_tensorflow
 from ..errors import UsageError
 from ..flags.groups import AlignmentSettings
-from ..flags.kinds import are_digits
 from ..flags.sources import open_source
 from ..runs.run import NOTHING_GIVEN, Run
 from ..runs.settings import with_data
 from .origins import crop_of_data, crop_of_pictures, cut_of
-from .places import example_at, is_place, known_points, split_of_place
+from .places import check_there, example_at, is_place, known_points, split_of_place
 
 NAMED = 5
 
@@ -159,8 +158,7 @@ class FaceReader:
         """
         if is_place(face):
             return _as_floats(example_at(self._source(face), face)["image"])
-        if are_digits(face) and not Path(face).exists():
-            raise UsageError(f"{face}: no such file; a face of the run's data is test:{face}, train:{face}, ...")
+        check_there(face)
         return self.read_file(Path(face))
 
     def read_file(self, path: Path) -> np.ndarray:

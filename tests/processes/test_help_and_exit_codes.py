@@ -64,6 +64,12 @@ def test_help_and_flag_errors_answer_without_tensorflow():
         for wrong in ("--modle=vae", "--epochs=-1", "--learning_rate=banana", "--precision=float7", "--crop=1,2"):
             assert cli.run(["train", wrong]) == 2
         assert cli.run(["evaluate"]) == cli.run(["trian"]) == cli.run(["train", "--dataset=nope"]) == 2
+        assert cli.run(["models"]) == 0
+        for name in ("no_such", "no/such", "no_such.keras", "no_such.npz"):
+            assert cli.run(["sample", f"--run_dir={name}"]) == 2
+        for wrong in (["morph", "--start=no.jpg", "--end=no.jpg"], ["edit", "--image=no.jpg", "--attribute=smiling"],
+                      ["encode", "--in=no"], ["swap", "--in=no", "--to=ann", "--out=out"]):
+            assert cli.run([*wrong, "--run_dir=vae"]) == 2
         assert not {"tensorflow", "keras"} & set(sys.modules)
     """
     start = time.monotonic()
