@@ -1,6 +1,7 @@
 """Encode a folder of pictures: codes and file names as one .npz."""
 
 import contextlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from ..flags import groups, kinds
 from ..flags.kinds import read, read_given
 from ..folders import new_folder
 from ..runs.run import open_run
+
+WORDS = ("in", "out")  # flags that words without dashes are meant as
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -46,10 +49,11 @@ def run(values: flags.FlagValues) -> None:
         partial = stack.enter_context(files.whole_file(out, is_new=True))
         folder = stack.enter_context(files.whole_folder(reconstructions_folder)) if reconstructions_folder else None
         codes = encoded(model, source)["codes"]
+        names = files.names_of_results(source.names)
         _save_codes(partial, codes, source.names)
         if folder:
             for rows, decoded in decodings(model, codes, told_person(model, person)):
-                _save_pictures(folder, source.names[rows], decoded, made_by)
+                _save_pictures(folder, {name: names[name] for name in source.names[rows]}, decoded, made_by)
     if reconstructions_folder:
         print(f"{reconstructions_folder}: {len(source)} reconstructions")
     print(f"{out}: {len(source)} codes of shape {codes.shape[1:]}")
@@ -61,7 +65,7 @@ def _save_codes(path: Path, codes: np.ndarray, names) -> None:
         np.savez(file, codes=codes, names=np.array(list(names)))
 
 
-def _save_pictures(target: Path, names, reconstructions, made_by: str) -> None:
-    """One PNG for each picture, under its own name."""
-    for name, picture in zip(names, reconstructions, strict=True):
-        pictures.save_named(target, name, picture, f"reconstruction of {name} {made_by}")
+def _save_pictures(target: Path, names: Mapping[str, str], reconstructions, made_by: str) -> None:
+    """One PNG for each picture, under the name of its result."""
+    for (name, own), picture in zip(names.items(), reconstructions, strict=True):
+        pictures.save_named(target, own, picture, f"reconstruction of {name} {made_by}")

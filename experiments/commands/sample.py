@@ -1,5 +1,6 @@
 """Sample new faces: pictures, or a pack to train on, drawn from the codes that a model knows."""
 
+import numpy as np
 from absl import flags
 
 from ... import files
@@ -13,11 +14,13 @@ from ..faces.origins import origin_of_data
 from ..flags import groups, kinds
 from ..flags.kinds import define, read, read_given
 from ..flags.sources import for_model
-from ..folders import new_folder
+from ..folders import new_folder, save_sheet
 from ..runs.run import open_run
 
 PACK = "packed"
 FORMATS = ("png", PACK)
+SHOWN = 64  # faces on the sheet
+WORDS = ("run_dir",)  # flags that words without dashes are meant as
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -38,7 +41,7 @@ def run(values: flags.FlagValues) -> None:
     model = opened.model()
     person = asked_person(model, values.person)
     description = f"{values.sampler} sample of {opened.folder.name}{as_person(person)}"
-    origin = origin_of_data(opened.settings.data) if values.format == PACK else None
+    origin = (opened.origin or origin_of_data(opened.settings.data)) if values.format == PACK else None
     with files.whole_folder(out) as partial:
         samples = sample_source(
             model,
@@ -55,3 +58,5 @@ def run(values: flags.FlagValues) -> None:
         else:
             save_pictures(samples, partial, description)
     print(f"{out}: {len(samples)} faces")
+    shown = np.arange(min(SHOWN, len(samples)))
+    save_sheet(out, samples.load(shown)["image"], [samples.names[place] for place in shown.tolist()], description)
