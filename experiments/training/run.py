@@ -24,6 +24,7 @@ from .loop import Epoch, UnstableError, train
 from .records import Monitor
 from .setup import Session
 from .stopping import EarlyStopping, stop_requests
+from .telling import Telling
 
 BAD_BATCH_FILE = "bad_batch.npz"
 WINNING_ACCURACY = 0.99  # of a discriminator
@@ -148,6 +149,7 @@ class TrainingRun:
         monitor = None
         if self.workers.is_chief:
             monitor = Monitor(self.folder, session.examples(), flat(settings), state.rows, state.step)
+        self._telling = Telling(settings.schedule.epochs)
         stopping = EarlyStopping(settings.run.monitor, settings.run.patience, state.best, state.epochs_since_best)
         measurer = Measurer(session.model, session.strategy)
         train(
@@ -185,6 +187,7 @@ class TrainingRun:
             goes_on = epoch.number < self.settings.schedule.epochs and not stopping.should_stop
             if monitor:
                 monitor.record(epoch, validation, float(session.model.optimizer.learning_rate))
+                self._telling.tell(epoch.number, validation.values)
                 _warn_of_collapse(epoch, validation)
                 if is_new_best:
                     self.checkpoints.save_best(session.model)

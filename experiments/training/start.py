@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..backend import check_keras_backend, load_tensorflow
+from ..codes.encoding import people_of
 from ..errors import UsageError
 from ..flags.training import TrainingSettings
 from ..runs.checkpoints import State
@@ -17,6 +18,7 @@ from ..runs.run import Run, open_run
 from ..runs.settings import epochs_of, precision_of, settings_text
 from .arguments import sources_and_arguments
 from .starting import with_start
+from .telling import next_commands
 
 if TYPE_CHECKING:  # settings are refused before TensorFlow is waited for
     from .devices import Workers
@@ -29,10 +31,12 @@ class Outcome(NamedTuple):
     Attributes:
       was_finished: there was nothing to do.
       is_chief: this process has written the run; of several workers only one does.
+      next_commands: what somebody does with the run, as command lines.
     """
 
     was_finished: bool
     is_chief: bool
+    next_commands: tuple[str, ...] = ()
 
 
 def train(settings: TrainingSettings | None = None, run_dir: str | Path | None = None) -> Run:
@@ -90,7 +94,9 @@ def train_into(
         training = TrainingRun(session, folder, state)
         with source_errors():
             training.train()
-        return Outcome(was_finished=False, is_chief=session.workers.is_chief)
+        model = session.model
+        commands = next_commands(folder, model.reconstructs, people_of(model)) if session.workers.is_chief else []
+        return Outcome(was_finished=False, is_chief=session.workers.is_chief, next_commands=tuple(commands))
 
 
 def summary(settings: TrainingSettings, given: Collection[str] | None = None) -> str:
@@ -138,8 +144,10 @@ def _with_epochs(settings: TrainingSettings, folder: Path | None) -> TrainingSet
         sources, _ = sources_and_arguments(settings)
         steps = schedule.steps_per_epoch or max(1, len(sources["train"]) // schedule.batch_size)
         epochs = math.ceil(schedule.min_steps / steps)
+    more = max(schedule.epochs, epochs) / schedule.epochs
+    run = dataclasses.replace(settings.run, draw_every=math.ceil(settings.run.draw_every * more))
     schedule = dataclasses.replace(schedule, epochs=max(schedule.epochs, epochs))
-    return dataclasses.replace(settings, schedule=schedule)
+    return dataclasses.replace(settings, schedule=schedule, run=run)
 
 
 @contextlib.contextmanager
