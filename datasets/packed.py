@@ -199,11 +199,25 @@ def _index_of(content: dict[str, Any]) -> _Index:
         identity_names=tuple(map(str, content["identity_names"])),
         columns={name: tuple(map(int, content["columns"][name])) for name in COLUMNS if name in content["columns"]},
         splits={split: [_shard_of(row) for row in content["splits"][split]] for split in SPLITS},
-        origin=_origin_in(content) if "crop" in content else None,
+        origin=origin_in(content) if "crop" in content else None,
     )
 
 
-def _origin_in(content: dict[str, Any]) -> Origin:
+def tell_origin(origin: Origin | None) -> dict[str, Any]:
+    """What an index or a card says of how pictures were cut; `origin_in` reads it."""
+    if origin is None:
+        return {}
+    cut = origin.cut
+    told = None if cut is None else {"template": cut.template, "margin": cut.margin, "shift": cut.shift}
+    return {"crop": origin.crop, "cut": told}
+
+
+def origin_in(content: dict[str, Any]) -> Origin:
+    """What `tell_origin` has told, with the pictures' `size`, whoever has written it.
+
+    Raises:
+      ValueError, TypeError, KeyError, AttributeError: it tells of no sound cut or crop.
+    """
     crop, cut = content["crop"], content["cut"]
     crop = tuple(map(int, crop)) if isinstance(crop, list) else crop
     photographs.check_crop(crop)

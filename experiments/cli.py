@@ -130,7 +130,8 @@ def _run_command(name: str, arguments: list[str]) -> int:
         return 0
     if item := getattr(command, "ITEM", None):
         arguments = [word if word.startswith("-") else f"--{item}={word}" for word in arguments]
-    values = parse(command.define_flags, arguments, has_recipes=command is train)
+    words = getattr(command, "WORDS", ())
+    values = parse(command.define_flags, arguments, has_recipes=command is train, words=words)
     check_keras_backend()
     _log_warnings_to_stderr()
     show_announcements()

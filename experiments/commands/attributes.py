@@ -17,6 +17,8 @@ from ..flags.kinds import read_given
 from ..runs.run import Run, open_run
 from ..terminal import printable
 
+WORDS = ("run_dir",)  # flags that words without dashes are meant as
+
 
 def define_flags(values: flags.FlagValues) -> None:
     groups.define_run_dir(values)

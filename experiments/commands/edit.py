@@ -21,6 +21,7 @@ from ..runs.run import Run, open_run
 
 MOST_STRENGTHS = 101
 SHEET = "sweep.png"
+WORDS = ("image",)  # flags that words without dashes are meant as
 
 
 def define_flags(values: flags.FlagValues) -> None:

@@ -15,9 +15,11 @@ from ..flags.sources import for_model
 from ..runs.run import Run, open_run
 from ..runs.settings import with_data
 from ..tables import figures_table, markdown_row, table
+from ..terminal import announce
 
 BATCH_SIZE = 64
 WHOLE = groups.MADE[0]
+WORDS = ("run_dir",)  # flags that words without dashes are meant as
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -48,6 +50,7 @@ def run(values: flags.FlagValues) -> None:
     model = opened.model(TrainableModel)
     source = for_model(source, model, opened.settings.objective.masks)
     measured: dict[str, Any] = {}
+    announce(f"Measuring {min(values.count or len(source), len(source)):,} faces of {source.name} ...")
     with source_errors():
         if is_whole:
             measured |= _as_in_training(values, opened, model, source)

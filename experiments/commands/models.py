@@ -44,14 +44,18 @@ def listed_models() -> dict[str, tuple[str, list[str]]]:
     for key, value in (pair for table in TABLES for pair in zip(tables[table].keys, tables[table].values, strict=True)):
         model = classes[ast.unparse(value)]
         summary = (ast.get_docstring(model) or "").splitlines()[0]
-        listed[str(key and ast.literal_eval(key))] = summary, _arguments(model)
+        arguments = _arguments(model, classes)
+        listed[str(key and ast.literal_eval(key))] = summary, [f"{name}={value}" for name, value in arguments.items()]
     return listed
 
 
-def _arguments(model: ast.ClassDef) -> list[str]:
+def _arguments(model: ast.ClassDef, classes: dict[str, ast.ClassDef]) -> dict[str, str]:
+    """Names and defaults; where a class takes `**options`, those of the class that it extends follow."""
     [made] = [part for part in model.body if isinstance(part, ast.FunctionDef) and part.name == "__init__"]
     told = zip(made.args.kwonlyargs, made.args.kw_defaults, strict=True)
-    return [f"{argument.arg}={ast.unparse(default)}" for argument, default in told if default is not None]
+    own = {argument.arg: ast.unparse(default) for argument, default in told if default is not None}
+    above = _arguments(classes[ast.unparse(model.bases[0])], classes) if made.args.kwarg else {}
+    return own | {name: default for name, default in above.items() if name not in own}
 
 
 def _card(name: str) -> dict[str, str]:

@@ -30,6 +30,9 @@ NOT_DATA = ("landmarks",)  # which are found in the faces here, and not told by 
 FILES = ("row.png", "sheet.png", "morph.gif", "morph.mp4")
 
 
+WORDS = ("start", "end")  # flags that words without dashes are meant as
+
+
 def define_flags(values: flags.FlagValues) -> None:
     groups.define_run_dir(values, is_required=False)
     kinds.define_required(values, "start", f"First face: {groups.FACE}")

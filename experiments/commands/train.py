@@ -9,15 +9,7 @@ from ..flags.parsing import define_train_flags
 from ..flags.training import ModelSettings, TrainingSettings
 from ..runs.checkpoints import MODEL_FILE
 from ..runs.folder import default_folder
-from ..terminal import announce
 from ..training.start import summary, train_into
-
-# By the figures at the head of the recipes: of 64 units 18 are active where --r_loss_factor is the VAE's own.
-FROM_NOTHING = (
-    "without --model this is a small VAE from nothing, of whose code few units come to tell faces apart in so short a "
-    "time; --recipe=photographs goes on from weights that ship (sharp morphs of some hundred photographs in minutes), "
-    "--recipe=vae_folder trains a VAE to draw new faces from (some thousand photographs, half an hour)"
-)
 
 define_flags = define_train_flags
 WORDS = ("data_dir",)  # flags that words without dashes are meant as
@@ -29,8 +21,6 @@ def run(values: flags.FlagValues) -> None:
     if values.dry_run:
         print(summary(settings, given))
         return
-    if settings.data.data_dir and not {"model", "init_from"} & given:
-        announce(FROM_NOTHING)
     folder = Path(values.run_dir or default_folder(settings.model.model, settings.data.dataset))
     outcome = train_into(folder, settings, is_named=bool(values.run_dir), given=given)
     if outcome.was_finished:

@@ -20,6 +20,7 @@ from ..flags.groups import AlignmentSettings
 from ..flags.sources import open_source
 from ..runs.run import NOTHING_GIVEN, Run
 from ..runs.settings import with_data
+from ..terminal import announce
 from .origins import crop_of_data, crop_of_pictures, cut_of
 from .places import check_there, example_at, is_place, known_points, split_of_place
 
@@ -77,6 +78,8 @@ def aligned_faces(photograph, cut: Cut, channels: int, faces: str = LARGEST) -> 
       NoFaceError: there is none, or not so many.
     """
     load_tensorflow()  # else the detector does, with all that it says
+    if not detection.is_loaded():
+        announce("Loading the detector of faces ...")
     found = []
     for face in _chosen_faces(photograph, faces):
         matrix = cut.matrix(face.points)

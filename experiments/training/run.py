@@ -21,7 +21,7 @@ from ..runs.folder import create, locked, remove_beginning, state_of
 from ..runs.settings import FLAGS_FILE, settings_text
 from .evaluation import Measurement, Measurer
 from .loop import Epoch, UnstableError, train
-from .records import Monitor
+from .records import STEPS_OF_A_POINT, Monitor
 from .setup import Session
 from .stopping import EarlyStopping, stop_requests
 from .telling import Telling
@@ -149,6 +149,7 @@ class TrainingRun:
         monitor = None
         if self.workers.is_chief:
             monitor = Monitor(self.folder, session.examples(), flat(settings), state.rows, state.step)
+        self._monitor = monitor
         self._telling = Telling(settings.schedule.epochs)
         stopping = EarlyStopping(settings.run.monitor, settings.run.patience, state.best, state.epochs_since_best)
         measurer = Measurer(session.model, session.strategy)
@@ -171,10 +172,20 @@ class TrainingRun:
         state.step, state.skipped_in_a_row = step, skipped_in_a_row
         if step % state.steps_per_epoch == 0:
             return  # the epoch's end saves
+        self._record_step(step)
         request = self._agreed_stop_request()
         if request or (settings.run.save_every and step % settings.run.save_every == 0 and not skipped_in_a_row):
             self._save()
         self._stop_if(request)
+
+    def _record_step(self, step: int) -> None:
+        """A point of the curves, now and then; all workers read it, since what they have counted is summed."""
+        if step % STEPS_OF_A_POINT:
+            return
+        terms = {metric.name: float(metric.result()) for metric in self.session.model.metrics}
+        terms.pop("skipped_steps", None)  # a sum, which an epoch's end tells
+        if self._monitor:
+            self._monitor.record_step(step, terms)
 
     def _end_of_epoch(
         self, epoch: Epoch, *, monitor: Monitor | None, stopping: EarlyStopping, measurer: Measurer

@@ -50,6 +50,15 @@ def test_what_absl_adds_to_the_help_and_to_errors_is_put_into_our_words(command)
     assert_refused(command("morph"), "flag --start is required: First face: a picture file")
 
 
+def test_words_without_flags_and_names_of_others_are_led_to_ours(command):
+    assert_refused(command("morph", "a.jpg", "b c.jpg"), "write --start=a.jpg --end='b c.jpg'")
+    assert_refused(command("morph", "--start", "a.jpg"), "--end is required")
+    assert_refused(command("sample", "runs/a"), "write --run_dir=runs/a")
+    assert_refused(command("morph", "--frames=9"), "no flag --frames; did you mean --steps?")
+    assert_refused(command("train", "--lr=1"), "did you mean --learning_rate?")
+    assert_refused(command("models", "--frames=9"), "Unknown command line flag 'frames'")
+
+
 def test_warnings_come_without_the_place_in_the_source(capsys):
     cli.run(["models"])
     logging.warning("no face in %s", "a.jpg")

@@ -372,7 +372,7 @@ def found_in():
     points = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]])
 
     def find(photograph):
-        sides = {40: ((20, 4), (2, 4)), 41: ((4, 4),), 42: ()}[photograph.width]  # the largest first
+        sides = {120: ((92, 22), (12, 22)), 121: ((50, 22),), 122: ()}[photograph.width]  # the largest first
         return [Face((left, top, 16.0, 16.0), points * 16.0 + (left, top), 1.0) for left, top in sides]
 
     return find
@@ -381,9 +381,9 @@ def found_in():
 @pytest.fixture
 def film(tmp_path, monkeypatch):
     monkeypatch.setattr(detection, "find_faces", found_in())
-    for name, width in (("a", 40), ("b", 41), ("c", 42)):
+    for name, width in (("a", 120), ("b", 121), ("c", 122)):
         (tmp_path / "film").mkdir(exist_ok=True)
-        Image.fromarray(smooth((width, 30), width)).save(tmp_path / "film" / f"{name}.png")
+        Image.fromarray(smooth((width, 60), width)).save(tmp_path / "film" / f"{name}.png")
     return tmp_path / "film"
 
 
@@ -406,7 +406,7 @@ def test_a_film_stays_in_step_and_the_face_is_chosen(film, command, tmp_path, fa
     assert changed_columns(film, out, "c.png") is None
     assert (changed_columns(film, out, "b.png") is not None) == of_b
     first, last = changed_columns(film, out, "a.png")
-    assert ("both" if last - first > 28 else "left" if first + last < 40 else "right") == of_a
+    assert ("left" if last < 60 else "right" if first > 60 else "both") == of_a
     assert f"{1 if of_b else 2} photographs stay as they are: {'c.png' if of_b else 'b.png, c.png'}" in done.out
 
 
