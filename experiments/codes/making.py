@@ -8,15 +8,13 @@ import numpy as np
 from ...datasets.source import Source
 from ...metrics.path_length import EPSILON
 from ..errors import UsageError
-from ..flags.groups import MADE
 from ..flags.sources import for_model
 from ..runs.run import Run
 from .encoding import batches, codes_of, decoded, floats, told_of, told_person
 from .kept import CodeKeeper
+from .measure_names import EDITS, RECONSTRUCTIONS, SAMPLES
 from .sampling import SamplingSettings, sample_source
 from .vectors import read_vectors
-
-RECONSTRUCTIONS, SAMPLES, MORPHS, EDITS = MADE
 
 MOST_FITTED = 10_000  # training faces that samples are fitted to
 

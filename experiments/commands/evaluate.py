@@ -8,6 +8,7 @@ from absl import flags
 from ... import files
 from ...datasets.source import SPLITS
 from ..backend import load_tensorflow
+from ..codes.measure_names import chosen
 from ..errors import UsageError
 from ..flags import groups, kinds
 from ..flags.kinds import read_given
@@ -36,6 +37,8 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues) -> None:
+    if values.metrics:
+        chosen(values.metrics, values.what)  # or it says which there are
     opened = open_run(values.run_dir, values.checkpoint)
     given = read_given(values, groups.DataSettings)
     source = opened.source(values.split, given)
@@ -87,7 +90,7 @@ def _as_in_training(values: flags.FlagValues, opened: Run, model, source) -> dic
 
 
 def _judged(values: flags.FlagValues, opened: Run, model, source, given) -> dict[str, Any]:
-    from ..codes.judging import Setting, chosen, judge, make_streams
+    from ..codes.judging import Setting, judge, make_streams
     from ..codes.making import making
     from ..faces.origins import recognised_square
 

@@ -77,7 +77,8 @@ def test_help_and_flag_errors_answer_without_tensorflow():
         for name in ("no_such", "no/such", "no_such.keras", "no_such.npz"):
             assert cli.run(["sample", f"--run_dir={name}"]) == 2
         for wrong in (["morph", "--start=no.jpg", "--end=no.jpg"], ["edit", "--image=no.jpg", "--attribute=smiling"],
-                      ["encode", "--in=no"], ["swap", "--in=no", "--to=ann", "--out=out"]):
+                      ["evaluate", "--metrics=psnrr"], ["encode", "--in=no"],
+                      ["swap", "--in=no", "--to=ann", "--out=out"]):
             assert cli.run([*wrong, "--run_dir=vae"]) == 2
         assert not {"tensorflow", "keras"} & set(sys.modules)
     """
