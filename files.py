@@ -6,12 +6,14 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import filelock
 import platformdirs
 
+WEIGHTS_FOLDER = Path(__file__).parent / "models" / "weights"  # of the models that ship
 MOST_TEXT_BYTES = 64 * 2**20
 MOST_NAME_BYTES = 255  # of one name, as Linux, macOS and Windows have it
 
@@ -127,7 +129,7 @@ def whole_files(stem: Path, names: list[str]) -> Iterator[Path]:
     for name in names:
         _check_name(folder / name)
     with locked(stem):
-        partial = folder / _hidden_name(stem.name, "partial")
+        partial = folder / _choose_hidden_name(stem.name, "partial")
         _clear_up(partial, folder)
         if taken := [name for name in names if os.path.lexists(folder / name)]:
             raise OccupiedError(f"{folder / taken[0]} exists: choose another name or folder")
@@ -146,7 +148,7 @@ def locked(target: Path) -> Iterator[None]:
     _check_name(target)
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(made_folders(target.parent))
+            stack.enter_context(make_folders(target.parent))
         except OSError as error:
             raise OccupiedError(f"{target} cannot be made: {error.strerror}: {error.filename}") from error
         lock = _workplace(target) / _own_name(target, "lock")
@@ -208,7 +210,7 @@ def refuse_what_is_there(target: Path) -> None:
 
 
 @contextlib.contextmanager
-def made_folders(folder: Path) -> Iterator[None]:
+def make_folders(folder: Path) -> Iterator[None]:
     """Makes a folder and those above it; after an error those that are new and empty are removed again."""
     new = [path for path in (folder, *folder.parents) if not os.path.lexists(path)]
     try:
@@ -244,7 +246,7 @@ def _taken_up(path: Path, partial: Path) -> Iterator[None]:
 
 def _hidden_file(path: Path, kind: str = "partial") -> Path:
     """Where a file is made that is to be at a place."""
-    return path.with_name(_hidden_name(path.name, kind))
+    return path.with_name(_choose_hidden_name(path.name, kind))
 
 
 def _hidden_folder(target: Path) -> Path:
@@ -264,7 +266,7 @@ def _check_name(target: Path) -> None:
 
 def _remove_lock_before(target: Path) -> None:
     """Removes the lock that a killed process has left of making a folder which is there: it is held elsewhere now."""
-    lock = target.parent / _hidden_name(target.name, "lock")
+    lock = target.parent / _choose_hidden_name(target.name, "lock")
     if target.is_dir() and os.path.lexists(lock) and _is_lock(lock):
         lock.unlink(missing_ok=True)
 
@@ -276,10 +278,10 @@ def _workplace(target: Path) -> Path:
 
 def _own_name(target: Path, kind: str) -> str:
     """The hidden name of what is made for a target; in a folder that is there, whatever name it is called by."""
-    return _hidden_name("" if target.is_dir() else target.name, kind)
+    return _choose_hidden_name("" if target.is_dir() else target.name, kind)
 
 
-def _hidden_name(name: str, kind: str) -> str:
+def _choose_hidden_name(name: str, kind: str) -> str:
     """A name for what is not ready: never too long, with the same ending, and nothing else that a program looks for."""
     ending = Path(name).suffix
     digest = hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
@@ -496,8 +498,8 @@ def cache_folder() -> Path:
 # Names.
 
 
-def name_of_result(name: str, ending: str = ".png") -> str:
-    """What is made of the file `name` is called so: its ending is kept, so that a.jpg and a.png do not collide.
+def name_result(name: str, ending: str = ".png") -> str:
+    """What is made of the file `name` is called so, another ending after its own, see `names_of_results`.
 
     A name that would be longer than file systems take is shortened, and told from others by a digest.
     """
@@ -507,6 +509,35 @@ def name_of_result(name: str, ending: str = ".png") -> str:
     digest = hashlib.sha256(os.fsencode(last)).hexdigest()[:16]
     begin = os.fsencode(last)[: MOST_NAME_BYTES - len(digest) - len(ending) - 1].decode("utf-8", "ignore")
     return f"{folder}{slash}{begin}-{digest}{ending}"
+
+
+def names_of_results(names: Iterable[str], known: Mapping[str, str] | None = None) -> dict[str, str]:
+    """By file, what its result is called but for its ending: `a` of a.jpg, so that it becomes a.png.
+
+    Where files of one folder differ in their endings only, or the short name is taken, the ending is kept: a.jpg.png.
+
+    Args:
+      names: of files, as paths with `/` between their parts.
+      known: what results of some are called already; it stays.
+    """
+    results = dict(known or {})
+    names = sorted({*names, *results})
+    stems = Counter(_stem(name).casefold() for name in names)
+    used = {result.casefold() for result in results.values()}
+    for name in names:
+        if name in results:
+            continue
+        short = _stem(name)
+        digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        choices = [*([short] if stems[short.casefold()] == 1 else []), name, f"{name}-{digest}"]
+        results[name] = next(choice for choice in choices if choice.casefold() not in used)
+        used.add(results[name].casefold())
+    return results
+
+
+def _stem(name: str) -> str:
+    """A path without its ending, where it has one that begins with a letter: frames are called `film.0017`, too."""
+    return re.sub(r"(?<=[^/])[.][A-Za-z][A-Za-z0-9]{1,4}$", "", name)
 
 
 def is_plain_name(name: str) -> bool:

@@ -46,9 +46,9 @@ OPEN_FILES = 32  # of one source
 
 
 def packed(split: str, *, data_dir: str | os.PathLike[str], image_size: int = 64, channels: int = 3) -> Source:
-    """What `facezoo pack` made of a folder of photographs: the same pictures and splits from few large files.
+    """What `facezoo pack` made of a folder of photographs: the same pictures and splits in few files.
 
-    The crop is the one that they were packed with; `origin_of` tells it.
+    The crop is the one that they were packed with; `read_origin` tells it.
 
     Args:
       split: train, validation, test, or all for the three together.
@@ -111,7 +111,7 @@ class Origin(NamedTuple):
     cut: Cut | None
 
 
-def origin_of(data_dir: str | os.PathLike[str]) -> Origin | None:
+def read_origin(data_dir: str | os.PathLike[str]) -> Origin | None:
     """How the pictures of a pack were cut; None where it does not tell, or is not there.
 
     Raises:
@@ -185,12 +185,12 @@ def _read_index(root: Path) -> _Index:
             f"{VERSION}: pack the pictures again with it"
         )
     try:
-        return _index_of(content)
+        return _parse_index(content)
     except (KeyError, TypeError, ValueError, OverflowError, IndexError, AttributeError) as error:
         raise _damage(path, "it does not describe a pack") from error
 
 
-def _index_of(content: dict[str, Any]) -> _Index:
+def _parse_index(content: dict[str, Any]) -> _Index:
     """Any of half a dozen exceptions for an index that does not describe a pack."""
     size = int(content["size"])
     if not 1 <= size <= picture_bounds.MAX_SIDE:
@@ -208,12 +208,26 @@ def _index_of(content: dict[str, Any]) -> _Index:
         size=size,
         **names,
         columns=columns,
-        splits={split: [_shard_of(row) for row in content["splits"][split]] for split in SPLITS},
-        origin=_origin_in(content) if "crop" in content else None,
+        splits={split: [_parse_shard(row) for row in content["splits"][split]] for split in SPLITS},
+        origin=origin_in(content) if "crop" in content else None,
     )
 
 
-def _origin_in(content: dict[str, Any]) -> Origin:
+def tell_origin(origin: Origin | None) -> dict[str, Any]:
+    """What an index or a card says of how pictures were cut; `origin_in` reads it."""
+    if origin is None:
+        return {}
+    cut = origin.cut
+    told = None if cut is None else {"template": cut.template, "margin": cut.margin, "shift": cut.shift}
+    return {"crop": origin.crop, "cut": told}
+
+
+def origin_in(content: dict[str, Any]) -> Origin:
+    """What `tell_origin` has told, with the pictures' `size`, whoever has written it.
+
+    Raises:
+      ValueError, TypeError, KeyError, AttributeError: it tells of no sound cut or crop.
+    """
     crop, cut = content["crop"], content["cut"]
     crop = tuple(map(int, crop)) if isinstance(crop, list) else crop
     photographs.check_crop(crop)
@@ -227,7 +241,7 @@ def _cut_in(values: dict[str, Any], size: int) -> Cut:
     return cut
 
 
-def _shard_of(row: dict[str, Any]) -> _Shard:
+def _parse_shard(row: dict[str, Any]) -> _Shard:
     offsets = np.array(row["offsets"], np.int64)
     places = np.stack([offsets[:-1], np.diff(offsets), np.array(row["checksums"], np.int64)], 1)  # [N, 3]
     shard = _Shard(row["file"], list(map(str, row["names"])), places)

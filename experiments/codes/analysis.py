@@ -8,11 +8,12 @@ import numpy as np
 
 from ...datasets.source import Source
 from ...latents.projection import principal_components, t_sne
-from ...latents.traversal import active_dimensions, dimension_histograms, kl_of_dimensions, most_first, traversals
+from ...latents.traversal import active_dimensions, dimension_histograms, measure_kl, most_first, traversals
 from ...pictures import charts
 from ..errors import UsageError
 from ..runs.run import Run
 from ..tables import table
+from ..terminal import announce
 from .encoding import Columns, decoded
 from .survey import Survey
 
@@ -47,6 +48,7 @@ def analyse_codes(
         decode = functools.partial(decoded, model, told=faces.told)
         _draw_traversals(folder, dimensions, faces.codes[0], decode, f"{source.name.rpartition('/')[2]}:0", description)
         _draw_histograms(folder, dimensions, faces, description)
+    announce("Projecting codes onto a plane ...")
     found["projection"] = _draw_projection(folder, source, faces, attribute, description)
     _save_projector(folder, source, faces, description)
     if is_vector and source.factor_names and num_groups:
@@ -106,7 +108,7 @@ class Dimensions(NamedTuple):
 def dimensions_of(faces: Survey) -> Dimensions:
     """Of vector codes."""
     codes = faces.codes.astype(np.float64)
-    kl = None if faces.log_var is None else kl_of_dimensions(faces.codes, faces.log_var)
+    kl = None if faces.log_var is None else measure_kl(faces.codes, faces.log_var)
     return Dimensions(codes.mean(axis=0), codes.var(axis=0), kl, active_dimensions(codes))
 
 

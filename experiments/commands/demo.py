@@ -1,4 +1,4 @@
-"""See in some minutes what facezoo does: two drawn faces warped at once, a training, and the morphs of its model."""
+"""See in some minutes what facezoo does: drawn faces warped, a training, and its morphs."""
 
 import dataclasses
 import time
@@ -100,5 +100,5 @@ def _sheet(rows: list[_Row], names: list[str]) -> np.ndarray:
     """Each row's pictures under each other, with what they are below: uint8 [H, W, 3]."""
     ways = [names[0], *(f"{number / (COLUMNS - 1):.0%}" for number in range(1, COLUMNS - 1)), names[1]]
     labels = [f"{row.title}\n{way}" if not number else f"\n{way}" for row in rows for number, way in enumerate(ways)]
-    shown = pictures.resized(pictures.to_uint8(np.concatenate([row.pictures for row in rows])), SIDE)
-    return pictures.labelled_sheet(shown, labels, COLUMNS, 2, FONT)
+    shown = pictures.resize(pictures.to_uint8(np.concatenate([row.pictures for row in rows])), SIDE)
+    return pictures.draw_labelled_sheet(shown, labels, COLUMNS, 2, FONT)

@@ -15,6 +15,7 @@ from ...warping.shapes import SCHEMES, Scheme, five_points, is_turned
 from ..errors import UsageError
 from ..flags.groups import AlignmentSettings, DataSettings, LandmarkSettings, square_of
 from ..flags.sources import open_source
+from ..terminal import announce
 from .landmarks.readers import READERS, LandmarkReader, installed_readers
 from .places import example_at, is_place, known_points, split_of_place
 
@@ -142,6 +143,7 @@ def _found(stops: Sequence[Stop], settings: LandmarkSettings) -> tuple[list[np.n
 
 
 def _read_by(name: str, stops: Sequence[Stop], settings: LandmarkSettings) -> tuple[list[np.ndarray], Scheme]:
+    announce(f"Finding landmarks in {len(stops)} pictures by {name} ...")
     reader = READERS[name](settings.landmark_model)
     try:
         return [largest_face(reader, stop) for stop in stops], SCHEMES[reader.scheme]
@@ -205,7 +207,7 @@ def _aligned(
         crops = [alignment.cut(stop.photograph, matrix, size) for stop, matrix in pairs]
     except NoFaceError as error:
         raise UsageError(f"{' or '.join(stop.name for stop in stops)}: {error}") from error
-    moved = [alignment.aligned_points(own, matrix) for own, matrix in zip(points, matrices, strict=True)]
+    moved = [alignment.align_points(own, matrix) for own, matrix in zip(points, matrices, strict=True)]
     return Framed(np.stack(crops).astype(np.float32) / 255.0, np.stack(moved).astype(np.float64), scheme)
 
 
@@ -242,4 +244,8 @@ def _cropped(stops: Sequence[Stop], landmarks: LandmarkSettings, crop: Any, size
 
 def _frame_size(sides: Sequence[float]) -> int:
     """Of frames that take squares of so many pixels: even, as films want it."""
-    return int(np.clip(min(sides), *SIZES)) // 2 * 2
+    held = min(sides)
+    size = int(np.clip(held, *SIZES)) // 2 * 2
+    if held < size:
+        logging.warning("the photographs hold %d pixels of a face at least: enlarged to %d; --size sets it", held, size)
+    return size

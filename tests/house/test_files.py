@@ -197,7 +197,7 @@ def test_what_no_file_can_be_called_is_refused_before_the_work(tmp_path, name):
 
 
 def test_folders_are_made_all_or_none(tmp_path):
-    with pytest.raises(OSError, match="too long"), files.made_folders(tmp_path / "a" / ("long" * 100)):
+    with pytest.raises(OSError, match="too long"), files.make_folders(tmp_path / "a" / ("long" * 100)):
         pass
     assert names_in(tmp_path) == []
 

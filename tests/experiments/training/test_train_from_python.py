@@ -47,7 +47,9 @@ def test_it_ends_as_the_command_does_bit_for_bit(finished, tmp_path):
     same_records(finished, run.folder)
 
 
-def test_killed_and_called_again_it_ends_as_if_nothing_had_been(finished, empty_folder):
+@pytest.mark.traced
+def test_killed_and_called_again_it_ends_as_if_nothing_had_been(trained, empty_folder):
+    whole = trained(*VAE_FLAGS)
     with subprocess.Popen(
         [sys.executable, "-c", SCRIPT], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as begun:
@@ -59,8 +61,8 @@ def test_killed_and_called_again_it_ends_as_if_nothing_had_been(finished, empty_
         os.kill(begun.pid, signal.SIGKILL)
     assert not (empty_folder / "run" / "model.keras").exists()
     run = facezoo.train(parse_training([*VAE_FLAGS, "--save_every=1"]), "run")
-    assert_same(weights_of(finished), weights_of(run.folder))
-    same_records(finished, run.folder)
+    assert_same(weights_of(whole), weights_of(run.folder))
+    same_records(whole, run.folder)
 
 
 def test_a_finished_run_is_returned_as_it_is(copied):
