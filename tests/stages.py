@@ -18,19 +18,24 @@ from pathlib import Path
 TESTS = Path(__file__).parent
 PASSED, NOTHING_RUN = 0, 5  # exit codes of pytest
 SLOWEST = 25
-# A folder is a stage. These files are one each, the dearest first; these folders are one together.
-ALONE = (
+# A folder is a stage, but for these files, which are one each, and for folders that are one together. The dearest come
+# first, so that at the end no long one is left over.
+DEAREST = (
     "models/test_conformance.py",
+    "experiments/commands",
     "processes/test_resume.py",
+    "processes",
     "processes/test_notebooks.py",
-    "refusals/test_bad_input.py",
+    "datasets",
+    "models",
+    "experiments/training",
     "processes/test_workers.py",
+    "refusals/test_bad_input.py",
     "models/test_adversarial.py",
-    "experiments/training/test_training_networks.py",
 )
 TOGETHER = (
     ("experiments/benchmarks", "experiments/explorer", "experiments/faces", "experiments/flags", "experiments/runs"),
-    ("house", "latents", "losses", "metrics", "warping"),
+    ("house", "latents", "losses", "metrics", "refusals", "warping"),
 )
 
 
@@ -70,7 +75,7 @@ class Outcome:
 
 def stages(with_processes: bool) -> dict[str, list[Path]]:
     """The files of tests by stage, in the order in which they are begun."""
-    found: dict[str, list[Path]] = {file: [] for file in ALONE}
+    found: dict[str, list[Path]] = {name: [] for name in DEAREST}
     for path in sorted(TESTS.rglob("test_*.py")):
         found.setdefault(stage_of(path.relative_to(TESTS)), []).append(path)
     del found["long"]
@@ -80,7 +85,7 @@ def stages(with_processes: bool) -> dict[str, list[Path]]:
 def stage_of(path: Path) -> str:
     """The name of a file's stage."""
     folder = path.parent.as_posix()
-    if path.as_posix() in ALONE:
+    if path.as_posix() in DEAREST:
         return path.as_posix()
     return next((", ".join(folders) for folders in TOGETHER if folder in folders), folder)
 
