@@ -68,21 +68,21 @@ class Outcome:
 
     def __str__(self):
         return (
-            f"{self.stage}: {told(self.counts)} in {self.wall_seconds:.0f} s "
+            f"{self.stage}: {describe(self.counts)} in {self.wall_seconds:.0f} s "
             f"({self.cpu_seconds:.0f} s of CPU, {self.megabytes:,} MB)"
         )
 
 
-def stages(with_processes: bool) -> dict[str, list[Path]]:
+def list_stages(with_processes: bool) -> dict[str, list[Path]]:
     """The files of tests by stage, in the order in which they are begun."""
     found: dict[str, list[Path]] = {name: [] for name in DEAREST}
     for path in sorted(TESTS.rglob("test_*.py")):
-        found.setdefault(stage_of(path.relative_to(TESTS)), []).append(path)
+        found.setdefault(name_stage(path.relative_to(TESTS)), []).append(path)
     del found["long"]
     return {name: files for name, files in found.items() if with_processes or not name.startswith("processes")}
 
 
-def stage_of(path: Path) -> str:
+def name_stage(path: Path) -> str:
     """The name of a file's stage."""
     folder = path.parent.as_posix()
     if path.as_posix() in DEAREST:
@@ -124,7 +124,7 @@ def read_report(path: Path) -> tuple[collections.Counter[str], dict[str, float]]
     return counts, seconds
 
 
-def told(counts: collections.Counter[str]) -> str:
+def describe(counts: collections.Counter[str]) -> str:
     return ", ".join(f"{count:,} {kind}" for kind, count in counts.items()) or "nothing run"
 
 
@@ -135,7 +135,7 @@ def main() -> int:
     options, arguments = parser.parse_known_args()
     start, outcomes = time.perf_counter(), []
     with concurrent.futures.ThreadPoolExecutor(options.workers) as pool:
-        running = [pool.submit(run, *stage, arguments) for stage in stages(options.processes).items()]
+        running = [pool.submit(run, *stage, arguments) for stage in list_stages(options.processes).items()]
         try:
             for done in concurrent.futures.as_completed(running):
                 outcomes.append(done.result())
@@ -161,7 +161,7 @@ def tell(outcomes: list[Outcome], wall_seconds: float) -> int:
     cpu_seconds = sum(outcome.cpu_seconds for outcome in outcomes)
     most = max(outcomes, key=lambda outcome: outcome.megabytes)
     print(
-        f"{told(counts)} in {wall_seconds:.0f} s ({cpu_seconds:.0f} s of CPU); "
+        f"{describe(counts)} in {wall_seconds:.0f} s ({cpu_seconds:.0f} s of CPU); "
         f"most memory of a process: {most.megabytes:,} MB in {most.stage}"
     )
     if failed:

@@ -159,7 +159,7 @@ def test_what_the_cache_gives_may_be_changed_without_changing_the_cache():
 @pytest.mark.parametrize("of_training", [True, False])
 def test_the_cache_goes_with_its_stream_and_stays_as_long_as_an_iterator(of_training):
     """TensorFlow never frees the graph that loads, which must not keep the pictures."""
-    source = cached(numbered(), 1)
+    source = cache(numbered(), 1)
     stream = training_batches(source, 6, seed=0, steps_per_epoch=3) if of_training else evaluation_batches(source, 6)
     kept, iterator = weakref.ref(source), iter(stream.map(lambda batch: batch["identity"]).rebatch(3))
     del source, stream
