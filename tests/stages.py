@@ -94,7 +94,8 @@ def run(stage: str, files: list[Path], arguments: list[str]) -> Outcome:
     """Runs a stage to its end."""
     with tempfile.TemporaryDirectory() as folder:
         report, output = Path(folder, "report.xml"), Path(folder, "output.txt")
-        command = [sys.executable, "-m", "pytest", "-q", "-m", "not long", f"--junitxml={report}", *arguments]
+        # Without the working folder among the places of modules, where `datasets` would be ours.
+        command = [sys.executable, "-P", "-m", "pytest", "-q", "-m", "not long", f"--junitxml={report}", *arguments]
         start = time.perf_counter()
         with output.open("wb") as file:
             process = subprocess.Popen([*command, *map(str, files)], stdout=file, stderr=subprocess.STDOUT)
