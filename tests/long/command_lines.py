@@ -143,13 +143,18 @@ def stop_before_work(reads_models: bool = False) -> None:
         start.sources_and_arguments(settings)
         reached()
 
-    if not reads_models:
-        runs.Run.model = reached
-    evaluate._as_in_training = edit.codes_of = encoding.codes_of = reached
-    start._session, devices.make_strategy, launcher.Team.work = session, reached, reached
-    pack.write_pack = align.with_new_rows = demo.warp_through = server.quiet_gradio = reached
-    framing.frame_photographs = framing.framed = detection.find_faces = detection.largest_face = reached
-    benchmark._measured_morphs = compare.charts.save_curves = reached
+    stops = [
+        *((evaluate, "_as_in_training"), (edit, "codes_of"), (encoding, "codes_of"), (devices, "make_strategy")),
+        *((launcher.Team, "work"), (pack, "write_pack"), (align, "with_new_rows"), (demo, "warp_through")),
+        *((server, "quiet_gradio"), (framing, "frame_photographs"), (framing, "framed"), (detection, "find_faces")),
+        *((detection, "largest_face"), (benchmark, "_measured_morphs"), (compare.charts, "save_curves")),
+        *([] if reads_models else [(runs.Run, "model")]),
+    ]
+    for owner, name in stops:
+        assert hasattr(owner, name), name
+        setattr(owner, name, reached)
+    assert hasattr(start, "_session")
+    start._session = session
     for name in measures.MEASURE:
         measures.MEASURE[name] = reached
     assert set(BASES) == set(cli.COMMANDS)
