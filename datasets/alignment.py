@@ -69,7 +69,7 @@ def crop_to_photograph(points: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
 
 
-def aligned_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+def align_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """Points [..., N, 2] in pixels of the photograph -> (x, y) in sides of the crop, float32 [..., N, 2]."""
     moved = points - matrix[..., None, :, 2]
     return (moved @ np.linalg.inv(matrix[..., :2]).swapaxes(-1, -2)).astype(np.float32)

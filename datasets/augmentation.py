@@ -43,7 +43,7 @@ def flip(landmark_names: Sequence[str] = (), attribute_names: Sequence[str] = ()
     Raises:
       DatasetError: the batch's landmarks or attributes are not as many as their names.
     """
-    orders = _mirrored_orders(landmark_names, attribute_names)
+    orders = _order_mirrored(landmark_names, attribute_names)
     orders["clip_landmarks"] = orders["landmarks"]
 
     def augment(batch, seed):
@@ -58,9 +58,9 @@ def flip(landmark_names: Sequence[str] = (), attribute_names: Sequence[str] = ()
     return augment
 
 
-def _mirrored_orders(landmark_names: Sequence[str], attribute_names: Sequence[str]) -> dict[str, np.ndarray]:
+def _order_mirrored(landmark_names: Sequence[str], attribute_names: Sequence[str]) -> dict[str, np.ndarray]:
     """By column of a batch: for each of its names the number of the one that becomes it in a mirrored face, int32."""
-    landmarks = [landmark_names.index(_mirrored_landmark(name)) for name in landmark_names]
+    landmarks = [landmark_names.index(_mirror_landmark(name)) for name in landmark_names]
     number_of = {name: number for number, name in enumerate(attribute_names)}
     attributes = [number_of.get(_other_side(name), number) for name, number in number_of.items()]
     orders = {"landmarks": landmarks} | ({"attributes": attributes} if attribute_names else {})
@@ -72,7 +72,7 @@ def _other_side(name: str) -> str:
     return "_".join(_SIDES.get(word, word) for word in name.split("_"))
 
 
-def _mirrored_landmark(name: str) -> str:
+def _mirror_landmark(name: str) -> str:
     """The landmark that a landmark becomes: "right_eye_0" -> "left_eye_3", "jaw_0" -> "jaw_16"."""
     *words, last = _other_side(name).split("_")
     part = "_".join(word for word in words if word not in _SIDES)
@@ -193,7 +193,7 @@ def affine(degrees: float = 10.0, scale: float = 1.15, shift: float = 0.05) -> C
 
     def augment(batch, seed):
         move = _random_affine(batch["image"].shape, seed, degrees, scale, shift, flip=0.0)
-        return _without(batch | _moved(batch, move), "factors")
+        return _without(batch | _move(batch, move), "factors")
 
     return augment
 
@@ -231,14 +231,14 @@ def random_warp(
       DatasetError: a value outside of these, or the batch's landmarks or attributes are not as many as their names.
     """
     _check("random_warp", cells=cells, warp=warp, degrees=degrees, scale=scale, shift=shift, flip=flip)
-    orders = _mirrored_orders(landmark_names, attribute_names) if flip > 0.0 else {}
+    orders = _order_mirrored(landmark_names, attribute_names) if flip > 0.0 else {}
 
     def augment(batch, seed):
         images = batch["image"]  # [B, H, W, C]
         affine_seed, grid_seed = (tf.random.experimental.stateless_fold_in(seed, number) for number in range(2))
         move = _random_affine(images.shape, affine_seed, degrees, scale, shift, flip)
         distorted = _pixel_centres(images.shape) + warp * _random_displacement(images.shape, cells, grid_seed)
-        moved = batch | _moved(batch, move) | {"warped": _sample(images, move.origin(distorted))}
+        moved = batch | _move(batch, move) | {"warped": _sample(images, move.origin(distorted))}
         return _without(_with_sides_swapped(moved, move.is_mirrored, orders), "factors")
 
     return augment
@@ -301,7 +301,7 @@ def _random_affine(
     return _Affine(is_mirrored, matrix, shift * side * tf.stack([across, down], axis=-1)[..., None], side)
 
 
-def _moved(batch: dict, move: _Affine) -> dict:
+def _move(batch: dict, move: _Affine) -> dict:
     """The columns of a batch that move: `image`, `mask` and `landmarks`; left and right are not yet exchanged."""
     num_channels = batch["image"].shape[-1]
     layers = tf.concat([batch[name] for name in ("image", "mask") if name in batch], axis=-1)

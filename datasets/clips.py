@@ -4,7 +4,7 @@ import numpy as np
 
 from .drawing.factors import FACTOR_NAMES, FACTOR_RANGES, Draws, face_attributes, sample_pictures
 from .drawing.geometry import face_landmarks
-from .procedural import check_drawable, draw_faces, drawn_source, gray
+from .procedural import check_drawable, draw_faces, gray, make_drawn_source
 from .source import SPLITS, DatasetError, Source
 
 CLIPS = {"train": 2_000, "validation": 200, "test": 200}
@@ -83,7 +83,7 @@ def procedural_clips(split: str, *, image_size: int = 64, channels: int = 3, fra
         }
 
     names = tuple(str(first + position) for position in range(CLIPS[split]))
-    return drawn_source(f"procedural_clips/{split}", names, load, (image_size, image_size, channels))
+    return make_drawn_source(f"procedural_clips/{split}", names, load, (image_size, image_size, channels))
 
 
 def sample_paths(clips: np.ndarray, frames: int, seed: int = 0) -> np.ndarray:

@@ -30,7 +30,7 @@ def in_srgb(image: Image.Image) -> Image.Image:
     if isinstance(profile, bytes) and profile:
         return _by_profile(image, profile)
     if image.mode == "LAB":
-        return _transformed(image, _lab_transform())
+        return _apply(image, _lab_transform())
     if isinstance(gamma, float) and gamma > 0 and "srgb" not in image.info and image.format == "PNG":
         return _by_gamma(image, SRGB_GAMMA / gamma)
     return image
@@ -39,7 +39,7 @@ def in_srgb(image: Image.Image) -> Image.Image:
 def _eight_bit(image: Image.Image) -> Image.Image:
     """16-bit gray, in any of Pillow's modes for it, by rounding; Pillow's own conversion clips at 255."""
     if image.mode == "F":
-        return _of_fractions(image)
+        return _convert_fractions(image)
     if not image.mode.startswith("I"):
         return image
     values = np.asarray(image)
@@ -49,7 +49,7 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     return _with_info(Image.fromarray(rounded), image)
 
 
-def _of_fractions(image: Image.Image) -> Image.Image:
+def _convert_fractions(image: Image.Image) -> Image.Image:
     values = np.asarray(image)
     if not (np.isfinite(values).all() and values.min() >= 0.0 and values.max() <= 1.0):
         raise ValueError("its brightness is given in fractions outside of [0, 1]")
@@ -66,7 +66,7 @@ def _by_profile(image: Image.Image, profile: bytes) -> Image.Image:
     whole = _without_palette(image)
     mode = {"LA": "L", "RGBA": "RGB"}.get(whole.mode, whole.mode)
     transform = _transform(profile, mode)
-    return image if transform is None else _transformed(whole, transform)
+    return image if transform is None else _apply(whole, transform)
 
 
 def _without_palette(image: Image.Image) -> Image.Image:
@@ -75,7 +75,7 @@ def _without_palette(image: Image.Image) -> Image.Image:
     return image.convert("L") if image.mode == "1" else image
 
 
-def _transformed(image: Image.Image, transform: ImageCms.ImageCmsTransform) -> Image.Image:
+def _apply(image: Image.Image, transform: ImageCms.ImageCmsTransform) -> Image.Image:
     if image.mode not in ("LA", "RGBA"):
         return transform.apply(image)
     *colours, alpha = image.split()

@@ -62,7 +62,7 @@ def tilts(points: np.ndarray) -> np.ndarray:
     return np.degrees(np.arctan2(matrices[..., 1, 0], matrices[..., 0, 0]))
 
 
-def turned_in_words(degrees: np.ndarray) -> str:
+def describe_turns(degrees: np.ndarray) -> str:
     """What is told of photographs whose faces are turned by so many degrees; "" where all are about upright."""
     away = np.abs(degrees)
     on_side, upside_down = int(((away > 45.0) & (away <= 135.0)).sum()), int((away > 135.0).sum())
@@ -82,13 +82,13 @@ def find_faces(photograph: Image.Image) -> list[Face]:
     Raises:
       DatasetError: mtcnn is not installed.
     """
-    small = _brought_to(photograph, float(np.clip(max(photograph.size), *SIDES)))
-    faces = _seen(small, 0.0)
-    turn = _turn_of(small, faces)
+    small = _bring_to(photograph, float(np.clip(max(photograph.size), *SIDES)))
+    faces = _detect(small, 0.0)
+    turn = _find_turn(small, faces)
     if turn:
-        faces = _seen(small, turn) or faces
+        faces = _detect(small, turn) or faces
     across = np.array(photograph.size) / small.size
-    return sorted((_scaled(face, across) for face in faces), key=lambda face: -face.area)
+    return sorted((_scale(face, across) for face in faces), key=lambda face: -face.area)
 
 
 def largest_face(photograph: Image.Image) -> Face:
@@ -120,17 +120,17 @@ class _Hit(NamedTuple):
     sureness: float
 
 
-def _turn_of(photograph: Image.Image, faces: Sequence[Face]) -> float:
+def _find_turn(photograph: Image.Image, faces: Sequence[Face]) -> float:
     """By how many degrees, anticlockwise, the photograph is to be turned so that faces are upright; 0 where it is."""
     if not faces:
-        small = _brought_to(photograph, min(max(photograph.size), SIDE_WITHOUT_FACES))
+        small = _bring_to(photograph, min(max(photograph.size), SIDE_WITHOUT_FACES))
         return _surest_turn([hit for turn in TURNS for hit in _hits(small, turn)])
     here = max((_Hit(face, _sureness(face, face.tilt)) for face in faces), key=lambda hit: hit.sureness)
     small, large = (
-        _brought_to(photograph, max(photograph.size) * min(1.0, side / math.sqrt(here.face.area)))
+        _bring_to(photograph, max(photograph.size) * min(1.0, side / math.sqrt(here.face.area)))
         for side in SIDES_OF_DOUBTFUL
     )
-    known = [_scaled(face, np.array(small.size) / photograph.size) for face in faces]
+    known = [_scale(face, np.array(small.size) / photograph.size) for face in faces]
     others = [hit for turn in QUARTERS[1:] for hit in _hits(small, turn)]
     rivals = [hit for hit in others if not any(_is_one(face, hit.face) for face in known)]
     if all(hit.sureness < DOUBT * here.sureness for hit in rivals):
@@ -155,7 +155,7 @@ def _surest_turn(hits: Sequence[_Hit]) -> float:
 
 
 def _hits(photograph: Image.Image, turn: float) -> list[_Hit]:
-    return [_Hit(face, _sureness(face, face.tilt - turn)) for face in _seen(photograph, turn)]
+    return [_Hit(face, _sureness(face, face.tilt - turn)) for face in _detect(photograph, turn)]
 
 
 def _sureness(face: Face, tilt: float = 0.0) -> float:
@@ -179,16 +179,16 @@ def _is_one(face: Face, other: Face) -> bool:
     return bool(math.sqrt(((face.points - other.points) ** 2).sum(axis=1).mean()) < _APART * side)
 
 
-def _seen(photograph: Image.Image, turn: float) -> list[Face]:
+def _detect(photograph: Image.Image, turn: float) -> list[Face]:
     """The faces that the detector finds in a photograph turned anticlockwise by so many degrees, as they lie in it."""
     turned = photograph.rotate(turn, Image.Resampling.BICUBIC, expand=True) if turn else photograph
     rows = _detector().detect_faces(
         np.asarray(turned), output_type="numpy", box_format="xyxy", fit_to_image=False, min_face_size=SMALLEST_FACE
     )
-    return [_turned_back(_face(row), turn, turned.size, photograph.size) for row in rows]
+    return [_turn_back(_face(row), turn, turned.size, photograph.size) for row in rows]
 
 
-def _turned_back(face: Face, turn: float, size: tuple[int, int], before: tuple[int, int]) -> Face:
+def _turn_back(face: Face, turn: float, size: tuple[int, int], before: tuple[int, int]) -> Face:
     """A face of a turned picture of (width, height) `size`, in pixels of what it was `before`."""
     if not turn:
         return face
@@ -201,14 +201,14 @@ def _turned_back(face: Face, turn: float, size: tuple[int, int], before: tuple[i
     return face._replace(box=(left, top, width, height), points=(face.points - middle) @ back + middle_before)
 
 
-def _brought_to(photograph: Image.Image, side: float) -> Image.Image:
+def _bring_to(photograph: Image.Image, side: float) -> Image.Image:
     scale = side / max(photograph.size)
     width, height = (max(1, round(length * scale)) for length in photograph.size)
     size = (width, height)
     return photograph.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
 
 
-def _scaled(face: Face, across: float | np.ndarray) -> Face:
+def _scale(face: Face, across: float | np.ndarray) -> Face:
     """A face in a picture so many times as wide and high."""
     left, top, width, height = (np.array(face.box).reshape(2, 2) * across).reshape(-1).tolist()
     return face._replace(box=(left, top, width, height), points=face.points * across)

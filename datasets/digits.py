@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from . import photographs
-from .source import SPLITS, DatasetError, Source, split_of
+from .source import SPLITS, DatasetError, Source, choose_split
 
 DIGIT_NAMES = tuple(f"digit_{digit}" for digit in range(10))
 BRIGHTEST = 16
@@ -16,7 +16,7 @@ def digits(split: str, *, image_size: int = 32, channels: int = 1) -> Source:
     """Handwritten digits, scanned at 8x8 in 17 steps of gray and enlarged smoothly; white on black.
 
     Args:
-      split: train, validation or test, 80/10/10 by the scan's number, see `split_of`.
+      split: train, validation or test, 80/10/10 by the scan's number, see `choose_split`.
       image_size: side S of the pictures in pixels.
       channels: C, 1 for gray or 3 for the same thrice.
 
@@ -31,7 +31,7 @@ def digits(split: str, *, image_size: int = 32, channels: int = 1) -> Source:
     if channels not in (1, 3):
         raise DatasetError(f"digits: channels={channels} is neither 1 (gray) nor 3 (RGB)")
     scans, labels = _scans()
-    members = np.array([number for number in range(len(scans)) if split_of(str(number)) == split])
+    members = np.array([number for number in range(len(scans)) if choose_split(str(number)) == split])
 
     def load(positions: np.ndarray) -> dict[str, np.ndarray]:
         chosen = members[positions]

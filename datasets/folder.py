@@ -10,14 +10,14 @@ from absl import logging
 
 from . import photographs
 from .alignment import POINT_NAMES
-from .labels import attributes_of, group_of, identities_of, keys_of, read_landmarks
+from .labels import find_attributes, find_group, find_identities, find_keys, read_landmarks
 from .likeness import alike
-from .manifest import MANIFEST_FILE, Cut, ForeignManifestError, Row, landmarks_of_crops, read_manifest
+from .manifest import MANIFEST_FILE, Cut, ForeignManifestError, Row, find_landmarks, read_manifest
 from .once import once
 from .photographs import Crop
 from .picture_index import Picture, index_pictures
 from .source import SPLITS, DatasetError, Source
-from .splitting import splits_of
+from .splitting import choose_splits
 
 ALL = "all"
 MOST_DAMAGED = 0.1
@@ -46,7 +46,7 @@ def folder(
     first time every file is decoded once; what was found is kept in the user's cache folder (or in the folder
     that the environment variable FACEZOO_CACHE_DIR names), and only new and changed files are decoded again. Damaged
     files, and those `crop` does not fit into, are left out with one warning. The split of a picture follows from its
-    path below `data_dir`, see `splitting.splits_of`; pictures that look like one in another split are told once.
+    path below `data_dir`, see `splitting.choose_splits`; pictures that look like one in another split are told once.
 
     Args:
       split: train, validation, test, or all for the three together.
@@ -77,14 +77,14 @@ def folder(
     _check_choices(split, subfolders, channels, crop)
     root = _root(data_dir)
     max_pixels = (max_megapixels or photographs.MEGAPIXELS) * 10**6
-    index = _indexed(root, max_pixels, (labels, landmarks, partition))
+    index = _index(root, max_pixels, (labels, landmarks, partition))
     usable = _usable(root, index, crop, max_pixels)
     names = [picture.name for picture in usable]
-    groups = sorted({group for picture in index if (group := group_of(picture.name))})
-    attribute_names, attributes = attributes_of(names, groups if subfolders == "attribute" else [], labels)
-    people = identities_of(root, names, groups) if subfolders == "identity" else None
+    groups = sorted({group for picture in index if (group := find_group(picture.name))})
+    attribute_names, attributes = find_attributes(names, groups if subfolders == "attribute" else [], labels)
+    people = find_identities(root, names, groups) if subfolders == "identity" else None
     points = _landmarks(root, usable, crop, landmarks)
-    splits = splits_of(names, split_by or "file", partition) if split != ALL or partition else []
+    splits = choose_splits(names, split_by or "file", partition) if split != ALL or partition else []
     members = _members(root, splits, split, split_by or "file") if split != ALL else np.arange(len(names))
     if split == SPLITS[0]:
         tell_of_likeness(root, usable, splits)
@@ -143,11 +143,11 @@ def _root(data_dir: str | os.PathLike[str]) -> Path:
     return root
 
 
-def _indexed(root: Path, max_pixels: int, known: Sequence[str | os.PathLike[str] | None]) -> list[Picture]:
+def _index(root: Path, max_pixels: int, known: Sequence[str | os.PathLike[str] | None]) -> list[Picture]:
     """The pictures of a folder; files that are none are told once, but for those that we know of."""
     index = index_pictures(root, max_pixels)
     ours = [os.path.relpath(os.path.expanduser(file), root) for file in known if file]  # noqa: PTH111 (it may raise)
-    if passed_over := index.passed_over([MANIFEST_FILE, *ours]):
+    if passed_over := index.describe_others([MANIFEST_FILE, *ours]):
         _warn_once(root, f"{root}: {passed_over}")
     return index.pictures
 
@@ -170,9 +170,9 @@ def _landmarks(
     """Five points of each picture as fractions of its crop, float32 [N, 5, 2]; None where they are not known."""
     if file:
         points = read_landmarks(Path(os.path.expanduser(file)))  # noqa: PTH111 (Path's may raise)
-        in_pixels = [points[key] for key in keys_of([picture.name for picture in pictures], points, file)]
+        in_pixels = [points[key] for key in find_keys([picture.name for picture in pictures], points, file)]
     else:
-        of_crops = _points_of_crops(root)
+        of_crops = _read_points(root)
         others = [picture.name for picture in pictures if picture.name not in of_crops]
         if others and of_crops:
             first = f"{len(others)} of {len(pictures)} pictures, the first is {others[0]}"
@@ -186,11 +186,11 @@ def _landmarks(
 
 
 @once
-def _points_of_crops(root: Path) -> dict[str, np.ndarray]:
-    return landmarks_of_crops(_rows_of_crops(root))
+def _read_points(root: Path) -> dict[str, np.ndarray]:
+    return find_landmarks(_read_rows(root))
 
 
-def cut_of_crops(root: Path, crop: Crop | None = None) -> Cut | None:
+def find_cut(root: Path, crop: Crop | None = None) -> Cut | None:
     """How faces lie in what `crop` takes of the crops that `facezoo align` has left in a folder.
 
     Returns:
@@ -199,11 +199,11 @@ def cut_of_crops(root: Path, crop: Crop | None = None) -> Cut | None:
     Raises:
       DatasetError: the manifest cannot be read, or is damaged, or the crop reaches outside.
     """
-    rows = _rows_of_crops(root)
+    rows = _read_rows(root)
     return rows[0].cut.part(photographs.crop_box((rows[0].cut.size, rows[0].cut.size), crop)) if rows else None
 
 
-def _rows_of_crops(root: Path) -> list[Row]:
+def _read_rows(root: Path) -> list[Row]:
     try:
         return read_manifest(root)
     except ForeignManifestError as error:

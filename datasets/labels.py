@@ -12,7 +12,7 @@ import numpy as np
 
 from .alignment import POINT_NAMES
 from .manifest import CROP_SUFFIX
-from .naming import Names, composed
+from .naming import Names, compose
 from .once import once
 from .source import DatasetError
 from .written_tables import read_table
@@ -27,9 +27,9 @@ _JOINERS = "\u200c\u200d"  # parts of words in Hindi and Persian
 
 def snake_case(name: str) -> str:
     """A name as columns are called: "Wearing_Hat", "wearing hat" and "WearingHat" are all wearing_hat."""
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", composed(name))
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", compose(name))
     letters = "".join(letter if _is_in_word(letter) else "_" for letter in words)
-    return composed(re.sub("_+", "_", letters).strip("_").lower())
+    return compose(re.sub("_+", "_", letters).strip("_").lower())
 
 
 def _is_in_word(letter: str) -> bool:
@@ -37,15 +37,15 @@ def _is_in_word(letter: str) -> bool:
     return letter.isalnum() or letter in _JOINERS or unicodedata.category(letter).startswith("M")
 
 
-def group_of(name: str) -> str:
+def find_group(name: str) -> str:
     """The first level of sub-folders; "" for a picture that is in none."""
     first, slash, _ = name.partition("/")
     return first if slash else ""
 
 
-def identities_of(root: Path, names: Sequence[str], groups: Sequence[str]) -> np.ndarray:
+def find_identities(root: Path, names: Sequence[str], groups: Sequence[str]) -> np.ndarray:
     """The person of each picture, int32 [N], counted over all splits."""
-    nobodys = [name for name in names if not group_of(name)]
+    nobodys = [name for name in names if not find_group(name)]
     if nobodys:
         raise DatasetError(
             f"folder: {len(nobodys)} of {len(names)} pictures in {root} are in no sub-folder, so whose are they? "
@@ -58,10 +58,10 @@ def identities_of(root: Path, names: Sequence[str], groups: Sequence[str]) -> np
 def _numbers(names: Sequence[str], groups: Sequence[str]) -> np.ndarray:
     """The sub-folder of each picture as a number, int32 [N]; -1 for none."""
     number_of = {group: number for number, group in enumerate(groups)}
-    return np.array([number_of.get(group_of(name), -1) for name in names], np.int32)
+    return np.array([number_of.get(find_group(name), -1) for name in names], np.int32)
 
 
-def attributes_of(
+def find_attributes(
     names: Sequence[str], groups: Sequence[str], labels: str | os.PathLike[str] | None
 ) -> tuple[tuple[str, ...], Callable[[np.ndarray], np.ndarray]]:
     """The attributes' names, and a function from numbers of pictures [n] to their values, float32 [n, A]."""
@@ -100,12 +100,12 @@ def _read_labels(path: Path) -> tuple[tuple[str, ...], dict[str, bytes]]:
     """The attributes' names, and one byte (0 or 1) for each of them by file name."""
     try:
         header, rows = read_table(path, "labels")
-        return _checked_labels(header, rows, path)
+        return _check_labels(header, rows, path)
     except csv.Error as error:
         raise DatasetError(f"{path} is not a CSV file: {error}") from error
 
 
-def _checked_labels(
+def _check_labels(
     header: list[str], rows: Iterable[tuple[int, list[str]]], path: Path
 ) -> tuple[tuple[str, ...], dict[str, bytes]]:
     columns = _column_names(header[1:], f"columns of {path}")
@@ -137,11 +137,11 @@ def _wrong_cell(marks: Sequence[str], columns: Sequence[str]) -> str:
 
 def _label_table(names: Sequence[str], rows: dict[str, bytes], labels: str | os.PathLike[str]) -> np.ndarray:
     """The rows of the pictures, uint8 [N, A]."""
-    keys = keys_of(names, rows, labels, also_sources=True)  # what is true of a photograph is true of its crop
+    keys = find_keys(names, rows, labels, also_sources=True)  # what is true of a photograph is true of its crop
     return np.stack([np.frombuffer(rows[key], np.uint8) for key in keys])  # [N, A]
 
 
-def keys_of(
+def find_keys(
     names: Sequence[str], rows: Collection[str], file: str | os.PathLike[str], also_sources: bool = False
 ) -> list[str]:
     """The row of each picture in a file that speaks of pictures by path or by base name.

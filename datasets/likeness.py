@@ -14,7 +14,7 @@ _NEIGHBOURS = 16  # that are compared among those of one band
 _FLAT = 2.0  # levels of 255
 
 
-def look_of(image: Image.Image) -> str:
+def hash_look(image: Image.Image) -> str:
     """Where a picture gets brighter to the right and down, 128 bits in hexadecimal; "" for one without any structure.
 
     The difference hash of N. Krawetz, "Kind of like that" (2013), in both directions.
@@ -33,7 +33,7 @@ def alike(looks: Sequence[str], groups: np.ndarray) -> np.ndarray:
     """Pairs of pictures that look alike and are in two groups.
 
     Args:
-      looks: of N pictures, as `look_of` gives them.
+      looks: of N pictures, as `hash_look` gives them.
       groups: a number for each, [N].
 
     Returns:
@@ -44,12 +44,12 @@ def alike(looks: Sequence[str], groups: np.ndarray) -> np.ndarray:
         return np.empty((0, 2), np.int64)
     bits = np.frombuffer(bytes.fromhex("".join(looks[position] for position in known)), np.uint8).reshape(-1, 16)
     groups = np.asarray(groups)[known]
-    pairs = [_pairs_of_band(bits, groups, band) for band in range(_BANDS)]
+    pairs = [_pair_by_band(bits, groups, band) for band in range(_BANDS)]
     found = known[np.unique(np.concatenate(pairs), axis=0)]
     return found[np.lexsort((found[:, 1], found[:, 0]))]
 
 
-def _pairs_of_band(bits: np.ndarray, groups: np.ndarray, band: int) -> np.ndarray:
+def _pair_by_band(bits: np.ndarray, groups: np.ndarray, band: int) -> np.ndarray:
     """The pairs whose bits of a band are the same, among neighbours in the order of their bits: int64 [P, 2]."""
     turned = np.roll(bits, -2 * band, axis=1)
     order = np.argsort(np.ascontiguousarray(turned).view("S16")[:, 0], kind="stable")

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import files
-from .alignment import POINT_NAMES, TEMPLATES, aligned_points, crop_to_photograph, template_points
+from .alignment import POINT_NAMES, TEMPLATES, align_points, crop_to_photograph, template_points
 from .source import DatasetError
 
 MANIFEST_FILE = "manifest.csv"
@@ -175,11 +175,11 @@ def _row(cells: list[str]) -> Row:
     )
 
 
-def landmarks_of_crops(rows: Iterable[Row]) -> dict[str, np.ndarray]:
+def find_landmarks(rows: Iterable[Row]) -> dict[str, np.ndarray]:
     """By the crop's path, where the five points lie in it: (x, y) in its sides, float32 [5, 2]."""
     with_points = [(row, row.points) for row in rows if row.output and row.points is not None]
     if not with_points:
         return {}
     cut, points = with_points[0][0].cut, np.stack([points for _, points in with_points])  # the same for all crops
-    landmarks = aligned_points(points, cut.matrix(points))
+    landmarks = align_points(points, cut.matrix(points))
     return {row.output: places for (row, _), places in zip(with_points, landmarks, strict=True)}

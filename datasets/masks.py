@@ -38,7 +38,7 @@ def face_masks(landmarks: np.ndarray, image_size: int) -> np.ndarray:
     at_once = max(1, PIXELS_AT_ONCE // image_size**2)
     for start in range(0, len(landmarks), at_once):
         outline = _outline(landmarks[start : start + at_once]) * image_size
-        masks[start : start + at_once, ..., 0] = _filled(*_hull(outline), image_size)
+        masks[start : start + at_once, ..., 0] = _fill(*_hull(outline), image_size)
     return masks
 
 
@@ -87,7 +87,7 @@ def _hull(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return normals, limits
 
 
-def _filled(normals: np.ndarray, limits: np.ndarray, image_size: int) -> np.ndarray:
+def _fill(normals: np.ndarray, limits: np.ndarray, image_size: int) -> np.ndarray:
     """How much of each pixel lies inside of half-planes, about: float32 [n, S, S] in [0, 1]."""
     centres = np.arange(image_size, dtype=np.float32) + 0.5
     normals, limits = normals.astype(np.float32), limits.astype(np.float32)

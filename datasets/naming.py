@@ -7,14 +7,14 @@ from collections.abc import Callable, Collection
 from pathlib import PurePosixPath
 
 
-def composed(name: str) -> str:
+def compose(name: str) -> str:
     """A name with its accents in its letters (Unicode's form C): macOS takes them apart, others put them together."""
     return unicodedata.normalize("NFC", name)
 
 
 def plain(name: str) -> str:
     """What is left of a name where small and large letters, slashes and the form of accents say nothing."""
-    return composed(name).replace("\\", "/").casefold().removeprefix("./")
+    return compose(name).replace("\\", "/").casefold().removeprefix("./")
 
 
 class Names:
@@ -29,15 +29,15 @@ class Names:
 
     @functools.cached_property
     def _plain(self) -> dict[str, list[str]]:
-        return _grouped(self._exact, plain)
+        return _group(self._exact, plain)
 
     @functools.cached_property
     def _bases(self) -> dict[str, list[str]]:
-        return _grouped(self._exact, _base)
+        return _group(self._exact, _base)
 
     @functools.cached_property
     def _stems(self) -> dict[str, list[str]]:
-        return _grouped(self._exact, lambda name: plain(name).rpartition(".")[0])
+        return _group(self._exact, lambda name: plain(name).rpartition(".")[0])
 
     def find_photograph(self, crop: str, ending: str) -> str | None:
         """How the file speaks of the photograph that a crop was cut out of: of a.jpg for a.jpg.png, or for a.png."""
@@ -66,7 +66,7 @@ class Names:
         )
 
 
-def _grouped(names: Collection[str], key: Callable[[str], str]) -> dict[str, list[str]]:
+def _group(names: Collection[str], key: Callable[[str], str]) -> dict[str, list[str]]:
     groups: dict[str, list[str]] = defaultdict(list)
     for name in names:
         groups[key(name)].append(name)

@@ -11,7 +11,7 @@ _found: contextvars.ContextVar[dict[tuple, Any] | None] = contextvars.ContextVar
 
 
 @contextlib.contextmanager
-def found_once() -> Iterator[None]:
+def find_once() -> Iterator[None]:
     """Within, what a function decorated with `once` has found for some arguments it does not look for again.
 
     Files that change meanwhile are seen the next time: a block should be as short as the opening of some splits.

@@ -8,9 +8,9 @@ import numpy as np
 
 from . import photographs
 from .alignment import TEMPLATES, crop_to_photograph, template_points
-from .folder import cut_of_crops
+from .folder import find_cut
 from .manifest import Cut
-from .packed import Origin, origin_of
+from .packed import Origin, read_origin
 from .photographs import Crop
 from .tfds import CELEB_A_SIZE
 
@@ -21,7 +21,7 @@ RECOGNISED_TEMPLATE = "celeba"
 RECOGNISED = ((89 - 54 - 15) / 148, (132 - 54 - 35) / 148, 108 / 148)
 
 
-def origin_of_data_set(name: str, data_dir: str | os.PathLike[str] | None, crop: Crop | None) -> Origin | None:
+def find_origin(name: str, data_dir: str | os.PathLike[str] | None, crop: Crop | None) -> Origin | None:
     """How the pictures of a data set were cut; None where a pack does not tell, or is not there.
 
     Args:
@@ -32,15 +32,15 @@ def origin_of_data_set(name: str, data_dir: str | os.PathLike[str] | None, crop:
     Raises:
       DatasetError: a manifest or a pack is damaged.
     """
-    return ORIGINS.get(name, _of_photographs)(data_dir, crop)
+    return ORIGINS.get(name, _find_photographs_origin)(data_dir, crop)
 
 
-def cut_of_celeba(size: tuple[int, int], crop: Crop | None) -> Cut | None:
+def find_celeba_cut(size: tuple[int, int], crop: Crop | None) -> Cut | None:
     """How a crop of CelebA's aligned pictures lies to the face, at their own size or half; None of other sizes."""
     for scale in (1, 2):
         if size == tuple(-(-side // scale) for side in CELEB_A_SIZE):
             left, top, right, bottom = (scale * edge for edge in photographs.crop_box(size, crop))
-            return _celeb_a(None, (left, top, right - left, bottom - top)).cut
+            return _find_celeba_origin(None, (left, top, right - left, bottom - top)).cut
     return None
 
 
@@ -54,19 +54,19 @@ def face_square(cut: Cut) -> tuple[float, float, float]:
     return float(corner[0]), float(corner[1]), float(side * np.sqrt(np.linalg.det(to_crop[:, :2])))
 
 
-def _of_photographs(data_dir: str | os.PathLike[str] | None, crop: Crop | None) -> Origin:
-    return Origin(crop, cut_of_crops(Path(data_dir), crop) if data_dir else None)
+def _find_photographs_origin(data_dir: str | os.PathLike[str] | None, crop: Crop | None) -> Origin:
+    return Origin(crop, find_cut(Path(data_dir), crop) if data_dir else None)
 
 
-def _drawn(data_dir: str | os.PathLike[str] | None, crop: Crop | None) -> Origin:
+def _find_drawn_origin(data_dir: str | os.PathLike[str] | None, crop: Crop | None) -> Origin:
     return Origin(crop, Cut())
 
 
-def _packed(data_dir: str | os.PathLike[str] | None, crop: Crop | None) -> Origin | None:
-    return origin_of(data_dir or "")
+def _find_pack_origin(data_dir: str | os.PathLike[str] | None, crop: Crop | None) -> Origin | None:
+    return read_origin(data_dir or "")
 
 
-def _celeb_a(data_dir: str | os.PathLike[str] | None, crop: Crop | None) -> Origin:
+def _find_celeba_origin(data_dir: str | os.PathLike[str] | None, crop: Crop | None) -> Origin:
     left, top, right, bottom = photographs.crop_box(CELEB_A_SIZE, crop)
     first, above, _, _ = photographs.crop_box(CELEB_A_SIZE, CELEBA_TEMPLATE_SIDE)
     whole = Cut("celeba", size=CELEBA_TEMPLATE_SIDE)
@@ -74,9 +74,9 @@ def _celeb_a(data_dir: str | os.PathLike[str] | None, crop: Crop | None) -> Orig
 
 
 ORIGINS: dict[str, Callable[[str | os.PathLike[str] | None, Crop | None], Origin | None]] = {
-    "procedural_faces": _drawn,
-    "procedural_people": _drawn,
-    "procedural_clips": _drawn,
-    "packed": _packed,
-    "celeb_a": _celeb_a,
+    "procedural_faces": _find_drawn_origin,
+    "procedural_people": _find_drawn_origin,
+    "procedural_clips": _find_drawn_origin,
+    "packed": _find_pack_origin,
+    "celeb_a": _find_celeba_origin,
 }

@@ -31,7 +31,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import files
-from . import photographs
+from . import photographs, picture_bounds
 from .folder import ALL
 from .manifest import Cut
 from .once import once
@@ -48,7 +48,7 @@ OPEN_FILES = 32  # of one source
 def packed(split: str, *, data_dir: str | os.PathLike[str], image_size: int = 64, channels: int = 3) -> Source:
     """What `facezoo pack` made of a folder of photographs: the same pictures and splits in few files.
 
-    The crop is the one that they were packed with; `origin_of` tells it.
+    The crop is the one that they were packed with; `read_origin` tells it.
 
     Args:
       split: train, validation, test, or all for the three together.
@@ -111,7 +111,7 @@ class Origin(NamedTuple):
     cut: Cut | None
 
 
-def origin_of(data_dir: str | os.PathLike[str]) -> Origin | None:
+def read_origin(data_dir: str | os.PathLike[str]) -> Origin | None:
     """How the pictures of a pack were cut; None where it does not tell, or is not there.
 
     Raises:
@@ -185,26 +185,36 @@ def _read_index(root: Path) -> _Index:
             f"{VERSION}: pack the pictures again with it"
         )
     try:
-        return _index_of(content)
+        return _parse_index(content)
     except (KeyError, TypeError, ValueError, OverflowError, IndexError, AttributeError) as error:
         raise _damage(path, "it does not describe a pack") from error
 
 
-def _index_of(content: dict[str, Any]) -> _Index:
+def _parse_index(content: dict[str, Any]) -> _Index:
     """Any of half a dozen exceptions for an index that does not describe a pack."""
+    size = int(content["size"])
+    if not 1 <= size <= picture_bounds.MAX_SIDE:
+        raise ValueError(f"no picture has {size} pixels a side")
+    names = {name: tuple(map(str, content[name])) for name in ("attribute_names", "landmark_names", "identity_names")}
+    shapes = {
+        "attributes": (len(names["attribute_names"]),),
+        "landmarks": (len(names["landmark_names"]), 2),
+        "identity": (),
+    }
+    columns = {name: tuple(map(int, content["columns"][name])) for name in COLUMNS if name in content["columns"]}
+    if any(shape != shapes[name] for name, shape in columns.items()):
+        raise ValueError("its columns are not as many as their names")
     return _Index(
-        size=int(content["size"]),
-        attribute_names=tuple(map(str, content["attribute_names"])),
-        landmark_names=tuple(map(str, content["landmark_names"])),
-        identity_names=tuple(map(str, content["identity_names"])),
-        columns={name: tuple(map(int, content["columns"][name])) for name in COLUMNS if name in content["columns"]},
-        splits={split: [_shard_of(row) for row in content["splits"][split]] for split in SPLITS},
-        origin=origin_in(content) if "crop" in content else None,
+        size=size,
+        **names,
+        columns=columns,
+        splits={split: [_parse_shard(row) for row in content["splits"][split]] for split in SPLITS},
+        origin=parse_origin(content) if "crop" in content else None,
     )
 
 
-def tell_origin(origin: Origin | None) -> dict[str, Any]:
-    """What an index or a card says of how pictures were cut; `origin_in` reads it."""
+def describe_origin(origin: Origin | None) -> dict[str, Any]:
+    """What an index or a card says of how pictures were cut; `parse_origin` reads it."""
     if origin is None:
         return {}
     cut = origin.cut
@@ -212,8 +222,8 @@ def tell_origin(origin: Origin | None) -> dict[str, Any]:
     return {"crop": origin.crop, "cut": told}
 
 
-def origin_in(content: dict[str, Any]) -> Origin:
-    """What `tell_origin` has told, with the pictures' `size`, whoever has written it.
+def parse_origin(content: dict[str, Any]) -> Origin:
+    """What `describe_origin` has told, with the pictures' `size`, whoever has written it.
 
     Raises:
       ValueError, TypeError, KeyError, AttributeError: it tells of no sound cut or crop.
@@ -231,7 +241,7 @@ def _cut_in(values: dict[str, Any], size: int) -> Cut:
     return cut
 
 
-def _shard_of(row: dict[str, Any]) -> _Shard:
+def _parse_shard(row: dict[str, Any]) -> _Shard:
     offsets = np.array(row["offsets"], np.int64)
     places = np.stack([offsets[:-1], np.diff(offsets), np.array(row["checksums"], np.int64)], 1)  # [N, 3]
     shard = _Shard(row["file"], list(map(str, row["names"])), places)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from . import picture_bounds
 from .colours import in_srgb
-from .picture_kinds import KINDS_IN_WORDS, PREFIX_BYTES, Kind, NotInstalledError, kind_of
+from .picture_kinds import KINDS_IN_WORDS, PREFIX_BYTES, Kind, NotInstalledError, find_kind
 from .pnm import PnmFile
 from .source import DatasetError
 
@@ -67,9 +67,9 @@ def read(
     """
     try:
         if isinstance(file, str | os.PathLike):
-            with opened(Path(file)) as regular:
-                return _decoded(regular, max_pixels, is_from_stranger)
-        return _decoded(file, max_pixels, is_from_stranger)
+            with open_regular(Path(file)) as regular:
+                return _decode(regular, max_pixels, is_from_stranger)
+        return _decode(file, max_pixels, is_from_stranger)
     except DamagedPictureError:
         raise
     except NotInstalledError as error:
@@ -83,13 +83,13 @@ def read(
 def is_picture(path: Path) -> bool:
     """Whether a file begins as a picture does; True for one that cannot be opened, since reading it will say why."""
     try:
-        with opened(path) as file:
-            return kind_of(file.read(PREFIX_BYTES)) is not None
+        with open_regular(path) as file:
+            return find_kind(file.read(PREFIX_BYTES)) is not None
     except (OSError, UnreadableFileError):
         return True
 
 
-def opened(path: Path) -> IO[bytes]:
+def open_regular(path: Path) -> IO[bytes]:
     """The file, open to read.
 
     Raises:
@@ -109,7 +109,7 @@ def _reason(error: Exception) -> str:
     return text or type(error).__name__
 
 
-def _decoded(file: IO[bytes], max_pixels: int, is_from_stranger: bool) -> Image.Image:
+def _decode(file: IO[bytes], max_pixels: int, is_from_stranger: bool) -> Image.Image:
     picture_bounds.check_size(file.seek(0, os.SEEK_END))
     kind = _kind(file)
     if is_from_stranger and not kind.is_for_strangers:
@@ -122,14 +122,14 @@ def _decoded(file: IO[bytes], max_pixels: int, is_from_stranger: bool) -> Image.
         told, found = (f"{width}x{height}" for width, height in (size, opened.size))
         raise DamagedPictureError(f"it says to be {told} and {found} pixels")
     check_pixels(opened.size, max_pixels)
-    return _rgb(_upright(_loaded(opened)))
+    return _rgb(_upright(_load(opened)))
 
 
 def _kind(file: IO[bytes]) -> Kind:
     # Not Image.open: above 89 megapixels that warns, and a warning can't be silenced for one thread alone.
     file.seek(0)
     prefix = file.read(PREFIX_BYTES)
-    kind = kind_of(prefix)
+    kind = find_kind(prefix)
     if kind is None:
         raise DamagedPictureError(NO_PICTURE if prefix else "empty file")
     return kind
@@ -144,7 +144,7 @@ def check_pixels(size: tuple[int, int], max_pixels: int) -> None:
     picture_bounds.check_sides(width, height)
 
 
-def _loaded(opened: Image.Image | PnmFile) -> Image.Image:
+def _load(opened: Image.Image | PnmFile) -> Image.Image:
     if isinstance(opened, PnmFile):
         return opened.picture()
     size = opened.size
@@ -158,7 +158,7 @@ def _upright(image: Image.Image) -> Image.Image:
     """Turned as its Exif data say, of which nothing else is read; damaged ones cost no sound picture."""
     exif = (image.info.get("exif") or b"").removeprefix(picture_bounds.EXIF_HEAD)
     try:
-        turn = _TURNS.get(picture_bounds.orientation_of(exif))
+        turn = _TURNS.get(picture_bounds.read_orientation(exif))
     except picture_bounds.TooMuchError:
         return image
     return image if turn is None else image.transpose(turn)
@@ -187,9 +187,9 @@ def check_crop(crop: Crop | None) -> None:
         return
     left, top, width, height = crop
     if width != height:
-        raise DatasetError(f"crop={_listed(crop)} is {width}x{height} pixels, but it must be square")
+        raise DatasetError(f"crop={_format(crop)} is {width}x{height} pixels, but it must be square")
     if left < 0 or top < 0 or width < 1:
-        raise DatasetError(f"crop={_listed(crop)} must be left,top,width,height with left, top >= 0 and a width >= 1")
+        raise DatasetError(f"crop={_format(crop)} must be left,top,width,height with left, top >= 0 and a width >= 1")
 
 
 def crop_box(size: tuple[int, int], crop: Crop | None = None) -> tuple[int, int, int, int]:
@@ -210,7 +210,7 @@ def crop_box(size: tuple[int, int], crop: Crop | None = None) -> tuple[int, int,
     else:
         left, top, side, _ = crop
     if crop is not None and not (0 <= left <= width - side and 0 <= top <= height - side):
-        raise DatasetError(f"crop={_listed(crop)} reaches outside a picture of {width}x{height} pixels")
+        raise DatasetError(f"crop={_format(crop)} reaches outside a picture of {width}x{height} pixels")
     return left, top, left + side, top + side
 
 
@@ -249,5 +249,5 @@ def _cut(image: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
     return Image.fromarray(np.asarray(image)[top:bottom, left:right])
 
 
-def _listed(crop: Crop) -> str:
+def _format(crop: Crop) -> str:
     return str(crop) if isinstance(crop, int) else ",".join(str(number) for number in crop)

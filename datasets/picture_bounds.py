@@ -107,10 +107,10 @@ def check_exif(exif: bytes) -> None:
       TooMuchError: heads follow on heads, which Pillow 12 takes off one by one with a copy of the rest
         (CVE-2026-96643), or its tags are many or together much longer than itself.
     """
-    orientation_of(exif)
+    read_orientation(exif)
 
 
-def orientation_of(exif: bytes) -> int:
+def read_orientation(exif: bytes) -> int:
     """How a picture is to be turned, 1 to 8 as in the Exif standard (CIPA DC-008, tag 0x0112); 1 where nothing tells.
 
     Args:

@@ -13,7 +13,7 @@ from absl import logging
 
 from .. import files
 from . import photographs, picture_bounds
-from .likeness import look_of
+from .likeness import hash_look
 from .once import once
 from .photographs import DamagedPictureError, UnreadableFileError
 from .picture_kinds import ENDINGS, KINDS_IN_WORDS
@@ -38,7 +38,7 @@ class Picture(NamedTuple):
       width, height: of the upright picture; 0 for a damaged one.
       damage: why it cannot be used, or "".
       digest: of the file's bytes, in hexadecimal.
-      look: `likeness.look_of` the picture.
+      look: `likeness.hash_look` the picture.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Index(NamedTuple):
     pictures: list[Picture]
     others: list[str]
 
-    def passed_over(self, known: Sequence[str] = ()) -> str:
+    def describe_others(self, known: Sequence[str] = ()) -> str:
         """How many files are no pictures, and which, in a few words; "" where there are none but `known` ones."""
         endings = Counter(PurePosixPath(name).suffix.lower() or "without an ending" for name in self.others)
         endings.subtract(PurePosixPath(name).suffix.lower() for name in known if name in self.others)
@@ -86,13 +86,13 @@ def index_pictures(root: Path, max_pixels: int = photographs.MAX_PIXELS) -> Inde
     Raises:
       DatasetError: no pictures, or a folder that cannot be read.
     """
-    found = found_files(root)
+    found = find_files(root)
     path = _index_path(root)
-    known = _unchanged(found, _read_index(path))
+    known = _find_unchanged(found, _read_index(path))
     unknown = [picture for picture in found if picture.name not in known]
     if unknown:
         try:
-            known.update((picture.name, picture) for picture in _inspected(root, unknown, max_pixels))
+            known.update((picture.name, picture) for picture in _inspect_all(root, unknown, max_pixels))
         finally:  # Interrupted, it goes on from here the next time.
             _write_index(path, [known[picture.name] for picture in found if picture.name in known])
     whole = [known[picture.name] for picture in found]
@@ -101,13 +101,13 @@ def index_pictures(root: Path, max_pixels: int = photographs.MAX_PIXELS) -> Inde
         [picture.name for picture in whole if picture.damage == _NO_PICTURE],
     )
     if not index.pictures:
-        others = index.passed_over()
+        others = index.describe_others()
         told = f"; {others}" if others else f" (looked for {KINDS_IN_WORDS} files, in sub-folders too)"
         raise DatasetError(f"folder: no pictures in {root}{told}")
     return index
 
 
-def found_files(root: Path) -> list[Picture]:
+def find_files(root: Path) -> list[Picture]:
     """Every file below a folder, sorted by name, hidden ones and those of other programs left out; none is opened.
 
     Raises:
@@ -116,7 +116,7 @@ def found_files(root: Path) -> list[Picture]:
     return sorted(_walk(root))
 
 
-def _unchanged(found: Sequence[Picture], indexed: Sequence[Picture]) -> dict[str, Picture]:
+def _find_unchanged(found: Sequence[Picture], indexed: Sequence[Picture]) -> dict[str, Picture]:
     """By name, what the index says of files that are still the same."""
     before = {picture.name: picture for picture in indexed}
     same = ((picture, before.get(picture.name)) for picture in found)
@@ -129,12 +129,12 @@ def _walk(root: Path) -> Iterator[Picture]:
     Each folder is visited once, those that links lead to after those that lie there themselves: links that go in
     circles end, and many ways to one folder are one.
     """
-    visited = {_identity_of(folder) for folder in root.parents}
+    visited = {_identify(folder) for folder in root.parents}
     waiting, linked = [(str(root), "")], deque[tuple[str, str]]()
     while waiting or linked:
         directory, prefix = waiting.pop() if waiting else linked.popleft()
         try:
-            identity = _identity_of(directory)
+            identity = _identify(directory)
             children = [] if identity in visited else sorted(os.scandir(directory), key=lambda child: child.name)
         except OSError as error:
             raise DatasetError(f"folder: cannot read {directory}: {error.strerror}") from error
@@ -143,7 +143,7 @@ def _walk(root: Path) -> Iterator[Picture]:
             if child.name[0] == ".":
                 continue
             if not _is_directory(child):
-                yield _found(prefix + child.name, child)
+                yield _find(prefix + child.name, child)
             elif not _is_foreign(child.name):
                 (linked if child.is_symlink() else waiting).append((child.path, f"{prefix}{child.name}/"))
 
@@ -159,12 +159,12 @@ def _is_directory(child: os.DirEntry[str]) -> bool:
         return False
 
 
-def _identity_of(directory: str | Path) -> tuple[int, int]:
+def _identify(directory: str | Path) -> tuple[int, int]:
     status = os.stat(directory)  # noqa: PTH116 (often a string)
     return status.st_dev, status.st_ino
 
 
-def _found(name: str, child: os.DirEntry[str]) -> Picture:
+def _find(name: str, child: os.DirEntry[str]) -> Picture:
     try:
         status = child.stat()
     except OSError:  # A dangling link: reading it will say so.
@@ -172,7 +172,7 @@ def _found(name: str, child: os.DirEntry[str]) -> Picture:
     return Picture(name, status.st_size, status.st_mtime_ns)
 
 
-def _inspected(root: Path, pictures: Sequence[Picture], max_pixels: int) -> Iterator[Picture]:
+def _inspect_all(root: Path, pictures: Sequence[Picture], max_pixels: int) -> Iterator[Picture]:
     progress = progress_bar("reading pictures", total=len(pictures))
     with progress, ThreadPool(os.cpu_count()) as pool:  # Pillow decodes outside Python's lock.
         for picture in pool.imap(lambda picture: _inspect(root, picture, max_pixels), pictures, chunksize=8):
@@ -194,10 +194,10 @@ def _inspect(root: Path, picture: Picture, max_pixels: int) -> Picture:
     except DamagedPictureError as error:
         return picture._replace(damage=str(error))
     width, height = image.size
-    return picture._replace(width=width, height=height, digest=_digest_of(path), look=look_of(image))
+    return picture._replace(width=width, height=height, digest=_digest(path), look=hash_look(image))
 
 
-def _digest_of(path: Path) -> str:
+def _digest(path: Path) -> str:
     try:
         data = files.read_bytes(path, picture_bounds.MAX_BYTES)
         return hashlib.blake2b(data, digest_size=16).hexdigest()

@@ -56,7 +56,7 @@ class Kind(NamedTuple):
     is_for_strangers: bool = True
 
 
-def kind_of(prefix: bytes) -> Kind | None:
+def find_kind(prefix: bytes) -> Kind | None:
     """The kind of a file whose first `PREFIX_BYTES` bytes, or all that it has, are `prefix`."""
     return next((kind for kind in KINDS if kind.is_one(prefix)), None)
 

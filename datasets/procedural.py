@@ -15,7 +15,7 @@ from .drawing.factors import (
     PICTURES_PER_IDENTITY,
     columns,
     face_attributes,
-    identity_of,
+    number_people,
     sample_factors,
     sample_pictures,
 )
@@ -33,11 +33,11 @@ __all__ = [
     "PICTURES_PER_IDENTITY",
     "check_drawable",
     "draw_faces",
-    "drawn_source",
     "face_attributes",
     "face_landmarks",
     "gray",
-    "identity_of",
+    "make_drawn_source",
+    "number_people",
     "procedural_faces",
     "procedural_people",
     "sample_factors",
@@ -92,7 +92,7 @@ def check_drawable(name: str, split: str, image_size: int, channels: int) -> Non
         raise DatasetError(f"{name} draws channels 1 (gray) or 3 (colour), not {channels}")
 
 
-def drawn_source(
+def make_drawn_source(
     name: str,
     names: Sequence[str],
     load: Callable[[np.ndarray], dict[str, np.ndarray]],
@@ -134,7 +134,7 @@ def _source(
             "factors": factors,
         }
 
-    return drawn_source(name, names, load, (image_size, image_size, channels), identity_names)
+    return make_drawn_source(name, names, load, (image_size, image_size, channels), identity_names)
 
 
 def procedural_faces(split: str, *, image_size: int = 64, channels: int = 3, seed: int = 0) -> Source:
@@ -154,7 +154,7 @@ def procedural_faces(split: str, *, image_size: int = 64, channels: int = 3, see
 
     def sample(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         indices = first + positions
-        return sample_factors(indices, seed), identity_of(indices)
+        return sample_factors(indices, seed), number_people(indices)
 
     names = tuple(str(first + position) for position in range(SPLIT_SIZES[split]))
     return _source(f"procedural_faces/{split}", names, sample, image_size, channels)

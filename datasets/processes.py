@@ -74,7 +74,7 @@ def _work() -> None:
     source = _source(order["name"], order["split"], order["options"])
     for start in range(*order["starts"]):
         examples = source.load(np.arange(start, min(start + order["portion"], len(source))))
-        encoded = {key: _encoded(values) if values.dtype == np.uint8 else values for key, values in examples.items()}
+        encoded = {key: _encode(values) if values.dtype == np.uint8 else values for key, values in examples.items()}
         try:
             pickle.dump(encoded, sys.stdout.buffer)
             sys.stdout.buffer.flush()
@@ -88,10 +88,10 @@ def _source(name: str, split: str, options: dict[str, Any]):
     return DATASETS[name](split, **options)
 
 
-def _encoded(pictures: np.ndarray) -> Any:
+def _encode(pictures: np.ndarray) -> Any:
     """Pictures uint8 [..., H, W, C] -> nested lists of PNG files."""
     if pictures.ndim > 3:
-        return [_encoded(part) for part in pictures]
+        return [_encode(part) for part in pictures]
     file = io.BytesIO()
     Image.fromarray(pictures[..., 0] if pictures.shape[-1] == 1 else pictures).save(file, "PNG")
     return file.getvalue()

@@ -37,7 +37,7 @@ class ReaderProcess:
           DamagedPictureError: as there, or it takes too much time or memory.
         """
         try:
-            data = _bytes_of(file)
+            data = _read_bytes(file)
         except OSError as error:
             raise DamagedPictureError((error.strerror or str(error)).lower()) from error
         except picture_bounds.TooMuchError as error:
@@ -62,10 +62,10 @@ class ReaderProcess:
             process.kill()
 
 
-def _bytes_of(file: str | os.PathLike[str] | IO[bytes]) -> bytes:
+def _read_bytes(file: str | os.PathLike[str] | IO[bytes]) -> bytes:
     if isinstance(file, str | os.PathLike):
-        with photographs.opened(Path(file)) as regular:
-            return _bytes_of(regular)
+        with photographs.open_regular(Path(file)) as regular:
+            return _read_bytes(regular)
     data = file.read(picture_bounds.MAX_BYTES + 1)
     picture_bounds.check_size(len(data))
     return data

@@ -130,7 +130,7 @@ def _check_attributes(source: Source, names: tuple[str, ...]) -> None:
             raise DatasetError(f"the attribute {name!r} of {source.name} is asked for twice: name it once")
 
 
-def split_of(name: str) -> str:
+def choose_split(name: str) -> str:
     """The split a name falls into: 80 % train, 10 % validation, 10 % test, by the name alone.
 
     The first 8 bytes of the name's SHA-256 (UTF-8; bytes a file system gave that are not UTF-8 stay as they are),

@@ -5,10 +5,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from .labels import group_of, keys_of
+from .labels import find_group, find_keys
 from .once import once
 from .picture_kinds import ENDINGS
-from .source import SPLITS, DatasetError, split_of
+from .source import SPLITS, DatasetError, choose_split
 from .written_tables import read_text
 
 SPLIT_BY = ("file", "folder", "identity", "clip")
@@ -23,7 +23,7 @@ _COPY = re.compile(r"[\s_.-]*(\(\d+\)|copy|copie|kopie|copia)$", re.IGNORECASE)
 _FRAME = re.compile(r"[\s_.-]*(frame|f)?[\s_.-]*\d+$", re.IGNORECASE)
 
 
-def splits_of(
+def choose_splits(
     names: Sequence[str], split_by: str = "file", partition: str | os.PathLike[str] | None = None
 ) -> list[str]:
     """The split of each picture.
@@ -32,7 +32,7 @@ def splits_of(
       names: paths below the data folder.
       split_by: what falls into one split together: each "file" by itself, all of a "folder", of a person, who has a
         first level of sub-folders ("identity"), or of a "clip", a folder's files whose names differ in their last
-        number. 80 % of those fall into train, 10 % into validation and test, see `split_of`.
+        number. 80 % of those fall into train, 10 % into validation and test, see `choose_split`.
       partition: a file that says it, as CelebA's `list_eval_partition.txt` does: in each row a name and 0, 1 or 2, or
         train, validation or test; a header may come first.
 
@@ -42,9 +42,9 @@ def splits_of(
     if split_by not in SPLIT_BY:
         raise DatasetError(f"folder: split_by={split_by!r} is none of {', '.join(SPLIT_BY)}")
     if not partition:
-        return [split_of(together(name, split_by)) for name in names]
+        return [choose_split(together(name, split_by)) for name in names]
     rows = _read_partition(Path(os.path.expanduser(partition)))  # noqa: PTH111 (Path's may raise)
-    return [rows[key] for key in keys_of(names, rows, partition, also_sources=True)]
+    return [rows[key] for key in find_keys(names, rows, partition, also_sources=True)]
 
 
 def together(name: str, split_by: str) -> str:
@@ -52,11 +52,11 @@ def together(name: str, split_by: str) -> str:
     if split_by == "folder":
         return name.rpartition("/")[0] or name
     if split_by == "identity":
-        return group_of(name) or name
-    return clip_of(name) if split_by == "clip" else name
+        return find_group(name) or name
+    return find_clip(name) if split_by == "clip" else name
 
 
-def clip_of(name: str) -> str:
+def find_clip(name: str) -> str:
     """The clip that a frame is of: "film/take 2_0017.jpg" is of "film/take 2", and so is its copy "(1)"."""
     folder, slash, base = name.rpartition("/")
     while base.lower().endswith(ENDINGS):

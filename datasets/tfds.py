@@ -15,7 +15,7 @@ from . import photographs
 from .digits import DIGIT_NAMES, one_hot
 from .labels import snake_case
 from .photographs import Crop
-from .source import SPLITS, DatasetError, Source, split_of
+from .source import SPLITS, DatasetError, Source, choose_split
 
 DOWNLOADS = {
     "celeb_a": "https://drive.google.com",
@@ -67,7 +67,7 @@ def celeb_a(
       DatasetError: it is not there and cannot be downloaded (known within 10 seconds), or an unfit argument.
     """
     builder, box = _builder("celeb_a", data_dir, split, channels, crop)
-    read = _reader(_prepared(builder), split)
+    read = _reader(_prepare(builder), split)
     columns = tuple(builder.info.features["attributes"])
 
     def load(positions: np.ndarray) -> dict[str, np.ndarray]:
@@ -81,7 +81,7 @@ def celeb_a(
 
     return Source(
         name=f"celeb_a/{split}",
-        names=_numbered(builder, split),
+        names=_number(builder, split),
         load=load,
         image_shape=(image_size, image_size, channels),
         attribute_names=tuple(snake_case(column) for column in columns),
@@ -99,7 +99,7 @@ def lfw(
 ) -> Source:
     """Labeled Faces in the Wild: 13,233 photographs of 250x250 pixels of 5,749 people.
 
-    TFDS has them in one piece; they are split 80/10/10 by their name "person/number", see `split_of`, so that most
+    TFDS has them in one piece; they are split 80/10/10 by their name "person/number", see `choose_split`, so that most
     people are in several splits. Prepared as `tfrecord` all are held in memory as encoded JPEG, 180 MB.
 
     Args:
@@ -117,11 +117,11 @@ def lfw(
       DatasetError: it is not there and cannot be downloaded (known within 10 seconds), or an unfit argument.
     """
     builder, _ = _builder("lfw", data_dir, split, channels, crop)
-    read = _reader(_prepared(builder), "train")
+    read = _reader(_prepare(builder), "train")
     people = _labels(read, builder.info.splits["train"].num_examples)
     names = [f"{person}/{number}" for number, person in enumerate(people)]
     identities = np.unique(people, return_inverse=True)[1].astype(np.int32)
-    members = np.array([number for number, name in enumerate(names) if split_of(name) == split], np.int64)
+    members = np.array([number for number, name in enumerate(names) if choose_split(name) == split], np.int64)
 
     def load(positions: np.ndarray) -> dict[str, np.ndarray]:
         chosen = members[positions]
@@ -162,7 +162,7 @@ def mnist(
     """
     builder, _ = _builder("mnist", data_dir, split, channels, crop)
     slices = {"train": f"train[:-{MNIST_VALIDATION}]", "validation": f"train[-{MNIST_VALIDATION}:]", "test": "test"}
-    read = _reader(_prepared(builder), slices[split])
+    read = _reader(_prepare(builder), slices[split])
 
     def load(positions: np.ndarray) -> dict[str, np.ndarray]:
         rows = read(positions)
@@ -170,7 +170,7 @@ def mnist(
 
     return Source(
         name=f"mnist/{split}",
-        names=_numbered(builder, slices[split]),
+        names=_number(builder, slices[split]),
         load=load,
         image_shape=(image_size, image_size, channels),
         attribute_names=DIGIT_NAMES,
@@ -200,7 +200,7 @@ def _builder(
     return builder, photographs.crop_box((width, height), crop)
 
 
-def _prepared(builder: Any) -> Any:
+def _prepare(builder: Any) -> Any:
     """The same builder, its data on the disk: downloaded if need be."""
     if (builder.data_path / "dataset_info.json").exists():
         return builder
@@ -262,7 +262,7 @@ class _InMemory:
             if self._columns is None:
                 self._columns = _all_columns(self._builder, self._split)
         columns = self._columns
-        return _mapped(lambda values: values[0][positions], [columns])
+        return _map(lambda values: values[0][positions], [columns])
 
 
 # Sources of the same split share what they hold, as long as one of them lives.
@@ -277,7 +277,7 @@ def _reader(builder: Any, split: str) -> _Read:
         source = builder.as_data_source(split, decoders=decoders)
     except NotImplementedError:  # A format that can only be read from the beginning to the end: tfrecord.
         return _in_memory.setdefault((str(builder.data_dir), split), _InMemory(builder, split))
-    return lambda positions: _mapped(_column, source.__getitems__([int(position) for position in positions]))
+    return lambda positions: _map(_column, source.__getitems__([int(position) for position in positions]))
 
 
 def _all_columns(builder: Any, split: str) -> Columns:
@@ -289,7 +289,7 @@ def _all_columns(builder: Any, split: str) -> Columns:
     decoders = {"image": tensorflow_datasets.decode.SkipDecoding()}
     try:
         examples = builder.as_dataset(split=split, decoders=decoders, read_config=in_order, shuffle_files=False)
-        return _mapped(np.concatenate, list(examples.batch(BATCH).as_numpy_iterator()))
+        return _map(np.concatenate, list(examples.batch(BATCH).as_numpy_iterator()))
     except (tf.errors.OpError, OSError) as error:
         message = f"cannot read {builder.data_dir}; delete and prepare it again: {_reason(error)}"
         raise DatasetError(message) from error
@@ -300,10 +300,10 @@ def _reason(error: Exception) -> str:
     return str(error).strip().partition("\n")[0][:300] or type(error).__name__
 
 
-def _mapped(function: Callable[[list], Any], trees: Sequence[Columns]) -> Columns:
+def _map(function: Callable[[list], Any], trees: Sequence[Columns]) -> Columns:
     """Nested dictionaries of one structure -> one, whose leaves are `function` of the list of their leaves."""
     return {
-        key: _mapped(function, [tree[key] for tree in trees])
+        key: _map(function, [tree[key] for tree in trees])
         if isinstance(value, dict)
         else function([tree[key] for tree in trees])
         for key, value in trees[0].items()
@@ -315,7 +315,7 @@ def _column(values: list) -> np.ndarray:
     return np.array(values, object if isinstance(values[0], bytes) else None)
 
 
-def _numbered(builder: Any, split: str) -> list[str]:
+def _number(builder: Any, split: str) -> list[str]:
     return [str(number) for number in range(builder.info.splits[split].num_examples)]
 
 

@@ -52,7 +52,7 @@ def read_table(path: Path, what: str) -> WrittenTable:
         numbered = ((number, line.split()) for number, line in enumerate(lines[2:], 3))
         return WrittenTable(["", *lines[1].split()], numbered)
     before = 1 if lines[0].lower().startswith("sep=") else 0  # what Excel is told by
-    reader = csv.reader(lines[before:], delimiter=_separator_of("".join(lines[before : before + 1])))
+    reader = csv.reader(lines[before:], delimiter=_find_separator("".join(lines[before : before + 1])))
     header = [cell.strip() for cell in next(reader, [])]
     if len(header) < 2:
         named = "commas, semicolons or tabs"
@@ -61,7 +61,7 @@ def read_table(path: Path, what: str) -> WrittenTable:
     return _without_index(header, rows)
 
 
-def _separator_of(header: str) -> str:
+def _find_separator(header: str) -> str:
     return max(SEPARATORS, key=header.count)
 
 

@@ -5,6 +5,7 @@ import importlib.util
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 
 from .errors import UsageError
@@ -21,6 +22,16 @@ def check_keras_backend() -> None:
     backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     if backend != "tensorflow":
         raise UsageError(f"KERAS_BACKEND={backend}: facezoo runs on TensorFlow; unset it or set it to tensorflow")
+
+
+def check_clock() -> None:
+    """Raises UsageError where the clock stands before 1980, when the times begin that archives can tell."""
+    now = time.localtime()
+    if now.tm_year < 1980:
+        raise UsageError(
+            f"the clock of this machine says {time.strftime('%Y-%m-%d', now)}: set it; the archives that models and "
+            "arrays are written to tell times from 1980 on"
+        )
 
 
 def check_installed(package: str, extra: str) -> None:

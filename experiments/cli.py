@@ -3,8 +3,10 @@
 import contextlib
 import difflib
 import io
+import re
 import sys
 import traceback
+from collections.abc import Iterator, Sequence
 from logging import Formatter, LogRecord
 from types import ModuleType
 
@@ -12,7 +14,7 @@ from absl import flags, logging
 
 from .. import __version__
 from ..datasets.source import DatasetError
-from .backend import check_keras_backend
+from .backend import check_clock, check_keras_backend
 from .commands import (
     align,
     analyse,
@@ -34,7 +36,7 @@ from .commands import (
     swap,
     train,
 )
-from .errors import StoppedError, UsageError
+from .errors import StoppedError, UsageError, is_of_memory
 from .flags.parsing import defined, parse, recipes
 from .processes import NOBODY_READS, leave_closed_pipes, open_closed_streams
 from .terminal import PrintableStream, message_of, printable, shortened, show_announcements, wrapped
@@ -60,6 +62,10 @@ COMMANDS: dict[str, ModuleType] = {
     "benchmark": benchmark,
     "launch": launch,
 }
+NO_MEMORY = (
+    "there is not enough memory; smaller pictures, batches and models, or --cache_gb=0 in a training, take less, and "
+    "`ulimit -v`, a container or a scheduler may limit it"
+)
 ABSL_OF_LISTS = ";\n    repeat this option to specify a list of values"  # what absl ends their help with
 
 
@@ -102,7 +108,10 @@ def _run_and_tell(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print("facezoo: interrupted", file=sys.stderr)
         return 130
-    except Exception:  # whatever it is, it is ours: say so, and show where
+    except Exception as error:  # whatever else it is, it is ours: say so, and show where
+        if is_of_memory(error):
+            print(f"facezoo: {NO_MEMORY}", file=sys.stderr)
+            return 2
         print(printable(traceback.format_exc(), "\n"), end="", file=sys.stderr)
         print("facezoo: this is a fault of facezoo's; please report it with the lines above", file=sys.stderr)
         return 1
@@ -133,12 +142,25 @@ def _run_command(name: str, arguments: list[str]) -> int:
     words = getattr(command, "WORDS", ())
     values = parse(command.define_flags, arguments, has_recipes=command is train, words=words)
     check_keras_backend()
+    check_clock()
     _log_warnings_to_stderr()
     show_announcements()
     if command is launch:
         return launch.run(values, launched)
-    command.run(values)
+    with _naming_flags(list(values)):
+        command.run(values)
     return 0
+
+
+@contextlib.contextmanager
+def _naming_flags(names: Sequence[str]) -> Iterator[None]:
+    """Within, errors of data sets name the flags of a command instead of the arguments in Python."""
+    try:
+        yield
+    except DatasetError as error:
+        words = "|".join(name if "_" in name else f"{name}(?==)" for name in names)
+        arguments = re.compile(rf"(?<![\w/.-])({words})(?![\w/.])")
+        raise DatasetError(*(arguments.sub(r"--\1", str(argument)) for argument in error.args)) from error
 
 
 def commands_help() -> str:

@@ -1,6 +1,7 @@
 """What the terminal is shown: names from files and models come to it escaped and shortened, never as they are."""
 
 import logging
+import os
 import sys
 import textwrap
 import unicodedata
@@ -41,12 +42,20 @@ def shortened(text: str, most: int = MOST_CHARACTERS) -> str:
 
 def message_of(error: BaseException) -> str:
     """An error in at most MOST_LINES lines: those that it was given as arguments, each escaped and shortened."""
-    lines = [str(argument) for argument in error.args] if _has_lines(error) else [str(error)]
+    lines = [str(argument) for argument in error.args] if _has_lines(error) else [_said_by(error)]
     return "\n".join(shortened(printable(line)) for line in lines[:MOST_LINES])
 
 
 def _has_lines(error: BaseException) -> bool:
     return not isinstance(error, OSError) and all(isinstance(argument, str) for argument in error.args)
+
+
+def _said_by(error: BaseException) -> str:
+    """An error of the system without its number."""
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    names = [os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, str | bytes)]
+    return f"{' and '.join(names)}: {error.strerror}" if names else error.strerror
 
 
 _ANNOUNCEMENTS = logging.getLogger("facezoo.announcements")

@@ -42,7 +42,7 @@ class AttributeVectors:
         Raises:
           ValueError: there is no such attribute or method, or it was left out.
         """
-        return self._of_method(method)[self.position(name)]
+        return self._find_method(method)[self.position(name)]
 
     def position(self, name: str) -> int:
         """Where an attribute stands in `names`.
@@ -59,7 +59,7 @@ class AttributeVectors:
             raise ValueError(f"no attribute {name!r}{guess} there are {', '.join(self.names)}")
         return self.names.index(name)
 
-    def _of_method(self, method: str) -> np.ndarray:
+    def _find_method(self, method: str) -> np.ndarray:
         if method not in self.vectors:
             raise ValueError(f"no vectors by method={method!r}; there are those by {', '.join(self.vectors)}")
         return self.vectors[method]
@@ -120,7 +120,7 @@ def find_attributes(
     )
 
 
-def orthogonalised(found: AttributeVectors, name: str, others: Sequence[str], method: str = "mean") -> np.ndarray:
+def orthogonalise(found: AttributeVectors, name: str, others: Sequence[str], method: str = "mean") -> np.ndarray:
     """The vector of an attribute without what it has of others, so that glasses do not bring a beard.
 
     Mean vectors hold what usually comes along: if those with glasses are older, age is in the vector. "mean" takes that
@@ -158,14 +158,14 @@ def orthogonalised(found: AttributeVectors, name: str, others: Sequence[str], me
     left = _without(vector, found.vectors[method][places])
     share = float(np.linalg.norm(left)) / max(float(np.linalg.norm(vector)), 1e-300)
     if method == "mean":
-        share = min(share, _unexplained(found.covariance, place, places))
+        share = min(share, _remove_explained(found.covariance, place, places))
     if share < LEAST_LEFT:
         raise ValueError(f"nothing is left of {name!r} without {', '.join(others)}: they go together")
-    left = _regressed(found, [place, *places]) if method == "mean" else left / share**2
+    left = _regress(found, [place, *places]) if method == "mean" else left / share**2
     return left.reshape(vector.shape).astype(np.float32)
 
 
-def moved(codes: np.ndarray, vector: np.ndarray, strengths: Sequence[float] | np.ndarray) -> np.ndarray:
+def move(codes: np.ndarray, vector: np.ndarray, strengths: Sequence[float] | np.ndarray) -> np.ndarray:
     """Each code by each strength times the vector: [N, *code shape], [*code shape], [S] -> float32 [N, S, *code shape].
 
     Raises:
@@ -259,14 +259,14 @@ def _without(vector: np.ndarray, others: np.ndarray) -> np.ndarray:
     return flat - spanning @ np.linalg.lstsq(spanning, flat, rcond=None)[0]
 
 
-def _unexplained(covariance: np.ndarray, place: int, others: Sequence[int]) -> float:
+def _remove_explained(covariance: np.ndarray, place: int, others: Sequence[int]) -> float:
     """The share of an attribute's standard deviation that is left when it is predicted from others linearly."""
     among, to_it = covariance[np.ix_(others, others)], covariance[others, place]
     explained = to_it @ _inverse(among) @ to_it
     return float(np.sqrt(max(1.0 - explained / covariance[place, place], 0.0)))
 
 
-def _regressed(found: AttributeVectors, chosen: Sequence[int]) -> np.ndarray:
+def _regress(found: AttributeVectors, chosen: Sequence[int]) -> np.ndarray:
     """The coefficients, [D], of the first of some attributes where the code is regressed on all of them.
 
     That is the first row of G^-1 C, with G the covariance of the attributes and C that of attributes and codes; and a

@@ -5,8 +5,6 @@ from collections.abc import Callable
 import numpy as np
 
 PATHS = ("linear", "normalized", "slerp", "uniform")
-TRIALS_PER_STEP = 4
-BISECTIONS = 40  # halves an interval to a part in 10^12
 
 
 def interpolate(start: np.ndarray, end: np.ndarray, alphas: np.ndarray, path: str = "linear") -> np.ndarray:
@@ -19,7 +17,7 @@ def interpolate(start: np.ndarray, end: np.ndarray, alphas: np.ndarray, path: st
       path: "linear", z = (1 - alpha) start + alpha end; "normalized", the same between L2-normalised codes, the norm
         interpolated apart, so that a difference of scale does not bend the path; "slerp", along the great circle
         (White, "Sampling generative networks", 2016), the norm interpolated apart. ("uniform" differs from "linear"
-        in its alphas only: see `alphas_of_equal_change`.)
+        in its alphas only: see `equalise_change`.)
 
     Returns:
       float32 [N, *code shape].
@@ -37,7 +35,7 @@ def interpolate(start: np.ndarray, end: np.ndarray, alphas: np.ndarray, path: st
     weights = (1.0 - alphas, alphas) if path == "normalized" else _slerp_weights(start_unit, end_unit, alphas)
     directions = [_unit(direction)[0] for direction in _blend(start_unit, end_unit, *weights)]
     norms = (1.0 - alphas) * start_norm + alphas * end_norm
-    return _scaled(np.stack(directions), norms)
+    return _scale(np.stack(directions), norms)
 
 
 def interpolate_through(
@@ -80,13 +78,10 @@ def even_alphas(steps: int, closed: bool = False) -> np.ndarray:
     return np.linspace(0.0, 1.0, steps, endpoint=not closed)
 
 
-def alphas_of_equal_change(alphas: np.ndarray, features: np.ndarray, steps: int) -> np.ndarray:
-    """The dynamic step: alphas between which the picture changes equally.
+def equalise_change(alphas: np.ndarray, features: np.ndarray, steps: int) -> np.ndarray:
+    """Returns alphas between which the picture changes equally: the dynamic step.
 
-    Neighbours lie equally far apart as the crow flies, not along the way: where it turns sharply the two differ. The
-    way between the trials is taken as straight; from each alpha on, the next is where the way first leaves the sphere
-    whose radius is the smallest with which the end is reached. (On a way that turns back onto itself equal distances
-    may not exist; then no distance is larger than that radius.)
+    Distances are taken along the way, which is taken as straight between the places where it was tried.
 
     Args:
       alphas: [N], rising from 0 to 1, where the path was tried.
@@ -100,129 +95,57 @@ def alphas_of_equal_change(alphas: np.ndarray, features: np.ndarray, steps: int)
     Raises:
       ValueError: features that are not finite, or not one for each alpha.
     """
-    features = np.asarray(features, np.float64).reshape(len(features), -1)
+    features = np.asarray(features, np.float64)
     if len(features) != len(alphas) or not np.isfinite(features).all():
         raise ValueError(f"{len(alphas)} alphas need as many features of finite numbers, not {len(features)}")
-    if not np.ptp(features, axis=0).any():
+    sums = np.concatenate([[0.0], np.cumsum(_measure_distances(features))])
+    if sums[-1] == 0.0:
         return even_alphas(steps)
-    return np.interp(_equal_places(_squared_distances(features), steps), np.arange(len(alphas)), alphas)
+    placed = np.interp(np.linspace(0.0, sums[-1], steps), sums, alphas)
+    placed[0] = alphas[0]  # where the picture stands still at first, interp takes the end of the pause
+    return placed
 
 
-def alphas_of_equal_distance(
+def find_equal_change(
     features_at: Callable[[np.ndarray], np.ndarray],
     steps: int,
     closed: bool = False,
     tolerance: float = 0.02,
     rounds: int = 10,
 ) -> np.ndarray:
-    """The same, tried where it is needed: places the alphas, looks at the pictures there, and places them again.
+    """Returns alphas between which the picture changes equally, and looks at the pictures to find them.
+
+    Evenly placed at first, they share the sum of their distances evenly, and once more until the distances are even.
 
     Args:
-      features_at: from alphas [N], rising from 0 to 1, to features [N, ...] as `alphas_of_equal_change` takes them.
+      features_at: from alphas [N], rising from 0 to 1, to features [N, ...] as `equalise_change` takes them.
       steps: how many alphas to give.
       closed: 0 and 1 are the same picture; 1 is left out, but its distance from the last counts.
       tolerance: by how much of their mean the distances of neighbours may differ from it.
-      rounds: most placements; `features_at` is asked for at most (4 + rounds) (steps + 1) pictures in all.
+      rounds: most placements; `features_at` is asked for at most (1 + rounds) (steps + 1) pictures in all.
 
     Returns:
       [steps], from 0 to 1 (below 1 where closed): of all that were tried, those with the smallest largest distance by
       their mean. On a way that turns back onto itself or jumps the tolerance may be out of reach.
     """
     count = steps + 1 if closed else steps
-    alphas = even_alphas(TRIALS_PER_STEP * (count - 1) + 1)
-    features = np.asarray(features_at(alphas))
-    best, chords = even_alphas(count), _chords(features[::TRIALS_PER_STEP])
-    for number in range(rounds):
-        if np.ptp(chords) == 0 or np.abs(chords / chords.mean() - 1.0).max() <= tolerance:
-            break
-        # Where the way bends within a trial, chords are longer than it seems; then shares of the chords lead further.
-        by_shares = number % 3 == 2
-        placed = _shared(best, chords) if by_shares else alphas_of_equal_change(alphas, features, count)
-        found = np.asarray(features_at(placed))
-        if _unevenness(_chords(found)) < _unevenness(chords):
-            best, chords = placed, _chords(found)
-        alphas, chosen = np.unique(np.concatenate([alphas, placed]), return_index=True)
-        features = np.concatenate([features, found])[chosen]
+    best = placed = even_alphas(count)
+    least = np.inf
+    for _ in range(rounds + 1):
+        features = np.asarray(features_at(placed))
+        distances = _measure_distances(features)
+        mean = distances.mean()
+        if np.ptp(distances) == 0 or np.abs(distances / mean - 1.0).max() <= tolerance:
+            return placed[:steps]
+        if distances.max() / mean < least:
+            best, least = placed, distances.max() / mean
+        placed = equalise_change(placed, features, count)
     return best[:steps]
 
 
-def _chords(features: np.ndarray) -> np.ndarray:
-    """Distances of neighbours: [N, ...] -> [N - 1]."""
+def _measure_distances(features: np.ndarray) -> np.ndarray:
+    """Returns the distances of neighbours: [N, ...] -> [N - 1]."""
     return np.linalg.norm(np.diff(features.reshape(len(features), -1).astype(np.float64), axis=0), axis=1)
-
-
-def _unevenness(chords: np.ndarray) -> float:
-    return float(chords.max() / max(chords.mean(), 1e-300))
-
-
-def _shared(alphas: np.ndarray, chords: np.ndarray) -> np.ndarray:
-    """Alphas that share the sum of the chords evenly, [N] and [N - 1] -> [N], if each is spread evenly over its way."""
-    sums = np.concatenate([[0.0], np.cumsum(chords)])
-    placed = np.interp(np.linspace(0.0, sums[-1], len(alphas)), sums, alphas)
-    placed[0] = alphas[0]  # where the picture stands still at first, interp takes the end of the pause
-    return placed
-
-
-def _squared_distances(features: np.ndarray) -> np.ndarray:
-    """Of all pairs, [N, F] -> [N, N]."""
-    from threadpoolctl import threadpool_limits
-
-    centered = features - features.mean(axis=0)
-    with threadpool_limits(1):  # beside other work several threads mostly wait for each other
-        distances = centered @ centered.T
-    squares = np.diag(distances).copy()
-    distances *= -2.0
-    distances += squares
-    distances += squares[:, None]
-    return np.maximum(distances, 0.0, out=distances)
-
-
-def _equal_places(squared: np.ndarray, steps: int) -> np.ndarray:
-    """Places of equal distance, [steps], on the straight lines through points whose squared distances are given."""
-    last = len(squared) - 1
-    low, high = 0.0, np.sqrt(np.diag(squared, 1)).sum() / (steps - 1)  # no longer than along the way
-    while (between := _places_at(high, squared, steps)) is None:
-        high *= 2.0  # which rounding may need
-    for _ in range(BISECTIONS):
-        middle = (low + high) / 2.0
-        shorter = _places_at(middle, squared, steps)
-        if shorter is None:
-            low = middle
-        else:
-            high, between = middle, shorter
-    places = [0.0, *between, float(last)]
-    while len(places) < steps:  # one step less takes it past a turn: the places left over go into the widest gaps
-        widest = int(np.argmax(np.diff(places)))
-        places.insert(widest + 1, (places[widest] + places[widest + 1]) / 2.0)
-    return np.array(places)
-
-
-def _places_at(distance: float, squared: np.ndarray, steps: int) -> list[float] | None:
-    """The places between both ends for one distance; None where `steps` do not reach the end.
-
-    A place i + t is the point (1 - t) p_i + t p_(i + 1), whose squared distance from any point q is, by Stewart's
-    theorem, (1 - t) |p_i - q|^2 + t |p_(i + 1) - q|^2 - t (1 - t) |p_i - p_(i + 1)|^2.
-    """
-    places: list[float] = []
-    before, t = 0, 0.0
-    while True:
-        edge = squared[before, before + 1]
-        away = (1.0 - t) * squared[before] + t * squared[before + 1] - t * (1.0 - t) * edge
-        outside = np.flatnonzero(away[before + 1 :] > distance**2)
-        if not len(outside):
-            return places
-        if len(places) == steps - 2:
-            return None
-        before += int(outside[0])
-        t = _where_it_leaves(away[before], away[before + 1], squared[before, before + 1], distance)
-        places.append(before + t)
-
-
-def _where_it_leaves(start: float, end: float, edge: float, distance: float) -> float:
-    """The larger t with (1 - t) start + t end - t (1 - t) edge = distance^2, all squared distances; within 0 to 1."""
-    slope = end - start - edge
-    root = np.sqrt(max(slope**2 - 4.0 * edge * (start - distance**2), 0.0))
-    return float(np.clip((root - slope) / max(2.0 * edge, 1e-300), 0.0, 1.0))
 
 
 def _unit(code: np.ndarray) -> tuple[np.ndarray, float]:
@@ -238,11 +161,11 @@ def _slerp_weights(start_unit, end_unit, alphas) -> tuple[np.ndarray, np.ndarray
 
 
 def _blend(start, end, start_weights, end_weights) -> np.ndarray:
-    return _scaled(np.stack([start] * len(start_weights)), start_weights) + _scaled(
+    return _scale(np.stack([start] * len(start_weights)), start_weights) + _scale(
         np.stack([end] * len(end_weights)), end_weights
     )
 
 
-def _scaled(codes: np.ndarray, factors: np.ndarray) -> np.ndarray:
+def _scale(codes: np.ndarray, factors: np.ndarray) -> np.ndarray:
     """[N, ...] times [N], float32."""
     return (codes * factors.reshape(-1, *[1] * (codes.ndim - 1))).astype(np.float32)

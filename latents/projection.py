@@ -31,7 +31,7 @@ def principal_components(codes: np.ndarray, count: int = 2) -> Components:
     """
     from sklearn.decomposition import PCA  # It takes a second.
 
-    flat = _checked(codes)
+    flat = _check(codes)
     found = PCA(min(count, *flat.shape), random_state=0)
     return Components(found.fit_transform(flat).astype(np.float32), found.explained_variance_ratio_)
 
@@ -62,7 +62,7 @@ def t_sne(codes: np.ndarray, perplexity: float = 30.0, seed: int = 0) -> np.ndar
         return found.fit_transform(points)
 
 
-def _checked(codes: np.ndarray) -> np.ndarray:
+def _check(codes: np.ndarray) -> np.ndarray:
     flat = np.asarray(codes, np.float32).reshape(len(codes), -1)
     if not np.isfinite(flat).all() or not np.ptp(flat, axis=0).any():
         raise ValueError("the codes are not finite numbers, or all the same")

@@ -42,7 +42,7 @@ def traversals(
     return codes.reshape(len(chosen), steps, *base.shape)
 
 
-def kl_of_dimensions(mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:
+def measure_kl(mean: np.ndarray, log_var: np.ndarray) -> np.ndarray:
     """What each dimension carries, in nats, a mean over the data.
 
     KL(N(mean, exp(log_var)) || N(0, 1)) = (mean^2 + exp(log_var) - 1 - log_var) / 2 (Kingma and Welling, "Auto-encoding

@@ -41,10 +41,10 @@ class BinaryCrossEntropy(AdversarialLoss):
     """
 
     def real(self, logits):
-        return _mean_of_example(tf.math.softplus(-_float32(logits)))
+        return _average(tf.math.softplus(-_float32(logits)))
 
     def fake(self, logits):
-        return _mean_of_example(tf.math.softplus(_float32(logits)))
+        return _average(tf.math.softplus(_float32(logits)))
 
     def generator(self, fake_logits):
         return self.real(fake_logits)
@@ -58,13 +58,13 @@ class Hinge(AdversarialLoss):
     """
 
     def real(self, logits):
-        return _mean_of_example(tf.nn.relu(1.0 - _float32(logits)))
+        return _average(tf.nn.relu(1.0 - _float32(logits)))
 
     def fake(self, logits):
-        return _mean_of_example(tf.nn.relu(1.0 + _float32(logits)))
+        return _average(tf.nn.relu(1.0 + _float32(logits)))
 
     def generator(self, fake_logits):
-        return -_mean_of_example(_float32(fake_logits))
+        return -_average(_float32(fake_logits))
 
 
 ADVERSARIAL_LOSSES: dict[str, AdversarialLoss] = {"bce": BinaryCrossEntropy(), "hinge": Hinge()}
@@ -106,8 +106,8 @@ class FeatureMatching:
 
     def _distance(self, real, fake):
         real, fake = tf.stop_gradient(_float32(real)), _float32(fake)
-        error = _mean_of_example(tf.math.squared_difference(real, fake))
-        return error / (_mean_of_example(tf.square(real)) + self.epsilon)
+        error = _average(tf.math.squared_difference(real, fake))
+        return error / (_average(tf.square(real)) + self.epsilon)
 
 
 def r1_penalty(judge: Callable, images):
@@ -123,7 +123,7 @@ def r1_penalty(judge: Callable, images):
     images = tf.convert_to_tensor(images)
     with tf.GradientTape() as tape:
         tape.watch(images)
-        logits = tf.reduce_sum(_mean_of_example(_float32(judge(images))))
+        logits = tf.reduce_sum(_average(_float32(judge(images))))
     return tf.reduce_sum(tf.square(_float32(tape.gradient(logits, images))), axis=(1, 2, 3)) / 2.0
 
 
@@ -131,6 +131,6 @@ def _float32(values):
     return tf.cast(values, tf.float32)
 
 
-def _mean_of_example(values):
+def _average(values):
     """Over all axes but the first: [B, ...] -> [B]."""
     return tf.reduce_mean(values, axis=tuple(range(1, values.shape.rank)))

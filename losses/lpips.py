@@ -146,7 +146,7 @@ def _squeeze_slices(x: Any, arrays: Arrays) -> list[Any]:
     slices = [_convolution(x, arrays, "slice1/layers/sequential/layers", 2, "valid")]
     places = [place for place, _ in _fires()]
     for number in range(2, 2 + len(SQUEEZED)):
-        x = _pooled_to_the_edge(slices[-1]) if number <= 4 else slices[-1]
+        x = _pool_to_the_edge(slices[-1]) if number <= 4 else slices[-1]
         for place in (place for place in places if place.startswith(f"slice{number}/")):
             x = _convolution(x, arrays, f"{place}/layers/sequential/layers")
             expanded = [_convolution(x, arrays, f"{place}/expand{kind}/layers") for kind in ("1x1", "3x3")]
@@ -164,7 +164,7 @@ def _fires() -> list[tuple[str, int]]:
     ]
 
 
-def _pooled_to_the_edge(x: Any) -> Any:
+def _pool_to_the_edge(x: Any) -> Any:
     """Maxima of 3x3 at every second pixel, also where only a part of the window is inside: sizes are rounded up."""
     height, width = x.shape[1:3]
     beyond = ((0, (height - 3) % 2), (0, (width - 3) % 2))  # zeros, below no feature after a ReLU

@@ -25,7 +25,7 @@ class Objective:
     """
 
     def __init__(self, terms: Mapping[str, Term], factors: Mapping[str, float]):
-        self.factors = {name: _checked(name, factor, terms) for name, factor in factors.items()}
+        self.factors = {name: _check(name, factor, terms) for name, factor in factors.items()}
         self.terms = {name: terms[name] for name, factor in self.factors.items() if factor > 0}
         if not self.terms:
             raise ValueError(f"every loss factor is 0 ({', '.join(factors) or 'none given'}): nothing to minimise")
@@ -46,7 +46,7 @@ class Objective:
         """This replica's share of losses [B]: the shares of all replicas add up to the global batch's mean."""
         return tf.reduce_mean(losses) / tf.distribute.get_strategy().num_replicas_in_sync
 
-    def measured(self, batch: Mapping[str, tf.Tensor], outputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def measure(self, batch: Mapping[str, tf.Tensor], outputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """What of `values` can be computed with no `MissingTerm`: some terms, and `loss` only where none is missing."""
         names = self.measured_names
         if "loss" in names:
@@ -55,7 +55,7 @@ class Objective:
 
     @property
     def measured_names(self) -> list[str]:
-        """The names of what `measured` gives."""
+        """The names of what `measure` gives."""
         present = [name for name, term in self.terms.items() if not isinstance(term, MissingTerm)]
         return ["loss", *present] if len(present) == len(self.terms) else present
 
@@ -100,7 +100,7 @@ class MissingTerm:
         )
 
 
-def _checked(name: str, factor: float, terms: Mapping[str, Term]) -> float:
+def _check(name: str, factor: float, terms: Mapping[str, Term]) -> float:
     if name not in terms:
         raise ValueError(f"no loss term {name!r}; this model has {', '.join(sorted(terms))}")
     if not (math.isfinite(factor) and factor >= 0):

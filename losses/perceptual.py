@@ -66,7 +66,7 @@ class PerceptualLoss:
 
     def __init__(self, network: Network, scales: Sequence[float] | None = None):
         self.network = network
-        self.scales = None if scales is None else _checked(scales)
+        self.scales = None if scales is None else _check(scales)
 
     def target_columns(self, images) -> dict[str, tf.Tensor]:
         """Columns for a batch with these pictures, float32 [B, H, W, C] in [0, 1]: one for each layer."""
@@ -99,7 +99,7 @@ def feature_scales(network: Network, first: np.ndarray, second: np.ndarray) -> l
         _layer_differences(network, first[start : start + BATCH_SIZE], second[start : start + BATCH_SIZE])
         for start in range(0, len(first), BATCH_SIZE)
     ]  # of [layers, at most BATCH_SIZE]
-    return _checked(np.concatenate(differences, axis=1).mean(axis=1, dtype=np.float64))
+    return _check(np.concatenate(differences, axis=1).mean(axis=1, dtype=np.float64))
 
 
 def _layer_differences(network: Network, first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -117,7 +117,7 @@ def _mean_squared_difference(first, second):
     return tf.reduce_mean(squared, axis=tuple(range(1, squared.shape.rank)))
 
 
-def _checked(scales: Sequence[float] | np.ndarray) -> list[float]:
+def _check(scales: Sequence[float] | np.ndarray) -> list[float]:
     for layer, scale in enumerate(scales):
         if not (np.isfinite(scale) and scale > 0):
             raise ValueError(f"the scale of layer {layer} is {scale:g}; it must be a finite number above 0")

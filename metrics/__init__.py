@@ -10,7 +10,7 @@ from .lattice import lattice, log_lattices
 from .lpips import LPIPS
 from .manifold import precision_and_recall
 from .path_length import path_lengths
-from .pooled_features import PooledFeatures, standardised
+from .pooled_features import PooledFeatures, standardise
 from .reconstruction import active_units, ms_ssim, psnr
 from .sharpness import laplacian_variance
 from .streams import AgainstReal, Figure, OfEach, OfSets, Stream
@@ -38,5 +38,5 @@ __all__ = [
     "path_lengths",
     "precision_and_recall",
     "psnr",
-    "standardised",
+    "standardise",
 ]

@@ -57,10 +57,10 @@ def mutual_information(codes: np.ndarray, factors: np.ndarray, factor_choices: S
     Raises:
       ValueError: shapes that do not fit, numbers that are not finite, or a factor that does not vary.
     """
-    codes, factors = _checked(codes, factors, factor_choices)
-    of_codes = [_binned(code) for code in codes.T]
+    codes, factors = _check(codes, factors, factor_choices)
+    of_codes = [_bin(code) for code in codes.T]
     of_factors = [
-        np.unique(factor, return_inverse=True)[1] if choices else _binned(factor)
+        np.unique(factor, return_inverse=True)[1] if choices else _bin(factor)
         for factor, choices in zip(factors.T, factor_choices, strict=True)
     ]
     values = max(column.max() for column in of_factors) + 1
@@ -80,7 +80,7 @@ def predictability(codes: np.ndarray, factors: np.ndarray, factor_choices: Seque
     Raises:
       ValueError: shapes that do not fit, numbers that are not finite, or a factor that does not vary.
     """
-    codes, factors = _checked(codes, factors, factor_choices)
+    codes, factors = _check(codes, factors, factor_choices)
     scores = np.empty((codes.shape[1], factors.shape[1]))
     for column, (factor, choices) in enumerate(zip(factors.T, factor_choices, strict=True)):
         if choices:
@@ -117,7 +117,7 @@ def dci(codes: np.ndarray, factors: np.ndarray, factor_choices: Sequence[int]) -
 
 def importances(codes: np.ndarray, factors: np.ndarray, factor_choices: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     """How much each dimension counts when a factor is predicted, [D, F], and how well it is predicted, [F]."""
-    codes, factors = _checked(codes, factors, factor_choices)
+    codes, factors = _check(codes, factors, factor_choices)
     found = [_forest(codes, factor, choices) for factor, choices in zip(factors.T, factor_choices, strict=True)]
     return np.stack([importance for importance, _ in found], axis=1), np.array([score for _, score in found])
 
@@ -148,7 +148,7 @@ def factor_vae_score(
       codes: [N, D], of the whole data.
       groups: number of the factor that is the same and codes [L, D] of at least two pictures; disentanglement_lib takes
         15,000 groups of 64. Drawn faces give exact ones: draw factors and set one column to its first value; for a
-        table see `groups_of_table`.
+        table see `group_table`.
       least_deviation: a dimension whose standard deviation is less than this part of the largest is left out, as it
         carries nothing.
       train_share: of the groups that vote in each turn.
@@ -180,7 +180,7 @@ def _share_told(dimensions: np.ndarray, numbers: np.ndarray, trained: int) -> fl
     return float(np.mean(counts.argmax(axis=1)[dimensions[trained:]] == numbers[trained:]))
 
 
-def groups_of_table(
+def group_table(
     factors: np.ndarray, factor_choices: Sequence[int], count: int, group_size: int = 64, seed: int = 0
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Groups of rows of a table in which one factor is the same, or, if it is continuous, nearly so.
@@ -225,7 +225,7 @@ def _pools(factor: np.ndarray, choices: int, group_size: int) -> list[np.ndarray
     return pools
 
 
-def _checked(codes: np.ndarray, factors: np.ndarray, factor_choices: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+def _check(codes: np.ndarray, factors: np.ndarray, factor_choices: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     if codes.ndim != 2 or factors.shape != (len(codes), len(factor_choices)):
         raise ValueError(
             f"codes {codes.shape} and factors {factors.shape} of {len(factor_choices)} factors do not fit: "
@@ -240,7 +240,7 @@ def _checked(codes: np.ndarray, factors: np.ndarray, factor_choices: Sequence[in
     return codes, factors
 
 
-def _binned(values: np.ndarray) -> np.ndarray:
+def _bin(values: np.ndarray) -> np.ndarray:
     """The bin of each value, 0 to BINS - 1: [N] -> int [N]."""
     return np.digitize(values, np.histogram_bin_edges(values, BINS)[1:-1])
 

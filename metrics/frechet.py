@@ -20,7 +20,7 @@ def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
         return _distance(*_mean_and_factor(first), *_mean_and_factor(second))
 
 
-def frechet_distance_of_moments(
+def compare_moments(
     first_mean: np.ndarray, first_covariance: np.ndarray, second_mean: np.ndarray, second_covariance: np.ndarray
 ) -> float:
     """|m - n|^2 + tr(S + T - 2 (S T)^(1/2)) of two Gaussians of means m, n [D] and covariances S, T [D, D].

@@ -20,11 +20,11 @@ def kernel_distance(first: np.ndarray, second: np.ndarray) -> float:
     """
     check_feature_sets(first, second)
     with threadpool_limits(1):  # several threads wait for each other, five times as long beside other work
-        within = sum(_mean_of_pairs(features) for features in (first, second))
+        within = sum(_average_pairs(features) for features in (first, second))
         return within - 2.0 * _kernel_sum(first, second) / (len(first) * len(second))
 
 
-def _mean_of_pairs(features: np.ndarray) -> float:
+def _average_pairs(features: np.ndarray) -> float:
     """The kernel's mean over pairs of different rows."""
     squares = np.einsum("nd,nd->n", features, features, dtype=np.float64)
     of_themselves = np.sum((squares / features.shape[1] + 1.0) ** 3)

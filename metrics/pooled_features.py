@@ -47,7 +47,7 @@ def vgg16_weights() -> str:
         return "imagenet"
 
 
-def standardised(reference: np.ndarray, *others: np.ndarray, layer_size: int = LAYER_SIZE) -> tuple[np.ndarray, ...]:
+def standardise(reference: np.ndarray, *others: np.ndarray, layer_size: int = LAYER_SIZE) -> tuple[np.ndarray, ...]:
     """Features [N, D] and others, each [M, D], divided by the deviation of each over the reference: float32.
 
     So layers and channels count alike, whatever their size. A feature that hardly ever fires, whose deviation is less

@@ -9,7 +9,7 @@ from .frechet import frechet_distance
 from .intervals import Interval, bootstrap_interval, half_sample_interval
 from .kernel import kernel_distance
 from .manifold import NEIGHBOURS, precision_and_recall
-from .pooled_features import standardised
+from .pooled_features import standardise
 
 MOST_FEATURES = 10_000  # pictures whose features are held, 40 MB of each kind
 
@@ -138,7 +138,7 @@ class OfSets:
         """Every distance; none where there are too few pictures to have half of them compared."""
         if min(self.real.seen, self.made.seen) < 2 * (NEIGHBOURS + 1):
             return {}
-        real, made = standardised(self.real.rows(), self.made.rows())
+        real, made = standardise(self.real.rows(), self.made.rows())
         found = {}
         for name, distance in self.distances.items():
             value = distance(real, made)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -12,29 +12,13 @@ from ..losses.adversarial import ADVERSARIAL_LOSSES, AdversarialTerm, FeatureMat
 from ..losses.objective import count
 from . import randomness
 from .autoencoder import Autoencoder
-from .batches import aimed, as_batch, unchecked
-from .blocks import check_count, check_not_negative, checked_choice
+from .balance import BALANCES
+from .batches import as_batch, choose_targets, skip_checks
+from .blocks import check_choice, check_count, check_not_negative
 from .discriminator import Discriminator
-from .trainable import apply_gradients, gradients_of, in_parts, summed
+from .trainable import apply_gradients, find_gradients, in_parts, sum_replicas
 
-BALANCES = ("adaptive", "skip", "none")
 JUDGED_TERMS = ("adversarial", "feature_matching")  # they read the discriminator
-MOST_WEIGHT, WEIGHT_EPSILON = 1e4, 1e-4  # Esser et al.'s
-EQUILIBRIUM, MARGIN = 0.68, 0.4  # Larsen et al.'s, in nats; equilibrium is about ln 2
-
-
-class Gradients(NamedTuple):
-    """Of the scaled losses.
-
-    Attributes:
-      rest: of all terms but the adversarial one, name of an output -> gradient.
-      adversarial: of the adversarial term, its factor left out, by the reconstruction.
-      discriminator: of the discriminator's loss, one for each of its weights.
-    """
-
-    rest: dict[str, tf.Tensor]
-    adversarial: tf.Tensor
-    discriminator: list[tf.Tensor]
 
 
 @keras.saving.register_keras_serializable("facezoo")
@@ -47,16 +31,8 @@ class AutoencoderGAN(Autoencoder):
     are judged, no samples of the prior. Where the autoencoder reads masks, the discriminator sees both pictures inside
     of the mask.
 
-    `balance` keeps either side from overpowering the other:
-
-    - "adaptive": the adversarial term is multiplied by |gradient of the other terms| / (|its own gradient| + 1e-4),
-      both at the last layer, at most 1e4. Its factor comes on top: the share of the other terms' gradient that it gets
-      (Esser et al., "Taming Transformers for High-Resolution Image Synthesis" (2021), equation 7, with the constants of
-      its code).
-    - "skip": the discriminator takes no step where its cross-entropy of real or of fake pictures is below 0.28, the
-      autoencoder takes none against it where one is above 1.08; both where both hold (after Larsen et al.'s code, where
-      the decoder then takes no step at all).
-    - "none".
+    `balance` keeps either side from overpowering the other, see `balance.py`: "adaptive" (Esser et al.), "skip" (Larsen
+    et al.) or "none".
 
     Args:
       autoencoder: any.
@@ -89,8 +65,8 @@ class AutoencoderGAN(Autoencoder):
         check_count(start_step=start_step)
         check_not_negative(r1_factor=r1_factor)
         self.autoencoder, self.discriminator = autoencoder, discriminator
-        self.loss_name = checked_choice("loss", loss, ADVERSARIAL_LOSSES)  # `loss` is Keras' own
-        self.balance = checked_choice("balance", balance, BALANCES)
+        self.loss_name = check_choice("loss", loss, ADVERSARIAL_LOSSES)  # `loss` is Keras' own
+        self.balance = check_choice("balance", balance, BALANCES)
         if balance == "skip" and loss != "bce":
             raise ValueError(f"balance='skip' does not go with loss={loss!r}: its bounds are cross-entropies, of 'bce'")
         self.start_step, self.r1_factor = start_step, r1_factor
@@ -187,9 +163,9 @@ class AutoencoderGAN(Autoencoder):
     def inside(self, term):
         return self.autoencoder.inside(term)
 
-    def evaluated(self, batch, outputs):
+    def evaluate_batch(self, batch, outputs):
         """As for any model; `loss` is that of the autoencoder alone, since a discriminator's judgement drifts."""
-        values = super().evaluated(batch, outputs)
+        values = super().evaluate_batch(batch, outputs)
         own = {name: value for name, value in values.items() if name not in JUDGED_TERMS}
         return values | {"loss": self.objective.weighted_sum(own)} if "loss" in values else values
 
@@ -220,7 +196,7 @@ class AutoencoderGAN(Autoencoder):
         super().compile(optimizer, objective, clip_norm, accumulation_steps, **options)
         if self.objective.terms.keys() == {"adversarial"}:
             raise ValueError("the only loss term is 'adversarial': give the autoencoder a reconstruction term besides")
-        self.discriminator_optimizer = self._prepared(discriminator_optimizer, self.discriminator.trainable_variables)
+        self.discriminator_optimizer = self._prepare(discriminator_optimizer, self.discriminator.trainable_variables)
         # A plain dict would be saved with the model.
         self.game_trackers = MappingProxyType({name: keras.metrics.Mean(name=name) for name in _GAME})
 
@@ -237,19 +213,16 @@ class AutoencoderGAN(Autoencoder):
     def train_step(self, data):
         """One update of both players.
 
-        The gradients go back in two stages: from the losses to the autoencoder's outputs, then through the autoencoder.
-        So every network is gone through once, and the adversarial gradient is there by itself to be weighed.
-
         Returns:
           Each unweighted term; `loss`, their sum with the weight that the adversarial one had; `discriminator`, its
           loss without penalties; `discriminator_accuracy`, the share of pictures that it judges right; and
           `adversarial_weight`, without the factor. All are means since the last reset.
         """
-        batch, kept = as_batch(data), self._state_of_layers()
-        with unchecked(), randomness.at_step(self.optimizer.iterations):
+        batch, kept = as_batch(data), self._keep_layers()
+        with skip_checks(), randomness.at_step(self.optimizer.iterations):
             values, gradients = in_parts(self._values_and_gradients, batch, self.accumulation_steps)
         learns = tf.reduce_any(values.pop("learns"))
-        gradients = summed(gradients)
+        gradients = sum_replicas(gradients)
         own, judging = gradients[: len(self.learned_variables)], gradients[len(self.learned_variables) :]
         losses = values["loss"] + values["discriminator"]
         is_good = self._is_good(losses, (self.optimizer, own), (self.discriminator_optimizer, judging))
@@ -260,61 +233,68 @@ class AutoencoderGAN(Autoencoder):
         return self._track(values, is_good)
 
     def _values_and_gradients(self, batch):
-        """Of a batch: all values and whether the discriminator learns, [B]; and the gradients of both players."""
+        """Of a batch: all values and whether the discriminator learns, [B]; and the gradients of both players.
+
+        The gradients go back in two stages: from the losses to the autoencoder's outputs, then through the autoencoder.
+        So every network is gone through once, and the adversarial gradient is there by itself to be weighed.
+        """
+        game, balance, objective = ADVERSARIAL_LOSSES[self.loss_name], BALANCES[self.balance], self.objective
+        factor = objective.factors.get("adversarial", 0.0)
+        aims, has_started = choose_targets(batch), randomness.has_come(self.start_step)
+
+        # The autoencoder, on a tape for the second stage.
         with tf.GradientTape(persistent=True) as tape:
             outputs = self.autoencoder(batch, training=True)
             penalty = tf.convert_to_tensor(self.optimizer.scale_loss(self.regularization()))
-        values, halves, gradients = self._play(aimed(batch), outputs)
-        learns, learns_against = self._turns(*halves)
-        weight = learns_against * self._adversarial_weight(tape, outputs["reconstruction"], gradients)
-        own = self._through_autoencoder(tape, outputs, penalty, gradients, weight)
-        judging = [tf.where(learns, gradient, 0.0) for gradient in gradients.discriminator]
-        losses = self._weighed(values, weight)
-        told = {"adversarial_weight": weight, "learns": learns}
-        for_each = {name: tf.fill(tf.shape(losses), value) for name, value in told.items()}
-        return values | {"loss": losses} | for_each | self._to_measure(batch, outputs), own + judging
-
-    def _play(self, batch, outputs) -> tuple[dict, tuple, Gradients]:
-        """The judgement of a batch: all values [B], the two halves of the discriminator's loss, and gradients."""
         # Not all outputs are tensors, see `KLDivergence`'s settings.
         made = {name: value for name, value in outputs.items() if tf.is_tensor(value) and value.dtype.is_floating}
-        with tf.GradientTape(persistent=True) as tape:
-            tape.watch(made)
-            real, fake = self._pictures(batch, outputs)
+
+        # The discriminator, and from here the first stage: three losses, two of them the autoencoder's.
+        with tf.GradientTape(persistent=True) as judging_tape:
+            judging_tape.watch(made)
+            real, fake = self._pictures(aims, outputs)
             judged = outputs | self._judgement(real, fake)
-            values = self.objective.values(batch, judged)
-            rest = self.optimizer.scale_loss(self.objective.reduce(self._rest(values)))
-            adversarial = self.optimizer.scale_loss(self.objective.reduce(self._adversarial(values)))
-            halves = self._halves(judged)
-            loss = self.objective.reduce(halves[0] + halves[1] + self._r1(real)) + self.regularization()
-            loss = self.discriminator_optimizer.scale_loss(loss)
-        gradients = Gradients(
-            {name: gradient for name, gradient in tape.gradient(rest, made).items() if gradient is not None},
-            tape.gradient(adversarial, made["reconstruction"], unconnected_gradients="zero"),
-            tape.gradient(loss, self.discriminator.trainable_variables),
-        )
-        return values | self._game_values(judged, halves), halves, gradients
+            values = objective.values(aims, judged)
+            adversarial = values.get("adversarial", tf.zeros_like(values["loss"]))
+            others = {name: value for name, value in values.items() if name != "adversarial"}
+            if "feature_matching" in others:
+                others["feature_matching"] *= tf.cast(has_started, tf.float32)
+            rest = objective.weighted_sum(others)
+            scaled_rest, scaled_adversarial = (
+                self.optimizer.scale_loss(objective.reduce(losses)) for losses in (rest, adversarial)
+            )
+            real_loss, fake_loss = game.real(judged["real_logits"]), game.fake(judged["fake_logits"])
+            judging_loss = objective.reduce(real_loss + fake_loss + self._r1(real)) + self.regularization()
+            judging_loss = self.discriminator_optimizer.scale_loss(judging_loss)
+        by_output = {name: grad for name, grad in judging_tape.gradient(scaled_rest, made).items() if grad is not None}
+        picture = made["reconstruction"]
+        by_picture = judging_tape.gradient(scaled_adversarial, picture, unconnected_gradients="zero")
+        judging = judging_tape.gradient(judging_loss, self.discriminator.trainable_variables)
 
-    def _rest(self, values):
-        """The weighted sum of all terms but the adversarial one: [B]."""
-        rest = {name: value for name, value in values.items() if name != "adversarial"}
-        if "feature_matching" in rest:
-            rest["feature_matching"] *= tf.cast(self._has_started(), tf.float32)
-        return self.objective.weighted_sum(rest)
+        # Whose turn it is, and how much the adversarial gradient counts.
+        learns, learns_against = balance.choose_turns(objective.reduce(real_loss), objective.reduce(fake_loss))
+        learns, learns_against = has_started & learns, tf.cast(has_started & learns_against, tf.float32)
+        weight = tf.ones(())
+        if factor:
+            at_picture = (by_output.get("reconstruction"), by_picture)
+            weight = balance.weigh(
+                lambda: [self._norm_at_last_layer(tape, picture, gradient) for gradient in at_picture],
+                getattr(self.optimizer, "dynamic_scale", 1.0),
+            )
+        weight = learns_against * weight
 
-    def _weighed(self, values, weight):
-        """The weighted sum of all terms: [B]."""
-        return self._rest(values) + self._adversarial_factor * weight * self._adversarial(values)
+        # The second stage: all that has come back to the outputs goes through the autoencoder at once.
+        by_output = {"reconstruction": 0.0, **by_output}
+        by_output["reconstruction"] += factor * weight * by_picture
+        ends = [*(outputs[name] for name in by_output), penalty]
+        own = find_gradients(tape, ends, self.learned_variables, [*by_output.values(), tf.ones(())])
 
-    @staticmethod
-    def _adversarial(values):
-        """The adversarial term without its factor, 0 where it is switched off: [B]."""
-        return values.get("adversarial", tf.zeros_like(values["loss"]))
-
-    def _halves(self, judged) -> tuple[tf.Tensor, tf.Tensor]:
-        """What the discriminator pays for real and for fake pictures: two [B]."""
-        loss = ADVERSARIAL_LOSSES[self.loss_name]
-        return loss.real(judged["real_logits"]), loss.fake(judged["fake_logits"])
+        losses = rest + factor * weight * adversarial
+        told = {"adversarial_weight": weight, "learns": learns}
+        for_each = {name: tf.fill(tf.shape(losses), value) for name, value in told.items()}
+        values |= {"loss": losses, "discriminator": real_loss + fake_loss, **for_each}
+        values["discriminator_accuracy"] = _accuracy(judged["real_logits"], judged["fake_logits"])
+        return values | self._to_measure(batch, outputs), own + [tf.where(learns, grad, 0.0) for grad in judging]
 
     def _r1(self, real):
         """The weighted gradient penalty: [B], or 0 where it is switched off."""
@@ -322,78 +302,26 @@ class AutoencoderGAN(Autoencoder):
             return 0.0
         return self.r1_factor * r1_penalty(lambda images: self.discriminator(images)["logits"], real)
 
-    @staticmethod
-    def _game_values(judged, halves) -> dict[str, tf.Tensor]:
-        right = tf.concat([judged["real_logits"] > 0, judged["fake_logits"] < 0], axis=-1)
-        return {
-            "discriminator": halves[0] + halves[1],
-            "discriminator_accuracy": tf.reduce_mean(
-                tf.cast(right, tf.float32), axis=tuple(range(1, right.shape.rank))
-            ),
-        }
-
-    def _has_started(self):
-        return randomness.current_step() >= self.start_step
-
-    def _turns(self, real_loss, fake_loss):
-        """Whether the discriminator learns in this step, a boolean; and, as 1 or 0, the autoencoder against it."""
-        started = self._has_started()
-        if self.balance != "skip":
-            return started, tf.cast(started, tf.float32)
-        shares = [self.objective.reduce(loss) for loss in (real_loss, fake_loss)]
-        halves = tf.stack(summed(shares))
-        too_strong = tf.reduce_any(halves < EQUILIBRIUM - MARGIN)
-        too_weak = tf.reduce_any(halves > EQUILIBRIUM + MARGIN)
-        learns = started & (~too_strong | too_weak)
-        learns_against = started & (~too_weak | too_strong)
-        return learns, tf.cast(learns_against, tf.float32)
-
-    def _adversarial_weight(self, tape: tf.GradientTape, reconstruction, gradients: Gradients):
-        """What the adversarial term is multiplied by besides its factor: a float32 scalar."""
-        if self.balance != "adaptive" or not self._adversarial_factor:
-            return tf.ones(())
-        rest, adversarial = (
-            self._norm_at_last_layer(tape, reconstruction, gradient)
-            for gradient in (gradients.rest.get("reconstruction"), gradients.adversarial)
-        )
-        scale = getattr(self.optimizer, "dynamic_scale", 1.0)  # both norms are of scaled gradients
-        weight = tf.clip_by_value(rest / (adversarial + WEIGHT_EPSILON * scale), 0.0, MOST_WEIGHT)
-        # Not finite where the loss scale is too high: the optimizer leaves this step out, the reports need not.
-        return tf.where(tf.math.is_finite(weight), weight, 0.0)
-
-    def _norm_at_last_layer(self, tape: tf.GradientTape, reconstruction, gradient):
+    def _norm_at_last_layer(self, tape: tf.GradientTape, picture, gradient):
         """Norm over the global batch of a gradient by the kernels that give the pictures: a float32 scalar."""
         if gradient is None:
             return tf.zeros(())
-        kernels = tape.gradient(
-            reconstruction, self.last_kernels, output_gradients=gradient, unconnected_gradients="zero"
-        )
-        return tf.linalg.global_norm(summed(kernels))
-
-    @property
-    def _adversarial_factor(self) -> float:
-        return self.objective.factors.get("adversarial", 0.0)
-
-    def _through_autoencoder(self, tape: tf.GradientTape, outputs, penalty, gradients: Gradients, weight) -> list:
-        """Sends the gradients of the outputs through the autoencoder: this replica's, of each learned variable."""
-        by_output = {"reconstruction": 0.0, **gradients.rest}
-        by_output["reconstruction"] += self._adversarial_factor * weight * gradients.adversarial
-        made = [*(outputs[name] for name in by_output), penalty]
-        return gradients_of(tape, made, self.learned_variables, [*by_output.values(), tf.ones(())])
+        kernels = tape.gradient(picture, self.last_kernels, output_gradients=gradient, unconnected_gradients="zero")
+        return tf.linalg.global_norm(sum_replicas(kernels))
 
     def _track(self, values, is_good):
         """As `Objective.track_step`, with the game's values."""
         for name, tracker in self.game_trackers.items():
             count(tracker, values[name], is_good)
         game = {name: tracker.result() for name, tracker in self.game_trackers.items()}
-        return self.objective.track_step(values, is_good) | self._measured(values, is_good) | game
+        return self.objective.track_step(values, is_good) | self._measure(values, is_good) | game
 
     # Saving.
 
     def get_config(self):
         return {
-            "autoencoder": _serialized(self.autoencoder),
-            "discriminator": _serialized(self.discriminator),
+            "autoencoder": _serialize(self.autoencoder),
+            "discriminator": _serialize(self.discriminator),
             "loss": self.loss_name,
             "balance": self.balance,
             "start_step": self.start_step,
@@ -421,7 +349,7 @@ class AutoencoderGAN(Autoencoder):
         optimizer, discriminator_optimizer = (
             keras.saving.deserialize_keras_object(config[name]) for name in ("optimizer", "discriminator_optimizer")
         )
-        options = self._saved_options(config)
+        options = self._read_options(config)
         self.compile(optimizer, discriminator_optimizer=discriminator_optimizer, **options)
 
 
@@ -435,7 +363,13 @@ def _check_same_pictures(autoencoder: Autoencoder, discriminator: Discriminator)
             raise ValueError(f"the autoencoder has {argument}={ours}, the discriminator {argument}={theirs}")
 
 
-def _serialized(network: keras.Model) -> dict[str, Any]:
+def _accuracy(real_logits, fake_logits):
+    """The share of right judgements: two [B, ...] -> [B]."""
+    right = tf.concat([real_logits > 0, fake_logits < 0], axis=-1)
+    return tf.reduce_mean(tf.cast(right, tf.float32), axis=tuple(range(1, right.shape.rank)))
+
+
+def _serialize(network: keras.Model) -> dict[str, Any]:
     """The configuration without how it may once have been trained by itself."""
     config = keras.saving.serialize_keras_object(network)
     return {name: value for name, value in config.items() if name != "compile_config"}

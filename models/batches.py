@@ -17,7 +17,7 @@ _is_checked = [True]
 
 
 @contextlib.contextmanager
-def unchecked() -> Iterator[None]:
+def skip_checks() -> Iterator[None]:
     """Within, pictures are not checked: they have been, or a format of exported models does not know how."""
     _is_checked.append(False)
     try:
@@ -54,7 +54,7 @@ def as_batch(data: Any) -> dict[str, Any]:
     return batch | {TARGET: as_pictures(y)}
 
 
-def aimed(batch: Mapping[str, Any]) -> Mapping[str, Any]:
+def choose_targets(batch: Mapping[str, Any]) -> Mapping[str, Any]:
     """A batch as loss terms read it: `image` is what the reconstruction is compared with."""
     return {**batch, "image": batch[TARGET]} if TARGET in batch else batch
 

@@ -1,6 +1,6 @@
 """The conditional variational autoencoder: known attributes steer the picture, the code holds the rest."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
@@ -25,8 +25,7 @@ class ConditionalVAE(VAE):
     Args:
       attributes: their names, A of them.
       attribute_dropout: share of the training examples whose attributes are dropped, in [0, 1).
-
-    All other arguments are `VAE`'s.
+      vae: all other arguments are `VAE`'s.
 
     Raises:
       ValueError: no attribute, a name that stands twice, or another argument is out of its range.
@@ -41,54 +40,12 @@ class ConditionalVAE(VAE):
         *,
         attributes: tuple[str, ...] = ("smiling", "eyeglasses"),
         attribute_dropout: float = 0.1,
-        image_size: int = 64,
-        channels: int = 3,
-        latent_dim: int = 64,
-        filters: tuple[int, ...] = (32, 64, 128, 256),
-        strides: tuple[int, ...] | None = None,
-        kernel_size: int = 3,
-        decoder_filters: tuple[int, ...] | None = None,
-        decoder_kernel_size: int | None = None,
-        upsampling: str = "transposed",
-        decoder_blocks: int = 0,
-        output_skips: bool = False,
-        batch_norm: bool = True,
-        dropout: float = 0.0,
-        negative_slope: float = 0.3,
-        capacity: float | None = None,
-        capacity_steps: int = 10_000,
-        free_bits: float = 0.0,
-        kernel_initializer: str = "glorot_uniform",
-        l2: float = 0.0,
-        seed: int = 0,
-        name: str | None = None,
+        **vae: Any,
     ):
         check_fraction(attribute_dropout=attribute_dropout)
         # Before the parent, whose constructor builds the networks with them.
-        self.attributes, self.attribute_dropout = _checked_names(attributes), attribute_dropout
-        super().__init__(
-            image_size=image_size,
-            channels=channels,
-            latent_dim=latent_dim,
-            filters=filters,
-            strides=strides,
-            kernel_size=kernel_size,
-            decoder_filters=decoder_filters,
-            decoder_kernel_size=decoder_kernel_size,
-            upsampling=upsampling,
-            decoder_blocks=decoder_blocks,
-            output_skips=output_skips,
-            batch_norm=batch_norm,
-            dropout=dropout,
-            negative_slope=negative_slope,
-            capacity=capacity,
-            capacity_steps=capacity_steps,
-            free_bits=free_bits,
-            kernel_initializer=kernel_initializer,
-            l2=l2,
-            seed=seed,
-            name=name,
-        )
+        self.attributes, self.attribute_dropout = _check_names(attributes), attribute_dropout
+        super().__init__(**vae)
 
     def _features(self, images, x) -> keras.Model:
         signed = self._attribute_input()
@@ -115,24 +72,24 @@ class ConditionalVAE(VAE):
           ValueError: there are not A attributes.
         """
         images = as_pictures(images)
-        return self.encoder([images, self._signed(attributes, tf.shape(images)[0])], training=False)[0]
+        return self.encoder([images, self._sign(attributes, tf.shape(images)[0])], training=False)[0]
 
     def decode(self, codes, attributes=None):
         """Pictures of codes [B, D] that are to have these attributes, given as to `encode`: [B, H, W, C] in [0, 1]."""
         codes = tf.convert_to_tensor(codes)
-        return super().decode([codes, self._signed(attributes, tf.shape(codes)[0])])
+        return super().decode([codes, self._sign(attributes, tf.shape(codes)[0])])
 
     def call(self, batch, training=False):
         """As `VAE.call`; encoder and decoder are told the batch's attributes."""
         images = batch["image"]
-        signed = self._signed(batch.get("attributes"), tf.shape(images)[0])
+        signed = self._sign(batch.get("attributes"), tf.shape(images)[0])
         if training:
-            signed = self._dropped(signed)
+            signed = self._drop(signed)
         mean, log_var = self.encoder([images, signed], training=training)
         outputs = self._codes(mean, log_var, training)
         return outputs | {"reconstruction": self.decoder([outputs["z"], signed], training=training)}
 
-    def _signed(self, attributes, count):
+    def _sign(self, attributes, count):
         """Attributes in {0, 1} as -1 and 1, and 0 where unknown: float32 [B, A]."""
         if attributes is None:
             return tf.zeros((count, len(self.attributes)))
@@ -144,13 +101,13 @@ class ConditionalVAE(VAE):
             )
         return 2.0 * attributes - 1.0
 
-    def _dropped(self, signed):
+    def _drop(self, signed):
         """Whole rows become unknown: [B, A] -> [B, A]."""
         draws = randomness.uniform(tf.shape(signed)[0], (1,), seed=self.seed, stream="attributes")
         return tf.where(draws >= self.attribute_dropout, signed, 0.0)
 
 
-def _checked_names(names: tuple[str, ...]) -> tuple[str, ...]:
+def _check_names(names: tuple[str, ...]) -> tuple[str, ...]:
     if isinstance(names, str) or not names or not all(isinstance(name, str) and name for name in names):
         raise ValueError(f"attributes={names!r} must be names with commas between them, at least one")
     if len(set(names)) < len(names):

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import keras
 
-from .blocks import check_count, checked_choice, conv2d_block
+from .blocks import check_choice, check_count, conv2d_block
 from .normalization import BatchNormalization
 from .vae import VAE
 
@@ -77,9 +77,9 @@ class DFCVAE(VAE):
         seed: int = 0,
         name: str | None = None,
     ):
-        usual = FORMS[checked_choice("form", form, FORMS)]
+        usual = FORMS[check_choice("form", form, FORMS)]
         # Before the parent, whose constructor builds the networks with them.
-        self.form, self.blocks = form, _checked_blocks(form, usual.blocks if blocks is None else blocks)
+        self.form, self.blocks = form, _check_blocks(form, usual.blocks if blocks is None else blocks)
         super().__init__(
             image_size=usual.image_size if image_size is None else image_size,
             channels=channels,
@@ -105,11 +105,11 @@ class DFCVAE(VAE):
         return self._with_blocks(super()._encoder_stage(x, style, filters, strides, stream), style, stream)
 
     def _decoder_stage(self, x, style, filters, strides, stream):
-        return self._with_blocks(self._activate(style.upsampled_conv(filters)(x), stream), style, stream)
+        return self._with_blocks(self._activate(style.make_upsampled_conv(filters)(x), stream), style, stream)
 
     def _with_blocks(self, x, style, stream):
         def activate(maps, scale):  # a leaky ReLU of what is scaled is its value scaled
-            return self._activated(self._normalization(scale)(maps), stream)
+            return self._rectify(self._normalization(scale)(maps), stream)
 
         for _ in range(self.blocks):
             x = conv2d_block(x, BLOCK_SCALE, style, activate)
@@ -119,7 +119,7 @@ class DFCVAE(VAE):
         return self._plain_style(3).conv(self.channels, dtype="float32")(x)
 
 
-def _checked_blocks(form: str, blocks: int) -> int:
+def _check_blocks(form: str, blocks: int) -> int:
     check_count(blocks=blocks)
     if (blocks == 0) != (form == "plain"):
         raise ValueError(f"blocks={blocks} does not go with form={form!r}: plain has none, the others at least one")

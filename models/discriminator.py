@@ -6,12 +6,12 @@ import keras
 
 from .blocks import (
     ConvolutionStyle,
+    check_choice,
     check_name,
     check_not_negative,
     check_pictures,
     check_positive,
     check_stages,
-    checked_choice,
 )
 
 KINDS = ("global", "patch")
@@ -66,14 +66,14 @@ class Discriminator(keras.Model):
         check_stages(filters=filters)
         check_positive(dense_units=dense_units, halvings=1 if halvings is None else halvings)
         check_not_negative(l2=l2)
-        self.kind = checked_choice("kind", kind, KINDS)
+        self.kind = check_choice("kind", kind, KINDS)
         self.image_size, self.channels, self.filters = image_size, channels, tuple(filters)
-        self.halvings, self.dense_units = self._checked_halvings(halvings), dense_units
+        self.halvings, self.dense_units = self._check_halvings(halvings), dense_units
         self.kernel_initializer, self.l2 = kernel_initializer, l2
         self.network = self._build_network()
         self.build()
 
-    def _checked_halvings(self, halvings: int | None) -> int:
+    def _check_halvings(self, halvings: int | None) -> int:
         stages = len(self.filters)
         if halvings is None:
             halvings = min(stages, 2) if self.kind == "patch" else stages

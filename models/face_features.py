@@ -113,10 +113,10 @@ class FaceFeatures(TrainableModel):
         for stage, (filters, convolutions) in enumerate(zip(self.filters, self.convolutions, strict=True), 1):
             for number in range(1, convolutions + 1):
                 strides = 2 if stage > 1 and number == 1 else 1
-                x = _activated(STYLE.conv(filters, strides=strides)(x), f"stage_{stage}_conv_{number}")
-        x = _activated(keras.layers.Conv2D(self.position_filters, 1, use_bias=False)(x), "positions")
+                x = _activate(STYLE.conv(filters, strides=strides)(x), f"stage_{stage}_conv_{number}")
+        x = _activate(keras.layers.Conv2D(self.position_filters, 1, use_bias=False)(x), "positions")
         x = keras.layers.Dense(self.hidden_units, use_bias=False)(keras.layers.Flatten()(x))
-        return keras.Model(images, _activated(x, "hidden"), name="trunk")
+        return keras.Model(images, _activate(x, "hidden"), name="trunk")
 
     def _head(self, units: int) -> keras.layers.Dense:
         head = keras.layers.Dense(units, dtype="float32")
@@ -133,7 +133,7 @@ class FaceFeatures(TrainableModel):
             "attribute_logits": read["attributes"],
             "landmarks": tf.reshape(0.5 + LANDMARK_SCALE * read["landmarks"], (-1, len(self.landmark_names), 2)),
             "factor_scores": read["factors"],
-            "factors": self._factors_of(read["factors"]),
+            "factors": self._read_factors(read["factors"]),
         }
 
     def read(self, images):
@@ -154,14 +154,14 @@ class FaceFeatures(TrainableModel):
         x, maps = self._own_channels(images), {}
         for layer in self._map_layers():
             maps[layer.name] = x = layer(x)
-        return _frozen(images, [maps[layer] for layer in layers])
+        return _freeze(images, [maps[layer] for layer in layers])
 
     def landmark_network(self, channels: int = 3) -> keras.Model:
         """The frozen network from [B, H, W, channels] in [0, 1], of any size, to landmarks [B, L, 2]."""
         images, features = self._any_images(channels)
         points = self.heads["landmarks"](features)
         places = keras.layers.Rescaling(LANDMARK_SCALE, offset=0.5, dtype="float32")(points)
-        return _frozen(images, keras.layers.Reshape((len(self.landmark_names), 2), dtype="float32")(places))
+        return _freeze(images, keras.layers.Reshape((len(self.landmark_names), 2), dtype="float32")(places))
 
     def factor_network(self, names: Sequence[str], channels: int = 3) -> keras.Model:
         """The frozen network from [B, H, W, channels] in [0, 1], of any size, to continuous factors [B, len(names)].
@@ -179,7 +179,7 @@ class FaceFeatures(TrainableModel):
                 raise ValueError(f"the face network reads no continuous factor {name!r}, only {', '.join(columns)}")
         images, features = self._any_images(channels)
         scores = self.heads["factors"](features)
-        return _frozen(images, keras.ops.take(scores, [columns[name] for name in names], axis=-1))
+        return _freeze(images, keras.ops.take(scores, [columns[name] for name in names], axis=-1))
 
     def _any_images(self, channels: int):
         """An input for pictures of any size [B, H, W, channels], and what the heads read of them [B, hidden_units]."""
@@ -234,7 +234,7 @@ class FaceFeatures(TrainableModel):
         """How many scores each factor has: one for each choice, or one."""
         return [max(int(choices), 1) for _, _, choices in self.factor_ranges]
 
-    def _factors_of(self, scores):
+    def _read_factors(self, scores):
         values = [
             tf.cast(tf.argmax(own, axis=-1), tf.float32) if choices else (low + high + (high - low) * own[:, 0]) / 2.0
             for own, (low, high, choices) in self._by_factor(scores)
@@ -242,13 +242,13 @@ class FaceFeatures(TrainableModel):
         return tf.stack(values, axis=-1)
 
 
-def _frozen(inputs, outputs) -> keras.Model:
+def _freeze(inputs, outputs) -> keras.Model:
     network = keras.Model(inputs, outputs)
     network.trainable = False
     return network
 
 
-def _activated(x, name: str):
+def _activate(x, name: str):
     x = BatchNormalization()(x)
     return keras.layers.ReLU(name=name)(x)
 

@@ -12,10 +12,10 @@ from .autoencoder import Autoencoder
 from .blocks import (
     ConvolutionStyle,
     check_boolean,
+    check_choice,
     check_not_negative,
     check_positive,
     check_stages,
-    checked_choice,
     code_size,
     images_out,
     residual_block,
@@ -89,8 +89,8 @@ class FaceMapping(Autoencoder):
         check_positive(inter_dim=inter_dim)
         check_boolean(mask_head=mask_head)
         check_not_negative(l2=l2)
-        self.structure, self.people = checked_choice("structure", structure, STRUCTURES), _checked_people(people)
-        self.filters, self.decoder_filters = tuple(filters), _checked_decoder(filters, decoder_filters)
+        self.structure, self.people = check_choice("structure", structure, STRUCTURES), _check_people(people)
+        self.filters, self.decoder_filters = tuple(filters), _check_decoder(filters, decoder_filters)
         self.inter_dim, self.mask_head = inter_dim, mask_head
         self.kernel_initializer, self.l2 = kernel_initializer, l2
         self.style = ConvolutionStyle(3, kernel_initializer, l2)
@@ -124,7 +124,7 @@ class FaceMapping(Autoencoder):
         """From an inter's code to feature maps: [B, inter_dim] -> [B, 2 S, 2 S, decoder_filters[0]]."""
         shape = (self.code_size, self.code_size, self.decoder_filters[0])
         x = self.style.dense(shape[0] * shape[1] * shape[2])(code)
-        return self._doubled(keras.layers.Reshape(shape)(x), self.decoder_filters[0])
+        return self._double(keras.layers.Reshape(shape)(x), self.decoder_filters[0])
 
     def _heads(self, shape: tuple[int, ...], number: int = 0) -> keras.Model:
         """A new decoder: feature maps -> a dict of pictures and, with the head, masks, each [B, H, W, *]."""
@@ -136,19 +136,19 @@ class FaceMapping(Autoencoder):
 
     def _pictures(self, x):
         for filters in self.decoder_filters[1:]:
-            x = residual_block(self._doubled(x, filters), self.style)
+            x = residual_block(self._double(x, filters), self.style)
         return images_out(x, self._last_style, self.channels, name="pictures")
 
     def _masks(self, x):
         for filters in self.decoder_filters[1:]:
-            x = self._doubled(x, max(1, 11 * filters // 32))  # DeepFaceLab's 22 channels to 64 of the picture
+            x = self._double(x, max(1, 11 * filters // 32))  # DeepFaceLab's 22 channels to 64 of the picture
         return images_out(x, self._last_style, 1, name="masks")
 
     @property
     def _last_style(self) -> ConvolutionStyle:
         return ConvolutionStyle(1, self.kernel_initializer, self.l2)
 
-    def _doubled(self, x, filters: int):
+    def _double(self, x, filters: int):
         return upsampling_block(x, self.style, filters, "subpixel", keras.layers.LeakyReLU(0.1))
 
     def shape_of_code(self) -> tuple[int, ...]:
@@ -167,7 +167,7 @@ class FaceMapping(Autoencoder):
         Raises:
           ValueError: no such person.
         """
-        return self._decoded(codes, person)["reconstruction"]
+        return self._decode(codes, person)["reconstruction"]
 
     def decode_with_mask(self, codes, person=None):
         """As `decode`, with the faces' masks: float32 [B, H, W, C] and [B, H, W, 1], both in [0, 1].
@@ -177,14 +177,14 @@ class FaceMapping(Autoencoder):
         """
         if not self.mask_head:
             raise ValueError("the model has no mask head: construct and train it with mask_head=True")
-        decoded = self._decoded(codes, person)
+        decoded = self._decode(codes, person)
         return decoded["reconstruction"], decoded["mask"]
 
     def map_faces(self, images, person=None):
         """Pictures with their faces mapped onto a person, given as to `decode`: [B, H, W, C] -> the same, in [0, 1]."""
         return self.decode(self.encode(images), person)
 
-    def _decoded(self, codes, person):
+    def _decode(self, codes, person):
         codes = tf.convert_to_tensor(codes)
         numbers = tf.broadcast_to(self._number(person), (tf.shape(codes)[0],))
         return self.decoder([codes, numbers], training=False)
@@ -282,7 +282,7 @@ class OwnNetwork(keras.layers.Layer):
         return self.networks[0].compute_output_spec(inputs[1])
 
 
-def _checked_people(names: tuple[str, ...]) -> tuple[str, ...]:
+def _check_people(names: tuple[str, ...]) -> tuple[str, ...]:
     if isinstance(names, str) or not all(isinstance(name, str) and name for name in names):
         raise ValueError(f"people={names!r} must be names with commas between them")
     if len(names) < 2:
@@ -292,7 +292,7 @@ def _checked_people(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _checked_decoder(filters: tuple[int, ...], decoder_filters: tuple[int, ...] | None) -> tuple[int, ...]:
+def _check_decoder(filters: tuple[int, ...], decoder_filters: tuple[int, ...] | None) -> tuple[int, ...]:
     if decoder_filters is None:
         return (max(1, filters[-1] // 2), *reversed(filters[1:]))
     if len(decoder_filters) != len(filters):

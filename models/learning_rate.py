@@ -5,7 +5,7 @@ import math
 import keras
 import tensorflow as tf
 
-from .blocks import checked_choice
+from .blocks import check_choice
 
 SCHEDULES = ("constant", "cosine", "exponential")
 
@@ -31,7 +31,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
         final_fraction: float = 0.01,
     ):
         super().__init__()
-        self.kind = checked_choice("kind", kind, SCHEDULES)
+        self.kind = check_choice("kind", kind, SCHEDULES)
         if warmup_steps >= total_steps:
             raise ValueError(f"a warm-up of {warmup_steps} steps must be shorter than the run's {total_steps}")
         self.learning_rate, self.total_steps = learning_rate, total_steps

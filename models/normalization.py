@@ -62,15 +62,15 @@ class BatchNormalization(keras.layers.BatchNormalization):
         scale, offset = self._scale_and_offset()
         rows = tf.reshape(tf.cast(inputs, tf.float32), (-1, width * channels))  # [B * H, W * C]
 
-        def mean_of(rows):
+        def average(rows):
             return tf.reduce_mean(tf.reshape(tf.reduce_mean(rows, axis=0), (width, channels)), axis=0)  # [C]
 
         def in_row(values):
             return tf.tile(values, (width,))  # [W * C]
 
-        mean = mean_of(rows) if trains else tf.cast(self.moving_mean, tf.float32)
+        mean = average(rows) if trains else tf.cast(self.moving_mean, tf.float32)
         centred = rows - in_row(mean)
-        variance = mean_of(tf.square(centred)) if trains else tf.cast(self.moving_variance, tf.float32)
+        variance = average(tf.square(centred)) if trains else tf.cast(self.moving_variance, tf.float32)
         outputs = centred * in_row(scale * tf.math.rsqrt(variance + self.epsilon)) + in_row(offset)
         return tf.reshape(outputs, tf.shape(inputs)), mean, variance
 

@@ -145,7 +145,7 @@ def round_weights(model: TrainableModel) -> None:
     Raises:
       ValueError: a weight is too large for float16, or not a number.
     """
-    model.set_weights([weight.astype(np.float32) for weight in _rounded(model)])
+    model.set_weights([weight.astype(np.float32) for weight in _round(model)])
 
 
 def save_pretrained(model: TrainableModel, name: str, card: dict[str, Any], folder: Path) -> None:
@@ -162,7 +162,7 @@ def save_pretrained(model: TrainableModel, name: str, card: dict[str, Any], fold
       OSError: one of the files is there already, or cannot be written.
     """
     file = io.BytesIO()
-    arrays: dict[str, Any] = {f"{number:04d}": weight for number, weight in enumerate(_rounded(model))}
+    arrays: dict[str, Any] = {f"{number:04d}": weight for number, weight in enumerate(_round(model))}
     np.savez_compressed(file, **arrays)
     data = file.getvalue()
     about = {**card, "sha256": hashlib.sha256(data).hexdigest(), "model": _description(model)}
@@ -172,7 +172,7 @@ def save_pretrained(model: TrainableModel, name: str, card: dict[str, Any], fold
         partial.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
 
 
-def _rounded(model: TrainableModel) -> list[np.ndarray]:
+def _round(model: TrainableModel) -> list[np.ndarray]:
     with np.errstate(over="ignore"):
         rounded = [weight.astype(np.float16) for weight in model.get_weights()]
     if not all(np.isfinite(weight).all() for weight in rounded):

@@ -50,15 +50,15 @@ def normal(batch_size, shape: tuple[int, ...], *, seed: int, stream: str):
       seed: the model's.
       stream: names the place that draws, so that no two places get the same numbers.
     """
-    return _rows_of_global_batch(tf.random.stateless_normal, batch_size, shape, seed, stream)
+    return _draw_rows(tf.random.stateless_normal, batch_size, shape, seed, stream)
 
 
 def uniform(batch_size, shape: tuple[int, ...], *, seed: int, stream: str):
     """Uniform numbers in [0, 1), otherwise as `normal`."""
-    return _rows_of_global_batch(tf.random.stateless_uniform, batch_size, shape, seed, stream)
+    return _draw_rows(tf.random.stateless_uniform, batch_size, shape, seed, stream)
 
 
-def _rows_of_global_batch(draw, batch_size, shape, seed, stream):
+def _draw_rows(draw, batch_size, shape, seed, stream):
     """Every replica draws the same numbers for the global batch and takes its own rows."""
     replica_count, replica = 1, 0
     context = tf.distribute.get_replica_context()

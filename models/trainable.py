@@ -12,7 +12,7 @@ from absl import logging
 from ..losses import MissingTerm, Objective
 from ..losses.objective import Term
 from . import randomness
-from .batches import aimed, as_batch, plainly, unchecked
+from .batches import as_batch, choose_targets, plainly, skip_checks
 from .blocks import check_positive
 
 KERAS_SUM = "_all_reduce_sum_gradients"  # with which Keras' optimizers sum gradients over replicas
@@ -45,6 +45,11 @@ class TrainableModel(keras.Model):
     objective: Objective
     clip_norm: float | None
     accumulation_steps: int
+
+    def __init_subclass__(cls, **options):
+        """Has `help` and `inspect.signature` tell all that a class takes."""
+        super().__init_subclass__(**options)
+        cls.__signature__ = find_signature(cls)
 
     def build(self, input_shape=None):
         """Nothing is left to build: subclasses build their networks in `__init__`."""
@@ -93,12 +98,12 @@ class TrainableModel(keras.Model):
             )
         if metrics and not self.reconstructs:
             raise ValueError(f"metrics: a {type(self).__name__} makes no pictures to measure")
-        self.objective = objective or self._objective_of(self.default_factors)
+        self.objective = objective or self._make_objective(self.default_factors)
         self.clip_norm, self.accumulation_steps = clip_norm, accumulation_steps
         # A plain dict would be saved with the model.
         self.picture_metrics = MappingProxyType({metric.name: metric for metric in map(_as_metric, metrics or ())})
         super().compile(
-            optimizer=self._prepared(optimizer, self.learned_variables),
+            optimizer=self._prepare(optimizer, self.learned_variables),
             loss=None,
             run_eagerly=run_eagerly,
             steps_per_execution=steps_per_execution,
@@ -125,7 +130,7 @@ class TrainableModel(keras.Model):
         """What the optimizer of `compile` trains."""
         return self.trainable_variables
 
-    def _prepared(self, optimizer: str | keras.Optimizer, variables) -> keras.Optimizer:
+    def _prepare(self, optimizer: str | keras.Optimizer, variables) -> keras.Optimizer:
         """An optimizer that knows its variables and, under mixed_float16, scales the loss."""
         optimizer = keras.optimizers.get(optimizer)
         is_scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
@@ -134,7 +139,7 @@ class TrainableModel(keras.Model):
         if not optimizer.built:
             optimizer.build(variables)
         if hasattr(_inner(optimizer), KERAS_SUM):
-            setattr(_inner(optimizer), KERAS_SUM, list)  # `summed` has done it: not over the network twice
+            setattr(_inner(optimizer), KERAS_SUM, list)  # `sum_replicas` has done it: not over the network twice
         return optimizer
 
     def get_compile_config(self):
@@ -153,15 +158,15 @@ class TrainableModel(keras.Model):
     def compile_from_config(self, config):
         """Compiles as saved, with a `MissingTerm` for each term that needs something from outside."""
         optimizer = keras.saving.deserialize_keras_object(config["optimizer"])
-        self.compile(optimizer, **self._saved_options(config))
+        self.compile(optimizer, **self._read_options(config))
 
-    def _saved_options(self, config) -> dict:
+    def _read_options(self, config) -> dict:
         """The arguments of `compile` besides optimizers; a model of an older version may lack some."""
         options = {name: config[name] for name in ("clip_norm", "accumulation_steps") if name in config}
         metrics = [keras.saving.deserialize_keras_object(metric) for metric in config.get("metrics", ())]
-        return {"objective": self._objective_of(config["factors"]), "metrics": metrics, **options}
+        return {"objective": self._make_objective(config["factors"]), "metrics": metrics, **options}
 
-    def _objective_of(self, factors: Mapping[str, float]) -> Objective:
+    def _make_objective(self, factors: Mapping[str, float]) -> Objective:
         terms = {name: MissingTerm(name) for name in factors} | self.loss_terms()
         return Objective(terms, factors)
 
@@ -187,7 +192,7 @@ class TrainableModel(keras.Model):
         """As Keras' `export`; without a signature the model takes pictures, float32 [B, H, W, C] in [0, 1]."""
         shape = (None, self.image_size, self.image_size, self.channels)
         signature = input_signature or [keras.InputSpec(dtype="float32", shape=shape, name="image")]
-        with unchecked():
+        with skip_checks():
             return super().export(filepath, format, *arguments, input_signature=signature, **options)
 
     def train_step(self, data):
@@ -199,31 +204,31 @@ class TrainableModel(keras.Model):
         Returns:
           Each unweighted term and `loss`, as means since the last reset, and `skipped_steps`, the updates left out.
         """
-        batch, kept = as_batch(data), self._state_of_layers()
-        with unchecked(), randomness.at_step(self.optimizer.iterations):
+        batch, kept = as_batch(data), self._keep_layers()
+        with skip_checks(), randomness.at_step(self.optimizer.iterations):
             values, gradients = in_parts(self._values_and_gradients, batch, self.accumulation_steps)
-        gradients = summed(gradients)
+        gradients = sum_replicas(gradients)
         is_good = self._is_good(values["loss"], (self.optimizer, gradients))
         apply_gradients(self.optimizer, gradients, self.learned_variables, self.clip_norm, is_good)
         self._restore_layers(kept, is_good)
-        return self.objective.track_step(values, is_good) | self._measured(values, is_good)
+        return self.objective.track_step(values, is_good) | self._measure(values, is_good)
 
     def _values_and_gradients(self, batch) -> tuple[dict[str, tf.Tensor], list[tf.Tensor]]:
         """Of a batch: the terms and `loss`, [B]; and this replica's gradients of the scaled loss."""
         with tf.GradientTape() as tape:
             outputs = self(batch, training=True)
-            values = self.objective.values(aimed(batch), outputs)
+            values = self.objective.values(choose_targets(batch), outputs)
             loss = self.objective.reduce(values["loss"]) + self.regularization()
             scaled_loss = self.optimizer.scale_loss(loss)
-        return values | self._to_measure(batch, outputs), gradients_of(tape, scaled_loss, self.learned_variables)
+        return values | self._to_measure(batch, outputs), find_gradients(tape, scaled_loss, self.learned_variables)
 
     def _to_measure(self, batch, outputs) -> dict[str, tf.Tensor]:
         """What the metrics of `compile` compare, if there are any: two [B, H, W, C]."""
         if not self.picture_metrics:
             return {}
-        return {"pictures/wanted": aimed(batch)["image"], "pictures/made": outputs["reconstruction"]}
+        return {"pictures/wanted": choose_targets(batch)["image"], "pictures/made": outputs["reconstruction"]}
 
-    def _measured(self, values, is_good: bool | tf.Tensor = True) -> dict[str, tf.Tensor]:
+    def _measure(self, values, is_good: bool | tf.Tensor = True) -> dict[str, tf.Tensor]:
         """Adds a batch to the metrics of `compile` where it is good; returns what they are since the last reset."""
         for metric in self.picture_metrics.values():
             wanted, made = (tf.where(is_good, values[f"pictures/{kind}"], 0.0) for kind in ("wanted", "made"))
@@ -240,13 +245,13 @@ class TrainableModel(keras.Model):
             the loss scale is too high are the optimizer's own affair.
         """
         faults = tf.reduce_sum(tf.cast(~tf.math.is_finite(losses), tf.float32))
-        checks = [summed([faults])[0] == 0.0]
+        checks = [sum_replicas([faults])[0] == 0.0]
         for optimizer, gradients in players:
             too_high = getattr(optimizer, "dynamic_scale", 1.0) > 1.0
             checks.append(_are_finite(gradients) | too_high)
         return tf.reduce_all(tf.stack(checks))
 
-    def _state_of_layers(self) -> list[tf.Tensor]:
+    def _keep_layers(self) -> list[tf.Tensor]:
         """What a forward pass changes, the running moments of batch normalisation, as it is now."""
         return [tf.identity(variable) for variable in self.non_trainable_variables]
 
@@ -259,7 +264,7 @@ class TrainableModel(keras.Model):
         """As `train_step`, without the update."""
         batch = as_batch(data)
         outputs = self(batch, training=False)
-        return self.objective.track(self.evaluated(aimed(batch), outputs)) | self._measured(
+        return self.objective.track(self.evaluate_batch(choose_targets(batch), outputs)) | self._measure(
             self._to_measure(batch, outputs)
         )
 
@@ -269,9 +274,9 @@ class TrainableModel(keras.Model):
         outputs = self(pictures, training=False)
         return {name: value for name, value in outputs.items() if tf.is_tensor(value) and value.shape.rank}
 
-    def evaluated(self, batch, outputs) -> dict[str, tf.Tensor]:
+    def evaluate_batch(self, batch, outputs) -> dict[str, tf.Tensor]:
         """What evaluation tells of a batch, as `Objective.measured`: the unweighted terms and `loss`, float32 [B]."""
-        return self.objective.measured(batch, outputs)
+        return self.objective.measure(batch, outputs)
 
     def regularization(self):
         """This replica's share of the layers' own penalties (L2), a float32 scalar."""
@@ -286,7 +291,7 @@ class TrainableModel(keras.Model):
         Raises:
           ValueError: an argument is not kept.
         """
-        names = argument_names(type(self))
+        names = inspect.signature(type(self)).parameters
         if missing := [name for name in names if not hasattr(self, name)]:
             raise ValueError(
                 f"{type(self).__name__} does not keep its argument {missing[0]!r}, so it cannot be saved: set "
@@ -299,19 +304,24 @@ class TrainableModel(keras.Model):
         return cls(**config)
 
 
-def argument_names(kind: type) -> list[str]:
+def find_signature(kind: type) -> inspect.Signature:
     """What a class' constructor takes by name; where it takes `**options`, what those above it take as well."""
-    names: dict[str, None] = {}
+    found: dict[str, inspect.Parameter] = {}
     for parent in kind.__mro__:
         if "__init__" not in vars(parent):
             continue
         if not issubclass(parent, TrainableModel):  # Keras' own, which has a name
-            return [*names, *({"name"} - names.keys())]
+            found.setdefault("name", inspect.Parameter("name", inspect.Parameter.KEYWORD_ONLY, default=None))
+            break
         parameters = list(inspect.signature(parent.__init__).parameters.values())[1:]
-        names |= {one.name: None for one in parameters if one.kind not in (one.VAR_KEYWORD, one.VAR_POSITIONAL)}
+        found |= {
+            one.name: one.replace(kind=one.KEYWORD_ONLY) if found else one
+            for one in parameters
+            if one.kind not in (one.VAR_KEYWORD, one.VAR_POSITIONAL) and one.name not in found
+        }
         if not any(one.kind == one.VAR_KEYWORD for one in parameters):
             break
-    return list(names)
+    return inspect.Signature(list(found.values()))
 
 
 def _as_metric(metric: str | keras.Metric) -> keras.Metric:
@@ -339,7 +349,7 @@ class FromStep:
         return tf.cond(randomness.has_come(self.start_step), value, lambda: tf.zeros(tf.shape(batch["image"])[:1]))
 
 
-def gradients_of(tape: tf.GradientTape, target, variables, output_gradients=None) -> list[tf.Tensor]:
+def find_gradients(tape: tf.GradientTape, target, variables, output_gradients=None) -> list[tf.Tensor]:
     """As `tape.gradient`, with 0 for weights that no term reaches; a warning names their layers."""
     pairs = list(zip(variables, tape.gradient(target, variables, output_gradients), strict=True))
     unreached = {variable.path.split("/")[0] for variable, gradient in pairs if gradient is None}
@@ -371,7 +381,7 @@ def in_parts(values_and_gradients: Callable, batch, count: int) -> tuple[dict[st
     return whole, [gradient / count for gradient in total]
 
 
-def summed(tensors: list) -> list:
+def sum_replicas(tensors: list) -> list:
     """The sum over replicas of each, so that all of them see the same numbers."""
     return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, tensors)
 
@@ -385,7 +395,7 @@ def apply_gradients(
 
     Args:
       optimizer: plain, or wrapped for loss scaling; then the gradients are those of the scaled loss.
-      gradients: as `summed` gives them, one for each variable.
+      gradients: as `sum_replicas` gives them, one for each variable.
       variables: what they belong to.
       clip_norm: highest global norm of the unscaled gradients; None is no limit.
       is_wanted: where it is False, the same on all replicas, variables and optimizer stay as they are.

@@ -15,12 +15,12 @@ from .blocks import (
     ConvolutionStyle,
     Dropout,
     check_boolean,
+    check_choice,
     check_count,
     check_fraction,
     check_not_negative,
     check_positive,
     check_stages,
-    checked_choice,
     code_size,
     images_out,
     output_skip,
@@ -92,7 +92,8 @@ class VAE(Autoencoder):
       kernel_size: of the encoder's convolutions.
       decoder_filters: channels of each decoder stage; None mirrors the encoder and drops its last.
       decoder_kernel_size: None is the encoder's.
-      upsampling: "nearest", "transposed" or "subpixel".
+      upsampling: "nearest", "bilinear" (no lattice; the last stage repeats pixels, and its picture is smoothed instead
+        of its maps, which are many), "transposed" or "subpixel".
       decoder_blocks: residual blocks after each decoder stage, DeepFaceLab's (`residual_block`).
       output_skips: each decoder stage sees a picture, and the last one is their sum (`output_skip`).
       batch_norm: batch normalisation after every convolution but those of residual blocks and pictures.
@@ -151,7 +152,7 @@ class VAE(Autoencoder):
         self.decoder_filters = tuple(decoder_filters) if decoder_filters else self._mirrored_filters()
         self._check_stages()
         self.decoder_kernel_size = decoder_kernel_size or kernel_size
-        self.upsampling = checked_choice("upsampling", upsampling, UPSAMPLING)
+        self.upsampling = check_choice("upsampling", upsampling, UPSAMPLING)
         self.decoder_blocks, self.output_skips = decoder_blocks, output_skips
         self.batch_norm, self.dropout, self.negative_slope = batch_norm, dropout, negative_slope
         self.capacity, self.capacity_steps, self.free_bits = capacity, capacity_steps, free_bits
@@ -175,9 +176,9 @@ class VAE(Autoencoder):
         return ConvolutionStyle(kernel_size, self.kernel_initializer, self.l2, use_bias=not self.batch_norm)
 
     def _activate(self, x, stream: str):
-        return self._activated(self._normalization()(x) if self.batch_norm else x, stream)
+        return self._rectify(self._normalization()(x) if self.batch_norm else x, stream)
 
-    def _activated(self, x, stream: str):
+    def _rectify(self, x, stream: str):
         x = keras.layers.LeakyReLU(self.negative_slope)(x)
         return Dropout(self.dropout, self.seed, stream)(x) if self.dropout else x
 
@@ -206,7 +207,8 @@ class VAE(Autoencoder):
         for stage, (filters, strides) in enumerate(zip(self.decoder_filters, reversed(self.strides), strict=True)):
             x = self._decoder_stage(x, style, filters, strides, f"decoder_{stage}")
             if self.output_skips:
-                picture = output_skip(picture, x, self._plain_style(1), self.channels)
+                is_smoothed = self._is_smoothed and stage == len(self.strides) - 1
+                picture = output_skip(picture, x, self._plain_style(1), self.channels, is_smoothed)
         return keras.Model(inputs, self._images_out(x, picture), name="decoder")
 
     def _decoder_inputs(self):
@@ -215,21 +217,28 @@ class VAE(Autoencoder):
         return codes, codes
 
     def _decoder_stage(self, x, style, filters, strides, stream):
-        x = self._upsampled(x, style, filters, strides, stream)
+        x = self._upsample(x, style, filters, strides, stream)
         for _ in range(self.decoder_blocks):
             x = residual_block(x, self._plain_style(3))
         return x
 
-    def _upsampled(self, x, style, filters, strides, stream):
+    def _upsample(self, x, style, filters, strides, stream):
         if strides == 1:
             return self._activate(style.conv(filters)(x), stream)
-        return upsampling_block(x, style, filters, self.upsampling, lambda maps: self._activate(maps, stream))
+        is_last = 2 * x.shape[1] == self.image_size
+        method = "nearest" if self._is_smoothed and is_last else self.upsampling
+        return upsampling_block(x, style, filters, method, lambda maps: self._activate(maps, stream))
 
     def _images_out(self, x, picture):
         """The pictures, of the last stage's feature maps or of the output skips' sum."""
         if picture is None:
-            return images_out(x, self._plain_style(3), self.channels)
+            return images_out(x, self._plain_style(3), self.channels, is_smoothed=self._is_smoothed)
         return keras.layers.Activation("sigmoid", dtype="float32")(picture)
+
+    @property
+    def _is_smoothed(self) -> bool:
+        """The last stage repeats pixels, and the picture is smoothed."""
+        return self.upsampling == "bilinear" and self.strides[0] == 2
 
     def _plain_style(self, kernel_size: int) -> ConvolutionStyle:
         """Of convolutions that no batch normalisation follows."""

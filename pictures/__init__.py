@@ -1,14 +1,14 @@
 """What is shown: sheets, files, charts, and faces put back into photographs. It knows no model and no data set."""
 
 from .files import SOFTWARE, save_gif, save_mp4, save_named, save_png, there_and_back
-from .sheets import as_image, grid, labelled_sheet, resized, row, thumbnails, to_uint8, with_dots
+from .sheets import as_image, draw_labelled_sheet, grid, resize, row, thumbnails, to_uint8, with_dots
 
 __all__ = [
     "SOFTWARE",
     "as_image",
+    "draw_labelled_sheet",
     "grid",
-    "labelled_sheet",
-    "resized",
+    "resize",
     "row",
     "save_gif",
     "save_mp4",

@@ -26,8 +26,8 @@ def save_png(path: Path | IO[bytes], picture: np.ndarray, description: str) -> N
 
 
 def save_named(folder: Path, name: str, picture: np.ndarray, description: str) -> Path:
-    """Writes what was made of the picture `name`, below a folder and under `files.name_of_result`; returns the path."""
-    path = folder / files.name_of_result(name)
+    """Writes what was made of the picture `name`, below a folder and under `files.name_result`; returns the path."""
+    path = folder / files.name_result(name)
     path.parent.mkdir(parents=True, exist_ok=True)
     save_png(path, picture, description)
     return path
@@ -40,7 +40,7 @@ def there_and_back(frames: np.ndarray) -> np.ndarray:
 
 def save_gif(path: Path, frames: np.ndarray, description: str, frames_per_second: float = 10.0) -> None:
     """Writes [N, H, W, C] as an endless animation; the comment says what made it."""
-    first, *rest = _in_few_colours([as_image(frame) for frame in frames])
+    first, *rest = _reduce_colours([as_image(frame) for frame in frames])
     first.save(
         path,
         save_all=True,
@@ -51,7 +51,7 @@ def save_gif(path: Path, frames: np.ndarray, description: str, frames_per_second
     )
 
 
-def _in_few_colours(frames: list[Image.Image]) -> list[Image.Image]:
+def _reduce_colours(frames: list[Image.Image]) -> list[Image.Image]:
     """Large frames in colour by the 256 that suit all of them best, which is quicker than each by its own."""
     if frames[0].mode == "L" or min(frames[0].size) < SMALL_FILM:
         return frames

@@ -29,7 +29,7 @@ def paste(
       matrix: 2x3, from the face's coordinates to the photograph's; it may turn, and reach outside of the photograph.
       mask: [S, S] or [S, S, 1] in [0, 1], how much of the face is seen; default a soft ellipse. Its edge is softened,
         and near the border of the face picture it fades to 0.
-      match_colour: gives the face the colours of what it covers, see `matched_colour`.
+      match_colour: gives the face the colours of what it covers, see `transfer_colour`.
 
     Returns:
       uint8 [H, W, 3]; where nothing of the face is seen, the photograph's own bytes.
@@ -39,17 +39,17 @@ def paste(
     """
     _check(photograph, face, matrix, mask)
     pasted = photograph.copy()
-    box = _covered(photograph.shape, face.shape[0], matrix)
+    box = _find_covered(photograph.shape, face.shape[0], matrix)
     covered = pasted[box].astype(np.float32) / 255.0  # [h, w, 3]
     if not covered.size:
         return pasted
     coloured = np.repeat(face, 3, axis=-1) if face.shape[-1] == 1 else face
     seam = seam_mask(face.shape[0], mask)
-    weight = _moved(seam, matrix, box, order=1, mode="constant")
+    weight = _move(seam, matrix, box, order=1, mode="constant")
     thinned = (slice(None, None, max(1, int(_scale(matrix)))),) * 2  # about as many pixels as the face has
     if match_colour and weight[thinned].any():
-        coloured = matched_colour(coloured, seam, covered[thinned], weight[thinned])
-    moved = np.clip(_moved(coloured, matrix, box, order=3, mode="edge"), 0.0, 1.0)
+        coloured = transfer_colour(coloured, seam, covered[thinned], weight[thinned])
+    moved = np.clip(_move(coloured, matrix, box, order=3, mode="edge"), 0.0, 1.0)
     blended = covered + weight[..., None] * (moved - covered)
     pasted[box] = np.rint(255.0 * blended).astype(np.uint8)
     return pasted
@@ -78,7 +78,7 @@ def seam_mask(face_size: int, mask: np.ndarray | None = None) -> np.ndarray:
     return np.clip(seen, 0.0, 1.0) * fade[:, None] * fade
 
 
-def matched_colour(
+def transfer_colour(
     face: np.ndarray, face_weight: np.ndarray, photograph: np.ndarray, photograph_weight: np.ndarray
 ) -> np.ndarray:
     """The face with the photograph's mean and standard deviation of every channel in Lab, both weighed.
@@ -123,7 +123,7 @@ def _smooth(values: np.ndarray) -> np.ndarray:
     return values * values * (3.0 - 2.0 * values)
 
 
-def _covered(shape: tuple[int, ...], face_size: int, matrix: np.ndarray) -> tuple[slice, slice]:
+def _find_covered(shape: tuple[int, ...], face_size: int, matrix: np.ndarray) -> tuple[slice, slice]:
     """The rows and columns of the photograph that the face can touch."""
     corners = matrix @ np.array([[0, face_size, 0, face_size], [0, 0, face_size, face_size], [1, 1, 1, 1]])  # [2, 4]
     low, high = np.floor(corners.min(axis=1)), np.ceil(corners.max(axis=1))
@@ -132,7 +132,7 @@ def _covered(shape: tuple[int, ...], face_size: int, matrix: np.ndarray) -> tupl
     return slice(top, bottom), slice(left, right)
 
 
-def _moved(picture: np.ndarray, matrix: np.ndarray, box: tuple[slice, slice], order: int, mode: str) -> np.ndarray:
+def _move(picture: np.ndarray, matrix: np.ndarray, box: tuple[slice, slice], order: int, mode: str) -> np.ndarray:
     """A face picture [S, S, ...] as it lies in the photograph's box, [h, w, ...], anti-aliased where it shrinks.
 
     `order` is that of the splines between pixels, `mode` what is outside of the picture.

@@ -35,10 +35,10 @@ def with_dots(pictures: np.ndarray, points: np.ndarray) -> np.ndarray:
 
     A dot is bright where the picture is dark and dark where it is light; one outside of its picture is not drawn.
     """
-    return np.stack([_dotted(picture, own) for picture, own in zip(pictures, points, strict=True)])
+    return np.stack([_draw_dots(picture, own) for picture, own in zip(pictures, points, strict=True)])
 
 
-def labelled_sheet(
+def draw_labelled_sheet(
     pictures: np.ndarray, labels: Sequence[str], columns: int, label_lines: int, font_size: int = 9
 ) -> np.ndarray:
     """A grid with some lines of text under each picture: [N, H, W, C] -> uint8 [..., ..., 3].
@@ -47,7 +47,7 @@ def labelled_sheet(
     """
     line_height = font_size + 2
     cells = [
-        _labelled(picture, label, label_lines * line_height + 4, font_size)
+        _label(picture, label, label_lines * line_height + 4, font_size)
         for picture, label in zip(pictures, labels, strict=True)
     ]
     return grid(np.stack(cells), columns)
@@ -59,7 +59,7 @@ def as_image(picture: np.ndarray) -> Image.Image:
     return Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array)
 
 
-def _dotted(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
+def _draw_dots(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
     image = as_image(picture).convert("RGB")
     gray, draw = np.asarray(image.convert("L")), ImageDraw.Draw(image)
     side = max(1, round(image.width / 128))
@@ -69,7 +69,7 @@ def _dotted(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
     return np.asarray(image)
 
 
-def _labelled(picture: np.ndarray, label: str, text_height: int, font_size: int) -> np.ndarray:
+def _label(picture: np.ndarray, label: str, text_height: int, font_size: int) -> np.ndarray:
     image = as_image(picture).convert("RGB")
     cell = Image.new("RGB", (image.width, image.height + text_height), "white")
     cell.paste(image)
@@ -88,7 +88,7 @@ def thumbnails(images: np.ndarray, most: int = THUMBNAIL) -> np.ndarray:
     return np.stack([np.asarray(image) for image in small]).reshape(len(images), most, most, -1)
 
 
-def resized(pictures: np.ndarray, size: int) -> np.ndarray:
+def resize(pictures: np.ndarray, size: int) -> np.ndarray:
     """Square pictures at another size, by a smooth filter: [N, S, S, C] -> uint8 [N, size, size, C]."""
     images = [as_image(picture).resize((size, size), Image.Resampling.LANCZOS) for picture in pictures]
     return np.stack([np.asarray(image) for image in images]).reshape(len(images), size, size, -1)

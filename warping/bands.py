@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from .blurring import blurred
+from .blurring import blur
 
 MOST_GAIN = 2.0
 FLOOR = 1e-6  # of an energy
 
 
-def blended(
+def blend(
     first: np.ndarray, second: np.ndarray, share: np.ndarray | float, sigmas: tuple[float, ...], most: float = MOST_GAIN
 ) -> np.ndarray:
     """The mean of two pictures, as sharp as they are.
@@ -30,7 +30,7 @@ def blended(
     weight = share[..., None] if share.ndim else share
     result, rest = np.zeros_like(first), [first, second]
     for sigma in sigmas:
-        smooth = [blurred(picture, sigma) for picture in rest]
+        smooth = [blur(picture, sigma) for picture in rest]
         bands = [picture - low for picture, low in zip(rest, smooth, strict=True)]
         mean = bands[0] + weight * (bands[1] - bands[0])
         result += mean * _gain(mean, bands, share, 2.0 * sigma, most)[..., None]
@@ -40,6 +40,6 @@ def blended(
 
 def _gain(mean: np.ndarray, bands: list[np.ndarray], share, sigma: float, most: float) -> np.ndarray:
     """What a band is multiplied by to have the energy of both, around each place: [H, W]."""
-    energies = [blurred((band**2).mean(axis=-1), sigma) for band in (mean, *bands)]
+    energies = [blur((band**2).mean(axis=-1), sigma) for band in (mean, *bands)]
     wanted = (1.0 - share) * energies[1] + share * energies[2]
     return np.clip(np.sqrt((wanted + FLOOR) / (energies[0] + FLOOR)), 1.0, most)

@@ -5,7 +5,7 @@ import numpy as np
 LEAST_SIGMA = 2.0  # pixels, to which a picture is shrunk before it is blurred
 
 
-def blurred(picture: np.ndarray, sigma: float) -> np.ndarray:
+def blur(picture: np.ndarray, sigma: float) -> np.ndarray:
     """A picture [H, W] or [H, W, C] blurred by a Gaussian of so many pixels; beyond its edge its edge repeats.
 
     For wide ones means of blocks are blurred, and enlarged by straight lines.
@@ -17,10 +17,10 @@ def blurred(picture: np.ndarray, sigma: float) -> np.ndarray:
     left = np.sqrt(sigma**2 - (stride**2 - 1.0) / 12.0) / stride  # of the variance, what blocks have not taken
     small = _gaussian(_block_means(picture, stride), left)
     rows, columns = (_within_blocks(side, stride) for side in (height, width))
-    return enlarged(small, rows, columns)
+    return enlarge(small, rows, columns)
 
 
-def enlarged(coarse: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+def enlarge(coarse: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """Linear interpolation at places of the rows and columns of [h, w] or [h, w, C]: float32 [H, W] or [H, W, C]."""
     tall = np.tensordot(_weights(rows, coarse.shape[0]), coarse, 1)
     across = np.tensordot(_weights(columns, coarse.shape[1]), tall, (1, 1))  # [W, H, ...]

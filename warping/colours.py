@@ -19,7 +19,7 @@ class Colours(NamedTuple):
         return Colours(*(own + share * (theirs - own) for own, theirs in zip(self, other, strict=True)))
 
 
-def colours_of(picture: np.ndarray, weight: np.ndarray) -> Colours:
+def measure_colours(picture: np.ndarray, weight: np.ndarray) -> Colours:
     """The colours of a picture [H, W, C] where a weight [H, W] is above 0."""
     chosen = weight > 0.0
     pixels, shares = picture[chosen].astype(np.float64), weight[chosen] / weight[chosen].sum()
@@ -27,14 +27,15 @@ def colours_of(picture: np.ndarray, weight: np.ndarray) -> Colours:
     return Colours(mean, (pixels - mean).T @ ((pixels - mean) * shares[:, None]))
 
 
-def recoloured(picture: np.ndarray, own: Colours, wanted: Colours) -> np.ndarray:
+def recolour(picture: np.ndarray, own: Colours, wanted: Colours) -> np.ndarray:
     """A picture [H, W, C] with other colours: float32, which may leave [0, 1].
 
     The map is linear and moves as little colour as it can: Pitie and Kokaram, "The linear Monge-Kantorovitch linear
     colour mapping for example-based colour transfer" (2007), equation 9.
     """
     matrix = _transport(own.covariance, wanted.covariance)
-    return ((picture - own.mean) @ matrix.T + wanted.mean).astype(np.float32)
+    shift = wanted.mean - matrix @ own.mean
+    return picture.astype(np.float32) @ matrix.T.astype(np.float32) + shift.astype(np.float32)
 
 
 def _transport(own: np.ndarray, wanted: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .blurring import enlarged
+from .blurring import enlarge
 
 MOST_CELLS = 64  # of a side: a smooth field needs no more, and is enlarged
 LEAST_STIFFNESS = 1e-7  # of points that are told twice
@@ -11,7 +11,7 @@ PADDING = 2  # pixels, so that a spline at a picture's edge sees the edge repeat
 Box = tuple[slice, slice]
 
 
-def plate_field(points: np.ndarray, moves: np.ndarray, size: tuple[int, int], stiffness: float = 0.0) -> np.ndarray:
+def bend_plate(points: np.ndarray, moves: np.ndarray, size: tuple[int, int], stiffness: float = 0.0) -> np.ndarray:
     """The thin plate through moves of points, at each pixel's centre: float32 [H, W, 2], in sides.
 
     Bookstein, "Principal warps: thin-plate splines and the decomposition of deformations" (1989); a stiffness as in
@@ -28,16 +28,16 @@ def plate_field(points: np.ndarray, moves: np.ndarray, size: tuple[int, int], st
     """
     if len(points) < 3 or points.shape != moves.shape or not (np.isfinite(points).all() and np.isfinite(moves).all()):
         raise ValueError(f"a thin plate needs at least 3 points and their moves, finite, not {points.shape}")
-    weights, affine = _solved(points.astype(np.float64), moves.astype(np.float64), max(stiffness, LEAST_STIFFNESS))
+    weights, affine = _solve(points.astype(np.float64), moves.astype(np.float64), max(stiffness, LEAST_STIFFNESS))
     rows, columns = (min(side, MOST_CELLS) for side in size)
     y, x = (np.linspace(0.5 / full, 1.0 - 0.5 / full, few) for full, few in zip(size, (rows, columns), strict=True))
     places = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)  # [rows * columns, 2]
     values = _bending(places, points) @ weights + affine[0] + places @ affine[1:]
     coarse = values.reshape(rows, columns, 2).astype(np.float32)
-    return enlarged(coarse, np.linspace(0.0, rows - 1.0, size[0]), np.linspace(0.0, columns - 1.0, size[1]))
+    return enlarge(coarse, np.linspace(0.0, rows - 1.0, size[0]), np.linspace(0.0, columns - 1.0, size[1]))
 
 
-def _solved(points: np.ndarray, moves: np.ndarray, stiffness: float) -> tuple[np.ndarray, np.ndarray]:
+def _solve(points: np.ndarray, moves: np.ndarray, stiffness: float) -> tuple[np.ndarray, np.ndarray]:
     """The plate's weights [N, 2], and the affine part [3, 2] of (1, x, y)."""
     count = len(points)
     affine = np.concatenate([np.ones((count, 1)), points], axis=1)

@@ -59,11 +59,11 @@ def _choice(choices: tuple[str, ...], meaning: str, of_person: bool = True) -> F
     return Factor(0.0, len(choices) - 1.0, meaning, choices, of_person)
 
 
-def _of_picture(low: float, high: float, meaning: str) -> Factor:
+def _by_picture(low: float, high: float, meaning: str) -> Factor:
     return Factor(low, high, meaning, of_person=False, of_occasion=False)
 
 
-def _of_occasion(low: float, high: float, meaning: str) -> Factor:
+def _by_occasion(low: float, high: float, meaning: str) -> Factor:
     return Factor(low, high, meaning, of_person=False)
 
 
@@ -90,34 +90,34 @@ FACTORS = {
     "hair_volume": _trait("flat to full hair"),
     "age": Factor(18.0, 80.0, "years"),
     "beard": _choice(BEARDS, "the kind"),
-    "smile": _of_picture(-0.4, 1.0, "corners of the mouth down (below 0) to a broad smile"),
-    "mouth_open": _of_picture(0.0, 1.0, "closed to wide open"),
-    "eyes_open": _of_picture(0.1, 1.0, "nearly shut to wide open"),
-    "brow_raise": _of_picture(-1.0, 1.0, "frown to raised brows"),
-    "gaze_x": _of_picture(-1.0, 1.0, "irises to the picture's left to its right"),
-    "gaze_y": _of_picture(-1.0, 1.0, "irises up to down"),
+    "smile": _by_picture(-0.4, 1.0, "corners of the mouth down (below 0) to a broad smile"),
+    "mouth_open": _by_picture(0.0, 1.0, "closed to wide open"),
+    "eyes_open": _by_picture(0.1, 1.0, "nearly shut to wide open"),
+    "brow_raise": _by_picture(-1.0, 1.0, "frown to raised brows"),
+    "gaze_x": _by_picture(-1.0, 1.0, "irises to the picture's left to its right"),
+    "gaze_y": _by_picture(-1.0, 1.0, "irises up to down"),
     "glasses": _choice(GLASSES, "the frame", of_person=False),
-    "yaw": _of_picture(-45.0, 45.0, "degrees; above 0 the nose points to the picture's right"),
-    "pitch": _of_picture(-20.0, 20.0, "degrees; above 0 the face looks up"),
-    "roll": _of_picture(-20.0, 20.0, "degrees; above 0 the head leans clockwise"),
-    "light_x": _of_picture(-1.0, 1.0, "light from the picture's left to its right"),
-    "light_y": _of_picture(-1.0, 0.3, "light from above to a little below"),
-    "light_strength": _of_picture(0.0, 1.0, "soft even light to a strong key light"),
-    "light_warmth": _of_picture(-1.0, 1.0, "cool to warm light"),
-    "background_hue": _of_occasion(0.0, 1.0, "once around the colour circle"),
-    "background_saturation": _of_occasion(0.0, 0.6, "gray to colourful"),
-    "background_brightness": _of_occasion(0.15, 0.9, "dark to bright"),
+    "yaw": _by_picture(-45.0, 45.0, "degrees; above 0 the nose points to the picture's right"),
+    "pitch": _by_picture(-20.0, 20.0, "degrees; above 0 the face looks up"),
+    "roll": _by_picture(-20.0, 20.0, "degrees; above 0 the head leans clockwise"),
+    "light_x": _by_picture(-1.0, 1.0, "light from the picture's left to its right"),
+    "light_y": _by_picture(-1.0, 0.3, "light from above to a little below"),
+    "light_strength": _by_picture(0.0, 1.0, "soft even light to a strong key light"),
+    "light_warmth": _by_picture(-1.0, 1.0, "cool to warm light"),
+    "background_hue": _by_occasion(0.0, 1.0, "once around the colour circle"),
+    "background_saturation": _by_occasion(0.0, 0.6, "gray to colourful"),
+    "background_brightness": _by_occasion(0.15, 0.9, "dark to bright"),
     "background_pattern": _choice(BACKGROUNDS, "what is behind", of_person=False),
-    "background_shift": _of_occasion(0.0, 1.0, "where the pattern lies"),
-    "clothes_hue": _of_occasion(0.0, 1.0, "round collar below 0.5, V-neck above, each once around the colour circle"),
-    "clothes_brightness": _of_occasion(0.1, 0.9, "dark to bright clothes"),
+    "background_shift": _by_occasion(0.0, 1.0, "where the pattern lies"),
+    "clothes_hue": _by_occasion(0.0, 1.0, "round collar below 0.5, V-neck above, each once around the colour circle"),
+    "clothes_brightness": _by_occasion(0.1, 0.9, "dark to bright clothes"),
 }
 FACTOR_NAMES = tuple(FACTORS)
 FACTOR_RANGES = {name: (factor.low, factor.high) for name, factor in FACTORS.items()}
 DISCRETE_FACTORS = tuple(name for name, factor in FACTORS.items() if factor.choices)
 
 
-def identity_of(indices: np.ndarray) -> np.ndarray:
+def number_people(indices: np.ndarray) -> np.ndarray:
     """Number of the person in each picture: indices [n] -> int32 [n]."""
     return (np.asarray(indices, np.int64) // PICTURES_PER_IDENTITY).astype(np.int32)
 
@@ -221,7 +221,7 @@ def sample_factors(indices: np.ndarray, seed: int = 0) -> np.ndarray:
       float32 [n, F] in the order of FACTOR_NAMES, within FACTOR_RANGES.
     """
     indices = np.asarray(indices, np.int64).reshape(-1)
-    return sample_pictures(identity_of(indices), indices, seed)
+    return sample_pictures(number_people(indices), indices, seed)
 
 
 def sample_pictures(people: np.ndarray, pictures: np.ndarray, seed: int = 0) -> np.ndarray:

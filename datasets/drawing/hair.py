@@ -65,7 +65,7 @@ _CUT_TABLE = {
 }
 
 
-def _cut_of(face: Face, name: str) -> np.ndarray:
+def _find_cut(face: Face, name: str) -> np.ndarray:
     return _CUT_TABLE[name][face["hair_style"].astype(int)]
 
 
@@ -83,10 +83,10 @@ def _hair_outline(canvas: Canvas, below: np.ndarray) -> np.ndarray:
     face, surface = canvas.face, canvas.surface
     fullness = 1.0 + 0.30 * face["hair_volume"]
     up = np.clip(0.45 - 0.55 * surface.down, 0.0, 1.0)
-    top, beside = _cut_of(face, "top"), _cut_of(face, "beside")
+    top, beside = _find_cut(face, "top"), _find_cut(face, "beside")
     thickness = fullness * (beside + (top - beside) * up) * (0.2 + 0.8 * step(0.05, -0.30, below))
     angle = np.arctan2(canvas.view[0], -canvas.view[1])
-    curl = _cut_of(face, "curl") * (np.sin(11.0 * angle) + 0.6 * np.sin(17.0 * angle + 1.0))
+    curl = _find_cut(face, "curl") * (np.sin(11.0 * angle) + 0.6 * np.sin(17.0 * angle + 1.0))
     return (surface.rim - 1.0 - thickness - curl) * face.half_width
 
 
@@ -98,13 +98,13 @@ def _hair_line(canvas: Canvas) -> tuple[np.ndarray, np.ndarray]:
     across = surface.across
     # Below the jaw the middle counts as ahead too, or hair that falls beside the face would close under the chin.
     ahead = ahead + (1.0 - ahead) * step(0.62, 0.34, np.abs(across)) * step(0.0, 0.4, surface.down)
-    front = _cut_of(face, "line") + _cut_of(face, "parting") * (across + 0.25) + 0.22 * across * across
+    front = _find_cut(face, "line") + _find_cut(face, "parting") * (across + 0.25) + 0.22 * across * across
     front = front - 0.010 * np.clip(face["age"] - 40.0, 0.0, 20.0) * 0.3
-    front = front - _cut_of(face, "recess") * spot(np.abs(across) - 0.42, surface.down + 0.7, 0.22, 0.4)
-    low, high = _cut_of(face, "open_to"), _cut_of(face, "open_from")
+    front = front - _find_cut(face, "recess") * spot(np.abs(across) - 0.42, surface.down + 0.7, 0.22, 0.4)
+    low, high = _find_cut(face, "open_to"), _find_cut(face, "open_from")
     share = np.clip((high - ahead) / (high - low), 0.0, 1.0)
     side = share * share * (3.0 - 2.0 * share)
-    drop = _cut_of(face, "side") + nape - front
+    drop = _find_cut(face, "side") + nape - front
     steep = np.sqrt(1.0 + (np.minimum(drop, 2.0) * 6.0 * share * (1.0 - share) / (high - low)) ** 2)
     below = surface.down - front - drop * side
     return below, below / steep
@@ -127,7 +127,7 @@ def _strands(canvas: Canvas) -> np.ndarray:
     combed = 13.0 * surface.across * (1.25 + 0.5 * surface.down) + 3.0 * surface.down
     x, y = canvas.view
     lumps = 0.9 * np.sin(14.0 * x + 1.5 * np.sin(9.0 * y)) + 0.9 * np.sin(15.0 * y + 1.5 * np.sin(11.0 * x))
-    curl, fall = _cut_of(canvas.face, "curl"), _cut_of(canvas.face, "fall")
+    curl, fall = _find_cut(canvas.face, "curl"), _find_cut(canvas.face, "fall")
     waves = combed + 50.0 * curl * np.sin(6.0 * y + 3.0 * surface.across)
     return np.where((curl > 0.0) & (fall == 0.0), lumps, waves)
 
@@ -135,7 +135,7 @@ def _strands(canvas: Canvas) -> np.ndarray:
 def draw_hair_behind(canvas: Canvas) -> None:
     """Paints long hair behind the neck; before the head is painted."""
     distance, strand = _hanging(canvas)
-    fallen = _cut_of(canvas.face, "fall") > 0.0
+    fallen = _find_cut(canvas.face, "fall") > 0.0
     _paint_hanging(canvas, canvas.cover(distance, 0.02) * fallen, strand, 0.62)
 
 
@@ -143,7 +143,7 @@ def draw_locks(canvas: Canvas) -> None:
     """The parts of long hair that lie in front of the shoulders."""
     distance, strand = _hanging(canvas)
     opening = 0.50 - np.abs(canvas.body[0] - (canvas.face.centre_x - 0.5) / SCALE) - 0.10 * (canvas.body[1] - 1.0)
-    fallen = _cut_of(canvas.face, "fall") > 0.0
+    fallen = _find_cut(canvas.face, "fall") > 0.0
     _paint_hanging(canvas, canvas.cover(np.maximum(distance, opening), 0.03) * fallen, strand, 0.85)
 
 
@@ -154,12 +154,12 @@ def _hanging(canvas: Canvas) -> tuple[np.ndarray, np.ndarray]:
     centre_x, centre_y = (face.centre_x - 0.5) / SCALE, (face.centre_y - CENTRE_Y) / SCALE
     x = x - centre_x + 0.22 * face.sin_yaw * step(0.0, 1.0, y) + 0.5 * face.sin_roll * (y - 0.2)
     y = y - centre_y
-    wave = _cut_of(face, "curl") * 2.0 * np.sin(7.0 * y + 1.0)
-    spread = _cut_of(face, "spread") * (1.0 + 0.10 * face["hair_volume"]) * face.half_width / 0.735 * 0.92
+    wave = _find_cut(face, "curl") * 2.0 * np.sin(7.0 * y + 1.0)
+    spread = _find_cut(face, "spread") * (1.0 + 0.10 * face["hair_volume"]) * face.half_width / 0.735 * 0.92
     # Domed at the top, so that it vanishes behind the hair on the head.
     dome = np.sqrt(np.maximum(1.0 - (np.minimum(y - 0.35, 0.0) / 0.80) ** 2, 0.0))
     side = np.abs(x) - (spread + wave) * dome - 0.05 * step(0.5, 1.5, y)
-    fall = _cut_of(face, "fall") + 0.08 * face["hair_volume"]
+    fall = _find_cut(face, "fall") + 0.08 * face["hair_volume"]
     bottom = y - fall
     corner = np.sqrt(np.maximum(side + 0.2, 0.0) ** 2 + np.maximum(bottom + 0.2, 0.0) ** 2) - 0.2
     return np.maximum(corner, -0.35 - y), 11.0 * x + 2.0 * np.sin(3.0 * y)

@@ -12,7 +12,7 @@ from ... import files, pictures
 from ...datasets.alignment import NoFaceError
 from ...datasets.progress import progress_bar
 from ...datasets.source import Source
-from ...warping.morph import WarpMorph, warped_to
+from ...warping.morph import WarpMorph, warp_to
 from ...warping.shapes import SCHEMES, Scheme
 from ..codes.encoding import BATCH_SIZE, floats
 from ..codes.morphing import morph_through, warp_and_code_through
@@ -176,10 +176,10 @@ def _methods(model: Any) -> dict[str, Callable[[Pairs], np.ndarray]]:
     methods: dict[str, Callable[[Pairs], np.ndarray]] = {
         "cross-fade": lambda pairs: (pairs.start + pairs.end) / 2.0,
         "warped, blended everywhere": _blended_everywhere,
-        "warped, in the oval": _in_oval(has_energy=False, spares_covered=False, dissolve=0.0),
-        "the same, energy given back": _in_oval(spares_covered=False, dissolve=0.0),
-        "warp": _in_oval(dissolve=0.0),
-        "warp, amid the dissolve": _in_oval(),
+        "warped, in the oval": _in_oval(has_energy=False, spares_covered=False, change=0.0),
+        "the same, energy given back": _in_oval(spares_covered=False, change=0.0),
+        "warp": _in_oval(change=0.0),
+        "warp, amid the change": _in_oval(),
     }
     if model is not None:
         methods["code"] = lambda pairs: np.stack([_half_way(model, *ends) for ends in zip(*pairs[:2], strict=True)])
@@ -194,7 +194,7 @@ def _blended_everywhere(pairs: Pairs) -> np.ndarray:
     for start, end, *points in zip(*pairs[:4], strict=True):
         shape = np.mean(points, axis=0)
         ends = zip((start, end), points, strict=True)
-        midpoints.append(np.mean([warped_to(face, own, shape, pairs.scheme) for face, own in ends], axis=0))
+        midpoints.append(np.mean([warp_to(face, own, shape, pairs.scheme) for face, own in ends], axis=0))
     return np.stack(midpoints)
 
 
@@ -249,9 +249,9 @@ class Judge:
         return Quality(method, *measured, float((near + far).mean() / apart), float((far - near).mean() / apart))
 
     def _kernel_distance(self, faces: np.ndarray) -> float:
-        from ...metrics import kernel_distance, standardised
+        from ...metrics import kernel_distance, standardise
 
-        return kernel_distance(*standardised(self.others, self._in_batches(self.features, faces)))
+        return kernel_distance(*standardise(self.others, self._in_batches(self.features, faces)))
 
     def _sharpness_of(self, faces: np.ndarray) -> float:
         return self._sharpness(faces) / self.sharpness
@@ -284,10 +284,10 @@ def table(qualities: Sequence[Quality]) -> str:
 def _save_sheet(file: Path, pairs: Pairs, midpoints: np.ndarray) -> None:
     """Some midpoints between their ends, enlarged."""
     triples = [
-        np.concatenate(pictures.resized(np.stack(triple), SHOWN_SIDE), axis=1)
+        np.concatenate(pictures.resize(np.stack(triple), SHOWN_SIDE), axis=1)
         for triple in zip(pairs.start[:SHOWN], midpoints[:SHOWN], pairs.end[:SHOWN], strict=True)
     ]
     labels = [f"pair {number}: start, half-way, end" for number in range(len(triples))]
-    sheet = pictures.labelled_sheet(np.stack(triples), labels, SHOWN_COLUMNS, 1, SHOWN_FONT)
+    sheet = pictures.draw_labelled_sheet(np.stack(triples), labels, SHOWN_COLUMNS, 1, SHOWN_FONT)
     with files.whole_file(file, is_new=True) as partial:
         pictures.save_png(partial, sheet, "pictures half-way between faces, by a warp")

@@ -22,9 +22,8 @@ class TrainingStep:
 
     def __init__(self, flags: Sequence[str]):
         with tempfile.TemporaryDirectory() as folder:
-            settings = parse_training([*flags, *_stand_in_weights(flags, Path(folder))])
+            settings = parse_training([*flags, "--schedule_steps=1000000", *_stand_in_weights(flags, Path(folder))])
             self.session = Session(settings, *sources_and_arguments(settings))
-            self.session.compile(schedule_steps=1_000_000)
         strategy = self.session.strategy
         self._batch = next(iter(self.session.distributed_batches()))
         self._step = step_function(self.session.model, strategy)

@@ -15,7 +15,7 @@ from ...datasets import detection
 from ...datasets.folder import ALL, folder
 from ...datasets.manifest import Cut
 from ...datasets.packing import write_pack
-from ...datasets.picture_index import found_files
+from ...datasets.picture_index import find_files
 from ...datasets.procedural import procedural_faces
 from ...latents.interpolation import interpolate
 from ...models import MODELS
@@ -100,7 +100,7 @@ class Aligning:
         faces = procedural_faces("test", image_size=256).load(10 * np.arange(PHOTOGRAPHS))["image"]
         for number, face in enumerate(faces):
             Image.fromarray(face).resize((PHOTOGRAPH_SIZE, PHOTOGRAPH_SIZE)).save(root / f"{number}.jpg")
-        self._files = found_files(root)
+        self._files = find_files(root)
         self._pool = make_pool(Aligner(root, out, Cut()), processes)
         self(processes)  # so that every process has its detector
 

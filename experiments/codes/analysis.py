@@ -8,7 +8,7 @@ import numpy as np
 
 from ...datasets.source import Source
 from ...latents.projection import principal_components, t_sne
-from ...latents.traversal import active_dimensions, dimension_histograms, kl_of_dimensions, most_first, traversals
+from ...latents.traversal import active_dimensions, dimension_histograms, measure_kl, most_first, traversals
 from ...pictures import charts
 from ..errors import UsageError
 from ..runs.run import Run
@@ -108,7 +108,7 @@ class Dimensions(NamedTuple):
 def dimensions_of(faces: Survey) -> Dimensions:
     """Of vector codes."""
     codes = faces.codes.astype(np.float64)
-    kl = None if faces.log_var is None else kl_of_dimensions(faces.codes, faces.log_var)
+    kl = None if faces.log_var is None else measure_kl(faces.codes, faces.log_var)
     return Dimensions(codes.mean(axis=0), codes.var(axis=0), kl, active_dimensions(codes))
 
 

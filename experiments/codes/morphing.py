@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ... import pictures
-from ...latents.interpolation import alphas_of_equal_distance, even_alphas, interpolate, interpolate_through
+from ...latents.interpolation import even_alphas, find_equal_change, interpolate, interpolate_through
 from ...warping import morph as warps
 from ...warping.shapes import Scheme
 from .encoding import BATCH_SIZE, codes_of, decoded, told_person
@@ -61,7 +61,7 @@ def _placed(pictures_at: Callable[[np.ndarray], np.ndarray], steps: int, path: s
         return even_alphas(steps, closed)
     from .face_network import face_features
 
-    return alphas_of_equal_distance(lambda alphas: face_features(pictures_at(alphas)), steps, closed)
+    return find_equal_change(lambda alphas: face_features(pictures_at(alphas)), steps, closed)
 
 
 def warp_through(
@@ -123,7 +123,7 @@ def warp_and_code_through(
             ways = zip(first, second, shares[own, None], strict=True)
             portions.append(np.concatenate([interpolate(*way, path) for way in ways]))
         inner = decoded(model, np.concatenate(portions), told)
-        return warps.framed_through(ends, points, scheme, alphas, inner, closed)
+        return warps.frame_through(ends, points, scheme, alphas, inner, closed)
 
     return pictures_at(_placed(pictures_at, steps, path, closed))
 
@@ -132,7 +132,7 @@ def _in_shape(faces: np.ndarray, points: np.ndarray, scheme: Scheme, number: int
     """Both neighbours of a place on the way, in its shape."""
     ends = [number, (number + 1) % len(faces)]
     shape = points[ends[0]] + share * (points[ends[1]] - points[ends[0]])
-    return [warps.warped_to(faces[end], points[end], shape, scheme) for end in ends]
+    return [warps.warp_to(faces[end], points[end], shape, scheme) for end in ends]
 
 
 def interpolate_pictures(
@@ -201,7 +201,7 @@ def save_morph(
         list(threads.map(save_frame, range(len(frames))))
     small = pictures.thumbnails(shown, ROW_SIDE)
     pictures.save_png(
-        folder / "row.png", pictures.grid(small, even_columns(len(small), MOST_ROW // small.shape[2])), said
+        folder / "row.png", pictures.grid(small, choose_columns(len(small), MOST_ROW // small.shape[2])), said
     )
     pictures.save_png(folder / "sheet.png", _sheet(shown, stops, closed), said)
     film = shown if closed else pictures.there_and_back(shown)
@@ -214,11 +214,11 @@ def _sheet(frames: np.ndarray, stops: Sequence[str], closed: bool) -> np.ndarray
     chosen = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), SHEET_FRAMES)).round().astype(int))
     side = int(np.clip(frames.shape[1], *SHEET_SIDES))
     labels = [_label(number, len(frames), stops, closed) for number in chosen]
-    shown = pictures.resized(frames[chosen], side)
-    return pictures.labelled_sheet(shown, labels, even_columns(len(chosen), SHEET_COLUMNS), 1, SHEET_FONT)
+    shown = pictures.resize(frames[chosen], side)
+    return pictures.draw_labelled_sheet(shown, labels, choose_columns(len(chosen), SHEET_COLUMNS), 1, SHEET_FONT)
 
 
-def even_columns(count: int, most: int) -> int:
+def choose_columns(count: int, most: int) -> int:
     """How many pictures stand in a row, at most so many, so that all rows are about as long."""
     num_rows = -(-count // max(1, most))
     return -(-count // num_rows)

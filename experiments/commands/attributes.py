@@ -1,5 +1,6 @@
 """Find what to add to a code so that a face smiles or wears glasses: attribute vectors, kept with the run."""
 
+import functools
 from pathlib import Path
 
 from absl import flags
@@ -14,6 +15,7 @@ from ..codes.vectors import ATTRIBUTES_FILE, attributes_path
 from ..errors import UsageError
 from ..flags import groups, kinds
 from ..flags.kinds import read_given
+from ..folders import saved_elsewhere
 from ..runs.run import Run, open_run
 from ..terminal import printable
 
@@ -39,9 +41,9 @@ def run(values: flags.FlagValues) -> None:
     source = opened.source(values.split, read_given(values, groups.DataSettings))
     source = with_attributes(source, values.attributes or source.attribute_names)
     load_tensorflow()
-    with files.whole_file(out, is_new=True) as partial:
+    with saved_elsewhere(out) as result, files.whole_file(out, is_new=True) as partial:
         found = _found(opened, source, values.count)
-        save_attributes(partial, found)
+        result.save(partial, functools.partial(save_attributes, found=found))
     print(table(found))
     print(out)
 

@@ -150,7 +150,7 @@ def _sheet(names: list[str], shown: Sequence[tuple[np.ndarray, ...]], split: str
     """A row for each run, reconstructions and a morph, below the faces where those are other ones: uint8 [H, W, 3]."""
     rows, labels, above = [], [], None
     for name, each in zip(names, shown, strict=True):
-        faces, made, way = (pictures.resized(pictures.to_uint8(part), SIDE) for part in each)
+        faces, made, way = (pictures.resize(pictures.to_uint8(part), SIDE) for part in each)
         faces, made, way = (np.broadcast_to(part, (len(part), SIDE, SIDE, 3)) for part in (faces, made, way))
         if above is None or not np.array_equal(faces, above):
             rows.append(np.concatenate([faces, np.full_like(way, 255)]))
@@ -158,4 +158,4 @@ def _sheet(names: list[str], shown: Sequence[tuple[np.ndarray, ...]], split: str
         rows.append(np.concatenate([made, way]))
         labels += [name, *[""] * (FACES - 1), "morph", *[""] * (STEPS - 1)]
         above = faces
-    return pictures.labelled_sheet(np.concatenate(rows), labels, FACES + STEPS, 1, FONT)
+    return pictures.draw_labelled_sheet(np.concatenate(rows), labels, FACES + STEPS, 1, FONT)

@@ -51,7 +51,7 @@ def _draw(values: flags.FlagValues, file: Path) -> None:
     examples = _examples(values, source, min(values.count, len(source)))
     labels = [_label(source, examples, position) for position in range(len(examples["image"]))]
     images, columns = _images(values, examples)
-    sheet = pictures.labelled_sheet(images, labels, columns, max(len(label.splitlines()) for label in labels))
+    sheet = pictures.draw_labelled_sheet(images, labels, columns, max(len(label.splitlines()) for label in labels))
     pictures.save_png(file, sheet, f"the first {len(labels)} examples of {source.name}{_changes(values)}")
 
 

@@ -37,6 +37,8 @@ def run(values: flags.FlagValues) -> None:
         if not is_place(name):
             raise UsageError(f"--{flag}={name} is no drawn face: test:17 is one")
     folder, said = Path(values.run_dir), f"morph from {names[0]} to {names[1]}"
+    if folder.name in ("", ".."):
+        raise UsageError(f"--run_dir={values.run_dir} has no name of its own: choose a new folder")
     first = new_folder(None, folder.with_name(f"{folder.name}-warp"))
     with files.whole_folder(first) as partial:
         save_morph(partial, warp_through(*_faces(names, LARGE), FRAMES), f"{said} by a warp", stops=names)
@@ -98,5 +100,5 @@ def _sheet(rows: list[_Row], names: list[str]) -> np.ndarray:
     """Each row's pictures under each other, with what they are below: uint8 [H, W, 3]."""
     ways = [names[0], *(f"{number / (COLUMNS - 1):.0%}" for number in range(1, COLUMNS - 1)), names[1]]
     labels = [f"{row.title}\n{way}" if not number else f"\n{way}" for row in rows for number, way in enumerate(ways)]
-    shown = pictures.resized(pictures.to_uint8(np.concatenate([row.pictures for row in rows])), SIDE)
-    return pictures.labelled_sheet(shown, labels, COLUMNS, 2, FONT)
+    shown = pictures.resize(pictures.to_uint8(np.concatenate([row.pictures for row in rows])), SIDE)
+    return pictures.draw_labelled_sheet(shown, labels, COLUMNS, 2, FONT)

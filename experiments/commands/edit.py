@@ -9,7 +9,7 @@ import numpy as np
 from absl import flags
 
 from ... import files, pictures
-from ...latents.attributes import METHODS, moved, orthogonalised
+from ...latents.attributes import METHODS, move, orthogonalise
 from ..codes.encoding import as_person, asked_person, codes_of, decoded, told_person
 from ..codes.vectors import ATTRIBUTES_FILE, check_shape, read_vectors
 from ..errors import UsageError
@@ -63,11 +63,11 @@ def run(values: flags.FlagValues) -> None:
     with files.whole_folder(out) as partial:
         rows = []
         for name, vector in vectors.items():
-            frames = decoded(model, moved(codes, vector, strengths)[0], told)
+            frames = decoded(model, move(codes, vector, strengths)[0], told)
             _save_frames(partial / name, frames, [f"{name} {strength:+g} of {described}" for strength in strengths])
             rows.append(frames)
         labels = [f"{name}\n{strength:+.2f}" for name in vectors for strength in strengths]
-        sheet = pictures.labelled_sheet(np.concatenate(rows), labels, len(strengths), label_lines=2)
+        sheet = pictures.draw_labelled_sheet(np.concatenate(rows), labels, len(strengths), label_lines=2)
         pictures.save_png(partial / SHEET, sheet, f"{', '.join(vectors)} at strengths {values.strength} of {described}")
     print(out / SHEET)
 
@@ -96,7 +96,7 @@ def _vectors(values: flags.FlagValues, opened: Run) -> dict[str, np.ndarray]:
         for name in values.keep:
             found.position(name)
     with _blamed("attribute", values.attribute):
-        return {name: orthogonalised(found, name, values.keep, values.method) for name in values.attribute}
+        return {name: orthogonalise(found, name, values.keep, values.method) for name in values.attribute}
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """Encode a folder of pictures: codes and file names as one .npz."""
 
 import contextlib
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from ..errors import UsageError
 from ..faces.reader import pictures_of
 from ..flags import groups, kinds
 from ..flags.kinds import read, read_given
-from ..folders import new_folder
+from ..folders import new_folder, saved_elsewhere
 from ..runs.run import open_run
 
 WORDS = ("in", "out")  # flags that words without dashes are meant as
@@ -33,7 +34,7 @@ def run(values: flags.FlagValues) -> None:
     in_folder = groups.in_folder(values)
     opened = open_run(values.run_dir, values.checkpoint)
     out, reconstructions = Path(values.out), values.reconstructions
-    if out.exists():
+    if out.is_dir() or files.is_taken(out):
         raise UsageError(f"--out={out} exists: choose another file")
     reconstructions_folder = None if reconstructions is None else new_folder(reconstructions, out, "--reconstructions")
     if reconstructions_folder and reconstructions_folder.absolute().is_relative_to(out.absolute()):
@@ -46,11 +47,14 @@ def run(values: flags.FlagValues) -> None:
     person = asked_person(model, values.person)
     made_by = f"by {opened.folder.name}{as_person(person)}"
     with contextlib.ExitStack() as stack:
-        partial = stack.enter_context(files.whole_file(out, is_new=True))
-        folder = stack.enter_context(files.whole_folder(reconstructions_folder)) if reconstructions_folder else None
+        result = stack.enter_context(saved_elsewhere(out))
+        if reconstructions_folder:
+            partial, folder = stack.enter_context(files.whole_file_and_folder(out, reconstructions_folder))
+        else:
+            partial, folder = stack.enter_context(files.whole_file(out, is_new=True)), None
         codes = encoded(model, source)["codes"]
-        names = files.names_of_results(source.names)
-        _save_codes(partial, codes, source.names)
+        names = files.name_results(source.names)
+        result.save(partial, functools.partial(_save_codes, codes=codes, names=source.names))
         if folder:
             for rows, decoded in decodings(model, codes, told_person(model, person)):
                 _save_pictures(folder, {name: names[name] for name in source.names[rows]}, decoded, made_by)

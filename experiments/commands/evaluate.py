@@ -64,9 +64,17 @@ def run(values: flags.FlagValues) -> None:
     kept = {**provenance, "count": count, **measured}
     if found:
         kept["intervals"] = {name: list(figure.interval) for name, figure in found.items()}
-    opened.folder.mkdir(parents=True, exist_ok=True)  # of a model without a run
-    name = "metrics.json" if values.what == WHOLE else f"metrics-{values.what}.json"
-    files.write_text(opened.folder / name, json.dumps(kept, indent=2) + "\n", is_shared=True)
+    try:
+        opened.folder.mkdir(parents=True, exist_ok=True)  # of a model without a run
+        name = "metrics.json" if values.what == WHOLE else f"metrics-{values.what}.json"
+        files.write_text(opened.folder / name, json.dumps(kept, indent=2) + "\n", is_shared=True)
+    finally:  # figures that cannot be kept are told
+        _tell(opened, kept, provenance, measured, found)
+
+
+def _tell(
+    opened: Run, kept: dict[str, Any], provenance: dict[str, Any], measured: dict[str, Any], found: dict[str, Any]
+) -> None:
     print(table({name: value for name, value in kept.items() if name not in ("intervals", *found)}))
     if found:
         from ..codes.judging import MEASURES
@@ -74,7 +82,7 @@ def run(values: flags.FlagValues) -> None:
         print(figures_table(found, {name: MEASURES[name].better for name in found}))
         about = {name: value for name, value in provenance.items() if name != "data_dir"}
         about |= {"crop": ",".join(about["crop"])} if "crop" in about else {}
-        print("\n" + markdown_row({"run": opened.folder.name, **about, "count": count}, measured))
+        print("\n" + markdown_row({"run": opened.folder.name, **about, "count": kept["count"]}, measured))
 
 
 def _as_in_training(values: flags.FlagValues, opened: Run, model, source) -> dict[str, Any]:

@@ -5,10 +5,10 @@ from pathlib import Path
 from absl import flags
 
 from ... import files
-from ...datasets.folder import ALL, cut_of_crops, folder
+from ...datasets.folder import ALL, find_cut, folder
 from ...datasets.packed import Origin
 from ...datasets.packing import write_pack
-from ...datasets.splitting import splits_of
+from ...datasets.splitting import choose_splits
 from ..backend import load_tensorflow
 from ..errors import UsageError
 from ..flags import groups, kinds
@@ -36,8 +36,8 @@ def run(values: flags.FlagValues) -> None:
     shape = {"image_size": values.size, "channels": int(values.channels)}
     source = folder(ALL, data_dir=in_folder, **shape, **given_arguments(data))
     crop = data.square()
-    splits = splits_of(source.names, data.split_by or "file", data.partition)
-    origin = Origin(crop, cut_of_crops(Path(in_folder), crop))
+    splits = choose_splits(source.names, data.split_by or "file", data.partition)
+    origin = Origin(crop, find_cut(Path(in_folder), crop))
 
     tf = load_tensorflow()
     try:

@@ -1,5 +1,6 @@
 """Swap faces: map every picture of a folder onto a person that the run was trained on."""
 
+import contextlib
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +15,11 @@ from ...datasets.source import DatasetError, Source
 from ..backend import load_tensorflow
 from ..codes.encoding import asked_person, batches, codes_of, floats, people_of
 from ..errors import UsageError
+from ..faces.fitting import FaceFitter
 from ..faces.origins import crop_of_pictures
-from ..faces.reader import EVERY, LARGEST, NAMED, most_pixels, photographs_of, pictures_of
+from ..faces.reader import EVERY, LARGEST, NAMED, list_photographs, most_pixels, pictures_of
 from ..flags import groups, kinds
+from ..flags.groups import LandmarkSettings
 from ..flags.kinds import are_digits, read, read_given
 from ..folders import new_folder
 from ..runs.run import Run, open_run
@@ -35,8 +38,16 @@ def define_flags(values: flags.FlagValues) -> None:
     text = "Of the faces that --align finds in a photograph: the largest, all, or which from the left, 1, 2, ..."
     flags.DEFINE_string("faces", LARGEST, text, flag_values=values)
     flags.register_validator("faces", _is_choice, "must be largest, all, or a number from 1", flag_values=values)
+    flags.DEFINE_enum(
+        "colour",
+        "match",
+        ("match", "none"),
+        "Colours of pasted faces: those of the skin that they cover, or as the model makes them.",
+        flag_values=values,
+    )
     groups.define_crop(values)
     groups.define_alignment(values)
+    kinds.define(values, LandmarkSettings)
 
 
 def run(values: flags.FlagValues) -> None:
@@ -49,24 +60,28 @@ def run(values: flags.FlagValues) -> None:
     if values.faces != LARGEST and not values.align:
         raise UsageError(f"--faces={values.faces} does nothing without --align, which finds them")
     source = pictures_of(in_folder, opened, alignment, given, values.faces)
-    everything = photographs_of(in_folder, opened, given)
+    everything = list_photographs(in_folder, opened, given)
     crop = crop_of_pictures(opened, given) if values.paste and not values.align else None
     max_pixels = most_pixels(given.get("max_megapixels"))
 
     description = f"face mapped onto {person} by {opened.folder.name}"
-    with files.whole_folder(out) as partial:
-        names = files.names_of_results(everything)
+    with files.whole_folder(out) as partial, contextlib.ExitStack() as stack:
+        paster = None
+        if values.paste:
+            fitter = stack.enter_context(FaceFitter(read(values, LandmarkSettings), values.colour == "match"))
+            paster = Paster(crop, fitter)
+        names = files.name_results(everything)
         for name, group in itertools.groupby(_mapped(model, source, person), key=lambda mapped: mapped.name):
-            if values.paste:
+            if paster:
                 picture = _photograph(Path(in_folder) / name, max_pixels)
                 for mapped in group:
-                    picture = _pasted(picture, mapped, crop)
+                    picture = paster.paste(picture, mapped)
                 pictures.save_named(partial, names[name], picture, description)
                 continue
             for number, mapped in enumerate(group):
                 own = f"{names[name]}.{number}" if values.faces == EVERY else names[name]
                 pictures.save_named(partial, own, mapped.face, description)
-        without = sorted(set(everything) - set(source.names)) if values.paste else []
+        without = sorted(set(everything) - set(source.names)) if paster else []
         for name in without:
             as_it_is = _photograph(Path(in_folder) / name, max_pixels)
             pictures.save_named(partial, names[name], as_it_is, f"{name} as it is: no face was found")
@@ -102,12 +117,14 @@ class Mapped(NamedTuple):
 
     Attributes:
       name: of its photograph.
+      covered: what it is laid onto, the picture that the model was given, as `face`.
       face: [S, S, C] in [0, 1].
       mask: [S, S, 1] if the model has one.
       matrix: from the face's pixels to the photograph's, [2, 3], if it was aligned.
     """
 
     name: str
+    covered: np.ndarray
     face: np.ndarray
     mask: np.ndarray | None
     matrix: np.ndarray | None
@@ -115,11 +132,12 @@ class Mapped(NamedTuple):
 
 def _mapped(model, source: Source, person: str) -> Iterator[Mapped]:
     for rows, examples in batches(source, "mapping"):
-        codes = codes_of(model, floats(examples["image"]))
+        images = floats(examples["image"])
+        codes = codes_of(model, images)
         nothing = [None] * len(codes)
         faces, masks = model.decode_with_mask(codes, person) if model.mask_head else (model.decode(codes, person), None)
         columns = nothing if masks is None else np.asarray(masks), examples.get("matrix", nothing)
-        yield from map(Mapped, source.names[rows], np.asarray(faces), *columns)
+        yield from map(Mapped, source.names[rows], images, np.asarray(faces), *columns)
 
 
 def _photograph(path: Path, max_pixels: int) -> np.ndarray:
@@ -130,13 +148,28 @@ def _photograph(path: Path, max_pixels: int) -> np.ndarray:
         raise DatasetError(f"{path} has changed since it was indexed: {error}") from error
 
 
-def _pasted(photograph: np.ndarray, mapped: Mapped, crop: photographs.Crop | None) -> np.ndarray:
-    """The photograph with the face where the crop cut it out, or the alignment: uint8 [H, W, 3]."""
-    from ...pictures.pasting import crop_matrix, paste
+class Paster(NamedTuple):
+    """Puts faces back into their photographs.
 
-    matrix = mapped.matrix
-    if matrix is None:
-        height, width, _ = photograph.shape
-        left, top, right, bottom = photographs.crop_box((width, height), crop)
-        matrix = crop_matrix((left, top, right - left, bottom - top), mapped.face.shape[0])
-    return paste(photograph, mapped.face, matrix, mapped.mask)
+    Attributes:
+      crop: that cut them out, where they were not aligned.
+      fitter: of the faces.
+    """
+
+    crop: photographs.Crop | None
+    fitter: FaceFitter
+
+    def paste(self, photograph: np.ndarray, mapped: Mapped) -> np.ndarray:
+        """The photograph with the face where the crop cut it out, or the alignment: uint8 [H, W, 3]."""
+        from ...pictures.pasting import crop_matrix, paste
+
+        matrix = mapped.matrix
+        if matrix is None:
+            height, width, _ = photograph.shape
+            left, top, right, bottom = photographs.crop_box((width, height), self.crop)
+            matrix = crop_matrix((left, top, right - left, bottom - top), mapped.face.shape[0])
+        fitted = self.fitter.fit(mapped.name, mapped.face, mapped.covered)
+        if fitted is None:
+            return paste(photograph, mapped.face, matrix, mapped.mask, self.fitter.match_colour)
+        mask = fitted.mask if mapped.mask is None else fitted.mask * mapped.mask[..., 0]
+        return paste(photograph, fitted.face, matrix, mask, match_colour=False)

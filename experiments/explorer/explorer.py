@@ -19,7 +19,7 @@ from ...datasets.source import DatasetError
 from ...latents.attributes import AttributeVectors
 from ...latents.interpolation import even_alphas, interpolate
 from ...latents.sampling import Sampler, fit_gaussian, fit_mixture
-from ...latents.traversal import kl_of_dimensions, most_first
+from ...latents.traversal import measure_kl, most_first
 from ..backend import load_tensorflow
 from ..codes import encoding
 from ..codes.kept import CodeKeeper
@@ -217,7 +217,7 @@ class Explorer:
             raise UsageError("the run has too few training faces to draw new ones like them")
         code = self._sampler.draw(seed, 1, TYPICAL)[0]
         face = Face(f"drawn:{seed}", np.zeros(()), code)
-        return dataclasses.replace(face, picture=pictures.to_uint8(self._decoded(code[None], Look(face, face))[0]))
+        return dataclasses.replace(face, picture=pictures.to_uint8(self._decode(code[None], Look(face, face))[0]))
 
     def _encoded(self, name: str, picture: np.ndarray) -> Face:
         return Face(name, pictures.to_uint8(picture), encoding.codes_of(self._model, picture[None])[0])
@@ -226,18 +226,18 @@ class Explorer:
 
     def picture(self, look: Look) -> bytes:
         """What the sliders ask for, as a PNG."""
-        [picture] = self._decoded(self._codes(look, np.array([look.alpha])), look)
+        [picture] = self._decode(self._codes(look, np.array([look.alpha])), look)
         return as_png(picture, f"{self._description(look)} at {look.alpha:.2f}")
 
     def strip(self, look: Look) -> bytes:
         """The way from start to end, the sliders' changes on all of it: a row of STRIP_STEPS pictures as a PNG."""
-        frames = self._decoded(self._codes(look, even_alphas(STRIP_STEPS)), look)
+        frames = self._decode(self._codes(look, even_alphas(STRIP_STEPS)), look)
         return as_png(pictures.row(frames), self._description(look))
 
     def film(self, look: Look) -> bytes:
         """The way from start to end and back, the sliders' changes on all of it, as a film in MP4."""
-        frames = pictures.to_uint8(self._decoded(self._codes(look, even_alphas(FILM_STEPS)), look))
-        frames = pictures.resized(frames, max(LEAST_SHOWN, frames.shape[1]))
+        frames = pictures.to_uint8(self._decode(self._codes(look, even_alphas(FILM_STEPS)), look))
+        frames = pictures.resize(frames, max(LEAST_SHOWN, frames.shape[1]))
         with tempfile.TemporaryDirectory(prefix="facezoo-film-") as folder:
             path = Path(folder) / "morph.mp4"
             pictures.save_mp4(path, pictures.there_and_back(frames), self._description(look), FILM_FPS)
@@ -248,7 +248,7 @@ class Explorer:
         strengths = np.array(look.strengths[len(self._told) :], np.float32)
         return codes + np.tensordot(strengths, self._moves, axes=1)
 
-    def _decoded(self, codes: np.ndarray, look: Look) -> np.ndarray:
+    def _decode(self, codes: np.ndarray, look: Look) -> np.ndarray:
         """Pictures of codes, float32 [N, H, W, C] in [0, 1]."""
         told = encoding.told_person(self._model, look.person)
         if self._told:
@@ -280,7 +280,7 @@ def _dimensions_worth_a_slider(faces: Survey, deviations: np.ndarray) -> list[in
     """
     if faces.codes.ndim != 2:
         return []
-    carried = np.square(deviations) if faces.log_var is None else kl_of_dimensions(faces.codes, faces.log_var)
+    carried = np.square(deviations) if faces.log_var is None else measure_kl(faces.codes, faces.log_var)
     order = [dimension for dimension in most_first(carried) if deviations[dimension] > LEAST_DEVIATION]
     return [int(dimension) for dimension in order[:MOST_LATENTS]]
 

@@ -11,6 +11,7 @@ import shutil
 import signal
 import socket
 import tempfile
+import threading
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator
@@ -195,15 +196,18 @@ class Uploads:
 
     @contextlib.contextmanager
     def coming(self, num_bytes: int) -> Iterator[None]:
-        """Within, so much is on its way."""
+        """Within, so much is on its way; whether all of it has come or not, it goes some time after."""
         self._coming += num_bytes
         try:
             yield
         finally:
             self._coming -= num_bytes
+            later = threading.Timer(1.1 * WAITING_SECONDS, self._remove_old)
+            later.daemon = True
+            later.start()
 
     def _remove_old(self) -> None:
-        for path in self._folder.iterdir():
+        for path in self._folder.iterdir() if self._folder.is_dir() else ():
             with contextlib.suppress(OSError):  # it may have gone by now
                 if time.time() - path.stat().st_mtime > WAITING_SECONDS:
                     shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -90,7 +90,7 @@ class Aligner:
         """Faces with the names of their crops."""
         for number, face in enumerate(faces):
             ending = f".{number}{CROP_SUFFIX}" if self.cut.faces == "all" else CROP_SUFFIX
-            yield face, files.name_of_result(self.names.get(name, name), ending)
+            yield face, files.name_result(self.names.get(name, name), ending)
 
     def _cut_out(self, row: Row, photograph: Image.Image, face: detection.Face, name: str) -> Row:
         row = dataclasses.replace(row, confidence=face.confidence, box=face.box, points=face.points)

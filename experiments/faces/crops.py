@@ -12,7 +12,7 @@ from PIL import Image
 from ... import files
 from ...datasets import detection
 from ...datasets.manifest import CROP_SUFFIX, MANIFEST_FILE, Cut, Row, as_csv, header_as_csv, read_manifest
-from ...datasets.picture_index import UNREADABLE, Picture, found_files
+from ...datasets.picture_index import UNREADABLE, Picture, find_files
 from ...datasets.progress import progress_bar
 from ..errors import UsageError
 from ..folders import is_ours, save_sheet
@@ -44,20 +44,20 @@ def new_files(root: Path, known: Sequence[Row], by_points: bool) -> list[Picture
 
     passing = (UNREADABLE, DEADLY, NO_POINTS, TAKEN, *([detection.NONE_FOUND] if by_points else []))
     done = {(row.source, row.num_bytes, row.modified_ns) for row in known if not row.reason.startswith(passing)}
-    found = found_files(root)
+    found = find_files(root)
     if not found:
         raise UsageError(f"--in={root} holds no files")
     return [file for file in found if file[:3] not in done]
 
 
-def names_of_crops(known: Sequence[Row], photographs: Sequence[Picture]) -> dict[str, str]:
+def name_crops(known: Sequence[Row], photographs: Sequence[Picture]) -> dict[str, str]:
     """By photograph, what its crops are called but for number and ending.
 
     Those that are there keep their names, also where facezoo 0.1 has given them; of a photograph that has changed, its
     own.
     """
     there = {row.source: _without_endings(row) for row in known if row.output}
-    return files.names_of_results([row.source for row in known] + [file.name for file in photographs], there)
+    return files.name_results([row.source for row in known] + [file.name for file in photographs], there)
 
 
 def _without_endings(row: Row) -> str:
@@ -92,7 +92,7 @@ def with_new_rows(
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(files.locked(aligner.out / MANIFEST_FILE))
-        except files.OccupiedError as error:
+        except files.HeldError as error:
             raise UsageError(f"--out={aligner.out}: another `facezoo align` writes there") from error
         if stamp_of(aligner.out) != stamp:
             raise UsageError(f"--out={aligner.out}: another `facezoo align` has written there: give the command again")
@@ -139,7 +139,7 @@ def report(out: Path, rows: Sequence[Row], num_new: int) -> None:
         raise UsageError(f"no face in any of {len(without)} files, see {out / MANIFEST_FILE}: {named}{more}")
     print(f"{out}: {faces} faces" + (f", {len(without)} without ({_reasons(without)})" if without else ""))
     points = [row.points for row in rows if row.output and row.points is not None]
-    turned = detection.turned_in_words(detection.tilts(np.stack(points))) if points else ""
+    turned = detection.describe_turns(detection.tilts(np.stack(points))) if points else ""
     if turned:
         print(f"of the photographs {turned}")
     if not num_new:

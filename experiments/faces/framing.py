@@ -207,7 +207,7 @@ def _aligned(
         crops = [alignment.cut(stop.photograph, matrix, size) for stop, matrix in pairs]
     except NoFaceError as error:
         raise UsageError(f"{' or '.join(stop.name for stop in stops)}: {error}") from error
-    moved = [alignment.aligned_points(own, matrix) for own, matrix in zip(points, matrices, strict=True)]
+    moved = [alignment.align_points(own, matrix) for own, matrix in zip(points, matrices, strict=True)]
     return Framed(np.stack(crops).astype(np.float32) / 255.0, np.stack(moved).astype(np.float64), scheme)
 
 

@@ -8,7 +8,7 @@ from absl import logging
 
 from ...datasets import detection, photographs
 from ...datasets.manifest import Cut
-from ...datasets.origins import cut_of_celeba, face_square, origin_of_data_set
+from ...datasets.origins import face_square, find_celeba_cut, find_origin
 from ...datasets.packed import Origin
 from ...datasets.source import Source
 from ..errors import UsageError
@@ -98,10 +98,10 @@ def recognised_square(data: DataSettings, source: Source) -> tuple[float, float,
     cut = origin.cut if origin else None
     first = Path(data.data_dir or "") / source.names[0]
     if cut is None and data.data_dir and first.is_file():
-        cut = cut_of_celeba(photographs.read(first).size, data.square())
+        cut = find_celeba_cut(photographs.read(first).size, data.square())
     return face_square(cut) if cut else None
 
 
 def origin_of_data(data: DataSettings) -> Origin | None:
     """How the pictures that a run was trained on were cut; None where a pack does not tell."""
-    return origin_of_data_set(data.dataset, data.data_dir, data.square())
+    return find_origin(data.dataset, data.data_dir, data.square())

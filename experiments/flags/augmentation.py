@@ -49,7 +49,7 @@ def changed_examples(source: Source, count: int, augment: pipeline.Augmentation)
     """The first examples as a training could see them, pictures in uint8 as `source.load` gives them."""
     batches = []
     for step, start in enumerate(range(0, count, AT_ONCE)):
-        batch = pipeline.batch_of(source, np.arange(start, min(start + AT_ONCE, count)))
+        batch = pipeline.load_batch(source, np.arange(start, min(start + AT_ONCE, count)))
         changed = augment(batch, tf.constant([0, step], tf.int64))
         arrays = {name: values.numpy() for name, values in changed.items()}
         batches.append({name: to_uint8(array) if name in PICTURES else array for name, array in arrays.items()})

@@ -75,18 +75,23 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
       UsageError: another training holds it.
     """
-    with files.made_folders(folder):
+    with files.make_folders(folder):
         is_new = not (folder / FLAGS_FILE).exists() and not (folder / LOCK_FILE).exists()
         try:
-            with filelock.FileLock(folder / LOCK_FILE, timeout=0):
-                try:
-                    yield
-                except BaseException:
-                    if is_new and not (folder / FLAGS_FILE).exists():
-                        (folder / LOCK_FILE).unlink(missing_ok=True)
-                    raise
+            held = files.taken_lock(folder / LOCK_FILE)
         except filelock.Timeout as error:
             raise UsageError(f"--run_dir={folder}: another training writes there") from error
+        except files.OccupiedError as error:
+            raise UsageError(f"--run_dir={error}") from error
+        try:
+            yield
+        except BaseException:
+            if is_new and not (folder / FLAGS_FILE).exists():
+                (folder / LOCK_FILE).unlink(missing_ok=True)
+            raise
+        finally:
+            if held:
+                held.release()
 
 
 # What a training writes before anything of it is worth keeping.

@@ -3,7 +3,7 @@
 import ast
 from typing import Any
 
-from ...datasets.once import found_once
+from ...datasets.once import find_once
 from ...datasets.source import Source, with_attributes
 from ..backend import load_tensorflow
 from ..errors import UsageError
@@ -20,7 +20,7 @@ def sources_and_arguments(settings: TrainingSettings) -> tuple[dict[str, Source]
       DatasetError: the data is not there or damaged.
     """
     image_size, _, channels = picture_shape(settings)
-    with found_once():
+    with find_once():
         sources = {split: open_source(settings.data, split, image_size, channels) for split in ("train", "validation")}
     if settings.model.attributes:
         _check_takes_attributes(settings.model.model)

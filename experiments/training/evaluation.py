@@ -69,7 +69,7 @@ class Measurer:
     def _measure_examples(self, batch):
         """One value per example, and under a name with a slash what only the whole split can be measured by."""
         outputs = self.model(batch, training=False)
-        values = self.model.evaluated(batch, outputs) if self.model.compiled else {}
+        values = self.model.evaluate_batch(batch, outputs) if self.model.compiled else {}
         if self.model.reconstructs:
             values |= self._reconstruction(batch, outputs)
         if self.model.reads_faces:

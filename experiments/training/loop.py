@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Generator
 
 import tensorflow as tf
 from tqdm import tqdm
@@ -32,6 +32,21 @@ class Epoch:
     images_per_second: float
 
 
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """One batch that was taken.
+
+    Attributes:
+      number: batches taken since the start of the run.
+      skipped_in_a_row: how many updates have been left out in a row by now.
+      epoch: what the epoch came to that ends here; None within one.
+    """
+
+    number: int
+    skipped_in_a_row: int
+    epoch: Epoch | None = None
+
+
 class UnstableError(Exception):
     """Too many updates in a row were left out because the loss or a gradient was not finite.
 
@@ -45,7 +60,7 @@ class UnstableError(Exception):
         self.step, self.batch = step, batch
 
 
-def train(
+def take_steps(
     model: TrainableModel,
     batches: tf.distribute.DistributedDataset,
     strategy: tf.distribute.Strategy,
@@ -56,18 +71,14 @@ def train(
     batch_size: int,
     skipped_in_a_row: int,
     is_shown: bool,
-    after_step: Callable[[int, int], None],
-    end_of_epoch: Callable[[Epoch], bool],
-) -> None:
-    """Trains a compiled model.
+) -> Generator[Step]:
+    """Trains a compiled model, and tells each step when it is done; whoever asks for no more has ended the training.
 
     Args:
       batches: an endless stream of batches, the first of them number `first_step`.
       first_step: batches taken before; within an epoch the model's metrics go on from what they are.
       skipped_in_a_row: the last so many of the updates before were left out.
       is_shown: a progress bar tells the user.
-      after_step: is told the number of batches taken, and how many updates in a row have been left out by then.
-      end_of_epoch: is told each epoch; answers whether to go on.
 
     Raises:
       UnstableError: too many updates in a row had to be left out.
@@ -91,13 +102,14 @@ def train(
                 if skipped_in_a_row == SKIPPED_IN_A_ROW:
                     raise UnstableError(before + step, _global_batch(batch, strategy))
                 _show(bar, logs, (step - begin) * batch_size / (time.perf_counter() - start))
-                after_step(before + step, skipped_in_a_row)
+                if step < steps_per_epoch:
+                    yield Step(before + step, skipped_in_a_row)
         terms = {name: float(value) for name, value in logs.items()}
         if skipped == steps_per_epoch:
             terms = dict.fromkeys(terms, math.nan) | {"skipped_steps": skipped}
         rate = (steps_per_epoch - begin) * batch_size / (time.perf_counter() - start)
-        if not end_of_epoch(Epoch(number, number * steps_per_epoch, terms, rate)):
-            return
+        last = number * steps_per_epoch
+        yield Step(last, skipped_in_a_row, Epoch(number, last, terms, rate))
 
 
 def step_function(model: TrainableModel, strategy: tf.distribute.Strategy) -> tf.types.experimental.PolymorphicFunction:

@@ -132,8 +132,8 @@ def _sheet(images: np.ndarray, labels: list[str], columns: int) -> np.ndarray:
     """Pictures, small ones enlarged, with what they are below: uint8 [..., ..., 3]."""
     shown = pictures.to_uint8(np.asarray(images))
     if shown.shape[1] < LEAST_PIXELS:
-        shown = pictures.resized(shown, LEAST_PIXELS)
-    return pictures.labelled_sheet(shown, labels, columns, 1)
+        shown = pictures.resize(shown, LEAST_PIXELS)
+    return pictures.draw_labelled_sheet(shown, labels, columns, 1)
 
 
 def prior_samples(model: Autoencoder, count: int = SHOWN, seed: int = 0) -> np.ndarray:

@@ -1,9 +1,10 @@
 """One training in its run folder: begins or goes on, records, saves, and goes back where it has come apart."""
 
+import contextlib
 import dataclasses
-import functools
 import signal
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from ..runs.environment import environment
 from ..runs.folder import create, locked, remove_beginning, state_of
 from ..runs.settings import FLAGS_FILE, settings_text
 from .evaluation import Measurement, Measurer
-from .loop import Epoch, UnstableError, train
+from .loop import Epoch, UnstableError, take_steps
 from .records import STEPS_OF_A_POINT, Monitor
 from .setup import Session
 from .stopping import EarlyStopping, stop_requests
@@ -38,16 +39,19 @@ class TrainingRun:
     """A training and its run folder.
 
     Args:
-      session: what trains; compiled here.
+      session: what trains.
       folder: the run folder. Of several workers, to which it must be the same one, only the chief writes there.
       state: where the run stands, as `runs.state_of` says; None is a new one.
 
     Raises:
-      UsageError: the data are not those that the run began with, or what `Session.compile` raises.
+      UsageError: the data are not those that the run began with.
     """
 
     def __init__(self, session: Session, folder: Path, state: State | None = None):
         self.session, self.settings, self.folder = session, session.settings, folder
+        if session.schedule_steps != session.total_steps:  # flags.txt says what reproduces an extended run
+            schedule = dataclasses.replace(self.settings.schedule, schedule_steps=session.schedule_steps)
+            self.settings = dataclasses.replace(self.settings, schedule=schedule)
         self.workers = session.workers
         self.state = state or State(steps_per_epoch=session.steps_per_epoch)
         if self.state.steps_per_epoch != session.steps_per_epoch:
@@ -58,9 +62,7 @@ class TrainingRun:
         self._data = told_of(session.sources)
         if state is not None:
             check_data(folder, self.settings.data, self._data)
-        self.schedule_steps = self.settings.schedule.schedule_steps or self.state.schedule_steps or session.total_steps
         self.checkpoints = Checkpoints(folder / "checkpoints", self.settings.run.keep_checkpoints)
-        session.compile(self.schedule_steps, self.state.learning_rate_scale)
 
     def train(self) -> None:
         """Trains to the end, from where the run stands.
@@ -71,44 +73,50 @@ class TrainingRun:
         """
         with stop_requests() as self._stop_request:
             self._check_agreement()
-            if self.schedule_steps != self.session.total_steps:  # flags.txt says what reproduces an extended run
-                schedule = dataclasses.replace(self.settings.schedule, schedule_steps=self.schedule_steps)
-                self.settings = dataclasses.replace(self.settings, schedule=schedule)
-            if self.workers.is_chief:
-                self._train_as_chief()
-            else:
-                self._train_beside_chief()
+            with self._held_folder():
+                self.workers.wait()  # until the chief holds it
+                self._restore()
+                self.workers.wait()  # before the chief writes there
+                with self._begun():
+                    self._train()
+                self.workers.wait()
 
-    def _train_as_chief(self) -> None:
-        is_begun_here = not (self.folder / FLAGS_FILE).exists()
+    @contextlib.contextmanager
+    def _held_folder(self) -> Iterator[None]:
+        """Holds the folder, as chief; the others leave it alone."""
+        if not self.workers.is_chief:
+            yield
+            return
         with locked(self.folder):
             self.checkpoints.clean()
-            self.workers.wait()
-            self._restore()
-            self.workers.wait()
-            try:
-                self._begin()
-                self._train()
-                with self.session.averaged():
-                    save_model(self.session.model, self.folder / MODEL_FILE)
-            except Exception:
-                if is_begun_here and self._has_nothing_to_keep():
-                    remove_beginning(self.folder)
-                raise
-            self.workers.wait()
+            yield
 
-    def _train_beside_chief(self) -> None:
-        """Takes every step that the chief takes, and leaves the folder to it."""
-        self.workers.wait()  # until it holds the folder
-        self._restore()
-        self.workers.wait()  # before it writes
-        self._train()
-        self.workers.wait()
+    @contextlib.contextmanager
+    def _begun(self) -> Iterator[None]:
+        """As chief, begins the run before, saves its model after, and leaves nothing of a beginning that fails."""
+        if not self.workers.is_chief:
+            yield
+            return
+        is_begun_here = not (self.folder / FLAGS_FILE).exists()
+        try:
+            self._begin()
+            yield
+            with self.session.averaged():
+                save_model(self.session.model, self.folder / MODEL_FILE)
+        except Exception:
+            if is_begun_here and self._has_nothing_to_keep():
+                remove_beginning(self.folder)
+            raise
 
     def _check_agreement(self) -> None:
         """A UsageError in all workers where they do not stand at the same point of the same run."""
         state = self.state
-        point = (state.step, state.rollbacks, self.schedule_steps, settings_text(self.settings, with_paths=False))
+        point = (
+            state.step,
+            state.rollbacks,
+            self.session.schedule_steps,
+            settings_text(self.settings, with_paths=False),
+        )
         if len(self.workers.numbers(zlib.crc32(repr(point).encode()))) > 1:
             raise UsageError(
                 f"--run_dir={self.folder}: the workers see different runs there, or have different flags: give all of "
@@ -149,11 +157,10 @@ class TrainingRun:
         monitor = None
         if self.workers.is_chief:
             monitor = Monitor(self.folder, session.examples(), flat(settings), state.rows, state.step)
-        self._monitor = monitor
         self._telling = Telling(settings.schedule.epochs)
         stopping = EarlyStopping(settings.run.monitor, settings.run.patience, state.best, state.epochs_since_best)
         measurer = Measurer(session.model, session.strategy)
-        train(
+        steps = take_steps(
             session.model,
             session.distributed_batches(state.step),
             session.strategy,
@@ -163,53 +170,50 @@ class TrainingRun:
             batch_size=session.batch_size,
             skipped_in_a_row=state.skipped_in_a_row,
             is_shown=self.workers.is_chief,
-            after_step=self._after_step,
-            end_of_epoch=functools.partial(self._end_of_epoch, monitor=monitor, stopping=stopping, measurer=measurer),
         )
+        with contextlib.closing(steps):
+            for step in steps:
+                state.step, state.skipped_in_a_row = step.number, step.skipped_in_a_row
+                if step.epoch is not None:
+                    self._end_epoch(step.epoch, monitor, stopping, measurer)
+                    self._save()
+                    if stopping.should_stop or step.epoch.number == settings.schedule.epochs:
+                        return
+                    self._stop_if(self._agreed_stop_request())
+                else:
+                    self._record_step(step.number, monitor)
+                    request, save_every = self._agreed_stop_request(), settings.run.save_every
+                    is_due = save_every and step.number % save_every == 0 and not step.skipped_in_a_row
+                    if request or is_due:
+                        self._save()
+                    self._stop_if(request)
 
-    def _after_step(self, step: int, skipped_in_a_row: int) -> None:
-        state, settings = self.state, self.settings
-        state.step, state.skipped_in_a_row = step, skipped_in_a_row
-        if step % state.steps_per_epoch == 0:
-            return  # the epoch's end saves
-        self._record_step(step)
-        request = self._agreed_stop_request()
-        if request or (settings.run.save_every and step % settings.run.save_every == 0 and not skipped_in_a_row):
-            self._save()
-        self._stop_if(request)
-
-    def _record_step(self, step: int) -> None:
+    def _record_step(self, step: int, monitor: Monitor | None) -> None:
         """A point of the curves, now and then; all workers read it, since what they have counted is summed."""
         if step % STEPS_OF_A_POINT:
             return
         terms = {metric.name: float(metric.result()) for metric in self.session.model.metrics}
         terms.pop("skipped_steps", None)  # a sum, which an epoch's end tells
-        if self._monitor:
-            self._monitor.record_step(step, terms)
+        if monitor:
+            monitor.record_step(step, terms)
 
-    def _end_of_epoch(
-        self, epoch: Epoch, *, monitor: Monitor | None, stopping: EarlyStopping, measurer: Measurer
-    ) -> bool:
-        """Measures, records, draws and saves; answers whether to go on."""
+    def _end_epoch(self, epoch: Epoch, monitor: Monitor | None, stopping: EarlyStopping, measurer: Measurer) -> None:
+        """Measures, records and draws."""
         session, state = self.session, self.state
         with session.averaged():
             validation = measurer(session.sources["validation"], session.batch_size, session.validation_count)
             is_new_best = stopping.is_new_best(validation.values)
-            goes_on = epoch.number < self.settings.schedule.epochs and not stopping.should_stop
             if monitor:
                 monitor.record(epoch, validation, float(session.model.optimizer.learning_rate))
                 self._telling.tell(epoch.number, validation.values)
                 _warn_of_collapse(epoch, validation)
                 if is_new_best:
                     self.checkpoints.save_best(session.model)
-                if not goes_on or epoch.number % self.settings.run.draw_every == 0:
+                is_last = stopping.should_stop or epoch.number == self.settings.schedule.epochs
+                if is_last or epoch.number % self.settings.run.draw_every == 0:
                     monitor.draw(session.model, epoch)
                 state.rows = monitor.rows
         state.best, state.epochs_since_best = stopping.best, stopping.epochs_since_best
-        self._save()
-        if goes_on:
-            self._stop_if(self._agreed_stop_request())
-        return goes_on
 
     def _agreed_stop_request(self) -> signal.Signals | None:
         """That of any worker, known to all."""
@@ -223,7 +227,7 @@ class TrainingRun:
             raise StoppedError(f"{request.name}: {message}", 128 + request)
 
     def _save(self) -> None:
-        self.state.schedule_steps, self.state.trackers = self.schedule_steps, trackers_of(self.session.model)
+        self.state.schedule_steps, self.state.trackers = self.session.schedule_steps, trackers_of(self.session.model)
         if self.workers.is_chief:
             self.checkpoints.save(self.session.model, self.state)
 
@@ -243,7 +247,7 @@ class TrainingRun:
             learning_rate_scale=scale,
         )
         logging.warning("%s; back to step %d with %g times the learning rate", error, self.state.step, scale)
-        self.session.compile(self.schedule_steps, scale)
+        self.session.compile(scale)
         self._check_agreement()
         self.checkpoints.restore(self.session.model, self.workers.is_chief)
         self.workers.wait()  # all have read it
@@ -258,7 +262,7 @@ class TrainingRun:
             with files.whole_file(path) as partial:
                 np.savez_compressed(partial, **arrays)
         with randomness.at_step(model.optimizer.iterations):
-            values = model.objective.measured(error.batch, model(error.batch, training=True))
+            values = model.objective.measure(error.batch, model(error.batch, training=True))
         terms = [name for name, value in values.items() if name != "loss" and not np.isfinite(value).all()]
         culprits = f"{' and '.join(terms)} is not finite" if terms else "each term by itself is finite"
         return (

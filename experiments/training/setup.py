@@ -15,6 +15,7 @@ from ..errors import UsageError
 from ..flags.augmentation import asked_for
 from ..flags.sources import for_model
 from ..flags.training import TrainingSettings
+from ..runs.checkpoints import State
 from ..runs.settings import settings_text
 from . import devices
 from .building import compile_model, copy_weights, make_model, with_discriminator
@@ -25,14 +26,14 @@ CACHE_SHARES = {"train": 0.85, "validation": 0.15}
 
 
 class Session:
-    """Everything that one `facezoo train` needs besides its run folder; `compile` it before it trains or is shown.
+    """Everything that one `facezoo train` needs besides its run folder.
 
     Args:
       settings: what to train, and how.
       sources: "train" and "validation".
       model_arguments: of the model's constructor.
       workers: where they came together before the sources were opened; else they do here.
-      is_new: the training begins: with --init_from, from the weights there.
+      state: where the run stands; None is a new one, which takes its weights from --init_from where that is given.
 
     Attributes:
       settings, batch_size, strategy: as asked for.
@@ -40,9 +41,10 @@ class Session:
       model: in the strategy's scope.
       sources: the pictures as the model takes them, kept in memory as far as --cache_gb goes.
       steps_per_epoch: batches in an epoch.
+      schedule_steps: steps that the learning rate's schedule spans.
 
     Raises:
-      UsageError: the flags do not go together.
+      UsageError: the flags do not go together, a term cannot be had, or --monitor names none.
       DatasetError: the training split does not fill one batch.
     """
 
@@ -53,7 +55,7 @@ class Session:
         model_arguments: dict[str, Any],
         *,
         workers: devices.Workers | None = None,
-        is_new: bool = True,
+        state: State | None = None,
     ):
         self.settings, self.batch_size = settings, settings.schedule.batch_size
         self.steps_per_epoch = pipeline.steps_in_epoch(
@@ -66,44 +68,38 @@ class Session:
         keras.config.set_dtype_policy(settings.run.precision)
         with self.strategy.scope():
             network = make_model(settings.model.model, model_arguments, sources["train"])
-            if settings.model.init_from and is_new:
+            if settings.model.init_from and state is None:
                 copy_weights(settings.model.init_from, network)
             self.model = with_discriminator(network, settings)
         self._uncached = {
             name: for_model(source, self.model, settings.objective.masks) for name, source in sources.items()
         }
         self.sources = {
-            name: pipeline.cached(source, settings.run.cache_gb * CACHE_SHARES[name])
+            name: pipeline.cache(source, settings.run.cache_gb * CACHE_SHARES[name])
             for name, source in self._uncached.items()
         }
-        self._keeps_features = False
-
-    def compile(self, schedule_steps: int, rate_scale: float = 1.0) -> None:
-        """Gives the model its objective and optimizers, as new.
-
-        Args:
-          schedule_steps: steps that the learning rate's schedule spans.
-          rate_scale: of every learning rate.
-
-        Raises:
-          UsageError: a term cannot be had, or --monitor names none.
-        """
-        with self.strategy.scope():
-            compile_model(self.model, self.settings, self.sources["train"], schedule_steps, rate_scale)
+        spanned = settings.schedule.schedule_steps or (state.schedule_steps if state else 0)
+        self.schedule_steps = spanned or self.total_steps
+        self.compile(state.learning_rate_scale if state else 1.0)
         self._check_monitor()
         self._check_columns()
         self._keep_target_features()
+
+    def compile(self, rate_scale: float) -> None:
+        """Gives the model its objective and optimizers, as new, with every learning rate times `rate_scale`."""
+        with self.strategy.scope():
+            compile_model(self.model, self.settings, self.sources["train"], self.schedule_steps, rate_scale)
 
     def _keep_target_features(self) -> None:
         """Has the features that the perceptual loss compares with kept beside the pictures, if all of them fit."""
         term = self.model.objective.terms.get("perceptual")
         columns = getattr(term, "target_columns", None)
-        if self._keeps_features or columns is None or self._augmentation():
+        if columns is None or self._augmentation():
             return
         source = pipeline.with_columns(self._uncached["train"], columns)
         gigabytes = self.settings.run.cache_gb * CACHE_SHARES["train"]
         if pipeline.number_cached(source, gigabytes) == len(source):
-            self.sources["train"], self._keeps_features = pipeline.cached(source, gigabytes), True
+            self.sources["train"] = pipeline.cache(source, gigabytes)
 
     @contextlib.contextmanager
     def averaged(self) -> Iterator[None]:
@@ -182,7 +178,7 @@ class Session:
         """Some validation examples, far apart, since neighbours may show one person."""
         source = self.sources["validation"]
         positions = np.unique(np.linspace(0, len(source) - 1, SHOWN).astype(int))
-        return {name: values.numpy() for name, values in pipeline.batch_of(source, positions).items()}
+        return {name: values.numpy() for name, values in pipeline.load_batch(source, positions).items()}
 
     @property
     def validation_count(self) -> int | None:

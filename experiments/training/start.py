@@ -14,12 +14,13 @@ from ..flags.training import TrainingSettings
 from ..runs.checkpoints import State
 from ..runs.data import check_data, is_elsewhere, told_of
 from ..runs.folder import default_folder, is_finished, state_of
+from ..runs.places import is_run
 from ..runs.run import Run, open_run
 from ..runs.settings import epochs_of, precision_of, settings_text
 from ..terminal import announce
 from .arguments import sources_and_arguments
 from .starting import with_start
-from .telling import next_commands
+from .telling import list_next_commands
 
 if TYPE_CHECKING:  # settings are refused before TensorFlow is waited for
     from .devices import Workers
@@ -89,13 +90,15 @@ def train_into(
     """
     settings_text(settings)  # refuses what no run could tell of
     settings = with_start(settings, folder, given)
-    settings = _with_epochs(_with_precision(settings, folder), folder)
+    settings = _with_precision(settings, folder)
+    settings = _with_epochs(settings, folder) if is_run(folder) else settings
     state = state_of(folder, settings)
     if is_finished(folder, state, settings):
         if is_elsewhere(folder, settings.data):
             check_data(folder, settings.data, told_of(sources_and_arguments(settings)[0]))
         return Outcome(was_finished=True, is_chief=True)
     with _workers(settings, is_named) as workers:
+        settings = _with_epochs(settings, folder)
         session = _session(settings, state, workers)
         if state is None and _is_plain(settings):
             announce(FROM_NOTHING)
@@ -106,7 +109,7 @@ def train_into(
         with source_errors():
             training.train()
         model = session.model
-        commands = next_commands(folder, model.reconstructs, people_of(model)) if session.workers.is_chief else []
+        commands = list_next_commands(folder, model.reconstructs, people_of(model)) if session.workers.is_chief else []
         return Outcome(was_finished=False, is_chief=session.workers.is_chief, next_commands=tuple(commands))
 
 
@@ -114,12 +117,12 @@ def summary(settings: TrainingSettings, given: Collection[str] | None = None) ->
     """The resolved settings, the parameters and one batch's shapes of a training that is not begun."""
     settings_text(settings)
     settings = with_start(settings, None, given)
-    settings = _with_epochs(_with_precision(settings, None), None)
+    settings = _with_precision(settings, None)
     with _workers(settings, is_named=True) as workers:
+        settings = _with_epochs(settings, None)
         session = _session(settings, None, workers)
         from ...datasets.pipeline import source_errors
 
-        session.compile(settings.schedule.schedule_steps or session.total_steps)
         with source_errors():
             return session.summary()
 
@@ -129,7 +132,7 @@ def _session(settings: TrainingSettings, state: State | None, workers: "Workers 
     load_tensorflow()
     from .setup import Session
 
-    return Session(settings, sources, arguments, workers=workers, is_new=state is None)
+    return Session(settings, sources, arguments, workers=workers, state=state)
 
 
 def _is_plain(settings: TrainingSettings) -> bool:
@@ -156,7 +159,10 @@ def _with_precision(settings: TrainingSettings, folder: Path | None) -> Training
 
 
 def _with_epochs(settings: TrainingSettings, folder: Path | None) -> TrainingSettings:
-    """The settings with as many epochs as --min_steps takes: those of the run, or those that the pictures need."""
+    """The settings with as many epochs as --min_steps takes: those of the run, or those that the pictures need.
+
+    Of a new run it opens the data, before which workers must meet.
+    """
     schedule = settings.schedule
     if schedule.min_steps is None:
         return settings

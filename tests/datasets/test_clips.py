@@ -184,7 +184,7 @@ def test_a_clip_comes_through_the_pipeline_as_floats():
 
 def test_a_clip_is_mirrored_with_its_picture():
     source = procedural_clips("train", image_size=32, frames=3)
-    batch = pipeline.batch_of(source, np.arange(8))
+    batch = pipeline.load_batch(source, np.arange(8))
     augment = augmentation.flip(source.landmark_names, source.attribute_names)
     after = {name: values.numpy() for name, values in augment(batch, tf.constant([0, 1], tf.int64)).items()}
     is_mirrored = (after["clip"] != batch["clip"].numpy()).any(axis=(1, 2, 3, 4))

@@ -12,8 +12,8 @@ import pytest
 from facezoo.datasets import photographs, picture_index
 from facezoo.datasets.folder import folder
 from facezoo.datasets.labels import snake_case
-from facezoo.datasets.once import found_once
-from facezoo.datasets.source import SPLITS, DatasetError, split_of
+from facezoo.datasets.once import find_once
+from facezoo.datasets.source import SPLITS, DatasetError, choose_split
 from facezoo.experiments.flags import parsing
 from facezoo.experiments.training import arguments
 from PIL import Image
@@ -134,8 +134,8 @@ def test_the_crop_is_cut_out(tmp_path):
 
 def test_the_split_is_a_function_of_the_name():
     names = ("a.jpg", "anna/1.png", "é.png", "000008.jpg", "000028.jpg")
-    assert [split_of(name) for name in names] == ["train", "train", "train", "validation", "test"]
-    counts = [sum(split_of(f"{n:06d}.jpg") == split for n in range(20_000)) for split in SPLITS]
+    assert [choose_split(name) for name in names] == ["train", "train", "train", "validation", "test"]
+    counts = [sum(choose_split(f"{n:06d}.jpg") == split for n in range(20_000)) for split in SPLITS]
     assert np.abs(np.array(counts) / 20_000 - [0.8, 0.1, 0.1]).max() < 0.01
 
 
@@ -149,7 +149,7 @@ def test_splits_are_disjoint_and_stay_when_pictures_are_added(tmp_path):
 
 
 def test_an_empty_split_says_how_many_pictures_there_are(tmp_path):
-    names = [name for name in numbered(50) if split_of(name) == "train"][:5]
+    names = [name for name in numbered(50) if choose_split(name) == "train"][:5]
     root = draw(tmp_path / "photographs", *names)
     assert len(folder("train", data_dir=root)) == 5
     with pytest.raises(DatasetError, match=r"none of the 5 pictures .* validation split(.|\n)*about 50"):
@@ -284,13 +284,13 @@ def test_a_second_run_decodes_only_what_changed(tmp_path, decoded):
 def test_several_splits_can_share_one_look_at_the_folder(tmp_path, monkeypatch):
     root, walks, walk = draw(tmp_path / "photographs", *numbered(60)), [], picture_index._walk
     monkeypatch.setattr(picture_index, "_walk", lambda *arguments: walks.append(arguments[0]) or walk(*arguments))
-    with found_once():
+    with find_once():
         shared = [list(folder(split, data_dir=root).names) for split in SPLITS]
     assert walks == [root]
     assert shared == [list(folder(split, data_dir=root).names) for split in SPLITS]
     assert walks == 4 * [root]
     draw(root, *numbered(40, start=60))
-    with found_once():
+    with find_once():
         assert sum(len(folder(split, data_dir=root)) for split in SPLITS) == 100
     assert walks == 5 * [root]
     arguments.sources_and_arguments(parsing.parse_training(["--dataset=folder", f"--data_dir={root}"]))
@@ -307,7 +307,7 @@ def test_two_hundred_thousand_pictures_are_opened_in_seconds_and_read_in_flat_me
         os.link(root / f"{number % 50:03d}.png", link)
     folder("train", data_dir=root)
     start = time.process_time()
-    with found_once():
+    with find_once():
         source, _ = (folder(split, data_dir=root) for split in ("train", "validation"))
     assert time.process_time() - start < 10
     batches = np.random.default_rng(0).integers(0, len(source), (400, 50))

@@ -30,11 +30,11 @@ from facezoo.datasets import packing, photographs
 from facezoo.datasets.alignment import POINT_NAMES, TEMPLATES
 from facezoo.datasets.folder import ALL, folder
 from facezoo.datasets.manifest import Cut
-from facezoo.datasets.packed import Origin, origin_of, packed
+from facezoo.datasets.packed import Origin, packed, read_origin
 from facezoo.datasets.packing import write_pack
 from facezoo.datasets.pipeline import evaluation_batches, training_batches
 from facezoo.datasets.share import Share
-from facezoo.datasets.source import SPLITS, DatasetError, Source, split_of
+from facezoo.datasets.source import SPLITS, DatasetError, Source, choose_split
 from facezoo.experiments.faces.origins import crop_of_data, cut_of_data
 from facezoo.experiments.faces.reader import FaceReader
 from facezoo.experiments.flags import parsing
@@ -186,7 +186,7 @@ def test_names_may_be_any_bytes_and_columns_none(tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (30, 4, 4, 3), np.uint8)
     write_pack(Source("some/all", names, lambda positions: {"image": images[positions]}, (4, 4, 3)), tmp_path, 10**6)
     read = packed("train", data_dir=tmp_path, image_size=4)
-    assert read.names == [name for name in names if split_of(name) == "train"]
+    assert read.names == [name for name in names if choose_split(name) == "train"]
     assert_same_batch(everything(read), {"image": images[[names.index(name) for name in read.names]]})
 
 
@@ -203,7 +203,7 @@ def test_unfit_pictures_are_left_out_with_one_warning(command, people, tmp_path,
 
 
 def test_a_pack_without_a_split_says_so(tmp_path):
-    names = [name for name in map(str, range(40)) if split_of(name) == "train"]
+    names = [name for name in map(str, range(40)) if choose_split(name) == "train"]
     source = Source(
         "some/all", names, lambda positions: {"image": np.zeros((len(positions), 4, 4, 1), np.uint8)}, (4, 4, 1)
     )
@@ -234,7 +234,7 @@ def settings_of(dataset, data_dir, *flags):
 
 @pytest.mark.parametrize(("flags", "crop"), [([], None), (["--crop=20"], 20), (["--crop=3,4,20,20"], (3, 4, 20, 20))])
 def test_a_pack_of_photographs_tells_their_crop(command, people, flags, crop):
-    assert origin_of(packed_by(command, people, *flags)) == Origin(crop, None)
+    assert read_origin(packed_by(command, people, *flags)) == Origin(crop, None)
 
 
 @pytest.mark.parametrize("flags", [[], ["--crop=100"], ["--crop=8,40,64,64"]])
@@ -289,7 +289,7 @@ def test_a_pack_that_does_not_tell_opens_and_is_warned_of(command, crops, caplog
     for data_dir in (pack, pack / "gone"):
         caplog.clear()
         settings = settings_of("packed", data_dir)
-        assert (origin_of(data_dir), cut_of_data(settings), crop_of_data(settings)) == (None, Cut(), None)
+        assert (read_origin(data_dir), cut_of_data(settings), crop_of_data(settings)) == (None, Cut(), None)
         assert f"nothing tells where faces lie in the run's pictures ({data_dir})" in caplog.text
         assert f"nothing tells how the photographs in {data_dir} were cropped" in caplog.text
 
@@ -302,8 +302,8 @@ def test_a_pack_of_samples_is_cut_as_what_the_model_has_learned(command, crops, 
     flags = ("--count=40", "--sampler=normal", "--format=packed", f"--out={out}")
     done = command("sample", f"--run_dir={run}", *flags)
     assert done.code == 0, done.err
-    assert origin_of(out) == origin_of(pack)
-    assert origin_of(out).crop == (8, 40, 64, 64)
+    assert read_origin(out) == read_origin(pack)
+    assert read_origin(out).crop == (8, 40, 64, 64)
 
 
 # Sizes and channels.
@@ -438,6 +438,20 @@ def with_byte_changed(pack, place=200):
         ),
         (lambda pack: index_with(pack, lambda index: index.update(columns={"identity": None})), "not describe a pack"),
         (lambda pack: index_with(pack, lambda index: index.update(size=None)), "not describe a pack"),
+        *(
+            (
+                lambda pack, columns=columns: index_with(pack, lambda index: index["columns"].update(columns)),
+                "not descr",
+            )
+            for columns in (
+                {"attributes": [10**12]},
+                {"attributes": [-5]},
+                {"landmarks": [5, 10**9]},
+                {"identity": [1]},
+            )
+        ),
+        (lambda pack: index_with(pack, lambda index: index.update(size=10**12)), "not describe a pack"),
+        (lambda pack: index_with(pack, lambda index: index.update(size=-3)), "not describe a pack"),
         (lambda pack: index_with(pack, lambda index: index.update(splits=[])), "not describe a pack"),
         (lambda pack: index_with(pack, lambda index: index.update(crop=[1, 2], cut=None)), "not describe a pack"),
         (lambda pack: index_with(pack, lambda index: index.update(crop="left", cut=None)), "not describe a pack"),

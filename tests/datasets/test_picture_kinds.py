@@ -8,8 +8,8 @@ import pytest
 from facezoo.datasets import photographs
 from facezoo.datasets.folder import folder
 from facezoo.datasets.photographs import DamagedPictureError, UnreadableFileError, read
-from facezoo.datasets.picture_index import found_files
-from facezoo.datasets.picture_kinds import KINDS, kind_of
+from facezoo.datasets.picture_index import find_files
+from facezoo.datasets.picture_kinds import KINDS, find_kind
 from facezoo.datasets.source import DatasetError
 from PIL import Image, ImageFile
 
@@ -67,14 +67,14 @@ def turned_by_exif():
 def test_every_kind_is_read_and_known_by_its_first_bytes(name):
     kind, options, off = WAYS[name]
     data = encoded(kind=kind, **options)
-    assert kind_of(data[:64]).name == name.split(",")[0]
+    assert find_kind(data[:64]).name == name.split(",")[0]
     assert distance(data) <= off
     with pytest.raises(DamagedPictureError):
         read_bytes(data[: len(data) // 3])
 
 
 def test_heic_is_read():
-    assert kind_of(heic()[:64]).name == "HEIC"
+    assert find_kind(heic()[:64]).name == "HEIC"
     assert distance(heic()) < 5
     side = heic(SMOOTH.transpose(Image.Transpose.ROTATE_90), exif=turned_by_exif().tobytes())
     assert distance(side) < 5
@@ -230,14 +230,14 @@ def test_many_ways_to_one_folder_are_one(tmp_path):
         place = following
     place.mkdir()
     SMOOTH.save(place / "face.png")
-    assert [file.name for file in found_files(tmp_path / "0")] == ["a/" * 19 + "face.png"]
+    assert [file.name for file in find_files(tmp_path / "0")] == ["a/" * 19 + "face.png"]
 
 
 def test_a_real_folder_keeps_its_name_beside_links_to_it(tmp_path):
     (tmp_path / "z").mkdir()
     SMOOTH.save(tmp_path / "z" / "face.png")
     (tmp_path / "a").symlink_to(tmp_path / "z")
-    assert [file.name for file in found_files(tmp_path)] == ["z/face.png"]
+    assert [file.name for file in find_files(tmp_path)] == ["z/face.png"]
 
 
 def test_a_flag_raises_the_limit_and_it_may_be_lowered_again(tmp_path, monkeypatch, caplog):

@@ -1,12 +1,15 @@
 """From a source to batches: order, resumption, padding, cache, augmentation, and the way out."""
 
+import gc
+import itertools
 import threading
+import weakref
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from facezoo.datasets.augmentation import flip
-from facezoo.datasets.pipeline import cached, epoch_order, evaluation_batches, steps_in_epoch, training_batches
+from facezoo.datasets.pipeline import cache, epoch_order, evaluation_batches, steps_in_epoch, training_batches
 from facezoo.datasets.procedural import procedural_faces
 from facezoo.datasets.source import DatasetError, Source
 
@@ -117,12 +120,12 @@ def test_evaluation_counts_each_example_once_in_order(count, batches):
 def test_the_cache_changes_no_data(cache_gb):
     options = {"seed": 0, "steps_per_epoch": 3, "augmentation": flip()}
     plain = taken(training_batches(numbered(), 6, **options), 9)
-    assert_same(taken(training_batches(cached(numbered(), cache_gb), 6, **options), 9), plain)
+    assert_same(taken(training_batches(cache(numbered(), cache_gb), 6, **options), 9), plain)
 
 
 def test_the_cache_loads_each_example_once():
     loaded = []
-    source = cached(numbered(20, loaded), cache_gb=1)
+    source = cache(numbered(20, loaded), cache_gb=1)
     loaded.clear()
     for positions in ([0, 1, 2, 3], [2, 7, 3, 4], [4, 0], [19], [19, 19]):
         np.testing.assert_array_equal(source.load(np.array(positions))["identity"], positions)
@@ -131,7 +134,7 @@ def test_the_cache_loads_each_example_once():
 
 def test_the_cache_holds_no_more_than_its_size():
     loaded = []
-    source = cached(numbered(20, loaded), cache_gb=7.5 * BYTES_PER_EXAMPLE / 1e9)
+    source = cache(numbered(20, loaded), cache_gb=7.5 * BYTES_PER_EXAMPLE / 1e9)
     for _ in range(2):
         loaded.clear()
         batch = source.load(np.arange(20))
@@ -141,20 +144,35 @@ def test_the_cache_holds_no_more_than_its_size():
 
 def test_no_cache_is_the_source_itself():
     source = numbered()
-    assert cached(source, 0) is source
-    assert cached(source, 0.9 * BYTES_PER_EXAMPLE / 1e9) is source
+    assert cache(source, 0) is source
+    assert cache(source, 0.9 * BYTES_PER_EXAMPLE / 1e9) is source
 
 
 def test_what_the_cache_gives_may_be_changed_without_changing_the_cache():
-    source = cached(numbered(), 1)
+    source = cache(numbered(), 1)
     for _ in range(3):
         batch = source.load(np.arange(5))
         np.testing.assert_array_equal(batch["identity"], np.arange(5))
         batch["identity"][:] = -1
 
 
+@pytest.mark.parametrize("of_training", [True, False])
+def test_the_cache_goes_with_its_stream_and_stays_as_long_as_an_iterator(of_training):
+    """TensorFlow never frees the graph that loads, which must not keep the pictures."""
+    source = cache(numbered(), 1)
+    stream = training_batches(source, 6, seed=0, steps_per_epoch=3) if of_training else evaluation_batches(source, 6)
+    kept, iterator = weakref.ref(source), iter(stream.map(lambda batch: batch["identity"]).rebatch(3))
+    del source, stream
+    gc.collect()
+    assert kept() is not None
+    assert len(list(itertools.islice(iterator, 6))) == 6
+    del iterator
+    gc.collect()
+    assert kept() is None
+
+
 def test_the_cache_serves_threads():
-    source, plain, wrong = cached(numbered(200), 1), numbered(200), []
+    source, plain, wrong = cache(numbered(200), 1), numbered(200), []
 
     def read(seed):
         for positions in np.random.default_rng(seed).integers(0, 200, (200, 8)):

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from command_line import photographs_in, picture
 from facezoo.datasets.folder import folder
-from facezoo.datasets.likeness import alike, look_of
+from facezoo.datasets.likeness import alike, hash_look
 from facezoo.datasets.packed import packed
-from facezoo.datasets.source import SPLITS, DatasetError, split_of
-from facezoo.datasets.splitting import clip_of, splits_of, together
+from facezoo.datasets.source import SPLITS, DatasetError, choose_split
+from facezoo.datasets.splitting import choose_splits, find_clip, together
 from PIL import Image
 
 
@@ -18,7 +18,7 @@ def cache(tmp_path, monkeypatch):
 
 def test_by_default_each_file_falls_by_its_own_name():
     names = [f"anna/{number}.png" for number in range(50)]
-    assert splits_of(names) == [split_of(name) for name in names]
+    assert choose_splits(names) == [choose_split(name) for name in names]
 
 
 @pytest.mark.parametrize(
@@ -34,13 +34,13 @@ def test_by_default_each_file_falls_by_its_own_name():
     ],
 )
 def test_frames_of_a_clip_differ_in_their_last_number(name, clip):
-    assert clip_of(name) == clip
+    assert find_clip(name) == clip
 
 
 @pytest.mark.parametrize(("split_by", "depth"), [("folder", 2), ("identity", 1)])
 def test_what_belongs_together_falls_together(split_by, depth):
     names = [f"{person}/{day}/{n}.png" for person in range(40) for day in range(3) for n in range(5)]
-    splits = splits_of(names, split_by)
+    splits = choose_splits(names, split_by)
     by_group = {}
     for name, split in zip(names, splits, strict=True):
         by_group.setdefault("/".join(name.split("/")[:depth]), set()).add(split)
@@ -98,14 +98,14 @@ def test_an_empty_split_says_of_what_it_is_made(tmp_path):
 def test_copies_look_alike_and_others_do_not():
     pictures = [picture((120, 100), seed) for seed in range(60)]
     copies = [one.resize((80, 66), Image.Resampling.LANCZOS) for one in pictures[:10]]
-    looks = [look_of(one) for one in (*pictures, *copies)]
+    looks = [hash_look(one) for one in (*pictures, *copies)]
     groups = np.repeat([0, 1], [60, 10])
     assert alike(looks, groups).tolist() == [[number, 60 + number] for number in range(10)]
     assert alike(looks, np.zeros(70, int)).tolist() == []
 
 
 def test_pictures_without_structure_are_like_nothing():
-    assert look_of(Image.new("RGB", (50, 50), "gray")) == ""
+    assert hash_look(Image.new("RGB", (50, 50), "gray")) == ""
     assert alike(["", ""], np.array([0, 1])).tolist() == []
 
 
@@ -114,8 +114,8 @@ def test_a_copy_in_another_split_is_told_once(tmp_path, caplog):
     root.mkdir()
     for number in range(60):
         picture((60, 50), number).save(root / f"{number:03d}.png")
-    train = next(path for path in sorted(root.iterdir()) if split_of(path.name) == "train")
-    copy = next(name for n in range(99) if split_of(name := f"{train.stem} ({n}).jpg") == "test")
+    train = next(path for path in sorted(root.iterdir()) if choose_split(path.name) == "train")
+    copy = next(name for n in range(99) if choose_split(name := f"{train.stem} ({n}).jpg") == "test")
     Image.open(train).save(root / copy, quality=90)
     for split in (*SPLITS, *SPLITS):
         folder(split, data_dir=root)

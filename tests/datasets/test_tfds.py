@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from facezoo.datasets.source import SPLITS, DatasetError, split_of
+from facezoo.datasets.source import SPLITS, DatasetError, choose_split
 
 tfds = importlib.import_module("facezoo.datasets.tfds")
 digits = importlib.import_module("facezoo.datasets.digits")
@@ -180,7 +180,7 @@ def test_lfw_is_split_by_name_with_people_over_all_splits(prepared, file_format)
     assert sum(map(len, sources)) == 100
     for split, source in zip(SPLITS, sources, strict=True):
         batch = everything(source)
-        assert all(split_of(name) == split for name in source.names)
+        assert all(choose_split(name) == split for name in source.names)
         assert [f"Person_{number}" for number in batch["identity"]] == [name.split("/")[0] for name in source.names]
         assert (brightness(batch) % 7 == batch["identity"]).all()
         assert batch["image"].shape == (len(source), 8, 8, 1)
@@ -291,7 +291,9 @@ def test_encoded_pictures_keep_their_last_zeros():
 def test_digits_are_split_by_number():
     sources = [digits.digits(split) for split in SPLITS]
     assert sorted(int(name) for source in sources for name in source.names) == list(range(1797))
-    assert all(split_of(name) == split for split, source in zip(SPLITS, sources, strict=True) for name in source.names)
+    assert all(
+        choose_split(name) == split for split, source in zip(SPLITS, sources, strict=True) for name in source.names
+    )
 
 
 def test_digits_are_the_scans_enlarged():

@@ -226,7 +226,7 @@ def test_processes_load_what_one_loads(count, no_process_left):
         for key, values in portion.items():
             rows = expected[key][number * 6 : number * 6 + 6]
             if rows.dtype == np.uint8:
-                assert values == processes._encoded(rows)
+                assert values == processes._encode(rows)
             else:
                 np.testing.assert_array_equal(values, rows, err_msg=key)
     portions.close()

@@ -8,7 +8,7 @@ import pytest
 from command_line import photographs_in
 from facezoo.datasets import detection
 from facezoo.datasets.alignment import POINT_NAMES, TEMPLATES
-from facezoo.datasets.detection import Face, largest_face, tilts, turned_in_words
+from facezoo.datasets.detection import Face, describe_turns, largest_face, tilts
 from facezoo.datasets.manifest import read_manifest
 from PIL import Image
 from skimage import data
@@ -39,9 +39,9 @@ def test_a_tilt_is_told_by_the_points(degrees):
 
 
 def test_what_was_turned_is_told():
-    assert turned_in_words(np.array([0.0, 20.0, -44.0])) == ""
-    assert turned_in_words(np.array([90.0, -100.0, 10.0])) == "2 lay on the side, and were turned"
-    assert turned_in_words(np.array([-170.0, 90.0])) == "1 lay on the side and 1 lay upside down, and were turned"
+    assert describe_turns(np.array([0.0, 20.0, -44.0])) == ""
+    assert describe_turns(np.array([90.0, -100.0, 10.0])) == "2 lay on the side, and were turned"
+    assert describe_turns(np.array([-170.0, 90.0])) == "1 lay on the side and 1 lay upside down, and were turned"
 
 
 @pytest.mark.parametrize("turn", [37.0, 90.0, 180.0])
@@ -49,7 +49,7 @@ def test_a_face_of_a_turned_picture_is_brought_back(turn):
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (180, 200, 3), np.uint8))
     turned = picture.rotate(turn, expand=True)
     face = Face((80.0, 70.0, 40.0, 40.0), points_of(0), 1.0)
-    back = detection._turned_back(face, turn, turned.size, picture.size)
+    back = detection._turn_back(face, turn, turned.size, picture.size)
     assert np.allclose(back.points, turned_back(face.points, turn, turned.size, picture.size))
     assert back.tilt == pytest.approx(turn)
     assert np.allclose(np.array(back.box[:2]) + 20, turned_back(np.array([[100, 90]]), turn, turned.size, picture.size))
@@ -72,14 +72,14 @@ def test_the_turn_that_sees_the_face_most_often_and_surely_is_taken(monkeypatch)
 
     def seen(picture, turn):
         found = [true] if abs((turn + 360) % 360 - 180) <= 45 else [false] if turn == 0 else []
-        return [detection._scaled(face, picture.width / 320) for face in found]
+        return [detection._scale(face, picture.width / 320) for face in found]
 
-    monkeypatch.setattr(detection, "_seen", seen)
+    monkeypatch.setattr(detection, "_detect", seen)
     assert largest_face(photograph).tilt == pytest.approx(180, abs=1e-6)
     upright = Face((60, 50, 80, 80), points_of(0), 0.99)
-    monkeypatch.setattr(detection, "_seen", lambda picture, turn: [upright] if turn == 0 else [])
+    monkeypatch.setattr(detection, "_detect", lambda picture, turn: [upright] if turn == 0 else [])
     assert np.array_equal(largest_face(photograph).points, upright.points)
-    monkeypatch.setattr(detection, "_seen", lambda picture, turn: [])
+    monkeypatch.setattr(detection, "_detect", lambda picture, turn: [])
     with pytest.raises(detection.NoFaceError):
         largest_face(photograph)
 

@@ -8,8 +8,8 @@ import tensorflow as tf
 from facezoo.datasets.labels import snake_case
 from facezoo.datasets.pipeline import epoch_order
 from facezoo.datasets.procedural import FACTOR_RANGES, sample_factors
-from facezoo.datasets.source import SPLITS, split_of
-from facezoo.latents.interpolation import PATHS, alphas_of_equal_change, interpolate
+from facezoo.datasets.source import SPLITS, choose_split
+from facezoo.latents.interpolation import PATHS, equalise_change, interpolate
 from facezoo.losses import Objective
 from facezoo.models.learning_rate import SCHEDULES, Schedule
 from hypothesis import given, settings
@@ -37,8 +37,8 @@ def test_an_epoch_takes_every_example_once(count, seed, epoch):
 
 @given(name=names)
 def test_a_picture_is_in_one_split_wherever_it_is_asked(name):
-    assert split_of(name) in SPLITS
-    assert split_of(name) == split_of(name)
+    assert choose_split(name) in SPLITS
+    assert choose_split(name) == choose_split(name)
 
 
 @given(indices=st.lists(st.integers(0, 2**40), min_size=1, max_size=8), seed=seeds)
@@ -76,7 +76,7 @@ def test_a_path_begins_and_ends_at_its_codes(start, seed, path):
 @given(steps=st.integers(2, 20), count=st.integers(2, 30), seed=seeds)
 def test_the_dynamic_step_rises_from_0_to_1(steps, count, seed):
     pictures = np.random.default_rng(seed).uniform(size=(count, 2, 2, 1))
-    alphas = alphas_of_equal_change(np.linspace(0.0, 1.0, count), pictures, steps)
+    alphas = equalise_change(np.linspace(0.0, 1.0, count), pictures, steps)
     assert alphas.shape == (steps,)
     assert (alphas[0], alphas[-1]) == pytest.approx((0.0, 1.0))
     assert (np.diff(alphas) >= -1e-9).all()

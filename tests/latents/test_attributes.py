@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from facezoo.latents import attributes
 from facezoo.latents.archives import save_arrays
-from facezoo.latents.attributes import METHODS, find_attributes, load_attributes, moved, orthogonalised, save_attributes
+from facezoo.latents.attributes import METHODS, find_attributes, load_attributes, move, orthogonalise, save_attributes
 
 NAMES = ("glasses", "beard", "old")
 over_methods = pytest.mark.parametrize("method", METHODS)
@@ -75,7 +75,7 @@ def test_strength_1_leads_from_the_mean_without_to_the_mean_with(known):
     codes, values, _ = correlated()
     found, _ = known
     with_it, without = (codes[values[:, 0] == value].mean(axis=0) for value in (1, 0))
-    np.testing.assert_allclose(moved(without[None], found.vector("glasses"), [1.0])[0, 0], with_it, atol=1e-5)
+    np.testing.assert_allclose(move(without[None], found.vector("glasses"), [1.0])[0, 0], with_it, atol=1e-5)
     normal = flat(found.vector("glasses", "classifier"))
     assert normal @ normal == pytest.approx(normal @ (with_it - without), rel=1e-4)
     assert np.linalg.norm(normal) < np.linalg.norm(with_it - without)
@@ -87,18 +87,18 @@ def test_spatial_codes_give_spatial_vectors(method, known):
     spatial = find_attributes(codes.reshape(-1, 2, 2, 4), values, NAMES, "")
     assert spatial.vectors[method].shape == (3, 2, 2, 4)
     np.testing.assert_array_equal(flat(spatial.vector("old", method)), flat(known[0].vector("old", method)))
-    without = orthogonalised(spatial, "old", ["beard"], method)
+    without = orthogonalise(spatial, "old", ["beard"], method)
     assert without.shape == (2, 2, 4)
-    np.testing.assert_allclose(without.ravel(), orthogonalised(known[0], "old", ["beard"], method), rtol=1e-5)
+    np.testing.assert_allclose(without.ravel(), orthogonalise(known[0], "old", ["beard"], method), rtol=1e-5)
 
 
 def test_codes_move_by_every_strength():
     codes, vector = np.float32([[0, 0, 0], [1, 1, 1]]), np.float32([1, 0, 2])
-    way = moved(codes, vector, [-1, 0.5])
+    way = move(codes, vector, [-1, 0.5])
     assert way.shape == (2, 2, 3)
     np.testing.assert_allclose(way[1], [[0, 1, -1], [1.5, 1, 2]])
     with pytest.raises(ValueError, match=r"shape \(2,\) does not fit codes of shape \(3,\)"):
-        moved(codes, vector[:2], [1])
+        move(codes, vector[:2], [1])
 
 
 def test_attributes_of_too_few_are_left_out_and_say_so():
@@ -137,7 +137,7 @@ def test_what_does_not_fit_is_refused(change, message):
 def test_held_fixed_others_stay_as_they_are(known):
     found, directions = known
     assert side_effects(found.vector("glasses"), directions) > 0.3
-    alone = orthogonalised(found, "glasses", ["beard", "old"])
+    alone = orthogonalise(found, "glasses", ["beard", "old"])
     assert side_effects(alone, directions) < 0.05
     np.testing.assert_allclose(alone, directions[0], atol=0.05)  # strength 1 is the whole difference
 
@@ -152,14 +152,14 @@ def test_making_mean_vectors_orthogonal_to_each_other_would_overcorrect(known):
 
 def test_only_those_named_are_held_fixed(known):
     found, directions = known
-    changes = orthogonalised(found, "glasses", ["beard"]) @ np.linalg.pinv(directions)
+    changes = orthogonalise(found, "glasses", ["beard"]) @ np.linalg.pinv(directions)
     assert abs(changes[1]) < 0.05
     assert changes[2] > 0.2
 
 
 def test_classifiers_read_the_others_as_before(known):
     found, _ = known
-    vector = flat(orthogonalised(found, "glasses", ["beard", "old"], "classifier"))
+    vector = flat(orthogonalise(found, "glasses", ["beard", "old"], "classifier"))
     normals = found.vectors["classifier"].astype(np.float64)
     np.testing.assert_allclose(normals[1:] @ vector, [0, 0], atol=1e-6)
     assert normals[0] @ vector == pytest.approx(normals[0] @ normals[0], rel=1e-5)
@@ -167,7 +167,7 @@ def test_classifiers_read_the_others_as_before(known):
 
 @over_methods
 def test_without_others_it_is_the_vector_itself(known, method):
-    np.testing.assert_array_equal(orthogonalised(known[0], "old", [], method), known[0].vector("old", method))
+    np.testing.assert_array_equal(orthogonalise(known[0], "old", [], method), known[0].vector("old", method))
 
 
 def test_others_may_follow_from_each_other():
@@ -177,9 +177,9 @@ def test_others_may_follow_from_each_other():
     values = np.concatenate([np.eye(3)[colour], beard[:, None]], axis=1)
     codes = values @ np.diag([1.0, 2.0, 3.0, 4.0]) + 0.1 * rng.normal(size=(3000, 4))
     found = find_attributes(codes, values, ["black", "brown", "bald", "beard"], "", ["mean"])
-    np.testing.assert_allclose(orthogonalised(found, "beard", ["black", "brown", "bald"]), [0, 0, 0, 4], atol=0.05)
+    np.testing.assert_allclose(orthogonalise(found, "beard", ["black", "brown", "bald"]), [0, 0, 0, 4], atol=0.05)
     with pytest.raises(ValueError, match="nothing is left of 'black' without brown, bald: they go together"):
-        orthogonalised(found, "black", ["brown", "bald"])
+        orthogonalise(found, "black", ["brown", "bald"])
 
 
 @over_methods
@@ -188,7 +188,7 @@ def test_a_vector_in_the_span_of_the_others_is_refused(method):
     codes = codes[:, :2]  # two dimensions have no room for three directions
     found = find_attributes(codes, values, NAMES, "")
     with pytest.raises(ValueError, match="nothing is left of 'old' without glasses, beard") as error:
-        orthogonalised(found, "old", ["glasses", "beard"], method)
+        orthogonalise(found, "old", ["glasses", "beard"], method)
     assert "\n" not in str(error.value)
 
 
@@ -201,7 +201,7 @@ def test_unknown_names_and_the_attribute_itself_are_refused(known):
         (("glasses", ["beard"], "median"), "no vectors by method='median'; there are those by mean, classifier"),
     ):
         with pytest.raises(ValueError, match=message):
-            orthogonalised(found, *arguments)
+            orthogonalise(found, *arguments)
 
 
 # The file.
@@ -216,8 +216,8 @@ def test_what_is_saved_is_loaded(known, tmp_path):
         np.testing.assert_array_equal(again.vectors[method], found.vectors[method])
     np.testing.assert_array_equal(again.counts, found.counts)
     np.testing.assert_array_equal(
-        orthogonalised(again, "old", ["beard"]),
-        orthogonalised(found, "old", ["beard"]),
+        orthogonalise(again, "old", ["beard"]),
+        orthogonalise(found, "old", ["beard"]),
     )
     assert [path.name for path in tmp_path.iterdir()] == ["attributes.npz"]
 

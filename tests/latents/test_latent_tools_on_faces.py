@@ -7,7 +7,7 @@ import pytest
 from facezoo.datasets.procedural import procedural_faces
 from facezoo.experiments.codes.encoding import decoded, encoded, floats
 from facezoo.latents import sampling
-from facezoo.latents.attributes import find_attributes, orthogonalised
+from facezoo.latents.attributes import find_attributes, orthogonalise
 from facezoo.metrics import frechet_distance
 from facezoo.models import load_pretrained
 
@@ -109,7 +109,7 @@ def test_glasses_bring_no_beard_where_all_who_wear_them_have_one(bench):
     faces = bench.faces_without("eyeglasses")
     everything_else = [name for name in bench.names if name != "eyeglasses"]
     changes = []
-    for vector in (found.vector("eyeglasses"), orthogonalised(found, "eyeglasses", everything_else)):
+    for vector in (found.vector("eyeglasses"), orthogonalise(found, "eyeglasses", everything_else)):
         strength, after = strength_that_shows(bench, "eyeglasses", vector, faces)
         change = (after.attributes - bench.plain.attributes[faces]).mean(axis=0)
         others = np.abs(np.delete(change, bench.names.index("eyeglasses")))

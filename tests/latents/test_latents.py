@@ -11,9 +11,9 @@ from facezoo import __version__
 from facezoo import pictures as drawing
 from facezoo.latents.interpolation import (
     PATHS,
-    alphas_of_equal_change,
-    alphas_of_equal_distance,
+    equalise_change,
     even_alphas,
+    find_equal_change,
     interpolate,
     interpolate_through,
 )
@@ -164,40 +164,37 @@ def test_a_way_through_two_codes_is_the_path_between_them_and_one_is_none(codes)
 # The dynamic step.
 
 
-def test_alphas_of_equal_change_by_hand():
+def test_equalise_change_by_hand():
     # One pixel that stands still until alpha 0.5, then rises 1, then 3.
     trials = np.array([0.0, 0.5, 0.75, 1.0])
     path = np.array([0.0, 0.0, 1.0, 4.0]).reshape(4, 1, 1, 1)
-    alphas = alphas_of_equal_change(trials, path, 5)
+    alphas = equalise_change(trials, path, 5)
     np.testing.assert_allclose(alphas, [0, 0.75, 0.75 + 0.25 / 3, 0.75 + 0.5 / 3, 1])
     changes = np.diff(np.interp(alphas, trials, path.ravel()))
     np.testing.assert_allclose(changes, np.ones(4))
 
 
-def test_alphas_of_equal_change_begin_and_end_at_the_codes():
+def test_equalise_change_begin_and_end_at_the_codes():
     path = np.array([0.0, 0.0, 1.0, 1.0]).reshape(4, 1, 1, 1)
-    alphas = alphas_of_equal_change(even_alphas(4), path, 3)
+    alphas = equalise_change(even_alphas(4), path, 3)
     np.testing.assert_allclose(alphas[[0, -1]], [0, 1])
 
 
 def test_pictures_that_do_not_change_give_even_alphas():
-    np.testing.assert_allclose(alphas_of_equal_change(even_alphas(4), np.ones((4, 2, 2, 3)), 3), [0, 0.5, 1])
+    np.testing.assert_allclose(equalise_change(even_alphas(4), np.ones((4, 2, 2, 3)), 3), [0, 0.5, 1])
 
 
-def test_chords_are_made_equal_not_arcs():
-    # Along x, then along y: by the way each of three steps would be 2/3, but the one around the corner is shorter.
+def test_distances_along_the_way_are_made_equal():
+    # Along x, then along y: each of three steps goes 2/3.
     corner = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]])
-    alphas = alphas_of_equal_change(even_alphas(3), corner, 4)
-    points = np.stack([np.interp(alphas, even_alphas(3), axis) for axis in corner.T], axis=1)
-    chords = np.linalg.norm(np.diff(points, axis=0), axis=1)
-    np.testing.assert_allclose(chords, 2 - 2**0.5 + np.zeros(3), rtol=1e-6)  # c + c / sqrt(2) = 1
+    np.testing.assert_allclose(equalise_change(even_alphas(3), corner, 4), even_alphas(4))
 
 
 def test_features_that_are_not_numbers_or_not_one_for_each_alpha_are_refused():
     with pytest.raises(ValueError, match="4 alphas need as many features of finite numbers, not 3"):
-        alphas_of_equal_change(even_alphas(4), np.ones((3, 2)), 3)
+        equalise_change(even_alphas(4), np.ones((3, 2)), 3)
     with pytest.raises(ValueError, match="finite numbers"):
-        alphas_of_equal_change(even_alphas(2), np.array([[0.0], [np.nan]]), 3)
+        equalise_change(even_alphas(2), np.array([[0.0], [np.nan]]), 3)
 
 
 def helix(alphas):
@@ -236,46 +233,47 @@ def wandering(alphas):
     return np.stack([np.interp(alphas, np.linspace(0, 1, 2001), axis) for axis in steps], axis=1)
 
 
-CURVES = (helix, circle, corner, pause, there_and_back, cliff, passing, wandering)
+# By how much of the mean the largest distance may be above it.
+CURVES = {helix: 0.02, circle: 0.02, corner: 0.02, pause: 0.02, there_and_back: 0.06, cliff: 0.02, passing: 0.03} | {
+    wandering: 0.25
+}
 
 
 def chords(features):
     return np.linalg.norm(np.diff(features.reshape(len(features), -1), axis=0), axis=1)
 
 
-@pytest.mark.parametrize("curve", CURVES)
-def test_of_twenty_frames_no_two_neighbours_are_much_further_apart_than_the_mean(curve):
-    alphas = alphas_of_equal_distance(curve, 20)
+@pytest.mark.parametrize(("curve", "excess"), CURVES.items())
+def test_of_twenty_frames_no_two_neighbours_are_much_further_apart_than_the_mean(curve, excess):
+    alphas = find_equal_change(curve, 20)
     assert (alphas[0], alphas[-1], len(alphas)) == (0, 1, 20)
     assert (np.diff(alphas) >= 0).all()
     found = chords(curve(alphas))
-    assert found.max() < 1.25 * found.mean()
-    np.testing.assert_array_equal(alphas, alphas_of_equal_distance(curve, 20))
+    assert found.max() < (1 + excess) * found.mean()
+    np.testing.assert_array_equal(alphas, find_equal_change(curve, 20))
 
 
 @pytest.mark.parametrize("curve", [helix, circle, corner, pause, cliff])
 @pytest.mark.parametrize("steps", [2, 20, 61])
 def test_distances_are_equal_within_the_tolerance(curve, steps):
-    found = chords(curve(alphas_of_equal_distance(curve, steps, tolerance=0.02)))
+    found = chords(curve(find_equal_change(curve, steps, tolerance=0.02)))
     np.testing.assert_allclose(found / found.mean(), 1, atol=0.02)
 
 
 def test_equal_distances_on_a_circle_are_equal_angles():
-    alphas = alphas_of_equal_distance(circle, 9, tolerance=1e-4)
+    alphas = find_equal_change(circle, 9, tolerance=1e-4)
     np.testing.assert_allclose(alphas**3, even_alphas(9), atol=1e-3)
-    closed = alphas_of_equal_distance(circle, 8, closed=True, tolerance=1e-4)
+    closed = find_equal_change(circle, 8, closed=True, tolerance=1e-4)
     np.testing.assert_allclose(closed, alphas[:-1], atol=1e-9)
 
 
 def test_no_frame_stays_in_a_pause():
-    alphas = alphas_of_equal_distance(pause, 20)
+    alphas = find_equal_change(pause, 20)
     assert np.count_nonzero((alphas > 0.301) & (alphas < 0.399)) == 0
 
 
 def test_a_path_of_no_length_gets_even_alphas():
-    np.testing.assert_allclose(
-        alphas_of_equal_distance(lambda alphas: np.full((len(alphas), 3), 0.1), 5), even_alphas(5)
-    )
+    np.testing.assert_allclose(find_equal_change(lambda alphas: np.full((len(alphas), 3), 0.1), 5), even_alphas(5))
 
 
 @pytest.mark.parametrize("curve", [helix, wandering, there_and_back])
@@ -289,8 +287,8 @@ def test_the_work_is_bounded(curve, closed):
         assert (alphas[0], alphas[-1]) == (0, 1)
         return curve(alphas)
 
-    alphas_of_equal_distance(features_at, 20, closed=closed, tolerance=0.0, rounds=5)
-    assert sum(asked) <= (4 + 5) * 21
+    find_equal_change(features_at, 20, closed=closed, tolerance=0.0, rounds=5)
+    assert sum(asked) <= (1 + 5) * 21
 
 
 # Pictures.
@@ -323,7 +321,7 @@ def test_a_row_is_one_high():
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_labelled_sheet_keeps_the_pictures_and_writes_below(channels):
-    sheet = drawing.labelled_sheet(np.zeros((3, 40, 40, channels)), ["one", "", "three"], columns=3, label_lines=1)
+    sheet = drawing.draw_labelled_sheet(np.zeros((3, 40, 40, channels)), ["one", "", "three"], columns=3, label_lines=1)
     assert sheet.shape == (40 + 15, 120, 3)
     assert not sheet[:40].any()
     assert sheet[40:, :40].min() < 255

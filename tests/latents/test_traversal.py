@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from facezoo.latents.traversal import active_dimensions, dimension_histograms, kl_of_dimensions, most_first, traversals
+from facezoo.latents.traversal import active_dimensions, dimension_histograms, measure_kl, most_first, traversals
 from facezoo.losses.kl import kl_per_dimension
 from facezoo.metrics import active_units
 
@@ -31,14 +31,14 @@ def test_a_traversal_that_cannot_be_is_refused(dimensions, steps):
 
 def test_the_kl_of_a_dimension_by_hand():
     mean, log_var = np.array([[0.0, 1.0, 2.0], [0.0, -1.0, 0.0]]), np.array([[0.0, 0.0, np.log(4)], [0.0, 0.0, 0.0]])
-    np.testing.assert_allclose(kl_of_dimensions(mean, log_var), [0, 0.5, (4 + 4 - 1 - np.log(4)) / 4])
+    np.testing.assert_allclose(measure_kl(mean, log_var), [0, 0.5, (4 + 4 - 1 - np.log(4)) / 4])
 
 
 def test_the_kl_of_a_dimension_is_the_loss_s():
     rng = np.random.default_rng(0)
     mean, log_var = rng.normal(size=(50, 4)), rng.normal(size=(50, 4))
     expected = np.asarray(kl_per_dimension(mean, log_var)).mean(axis=0)
-    np.testing.assert_allclose(kl_of_dimensions(mean, log_var), expected, rtol=1e-5)
+    np.testing.assert_allclose(measure_kl(mean, log_var), expected, rtol=1e-5)
 
 
 def test_most_first_keeps_the_order_of_equals():

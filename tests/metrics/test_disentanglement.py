@@ -10,7 +10,7 @@ from facezoo.metrics.disentanglement import (
     dci,
     factor_vae_score,
     gaps,
-    groups_of_table,
+    group_table,
     mig,
     mutual_information,
     predictability,
@@ -237,7 +237,7 @@ def test_groups_of_a_table_have_one_factor_the_same():
     rng = np.random.default_rng(0)
     factors = np.stack([rng.uniform(size=3000), rng.choice(3, 3000, p=[0.6, 0.39, 0.01])], axis=1)
     seen = set()
-    for number, rows in groups_of_table(factors, [0, 3], count=200, group_size=50):
+    for number, rows in group_table(factors, [0, 3], count=200, group_size=50):
         assert len(np.unique(rows)) == 50
         assert np.ptp(factors[rows, number]) < (0 if number else 0.04) + 1e-9
         assert np.ptp(factors[rows, 1 - number]) > 0.5
@@ -246,17 +246,17 @@ def test_groups_of_a_table_have_one_factor_the_same():
 
 
 def test_groups_of_a_table_score_as_drawn_ones_do(uniform):
-    groups = [(number, uniform[rows]) for number, rows in groups_of_table(uniform, CONTINUOUS, count=300)]
+    groups = [(number, uniform[rows]) for number, rows in group_table(uniform, CONTINUOUS, count=300)]
     assert factor_vae_score(uniform, groups) == 1
-    again = groups_of_table(uniform, CONTINUOUS, count=2)
-    np.testing.assert_array_equal(next(again)[1], next(groups_of_table(uniform, CONTINUOUS, count=9))[1])
+    again = group_table(uniform, CONTINUOUS, count=2)
+    np.testing.assert_array_equal(next(again)[1], next(group_table(uniform, CONTINUOUS, count=9))[1])
 
 
 def test_a_table_that_has_no_groups_is_refused():
     with pytest.raises(ValueError, match="10 rows are too few for groups of 64"):
-        next(groups_of_table(np.zeros((10, 1)), [0], 1))
+        next(group_table(np.zeros((10, 1)), [0], 1))
     with pytest.raises(ValueError, match="no value of a factor of 40 choices has the 64 rows of a group"):
-        next(groups_of_table(np.arange(100.0)[:, None] % 40, [40], 1))
+        next(group_table(np.arange(100.0)[:, None] % 40, [40], 1))
 
 
 # All of them.

@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 from facezoo.datasets.procedural import procedural_faces
-from facezoo.metrics import PooledFeatures, frechet_distance, kernel_distance, standardised
+from facezoo.metrics import PooledFeatures, frechet_distance, kernel_distance, standardise
 from scipy.ndimage import gaussian_filter
 
 needs_real_weights = pytest.mark.skipif("FACEZOO_WEIGHTS" not in os.environ, reason="FACEZOO_WEIGHTS is not set")
@@ -61,7 +61,7 @@ def test_features_that_cannot_be_compared_are_refused(first, second, message):
 
 def test_standardised_features_vary_alike_but_for_those_that_hardly_ever_fire():
     features = np.random.default_rng(0).normal(size=(500, 6)) * [1, 10, 1e-4, 100, 100, 0] + 3
-    (found, other) = standardised(features, features[:3], layer_size=3)
+    (found, other) = standardise(features, features[:3], layer_size=3)
     layers = np.sqrt(np.mean(np.square(features.std(axis=0).reshape(2, 3)), axis=1))
     np.testing.assert_allclose(found.std(axis=0)[[1, 3, 4]], 1, rtol=1e-4)
     np.testing.assert_allclose(found.std(axis=0)[2], features.std(axis=0)[2] / (0.1 * layers[0]), rtol=1e-2, atol=1e-5)
@@ -77,7 +77,7 @@ def test_a_set_is_nearest_to_itself_then_to_its_mirror_then_to_its_blur():
     blurred = [gaussian_filter(faces, (0, sigma, sigma, 0)) for sigma in (1.0, 2.0)]
     sets = [features_of(images).numpy() for images in (faces, faces[:, :, ::-1], *blurred)]
     assert sets[0].shape == (96, 1024)
-    pairs = [standardised(sets[0], other) for other in sets]
+    pairs = [standardise(sets[0], other) for other in sets]
     for distance in (kernel_distance, frechet_distance):
         found = [distance(*pair) for pair in pairs]
         assert found == sorted(found), distance

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from facezoo.metrics import AgainstReal, OfEach, OfSets, frechet_distance, kernel_distance, standardised
+from facezoo.metrics import AgainstReal, OfEach, OfSets, frechet_distance, kernel_distance, standardise
 from facezoo.metrics.streams import Reservoir
 
 
@@ -35,18 +35,18 @@ def test_batches_of_any_size_give_the_same(pictures, size):
 
 
 def test_distances_of_sets_are_those_of_the_functions(pictures, monkeypatch):
-    monkeypatch.setattr("facezoo.metrics.streams.standardised", lambda a, b: standardised(a, b, layer_size=16))
+    monkeypatch.setattr("facezoo.metrics.streams.standardise", lambda a, b: standardise(a, b, layer_size=16))
     real, made = map(flattened, pictures)
     stream = OfSets(flattened, {"kid": kernel_distance, "frechet": frechet_distance})
     found = streamed(stream, *pictures, 7)
-    pair = standardised(real, made, layer_size=16)
+    pair = standardise(real, made, layer_size=16)
     assert found["kid"].value == pytest.approx(kernel_distance(*pair), rel=1e-5)
     assert found["frechet"].value == pytest.approx(frechet_distance(*pair), rel=1e-5)
     assert found["kid"].interval[0] < found["kid"].value < found["kid"].interval[1]
 
 
 def test_real_and_made_pictures_may_come_one_after_the_other(pictures, monkeypatch):
-    monkeypatch.setattr("facezoo.metrics.streams.standardised", lambda a, b: standardised(a, b, layer_size=16))
+    monkeypatch.setattr("facezoo.metrics.streams.standardise", lambda a, b: standardise(a, b, layer_size=16))
     nothing = pictures[0][:0]
     streams = [OfSets(flattened, {"kid": kernel_distance}) for _ in range(2)]
     streams[0].update(*pictures)

@@ -12,7 +12,7 @@ from facezoo.models import (
     ConvolutionalAutoencoder,
     Discriminator,
     FaceMapping,
-    adversarial,
+    balance,
 )
 from steps import step_on, take_steps
 from zoo import SIZE, batch
@@ -355,19 +355,19 @@ def test_the_adaptive_weight_has_a_limit():
 @pytest.mark.parametrize(
     ("real", "fake", "learns", "learns_against"),
     [
-        (LN_2, LN_2, True, 1),
-        (0.27, LN_2, False, 1),
-        (LN_2, 0.27, False, 1),
-        (0.27, 0.27, False, 1),
-        (LN_2, 1.09, True, 0),
-        (1.09, LN_2, True, 0),
-        (0.27, 1.09, True, 1),
-        (0.29, 1.07, True, 1),
+        (LN_2, LN_2, True, True),
+        (0.27, LN_2, False, True),
+        (LN_2, 0.27, False, True),
+        (0.27, 0.27, False, True),
+        (LN_2, 1.09, True, False),
+        (1.09, LN_2, True, False),
+        (0.27, 1.09, True, True),
+        (0.29, 1.07, True, True),
     ],
 )
 def test_the_skip_rule(real, fake, learns, learns_against):
-    turns = model_of(loss="bce", balance="skip")._turns(tf.fill((4,), real), tf.fill((4,), fake))
-    assert [bool(turns[0]), float(turns[1])] == [learns, learns_against]
+    turns = balance.BALANCES["skip"].choose_turns(tf.constant(real), tf.constant(fake))
+    assert [bool(turn) for turn in turns] == [learns, learns_against]
 
 
 def state(model):
@@ -376,7 +376,7 @@ def state(model):
 
 
 def test_a_discriminator_too_strong_takes_no_step_and_is_learned_from(monkeypatch):
-    monkeypatch.setattr(adversarial, "EQUILIBRIUM", 1e3)
+    monkeypatch.setattr(balance, "EQUILIBRIUM", 1e3)
     model = model_of(loss="bce", balance="skip", discriminator_optimizer=keras.optimizers.Adam())
     before = state(model)
     logs = take_steps(model, 2)
@@ -385,7 +385,7 @@ def test_a_discriminator_too_strong_takes_no_step_and_is_learned_from(monkeypatc
 
 
 def test_a_discriminator_too_weak_learns_and_is_not_learned_from(monkeypatch):
-    monkeypatch.setattr(adversarial, "EQUILIBRIUM", -1e3)
+    monkeypatch.setattr(balance, "EQUILIBRIUM", -1e3)
     model = model_of(loss="bce", balance="skip", discriminator_optimizer=keras.optimizers.Adam())
     without = model_of(factors={"reconstruction": 2.0, "feature_matching": 0.3}, loss="bce", balance="none")
     before = state(model)
@@ -488,7 +488,7 @@ def test_one_replica_equals_two(arguments, two_devices):
 
 
 def test_a_step_left_out_is_left_out_in_every_replica(two_devices, monkeypatch):
-    monkeypatch.setattr(adversarial, "EQUILIBRIUM", 1e3)
+    monkeypatch.setattr(balance, "EQUILIBRIUM", 1e3)
     with two_devices.scope():
         model = model_of(loss="bce", balance="skip", discriminator_optimizer=keras.optimizers.Adam())
     before, start = state(model), numbers(model.autoencoder.trainable_variables)

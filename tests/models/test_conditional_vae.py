@@ -1,10 +1,12 @@
 """The conditional VAE: what attributes do to codes and pictures."""
 
+import inspect
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from facezoo.models import ConditionalVAE, randomness
+from facezoo.models import VAE, ConditionalVAE, randomness
 
 
 def tiny(**arguments):
@@ -18,6 +20,18 @@ def images_of(model, count=4):
 
 def some_attributes(count=4):
     return np.random.default_rng(1).integers(0, 2, (count, 2)).astype(np.float32)
+
+
+def test_it_takes_what_a_vae_takes():
+    own, parents = inspect.signature(ConditionalVAE).parameters, inspect.signature(VAE).parameters
+    assert {name: one.default for name, one in own.items()} == {
+        "attributes": ("smiling", "eyeglasses"),
+        "attribute_dropout": 0.1,
+        **{name: one.default for name, one in parents.items()},
+    }
+    assert tiny(free_bits=0.5).get_config()["free_bits"] == 0.5
+    with pytest.raises(TypeError, match="unexpected keyword argument 'latent_dims'"):
+        tiny(latent_dims=3)
 
 
 def test_attributes_change_code_and_picture():
@@ -63,11 +77,11 @@ def test_evaluation_uses_the_batch_s_attributes():
 
 def test_training_drops_whole_rows_in_their_share():
     model = tiny(attribute_dropout=0.25)
-    kept = np.abs(model._dropped(tf.ones((4000, 2))).numpy())
+    kept = np.abs(model._drop(tf.ones((4000, 2))).numpy())
     np.testing.assert_array_equal(kept[:, 0], kept[:, 1])
     assert set(np.unique(kept)) == {0.0, 1.0}
     assert abs((kept == 0).mean() - 0.25) < 0.03
-    assert (tiny(attribute_dropout=0.0)._dropped(tf.ones((100, 2))).numpy() == 1).all()
+    assert (tiny(attribute_dropout=0.0)._drop(tf.ones((100, 2))).numpy() == 1).all()
 
 
 def test_what_is_dropped_is_dropped_for_encoder_and_decoder_alike():
@@ -88,7 +102,7 @@ def test_each_step_drops_others():
     rows = []
     for step in (0, 0, 1):
         with randomness.at_step(step):
-            rows.append(model._dropped(signed).numpy())
+            rows.append(model._drop(signed).numpy())
     np.testing.assert_array_equal(rows[0], rows[1])
     assert (rows[0] != rows[2]).any()
 

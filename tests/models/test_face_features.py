@@ -132,7 +132,7 @@ def test_factors_come_back_in_their_units():
     factors = np.array([[low if not choices else 2.0 for low, _, choices in ranges]], np.float32)
     scores = np.concatenate([np.eye(choices)[2] if choices else [-1.0] for _, _, choices in ranges])[None]
     scores = scores.astype(np.float32) * np.concatenate([[100.0] * choices or [1.0] for _, _, choices in ranges])
-    np.testing.assert_allclose(network._factors_of(tf.constant(scores, tf.float32)), factors, rtol=1e-6)
+    np.testing.assert_allclose(network._read_factors(tf.constant(scores, tf.float32)), factors, rtol=1e-6)
     assert names.index("yaw") >= 0
     assert network._factor_error({"factors": factors}, {"factor_scores": tf.constant(scores, tf.float32)}) < 1e-6
 

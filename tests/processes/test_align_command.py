@@ -21,7 +21,7 @@ from facezoo.datasets.alignment import POINT_NAMES, template_points
 from facezoo.datasets.folder import folder
 from facezoo.datasets.manifest import MANIFEST_FILE, Cut, read_manifest
 from facezoo.datasets.photographs import NO_PICTURE
-from facezoo.datasets.picture_index import Picture, found_files
+from facezoo.datasets.picture_index import Picture, find_files
 from facezoo.datasets.source import DatasetError
 from facezoo.experiments.faces import crops
 from facezoo.experiments.faces.aligning import DEADLY, aligned_in_processes
@@ -259,15 +259,15 @@ def test_a_manifest_removes_nothing_outside_of_its_folder(align, command, tmp_pa
 def test_what_another_has_written_meanwhile_is_not_lost(align, command, tmp_path, monkeypatch):
     root, points = photographs_with_points(tmp_path / "photographs", ["a.jpg"])
     other, _ = photographs_with_points(tmp_path / "other", ["a.jpg"])
-    look = crops.found_files
+    look = crops.find_files
 
     def look_and_wait(folder):
         found = look(folder)
-        monkeypatch.setattr(crops, "found_files", look)
+        monkeypatch.setattr(crops, "find_files", look)
         align(other, points)
         return found
 
-    monkeypatch.setattr(crops, "found_files", look_and_wait)
+    monkeypatch.setattr(crops, "find_files", look_and_wait)
     done = command("align", f"--in={root}", f"--out={tmp_path / 'out'}", f"--landmarks={points}")
     assert_refused(done, "another `facezoo align` has written there")
     assert [row.root for row in read_manifest(tmp_path / "out")] == [str(other)]
@@ -286,7 +286,7 @@ def test_reasons_in_a_manifest_do_not_steer_the_terminal(align, command, tmp_pat
     assert f'"{reason},' in manifest.read_text()
     forged = f'"{reason}\nfacezoo: all is well{"x" * 3000},'
     manifest.write_text(manifest.read_text().replace(f'"{reason},', forged))
-    monkeypatch.setattr(crops, "found_files", lambda folder: [Picture("a.jpg", *stamp(root / "a.jpg"))])
+    monkeypatch.setattr(crops, "find_files", lambda folder: [Picture("a.jpg", *stamp(root / "a.jpg"))])
     done = command("align", f"--in={root}", f"--out={tmp_path / 'out'}", f"--landmarks={points}")
     assert done.code == 0
     assert "facezoo: all is well" not in done.out.splitlines()
@@ -491,7 +491,7 @@ def test_a_file_that_kills_its_process_is_named_and_the_others_are_done(tmp_path
     root, _ = photographs_with_points(tmp_path / "photographs", names)
     aligner = Deadly(root, tmp_path / "out", Cut(), dict.fromkeys(names, GIVEN))
     (tmp_path / "out").mkdir()
-    rows = [row for new in aligned_in_processes(aligner, found_files(root), 2) for row in new]
+    rows = [row for new in aligned_in_processes(aligner, find_files(root), 2) for row in new]
     assert sorted(row.source for row in rows) == sorted(names)
     assert {row.source: row.reason for row in rows if row.reason} == {"deadly.png": DEADLY}
     assert len(list((tmp_path / "out").iterdir())) == 5

@@ -324,6 +324,18 @@ def test_uploads_together_have_a_limit_and_old_ones_go(tmp_path):
     assert uploads.have_room(most // 2)
 
 
+def test_an_upload_that_was_broken_off_goes_though_no_other_comes(tmp_path, monkeypatch):
+    monkeypatch.setattr(explore_server, "WAITING_SECONDS", 0.2)
+    uploads = explore_server.Uploads(tmp_path)
+    with pytest.raises(ConnectionError), uploads.coming(1000):
+        (tmp_path / "half").write_bytes(b"x" * 500)
+        raise ConnectionError
+    deadline = time.monotonic() + 20
+    while list(tmp_path.iterdir()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def test_events_beyond_what_can_be_answered_are_refused():
     guard = explore_server.Guard(None, 80, "127.0.0.1", None)
     scope = {"method": "POST", "path": explore_server.EVENTS[0], "headers": []}

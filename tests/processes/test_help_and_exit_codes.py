@@ -155,7 +155,7 @@ def test_another_broken_pipe_is_told(command, monkeypatch):
 
     monkeypatch.setattr(cli.COMMANDS["models"], "run", fail)
     done = command("models")
-    assert (done.code, done.err) == (2, "facezoo: [Errno 32] Broken pipe\n")
+    assert (done.code, done.err) == (2, "facezoo: Broken pipe\n")
 
 
 def test_workers_that_nobody_reads_are_not_started_again(monkeypatch):

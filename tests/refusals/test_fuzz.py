@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from absl import flags
-from facezoo.datasets.labels import attributes_of
+from facezoo.datasets.labels import find_attributes
 from facezoo.datasets.source import DatasetError
 from facezoo.experiments.errors import UsageError
 from facezoo.experiments.flags import parsing
@@ -42,7 +42,7 @@ def labels_reader(folder):
     seeds = [b"file,smiling,young\na.jpg,1,0\nb.jpg,0,1\n", b"2\nSmiling Young\na.jpg 1 -1\nb.jpg -1 1\n"]
 
     def read():
-        names, values = attributes_of(["a.jpg", "b.jpg"], [""], path)
+        names, values = find_attributes(["a.jpg", "b.jpg"], [""], path)
         assert values(np.arange(2)).shape == (2, len(names))
 
     return path, seeds, read, DatasetError

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from facezoo.warping.blurring import blurred, enlarged
-from facezoo.warping.thin_plates import Sampler, plate_field
+from facezoo.warping.blurring import blur, enlarge
+from facezoo.warping.thin_plates import Sampler, bend_plate
 from scipy import ndimage
 from scipy.interpolate import RBFInterpolator
 
@@ -21,15 +21,15 @@ def pixel_centres(height, width):
 def test_a_plate_is_scipy_s():
     points, moves = random_points()
     expected = RBFInterpolator(points, moves, kernel="thin_plate_spline")(pixel_centres(48, 40).reshape(-1, 2))
-    np.testing.assert_allclose(plate_field(points, moves, (48, 40)), expected.reshape(48, 40, 2), atol=1e-4)
+    np.testing.assert_allclose(bend_plate(points, moves, (48, 40)), expected.reshape(48, 40, 2), atol=1e-4)
 
 
 def test_a_plate_goes_through_its_points_and_a_stiff_one_hardly_bends():
     points, moves = random_points()
-    field = plate_field(points, moves, (200, 200))
+    field = bend_plate(points, moves, (200, 200))
     at_points = [field[int(200 * y), int(200 * x)] for x, y in points]
     np.testing.assert_allclose(at_points, moves, atol=8e-3)
-    stiff = plate_field(points, moves, (200, 200), stiffness=1e6)
+    stiff = bend_plate(points, moves, (200, 200), stiffness=1e6)
     affine = np.linalg.lstsq(np.c_[np.ones(20), points], moves, rcond=None)[0]
     np.testing.assert_allclose(stiff, affine[0] + pixel_centres(200, 200) @ affine[1:], atol=1e-4)
 
@@ -39,13 +39,13 @@ def test_points_told_twice_and_an_affine_move_are_no_trouble():
     twice = np.concatenate([points, points])
     moves = twice @ np.array([[0.1, 0.02], [-0.03, 0.05]]) + 0.01
     expected = pixel_centres(64, 64) @ np.array([[0.1, 0.02], [-0.03, 0.05]]) + 0.01
-    np.testing.assert_allclose(plate_field(twice, moves, (64, 64)), expected, atol=1e-4)
+    np.testing.assert_allclose(bend_plate(twice, moves, (64, 64)), expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("points", [np.zeros((2, 2)), np.full((5, 2), np.nan)])
 def test_what_is_no_plate_is_refused(points):
     with pytest.raises(ValueError, match="at least 3 points"):
-        plate_field(points, np.zeros_like(points), (8, 8))
+        bend_plate(points, np.zeros_like(points), (8, 8))
 
 
 def test_a_sampler_gives_the_picture_back_and_moves_it(pictures):
@@ -63,11 +63,11 @@ def test_a_wide_blur_is_as_good_as_the_slow_one(sigma, tolerance):
     picture = np.random.default_rng(0).random((101, 90, 3), np.float32)
     expected = ndimage.gaussian_filter(picture, (sigma, sigma, 0), mode="nearest", truncate=3.0)
     inside = slice(30, -30), slice(30, -30)  # near the edge whole blocks are repeated
-    np.testing.assert_allclose(blurred(picture, sigma)[inside], expected[inside], atol=tolerance)
-    np.testing.assert_allclose(blurred(picture[..., 0], sigma), blurred(picture, sigma)[..., 0], atol=1e-5)
+    np.testing.assert_allclose(blur(picture, sigma)[inside], expected[inside], atol=tolerance)
+    np.testing.assert_allclose(blur(picture[..., 0], sigma), blur(picture, sigma)[..., 0], atol=1e-5)
 
 
 def test_straight_lines_are_enlarged_to_straight_lines():
     coarse = np.add.outer(np.arange(4.0), 10.0 * np.arange(3.0)).astype(np.float32)
-    found = enlarged(coarse, np.array([0.0, 0.5, 3.0, 7.0]), np.array([0.25, 2.0]))
+    found = enlarge(coarse, np.array([0.0, 0.5, 3.0, 7.0]), np.array([0.25, 2.0]))
     np.testing.assert_allclose(found, [[2.5, 20.0], [3.0, 20.5], [5.5, 23.0], [5.5, 23.0]])

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from facezoo.datasets.procedural import procedural_faces
-from facezoo.warping.bands import blended
-from facezoo.warping.colours import colours_of, recoloured
-from facezoo.warping.morph import WarpMorph, covered, morph_through, smooth_step, stretches, warped_to
+from facezoo.warping.bands import blend
+from facezoo.warping.colours import measure_colours, recolour
+from facezoo.warping.morph import WarpMorph, find_covered, morph_through, stretches, warp_to
+from facezoo.warping.ramps import smooth_step
 from facezoo.warping.shapes import SCHEMES, border, box_around, five_points, is_turned, radius_map
 
 DRAWN = SCHEMES["drawn"]
@@ -27,18 +28,18 @@ def noise(seed, size=64):
 
 def test_equal_pictures_and_both_ends_stay_as_they_are():
     first, second = noise(0), noise(1)
-    np.testing.assert_allclose(blended(first, first, 0.3, (1.0, 2.0)), first, atol=1e-4)
-    np.testing.assert_allclose(blended(first, second, 0.0, (1.0, 2.0)), first, atol=1e-4)
-    np.testing.assert_allclose(blended(first, second, np.ones((64, 64)), (1.0, 2.0)), second, atol=1e-4)
+    np.testing.assert_allclose(blend(first, first, 0.3, (1.0, 2.0)), first, atol=1e-4)
+    np.testing.assert_allclose(blend(first, second, 0.0, (1.0, 2.0)), first, atol=1e-4)
+    np.testing.assert_allclose(blend(first, second, np.ones((64, 64)), (1.0, 2.0)), second, atol=1e-4)
 
 
 def test_details_have_the_energy_that_averaging_takes():
     first, second = noise(0, 128), noise(1, 128)
-    plain, whole = blended(first, second, 0.5, ()), blended(first, second, 0.5, (1.0, 2.0))
+    plain, whole = blend(first, second, 0.5, ()), blend(first, second, 0.5, (1.0, 2.0))
     np.testing.assert_allclose(plain, (first + second) / 2.0, atol=1e-6)
     assert plain.var() == pytest.approx(first.var() / 2.0, rel=0.05)
     assert whole.var() == pytest.approx(first.var(), rel=0.05)
-    opposite = blended(first, 1.0 - first, 0.5, (1.0,))
+    opposite = blend(first, 1.0 - first, 0.5, (1.0,))
     assert np.abs(opposite - 0.5).max() < 0.1  # nothing is left to be given back
 
 
@@ -48,16 +49,16 @@ def test_details_have_the_energy_that_averaging_takes():
 def test_colours_are_taken_over():
     first, second = noise(0), 0.1 + noise(1) @ np.float32([[0.9, 0.3, 0], [0, 0.8, 0.2], [0, 0, 1.2]])
     weight = np.ones((64, 64))
-    wanted = colours_of(second, weight)
-    found = colours_of(recoloured(first, colours_of(first, weight), wanted), weight)
+    wanted = measure_colours(second, weight)
+    found = measure_colours(recolour(first, measure_colours(first, weight), wanted), weight)
     np.testing.assert_allclose(found.mean, wanted.mean, atol=1e-6)
     np.testing.assert_allclose(found.covariance, wanted.covariance, atol=2e-3)
-    np.testing.assert_allclose(recoloured(first, wanted, wanted), first, atol=1e-6)
+    np.testing.assert_allclose(recolour(first, wanted, wanted), first, atol=1e-6)
 
 
 def test_a_flat_picture_is_not_spread_without_end():
     flat, weight = np.full((8, 8, 3), 0.5, np.float32), np.ones((8, 8))
-    found = recoloured(flat + 0.01 * noise(0, 8), colours_of(flat, weight), colours_of(noise(1, 8), weight))
+    found = recolour(flat + 0.01 * noise(0, 8), measure_colours(flat, weight), measure_colours(noise(1, 8), weight))
     assert np.ptp(found, axis=(0, 1)).max() < 0.021
 
 
@@ -113,11 +114,11 @@ def test_the_border_is_all_around():
 def test_a_warped_face_has_the_wanted_shape(faces):
     """A face warped to another's shape and back is itself, and on the way its landmarks lie there."""
     pictures, points = faces
-    there = warped_to(pictures[0], points[0], points[1], DRAWN)
-    back = warped_to(there, points[1], points[0], DRAWN)
+    there = warp_to(pictures[0], points[0], points[1], DRAWN)
+    back = warp_to(there, points[1], points[0], DRAWN)
     assert np.abs(there - pictures[0]).mean() > 0.02
     assert np.abs(back - pictures[0]).mean() < 0.012
-    np.testing.assert_allclose(warped_to(pictures[0], points[0], points[0], DRAWN), pictures[0], atol=1e-3)
+    np.testing.assert_allclose(warp_to(pictures[0], points[0], points[0], DRAWN), pictures[0], atol=1e-3)
 
 
 def test_a_way_begins_and_ends_with_the_faces_and_is_half_way_in_the_middle(faces):
@@ -131,16 +132,43 @@ def test_a_way_begins_and_ends_with_the_faces_and_is_half_way_in_the_middle(face
     np.testing.assert_allclose(same, pictures[0], atol=0.01)
 
 
-def test_surroundings_are_the_nearer_end_s(faces):
+def test_surroundings_are_the_nearer_end_s_in_colours_on_the_way_to_the_other_s(faces):
     pictures, points = faces
     morph = WarpMorph(*pictures[:2], *points[:2], DRAWN)
-    lates = [morph.lateness(alpha) for alpha in (0.0, 0.39, 0.5, 0.61, 1.0)]
-    np.testing.assert_allclose(lates, [0.0, 0.0, 0.5, 1.0, 1.0], atol=1e-9)
+    np.testing.assert_allclose(
+        [morph.changed(alpha) for alpha in (0.0, 0.3, 0.5, 0.7, 1.0)], [0, 0, 0.5, 1, 1], atol=1e-9
+    )
+    at_once = WarpMorph(*pictures[:2], *points[:2], DRAWN, change=0.0)
+    assert [at_once.changed(alpha) for alpha in (0.5, 0.51)] == [0.0, 1.0]
     corner = slice(0, 4), slice(0, 4)  # far from both faces, and held by the border
-    for alpha, own in ((0.3, pictures[0]), (0.7, pictures[1])):
-        assert np.abs(morph.frame(alpha)[corner] - own[corner]).mean() < 0.02
-    at_once = WarpMorph(*pictures[:2], *points[:2], DRAWN, dissolve=0.0)
-    assert [at_once.lateness(alpha) for alpha in (0.5, 0.51)] == [0.0, 1.0]
+    colours = [morph.frame(alpha)[corner].mean(axis=(0, 1)) for alpha in (0.0, 0.1, 0.2, 0.3)]
+    ends = [np.concatenate([picture[:4].reshape(-1, 3)]).mean(axis=0) for picture in pictures[:2]]
+    towards = ends[1] - ends[0]
+    along = [(colour - colours[0]) @ towards for colour in colours]
+    assert along == sorted(along) and along[-1] > 0.0
+    textures = [morph.frame(alpha)[corner] for alpha in (0.3, 0.7)]
+    for texture, own in zip(textures, pictures[:2], strict=True):
+        change = np.linalg.lstsq(np.c_[own[corner].reshape(-1, 3), np.ones(16)], texture.reshape(-1, 3), rcond=None)
+        assert np.abs(change[1]).sum() < 0.05  # nothing but the colours has changed
+
+
+def test_surroundings_change_from_the_face_outwards_without_a_mean_of_both(faces):
+    pictures, points = faces
+    morph = WarpMorph(*pictures[:2], *points[:2], DRAWN)
+    late = morph._lateness(0.5, DRAWN.outline(points[0]))
+    assert late.min() == 0.0 and late.max() == 1.0
+    assert ((late > 0.05) & (late < 0.95)).mean() < 0.35
+
+
+def test_skin_of_both_ends_has_one_colour_on_the_way(faces):
+    pictures, points = faces
+    morph = WarpMorph(*pictures[:2], *points[:2], DRAWN)
+    inside = [radius_map(DRAWN.outline(own), (64, 64), (slice(None), slice(None))) < 0.8 for own in points[:2]]
+    led = [
+        palette.led(picture, palette.share, other, 0.5)[own].mean(axis=0)
+        for palette, other, picture, own in zip(morph.palettes, morph.palettes[::-1], pictures[:2], inside, strict=True)
+    ]
+    np.testing.assert_allclose(led[0], led[1], atol=0.02)
 
 
 def test_a_face_that_is_given_stands_inside_of_the_oval_and_nowhere_else(faces):
@@ -175,10 +203,10 @@ def test_what_covers_a_face_is_the_nearer_end_s():
     fringe = skin.copy()
     fringe[:20] = 0.2
     edge = np.ones((60, 60), np.float32)
-    share = covered(skin, fringe, 40.0, edge)
+    share = find_covered(skin, fringe, 40.0, edge)
     assert share[:15].min() > 0.95 and share[26:].max() < 0.05
-    assert covered(skin, skin, 40.0, edge).max() == 0.0
-    slight = covered(skin, skin - 0.12, 40.0, edge), covered(skin, skin - 0.12, 40.0, 0.0 * edge)
+    assert find_covered(skin, skin, 40.0, edge).max() == 0.0
+    slight = find_covered(skin, skin - 0.12, 40.0, edge), find_covered(skin, skin - 0.12, 40.0, 0.0 * edge)
     assert slight[0].min() > 0.3 and slight[1].max() == 0.0  # an open mouth covers nothing
 
 

@@ -8,7 +8,7 @@ from command_line import SOFTWARE, assert_refused, contents, drawn, read_png
 from facezoo.datasets.procedural import FACTOR_NAMES, FACTORS, procedural_faces
 from facezoo.experiments import cli
 from facezoo.latents.projection import principal_components, t_sne
-from facezoo.latents.traversal import kl_of_dimensions, most_first
+from facezoo.latents.traversal import measure_kl, most_first
 from facezoo.metrics.disentanglement import dci, mig, sap
 from facezoo.models import MODELS
 
@@ -73,7 +73,7 @@ def test_the_sheet_of_traversals_has_a_row_for_each_dimension(analysed):
 
 def test_dimensions_are_measured_and_ordered_by_kl(found, encoded):
     mean, log_var = encoded
-    kl = kl_of_dimensions(mean, log_var)
+    kl = measure_kl(mean, log_var)
     order = most_first(kl)
     assert [row["dimension"] for row in found["dimensions"]] == order.tolist()
     np.testing.assert_allclose([row["kl"] for row in found["dimensions"]], kl[order], rtol=1e-4)

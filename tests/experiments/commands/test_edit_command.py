@@ -9,7 +9,7 @@ from command_line import SOFTWARE, assert_refused, contents, drawn, mapping_run,
 from facezoo.datasets.procedural import ATTRIBUTE_NAMES, procedural_faces
 from facezoo.experiments.commands.edit import strengths_of
 from facezoo.experiments.runs.run import open_run
-from facezoo.latents.attributes import AttributeVectors, load_attributes, orthogonalised, save_attributes
+from facezoo.latents.attributes import AttributeVectors, load_attributes, orthogonalise, save_attributes
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def test_a_sweep_moves_the_code_along_the_vector(command, with_vectors, model, t
     flags = ["--attribute=smiling,young", "--strength=-1:2:4", "--keep=beard", f"--vectors={file}"]
     done = command("edit", f"--run_dir={run}", "--image=test:7", *flags, f"--out={tmp_path / 'edits'}")
     assert done.code == 0, done.err
-    vector = orthogonalised(load_attributes(file), "young", ["beard"])
+    vector = orthogonalise(load_attributes(file), "young", ["beard"])
     code = model.encode(drawn([7])).numpy()[0]
     for number, strength in enumerate((-1, 0, 1, 2)):
         picture, text = read_png(tmp_path / "edits" / "young" / f"{number:03d}.png")

@@ -9,15 +9,16 @@ import pytest
 from clutter import save_people
 from command_line import run_of, started
 from facezoo.datasets import detection, photographs
-from facezoo.datasets.alignment import aligned_points
+from facezoo.datasets.alignment import align_points
 from facezoo.datasets.detection import Face
 from facezoo.datasets.manifest import Cut
+from facezoo.experiments.codes.encoding import asked_person
 from facezoo.experiments.commands import swap
 from facezoo.experiments.faces.reader import aligned
 from facezoo.experiments.runs.run import Run, open_run
 from facezoo.models import VAE, FaceMapping
 from facezoo.pictures import pasting
-from facezoo.pictures.pasting import crop_matrix, matched_colour, paste, seam_mask
+from facezoo.pictures.pasting import crop_matrix, paste, seam_mask, transfer_colour
 from PIL import Image
 from skimage import color
 
@@ -124,7 +125,7 @@ def test_colours_become_those_of_the_photograph():
     face, photograph = numbers.uniform(0.3, 0.5, (12, 12, 3)), numbers.uniform(0.4, 0.7, (9, 15, 3))
     face_weight, weight = numbers.uniform(0, 1, (12, 12)), numbers.uniform(0, 1, (9, 15))
     face[:3], face_weight[:3] = 1.0, 0.0  # what has no weight has no part in it
-    mean, deviation = lab_statistics(matched_colour(face, face_weight, photograph, weight), face_weight)
+    mean, deviation = lab_statistics(transfer_colour(face, face_weight, photograph, weight), face_weight)
     wanted_mean, wanted_deviation = lab_statistics(photograph, weight)
     np.testing.assert_allclose(mean, wanted_mean, atol=0.05)
     np.testing.assert_allclose(deviation, wanted_deviation, rtol=0.01)
@@ -292,7 +293,7 @@ def test_aligned_faces_are_pasted_where_they_were_found(command, tmp_path):
             assert changed[int(y) - 8 : int(y) + 8, int(x) - 8 : int(x) + 8].mean() > 0.9
         rows, columns = np.nonzero(changed)
         _, matrix = aligned(placed.picture, Cut(size=SIZE), 3)
-        places = aligned_points(np.stack([columns, rows], axis=1) + 0.5, matrix)
+        places = align_points(np.stack([columns, rows], axis=1) + 0.5, matrix)
         assert places.min() > -1
         assert places.max() < SIZE + 1
 
@@ -304,6 +305,12 @@ def test_a_gray_model_pastes_too(faces, command, tmp_path):
     done = command("swap", f"--run_dir={run}", f"--in={faces}", "--to=source", f"--out={out}", "--paste")
     assert done.code == 0, done.err
     assert read_png(out / "a.png")[0].shape == (30, 40, 3)
+
+
+@pytest.mark.parametrize(("people", "asked", "meant"), [(("ann", "bob"), "BOB", "bob"), (("Bob", "bob"), "bob", "bob")])
+def test_a_person_is_found_in_other_letters_unless_there_is_another(people, asked, meant):
+    model = FaceMapping(image_size=32, filters=(4, 4), inter_dim=6, people=people)
+    assert asked_person(model, asked, "to") == meant
 
 
 def test_an_unknown_person_is_answered_with_the_known_ones(mapping, faces, command, tmp_path):
@@ -365,6 +372,18 @@ def test_pictures_that_are_not_there_are_named(mapping, command, tmp_path):
     out = tmp_path / "out"
     arguments = ("swap", f"--run_dir={mapping}", "--to=bob", f"--out={out}")
     assert_refused(command(*arguments, f"--in={tmp_path / 'nowhere'}"), out, "nowhere")
+
+
+def test_faces_are_fitted_by_their_landmarks(faces, command, tmp_path):
+    model = FaceMapping(image_size=SIZE, filters=(4, 4), inter_dim=4)
+    run = run_of(tmp_path / "run", model)
+    arguments = ("swap", f"--run_dir={run}", f"--in={faces}", "--to=target", "--paste", "--landmarks=face")
+    pasted = {}
+    for colour in ("match", "none"):
+        done = command(*arguments, f"--colour={colour}", f"--out={tmp_path / colour}")
+        assert done.code == 0, done.err
+        pasted[colour] = read_png(tmp_path / colour / "deep" / "a.png.png")[0].astype(int)
+    assert np.abs(pasted["match"] - pasted["none"]).max() > 2
 
 
 def found_in():

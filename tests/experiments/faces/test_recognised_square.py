@@ -6,7 +6,7 @@ from command_line import photographs_in
 from facezoo.datasets.alignment import TEMPLATES
 from facezoo.datasets.folder import folder
 from facezoo.datasets.manifest import Cut
-from facezoo.datasets.origins import cut_of_celeba, face_square
+from facezoo.datasets.origins import face_square, find_celeba_cut
 from facezoo.datasets.procedural import procedural_faces
 from facezoo.experiments.faces.origins import recognised_square
 from facezoo.experiments.flags.groups import DataSettings
@@ -25,8 +25,8 @@ LEFT, TOP, SIDE = 44.5 - 27, 66 - 27, 54
     ],
 )
 def test_crops_of_celeba(size, crop, expected):
-    np.testing.assert_allclose(face_square(cut_of_celeba(size, crop)), expected, atol=1e-6)
-    assert cut_of_celeba((90, 109), crop) is None
+    np.testing.assert_allclose(face_square(find_celeba_cut(size, crop)), expected, atol=1e-6)
+    assert find_celeba_cut((90, 109), crop) is None
 
 
 def test_a_crop_with_a_margin_shows_the_square_smaller_in_its_middle():

@@ -6,7 +6,7 @@ import tensorflow as tf
 from command_line import assert_refused
 from facezoo.datasets.augmentation import affine, blur, chain, colour, flip, random_warp
 from facezoo.datasets.masks import with_masks
-from facezoo.datasets.pipeline import batch_of
+from facezoo.datasets.pipeline import load_batch
 from facezoo.datasets.procedural import procedural_people
 from facezoo.experiments.flags import augmentation as augmenting
 from facezoo.experiments.flags import parsing
@@ -43,7 +43,7 @@ def asked(flags, is_warped=False):
     ],
 )
 def test_flags_ask_for_changes(flags, is_warped, expected):
-    batch, seed = batch_of(SOURCE, np.arange(4)), tf.constant([1, 2], tf.int64)
+    batch, seed = load_batch(SOURCE, np.arange(4)), tf.constant([1, 2], tf.int64)
     changed, wanted = (augment(batch, seed) for augment in (asked(flags, is_warped), chain(*expected)))
     assert set(changed) == set(wanted)
     for name, values in wanted.items():
@@ -61,7 +61,7 @@ def test_examples_are_changed_as_in_training_in_portions():
     examples = augmenting.changed_examples(SOURCE, 11, augment)
     assert examples["image"].shape == (11, 32, 32, 3)
     assert examples["image"].dtype == np.uint8
-    last = augment(batch_of(SOURCE, np.arange(8, 11)), tf.constant([0, 1], tf.int64))
+    last = augment(load_batch(SOURCE, np.arange(8, 11)), tf.constant([0, 1], tf.int64))
     np.testing.assert_array_equal(examples["image"][8:], np.rint(255 * last["image"].numpy()))
     np.testing.assert_array_equal(examples["landmarks"][8:], last["landmarks"])
 
