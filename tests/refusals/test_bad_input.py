@@ -1473,7 +1473,7 @@ def refused(command, materials, empty_folder, tmp_path, monkeypatch):
         raise AssertionError("a training began, which could take hours")
 
     def check(case):
-        monkeypatch.setattr(training_run, "train", begin)
+        monkeypatch.setattr(training_run, "take_steps", begin)
         if case.cards:
             ship_instead(materials / "cards" / case.cards, monkeypatch)
         before = listing(materials)
