@@ -101,7 +101,7 @@ def _no_flag(rest: Sequence[str], arguments: Sequence[str], words: Sequence[str]
     given = {argument.lstrip("-").partition("=")[0] for argument in arguments if argument.startswith("-")}
     words = [word for word in words if word not in given]
     meant = " ".join(f"--{name}={shlex.quote(word)}" for name, word in zip(words, rest, strict=False))
-    return UsageError(f"{rest[0]!r} is no flag: write {meant or '--flag=value'}")
+    return UsageError(f"{rest[0]!r} is no flag: write --flag=value{f', as {meant}' if meant else ''}")
 
 
 def parse_training(arguments: Sequence[str], has_recipes: bool = False) -> TrainingSettings:
