@@ -35,16 +35,11 @@ def define_flags(values: flags.FlagValues) -> None:
     kinds.define_required(values, "out", "New folder for the pictures.")
     text = "Put each face back into its photograph; a photograph without a face stays as it is."
     flags.DEFINE_bool("paste", False, text, flag_values=values)
+    text = "Colours of pasted faces: those of the skin that they cover, or as the model makes them."
+    flags.DEFINE_enum("colour", "match", ("match", "none"), text, flag_values=values)
     text = "Of the faces that --align finds in a photograph: the largest, all, or which from the left, 1, 2, ..."
     flags.DEFINE_string("faces", LARGEST, text, flag_values=values)
     flags.register_validator("faces", _is_choice, "must be largest, all, or a number from 1", flag_values=values)
-    flags.DEFINE_enum(
-        "colour",
-        "match",
-        ("match", "none"),
-        "Colours of pasted faces: those of the skin that they cover, or as the model makes them.",
-        flag_values=values,
-    )
     groups.define_crop(values)
     groups.define_alignment(values)
     kinds.define(values, LandmarkSettings)
@@ -66,16 +61,15 @@ def run(values: flags.FlagValues) -> None:
 
     description = f"face mapped onto {person} by {opened.folder.name}"
     with files.whole_folder(out) as partial, contextlib.ExitStack() as stack:
-        paster = None
+        fitter = None
         if values.paste:
             fitter = stack.enter_context(FaceFitter(read(values, LandmarkSettings), values.colour == "match"))
-            paster = Paster(crop, fitter)
         names = files.name_results(everything)
         for name, group in itertools.groupby(_mapped(model, source, person), key=lambda mapped: mapped.name):
-            if paster:
+            if fitter:
                 picture = _photograph(Path(in_folder) / name, max_pixels)
                 for mapped in group:
-                    picture = paster.paste(picture, mapped)
+                    picture = _paste(picture, mapped, crop, fitter)
                 pictures.save_named(partial, names[name], picture, description)
                 continue
             for number, mapped in enumerate(group):
@@ -148,28 +142,17 @@ def _photograph(path: Path, max_pixels: int) -> np.ndarray:
         raise DatasetError(f"{path} has changed since it was indexed: {error}") from error
 
 
-class Paster(NamedTuple):
-    """Puts faces back into their photographs.
+def _paste(photograph: np.ndarray, mapped: Mapped, crop: photographs.Crop | None, fitter: FaceFitter) -> np.ndarray:
+    """The photograph with the face where the crop cut it out, or the alignment: uint8 [H, W, 3]."""
+    from ...pictures.pasting import crop_matrix, paste
 
-    Attributes:
-      crop: that cut them out, where they were not aligned.
-      fitter: of the faces.
-    """
-
-    crop: photographs.Crop | None
-    fitter: FaceFitter
-
-    def paste(self, photograph: np.ndarray, mapped: Mapped) -> np.ndarray:
-        """The photograph with the face where the crop cut it out, or the alignment: uint8 [H, W, 3]."""
-        from ...pictures.pasting import crop_matrix, paste
-
-        matrix = mapped.matrix
-        if matrix is None:
-            height, width, _ = photograph.shape
-            left, top, right, bottom = photographs.crop_box((width, height), self.crop)
-            matrix = crop_matrix((left, top, right - left, bottom - top), mapped.face.shape[0])
-        fitted = self.fitter.fit(mapped.name, mapped.face, mapped.covered)
-        if fitted is None:
-            return paste(photograph, mapped.face, matrix, mapped.mask, self.fitter.match_colour)
-        mask = fitted.mask if mapped.mask is None else fitted.mask * mapped.mask[..., 0]
-        return paste(photograph, fitted.face, matrix, mask, match_colour=False)
+    matrix = mapped.matrix
+    if matrix is None:
+        height, width, _ = photograph.shape
+        left, top, right, bottom = photographs.crop_box((width, height), crop)
+        matrix = crop_matrix((left, top, right - left, bottom - top), mapped.face.shape[0])
+    fitted = fitter.fit(mapped.name, mapped.face, mapped.covered)
+    if fitted is None:
+        return paste(photograph, mapped.face, matrix, mapped.mask, fitter.match_colour)
+    mask = fitted.mask if mapped.mask is None else fitted.mask * mapped.mask[..., 0]
+    return paste(photograph, fitted.face, matrix, mask, match_colour=False)
