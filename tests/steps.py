@@ -49,21 +49,24 @@ def take_few_steps_eagerly(patch: pytest.MonkeyPatch) -> None:
 
     A run decides by all its steps, so that it goes on as it began.
     """
-    train, measure, step_function = training_run.train, evaluation.Measurer.__call__, loop.step_function
+    steps_of, measure, step_function = training_run.take_steps, evaluation.Measurer.__call__, loop.step_function
 
-    def train_cheaply(model, batches, strategy, *, epochs, steps_per_epoch, **options):
-        is_eager = _are_few(epochs * steps_per_epoch, strategy)
+    def take_cheaply(model, batches, strategy, *, epochs, steps_per_epoch, **options):
+        taken = steps_of(model, batches, strategy, epochs=epochs, steps_per_epoch=steps_per_epoch, **options)
         with pytest.MonkeyPatch.context() as patch:
-            if is_eager:
+            if _are_few(epochs * steps_per_epoch, strategy):
                 patch.setattr(loop, "step_function", lambda *parts: step_function(*parts).python_function)
-            train(model, batches, strategy, epochs=epochs, steps_per_epoch=steps_per_epoch, **options)
+            first = next(taken, None)  # by now the function of a step is made
+        if first is not None:
+            yield first
+            yield from taken
 
     def measure_cheaply(measurer, source, batch_size, count=None):
         if _are_few(math.ceil((count or len(source)) / batch_size), measurer.strategy):
             measurer._step = measurer._measure_batch
         return measure(measurer, source, batch_size, count)
 
-    patch.setattr(training_run, "train", train_cheaply)
+    patch.setattr(training_run, "take_steps", take_cheaply)
     patch.setattr(evaluation.Measurer, "__call__", measure_cheaply)
 
 

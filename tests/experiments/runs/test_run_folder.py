@@ -184,7 +184,7 @@ def test_a_training_that_fails_at_once_leaves_no_folder(command, empty_folder, m
     def fail(*arguments, **options):
         raise error
 
-    monkeypatch.setattr(training_run, "train", fail)
+    monkeypatch.setattr(training_run, "take_steps", fail)
     assert command("train", *CAE_FLAGS, "--run_dir=runs/deeper/one").code == (2 if isinstance(error, OSError) else 1)
     assert list(empty_folder.iterdir()) == []
     (empty_folder / "runs" / "other").mkdir(parents=True)
@@ -199,7 +199,7 @@ def failing_train(monkeypatch, meanwhile):
         meanwhile()
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(training_run, "train", fail)
+    monkeypatch.setattr(training_run, "take_steps", fail)
 
 
 @pytest.mark.parametrize("place", ["empty", "link", "deeper"])
@@ -261,13 +261,13 @@ def test_a_picture_damaged_after_it_was_indexed_costs_nothing_but_the_run(comman
     def damage():
         truncate(*(tmp_path / "photographs").iterdir())
 
-    train_on = training_run.train
+    steps_of = training_run.take_steps
 
-    def train(*arguments, **options):
+    def take_steps(*arguments, **options):
         damage()
-        return train_on(*arguments, **options)
+        return steps_of(*arguments, **options)
 
-    monkeypatch.setattr(training_run, "train", train)
+    monkeypatch.setattr(training_run, "take_steps", take_steps)
     data = ("--dataset=folder", f"--data_dir={tmp_path / 'photographs'}", "--cache_gb=0")
     done = command("train", *CAE_FLAGS, *data, "--batch_size=4", f"--run_dir={tmp_path / 'runs' / 'one'}")
     assert done.code == 2
