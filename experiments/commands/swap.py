@@ -75,7 +75,7 @@ def run(values: flags.FlagValues) -> None:
             for number, mapped in enumerate(group):
                 own = f"{names[name]}.{number}" if values.faces == EVERY else names[name]
                 pictures.save_named(partial, own, mapped.face, description)
-        without = sorted(set(everything) - set(source.names)) if paster else []
+        without = sorted(set(everything) - set(source.names)) if values.paste else []
         for name in without:
             as_it_is = _photograph(Path(in_folder) / name, max_pixels)
             pictures.save_named(partial, names[name], as_it_is, f"{name} as it is: no face was found")
