@@ -213,6 +213,7 @@ def test_a_loss_that_is_no_number_ends_training_with_advice(command, tmp_path):
     assert (tmp_path / "run" / "bad_batch.npz").exists()
 
 
+@pytest.mark.traced
 def test_a_mixed_precision_run_is_measured_as_in_training(train, command):
     run = train("run", *VAE_FLAGS, "--epochs=1", "--precision=mixed_bfloat16", "--validation_steps=4")
     assert command("evaluate", f"--run_dir={run}", "--split=validation", "--count=32").code == 0
