@@ -382,8 +382,8 @@ def test_a_worker_says_whom_it_waits_for(monkeypatch, capsys):
             assert not first.done()
             time.sleep(0.05)
         assert said == f"waiting for the workers at {other}\n"
-        pool.submit(gathering.wait_for_all, [own, other], other).result(timeout=30)
-        first.result(timeout=30)
+        with gathering._listening(int(other.rpartition(":")[2])):
+            first.result(timeout=60)
 
 
 def test_workers_that_see_different_runs_are_refused(tmp_path, empty_folder, train):
