@@ -34,6 +34,7 @@ from .commands import (
     publish,
     sample,
     swap,
+    sweep,
     train,
 )
 from .errors import StoppedError, UsageError, is_of_memory
@@ -61,6 +62,7 @@ COMMANDS: dict[str, ModuleType] = {
     "publish": publish,
     "benchmark": benchmark,
     "launch": launch,
+    "sweep": sweep,
 }
 NO_MEMORY = (
     "there is not enough memory; smaller pictures, batches and models, or --cache_gb=0 in a training, take less, and "
@@ -148,8 +150,7 @@ def _run_command(name: str, arguments: list[str]) -> int:
     if command is launch:
         return launch.run(values, launched)
     with _naming_flags(list(values)):
-        command.run(values)
-    return 0
+        return command.run(values) or 0
 
 
 @contextlib.contextmanager
