@@ -102,7 +102,7 @@ def whole_files(stem: Path, names: list[str]) -> Iterator[Path]:
       OccupiedError: something has one, or another process is making them.
     """
     folder = stem.parent
-    with locked(stem):
+    with lock(stem):
         partial = folder / _choose_hidden_name(stem.name, "partial")
         _take_back(partial, folder)
         if taken := [name for name in names if os.path.lexists(folder / name)]:
@@ -130,13 +130,13 @@ def claim(target: Path) -> Iterator[None]:
     Raises:
       OccupiedError: something is in the place, or another process holds it.
     """
-    with locked(target):
+    with lock(target):
         refuse_what_is_there(target)
         yield
 
 
 @contextlib.contextmanager
-def locked(target: Path) -> Iterator[None]:
+def lock(target: Path) -> Iterator[None]:
     """Holds a name, whatever may have it, until the block ends. Folders above are made.
 
     Raises:

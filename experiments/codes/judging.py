@@ -15,7 +15,7 @@ from ...metrics.path_length import EPSILON
 from ...metrics.streams import SET_DISTANCES, Stream
 from ..errors import UsageError
 from ..flags.groups import MADE
-from .face_network import face_network
+from .face_network import load_face_network
 from .making import EDITS, MORPHS, RECONSTRUCTIONS, Made
 
 OF_PAIRS = (RECONSTRUCTIONS, MORPHS, EDITS)
@@ -74,11 +74,11 @@ def _ms_ssim(setting: Setting) -> Stream:
 
 
 def _lpips(setting: Setting) -> Stream:
-    return metrics.OfEach("lpips", _traced(metrics.LPIPS("alex", setting.image_size)))
+    return metrics.OfEach("lpips", _trace(metrics.LPIPS("alex", setting.image_size)))
 
 
 def _lpips_squeeze(setting: Setting) -> Stream:
-    return metrics.OfEach("lpips_squeeze", _traced(metrics.LPIPS("squeeze", setting.image_size)))
+    return metrics.OfEach("lpips_squeeze", _trace(metrics.LPIPS("squeeze", setting.image_size)))
 
 
 def _vgg19_distance(setting: Setting) -> Stream:
@@ -88,20 +88,20 @@ def _vgg19_distance(setting: Setting) -> Stream:
 
 
 def _sets(setting: Setting) -> Stream:
-    return metrics.OfSets(_traced(metrics.PooledFeatures(setting.image_size)), SET_DISTANCES)
+    return metrics.OfSets(_trace(metrics.PooledFeatures(setting.image_size)), SET_DISTANCES)
 
 
 def _identity(setting: Setting) -> Stream:
     if setting.square is None:
         raise CannotMeasureError("it cannot be told where the faces lie in these pictures: the recogniser has its cut")
-    return metrics.OfEach("identity", _traced(metrics.IdentityDistance(setting.image_size, setting.square)))
+    return metrics.OfEach("identity", _trace(metrics.IdentityDistance(setting.image_size, setting.square)))
 
 
 def _landmark_error(setting: Setting) -> Stream:
-    names = face_network().landmark_names
+    names = load_face_network().landmark_names
     if tuple(setting.landmark_names) != tuple(names):
         raise CannotMeasureError("the face network reads the landmarks of drawn faces only")
-    read = face_network().landmark_network(setting.channels)
+    read = load_face_network().landmark_network(setting.channels)
 
     def errors(real: np.ndarray, made: np.ndarray) -> np.ndarray:
         there, here = (np.asarray(read(pictures, training=False), np.float64) for pictures in (real, made))
@@ -121,7 +121,7 @@ def _lattice(setting: Setting) -> Stream:
 
 
 def _path_length(setting: Setting) -> Stream:
-    distance = _traced(metrics.LPIPS("alex", setting.image_size))
+    distance = _trace(metrics.LPIPS("alex", setting.image_size))
     return metrics.OfEach("path_length", lambda at, after: np.asarray(distance(at, after), np.float64) / EPSILON**2)
 
 
@@ -144,7 +144,7 @@ MEASURES: dict[str, Measure] = {
 }
 
 
-def _traced(function: Callable) -> Callable:
+def _trace(function: Callable) -> Callable:
     """The same as a graph, traced once for any number of pictures."""
     import tensorflow as tf
 
@@ -152,7 +152,7 @@ def _traced(function: Callable) -> Callable:
     return lambda *pictures: graph(*(tf.constant(images, tf.float32) for images in pictures)).numpy()
 
 
-def chosen(names: Sequence[str], kind: str) -> list[str]:
+def choose_measures(names: Sequence[str], kind: str) -> list[str]:
     """The measures that are asked for, or all there are for a kind.
 
     Raises:

@@ -12,7 +12,7 @@ from ...datasets.source import Source
 from ...latents import sampling
 from ..errors import UsageError
 from ..flags.kinds import Settings, number, one_of
-from .encoding import BATCH_SIZE, attributes_of, batches, decoded, encoded, told_person
+from .encoding import BATCH_SIZE, batches, decode_codes, encode_source, list_attributes, tell_person
 
 LABELS_FILE = "labels.csv"
 SHARD_BYTES = 128_000_000
@@ -57,19 +57,19 @@ def sample_source(
     Raises:
       UsageError: too few training faces for the sampler.
     """
-    columns = ("attributes",) if attributes_of(model) and source.attribute_names else ()
+    columns = ("attributes",) if list_attributes(model) and source.attribute_names else ()
     is_shape_enough = settings.sampler == "normal" and not columns
-    known = encoded(model, source, columns, 1 if is_shape_enough else settings.fit_count, told=True)
+    known = encode_source(model, source, columns, 1 if is_shape_enough else settings.fit_count, told=True)
     codes = _sampler(known["codes"], settings, model_hash).draw(settings.seed, settings.count, settings.truncation)
     rows = np.random.default_rng(settings.seed).integers(0, len(known["codes"]), settings.count)
     told = {name: known[name][rows] for name in columns}
-    told_of_person = told_person(model, person)
+    told_of_person = tell_person(model, person)
 
     @functools.lru_cache(maxsize=4)  # one after the other is asked for, by several threads
     def portion(number: int) -> np.ndarray:
         rows = slice(BATCH_SIZE * number, BATCH_SIZE * (number + 1))
         return pictures.to_uint8(
-            decoded(model, codes[rows], {**{name: told[name][rows] for name in told}, **told_of_person})
+            decode_codes(model, codes[rows], {**{name: told[name][rows] for name in told}, **told_of_person})
         )
 
     def load(positions: np.ndarray) -> dict[str, np.ndarray]:

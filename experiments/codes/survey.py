@@ -7,7 +7,7 @@ import numpy as np
 from ...datasets.source import Source
 from ...pictures.sheets import thumbnails
 from ..flags.sources import for_model
-from .encoding import NOTHING, Columns, batches, floats, joined, told_of
+from .encoding import NOTHING, Columns, batches, choose_conditions, floats, join_examples
 
 KEPT = ("attributes", "factors")
 
@@ -29,7 +29,7 @@ class Survey(NamedTuple):
     images: np.ndarray
     told: Columns
 
-    def drawn(self, seed: int = 0) -> np.ndarray:
+    def draw(self, seed: int = 0) -> np.ndarray:
         """Codes as a variational model draws them, mean + exp(log_var / 2) e; of others the codes themselves."""
         if self.log_var is None:
             return self.codes
@@ -55,7 +55,7 @@ def survey(model, source: Source, masks: bool | None, count: int, shown: int = 0
     parts: list[Columns] = []
     for rows, examples in batches(source, "encoding", count):
         read = examples if as_told is source else as_told.load(np.arange(rows.start, rows.stop))
-        told = NOTHING if masks is None else told_of(model, read)
+        told = NOTHING if masks is None else choose_conditions(model, read)
         outputs = model.network()({"image": floats(examples["image"]), **told}, training=False)
         found = {"codes": outputs["z"], "log_var": outputs.get("log_var")}
         found |= {name: examples.get(name) for name in KEPT}
@@ -65,7 +65,7 @@ def survey(model, source: Source, masks: bool | None, count: int, shown: int = 0
         first = first or {name: column[:1] for name, column in told.items()}
         if outputs["z"].shape.rank > 2 and 0 < shown <= rows.stop:
             break
-    whole = joined(parts)
+    whole = join_examples(parts)
     known = {name: whole[name] for name in KEPT if name in whole}
     images = whole.get("images", np.empty(0, np.uint8))
     return Survey(whole["codes"].astype(np.float32), whole.get("log_var"), known, images, first)

@@ -10,7 +10,7 @@ from ...datasets.labels import read_landmarks
 from ...datasets.manifest import MANIFEST_FILE, Cut
 from ...datasets.photographs import MEGAPIXELS, MOST_MEGAPIXELS
 from ..errors import UsageError
-from ..faces.crops import known_rows, new_files, report, stamp_of, with_new_rows
+from ..faces.crops import find_known_rows, make_stamp, new_files, report, with_new_rows
 from ..flags import groups, kinds
 
 FACES = ("largest", "all")
@@ -34,8 +34,8 @@ def run(values: flags.FlagValues) -> None:
 
     root, out = _folders(values)
     cut = Cut(values.template, values.margin, values.size, values.faces)
-    stamp = stamp_of(out)
-    known = known_rows(root, out, cut)
+    stamp = make_stamp(out)
+    known = find_known_rows(root, out, cut)
     points = read_landmarks(Path(values.landmarks)) if values.landmarks else None
     if points is None:
         detection.check_installed()

@@ -65,11 +65,11 @@ def run(values: flags.FlagValues) -> None:
             num_groups=values.groups if values.disentanglement else 0,
         )
         files.write_text(partial / "analysis.json", json.dumps(found, indent=2) + "\n")
-    print("\n".join([report(found), *_left_out(found, source, values)]))
+    print("\n".join([report(found), *_explain_gaps(found, source, values)]))
     print(f"{out}\ntensorboard --logdir {out / 'projector'}")
 
 
-def _left_out(found: dict[str, Any], source: Source, values: flags.FlagValues) -> list[str]:
+def _explain_gaps(found: dict[str, Any], source: Source, values: flags.FlagValues) -> list[str]:
     """A sentence for whatever does not apply to this model and data."""
     if "dimensions" not in found:
         return [

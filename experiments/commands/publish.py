@@ -13,7 +13,7 @@ from ..errors import UsageError
 from ..flags import groups, kinds
 from ..flags.sources import for_model
 from ..runs.run import Run, open_run
-from ..runs.settings import settings_text
+from ..runs.settings import write_settings
 
 BATCH_SIZE = 64
 ENDINGS = (".npz", ".json", ".md", ".png")
@@ -74,7 +74,7 @@ def _publish(values: flags.FlagValues, opened: Run, name: str, folder: Path, has
         "data": f"{opened.settings.data.dataset}, measured on its {values.split} split of {measurement.count}",
         "seed": opened.settings.run.seed,
         "facezoo": __version__,
-        "flags": settings_text(opened.settings, with_paths=False).splitlines(),
+        "flags": write_settings(opened.settings, with_paths=False).splitlines(),
         "metrics": measurement.values,
     }
     rows: list[str] = []

@@ -5,10 +5,10 @@ from absl import flags
 from ... import files
 from ...datasets.packing import write_pack
 from ..backend import load_tensorflow
-from ..codes.encoding import as_person, asked_person
+from ..codes.encoding import as_person, ask_person
 from ..codes.sampling import LABELS_FILE, SHARD_BYTES, SamplingSettings, sample_source, save_pictures
 from ..errors import UsageError
-from ..faces.origins import origin_of_data
+from ..faces.origins import find_data_origin
 from ..flags import groups, kinds
 from ..flags.kinds import define, read, read_given
 from ..flags.sources import for_model
@@ -35,9 +35,9 @@ def run(values: flags.FlagValues) -> None:
     source = opened.source("train", read_given(values, groups.DataSettings))
     tf = load_tensorflow()
     model = opened.model()
-    person = asked_person(model, values.person)
+    person = ask_person(model, values.person)
     description = f"{values.sampler} sample of {opened.folder.name}{as_person(person)}"
-    origin = origin_of_data(opened.settings.data) if values.format == PACK else None
+    origin = find_data_origin(opened.settings.data) if values.format == PACK else None
     with files.whole_folder(out) as partial:
         samples = sample_source(
             model,

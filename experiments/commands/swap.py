@@ -11,10 +11,10 @@ from ... import files, pictures
 from ...datasets import photographs
 from ...datasets.source import DatasetError, Source
 from ..backend import load_tensorflow
-from ..codes.encoding import asked_person, batches, codes_of, floats, people_of
+from ..codes.encoding import ask_person, batches, encode_batch, floats, list_people
 from ..errors import UsageError
-from ..faces.origins import crop_of_pictures
-from ..faces.reader import most_pixels, pictures_of
+from ..faces.origins import find_picture_crop
+from ..faces.reader import most_pixels, read_pictures
 from ..flags import groups, kinds
 from ..flags.kinds import read, read_given
 from ..folders import new_folder
@@ -37,15 +37,15 @@ def run(values: flags.FlagValues) -> None:
     alignment, given = read(values, groups.AlignmentSettings), read_given(values, groups.DataSettings)
     out = new_folder(values.out, opened.folder)
     model = _mapping_model(opened)
-    person = str(asked_person(model, values.to, "to"))
-    source = pictures_of(in_folder, opened, alignment, given)
-    crop = crop_of_pictures(opened, given) if values.paste and not values.align else None
+    person = str(ask_person(model, values.to, "to"))
+    source = read_pictures(in_folder, opened, alignment, given)
+    crop = find_picture_crop(opened, given) if values.paste and not values.align else None
     max_pixels = most_pixels(given.get("max_megapixels"))
 
     description = f"face mapped onto {person} by {opened.folder.name}"
     with files.whole_folder(out) as partial:
-        for mapped in _mapped(model, source, person):
-            picture = _pasted(Path(in_folder), mapped, crop, max_pixels) if values.paste else mapped.face
+        for mapped in _map(model, source, person):
+            picture = _paste(Path(in_folder), mapped, crop, max_pixels) if values.paste else mapped.face
             pictures.save_named(partial, mapped.name, picture, description)
     print(f"{out}: {len(source)} faces mapped onto {person}")
 
@@ -56,7 +56,7 @@ def _mapping_model(opened: Run):
     from ...models import TrainableModel
 
     model = opened.model(TrainableModel).network()
-    if not people_of(model):
+    if not list_people(model):
         kind = opened.settings.model.model
         raise UsageError(
             f"--run_dir={opened.folder}: a {kind} cannot map faces; train with --model=face_mapping and name that run"
@@ -80,16 +80,16 @@ class Mapped(NamedTuple):
     matrix: np.ndarray | None
 
 
-def _mapped(model, source: Source, person: str) -> Iterator[Mapped]:
+def _map(model, source: Source, person: str) -> Iterator[Mapped]:
     for rows, examples in batches(source, "mapping"):
-        codes = codes_of(model, floats(examples["image"]))
+        codes = encode_batch(model, floats(examples["image"]))
         nothing = [None] * len(codes)
         faces, masks = model.decode_with_mask(codes, person) if model.mask_head else (model.decode(codes, person), None)
         columns = nothing if masks is None else np.asarray(masks), examples.get("matrix", nothing)
         yield from map(Mapped, source.names[rows], np.asarray(faces), *columns)
 
 
-def _pasted(folder: Path, mapped: Mapped, crop: photographs.Crop | None, max_pixels: int) -> np.ndarray:
+def _paste(folder: Path, mapped: Mapped, crop: photographs.Crop | None, max_pixels: int) -> np.ndarray:
     """The photograph with the face where the crop cut it out, or the alignment: uint8 [H, W, 3]."""
     from ...pictures.pasting import crop_matrix, paste
 

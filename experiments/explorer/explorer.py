@@ -118,7 +118,7 @@ class Explorer:
         self.finds_faces = self._reader.cut is not None
         size = self._reader.image_size
         self.title = f"{_harmless(self._run_name)} ({run.settings.model.model}, {size} pixels)"
-        self.people, self._told = encoding.people_of(self._model), encoding.attributes_of(self._model)
+        self.people, self._told = encoding.list_people(self._model), encoding.list_attributes(self._model)
         traced = load_tensorflow().function(self._model.decode, autograph=False)
         self._traced = types.SimpleNamespace(decode=traced)  # all that `decoded` needs of a model
         faces = survey(self._model, validation, masks=None, count=SURVEYED)
@@ -144,7 +144,7 @@ class Explorer:
 
     def first_look(self) -> Look:
         """What is seen before anything is moved: the middle between two faces of the test split."""
-        person = encoding.chosen_person(self._model, None)
+        person = encoding.choose_person(self._model, None)
         return Look(*self.first_faces, alpha=0.5, strengths=[0.0] * len(self.sliders), person=person)
 
     def close(self) -> None:
@@ -198,7 +198,7 @@ class Explorer:
         return dataclasses.replace(face, picture=pictures.to_uint8(self._decode(code[None], Look(face, face))[0]))
 
     def _encoded(self, name: str, picture: np.ndarray) -> Face:
-        return Face(name, pictures.to_uint8(picture), encoding.codes_of(self._model, picture[None])[0])
+        return Face(name, pictures.to_uint8(picture), encoding.encode_batch(self._model, picture[None])[0])
 
     # Pictures.
 
@@ -219,11 +219,11 @@ class Explorer:
 
     def _decode(self, codes: np.ndarray, look: Look) -> np.ndarray:
         """Pictures of codes, float32 [N, H, W, C] in [0, 1]."""
-        told = encoding.told_person(self._model, look.person)
+        told = encoding.tell_person(self._model, look.person)
         if self._told:
             strengths = np.array(look.strengths[: len(self._told)] or [0.0] * len(self._told), np.float32)
             told = {"attributes": (strengths[None] + 1.0) / 2.0}
-        return encoding.decoded(self._traced, codes, told)
+        return encoding.decode_codes(self._traced, codes, told)
 
     def _description(self, look: Look) -> str:
         changes = [

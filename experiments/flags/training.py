@@ -221,7 +221,7 @@ class TrainingSettings(Settings):
     run: RunSettings = dataclasses.field(default_factory=RunSettings)
 
 
-def factors_of(settings: TrainingSettings) -> "list[Factor]":
+def list_factors(settings: TrainingSettings) -> "list[Factor]":
     """Every factor, with its value."""
     return [
         Factor(field.name, field.metadata["term"], getattr(group, field.name), field.metadata["companions"], group)
@@ -249,7 +249,7 @@ class Factor:
     companions: tuple[str, ...]
     group: ObjectiveSettings | AdversarialSettings
 
-    def changed_companions(self) -> list[str]:
+    def find_changed_companions(self) -> list[str]:
         """Those that are not as they are by default."""
         own = {field.name: field.default for field in dataclasses.fields(self.group)}
         return [name for name in self.companions if getattr(self.group, name) != own[name]]

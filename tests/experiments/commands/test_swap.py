@@ -12,7 +12,7 @@ from facezoo.datasets import photographs
 from facezoo.datasets.alignment import align_points
 from facezoo.datasets.manifest import Cut
 from facezoo.experiments.commands import swap
-from facezoo.experiments.faces.reader import aligned
+from facezoo.experiments.faces.reader import align_photograph
 from facezoo.experiments.runs.run import Run, open_run
 from facezoo.models import VAE, FaceMapping
 from facezoo.pictures import pasting
@@ -287,7 +287,7 @@ def test_aligned_faces_are_pasted_where_they_were_found(command, tmp_path):
         for x, y in placed.eyes:
             assert changed[int(y) - 8 : int(y) + 8, int(x) - 8 : int(x) + 8].mean() > 0.9
         rows, columns = np.nonzero(changed)
-        _, matrix = aligned(placed.picture, Cut(size=SIZE), 3)
+        _, matrix = align_photograph(placed.picture, Cut(size=SIZE), 3)
         places = align_points(np.stack([columns, rows], axis=1) + 0.5, matrix)
         assert places.min() > -1
         assert places.max() < SIZE + 1
