@@ -7,8 +7,10 @@ INSTALLED := $(VENV)/.installed
 DEMO ?= runs/demo
 START ?= 53
 END ?= 17
-# Processes of `make test`; each holds TensorFlow and the models that it has made, some gigabytes.
+# Stages of the tests that run side by side, each a process of up to three gigabytes; and arguments of pytest,
+# as in `make test ARGS='-k morph -x'`.
 WORKERS ?= 2
+ARGS ?=
 
 .PHONY: demo test test-all test-long check format clean
 
@@ -21,14 +23,12 @@ $(INSTALLED): setup.py constraints.txt
 demo: $(INSTALLED)
 	$(BIN)/facezoo demo --run_dir=$(DEMO) --start=test:$(START) --end=test:$(END)
 
-PYTEST := $(BIN)/pytest -n $(WORKERS) --dist=loadfile --durations=25 -m 'not long'
-
 test: $(INSTALLED)
-	$(PYTEST) --ignore=tests/processes --ignore=tests/long
+	$(BIN)/python tests/stages.py --workers=$(WORKERS) $(ARGS)
 
 # With processes, browsers and notebooks.
 test-all: $(INSTALLED)
-	$(PYTEST)
+	$(BIN)/python tests/stages.py --workers=$(WORKERS) --processes $(ARGS)
 
 test-long: $(INSTALLED)
 	$(BIN)/pytest -m long

@@ -6,18 +6,24 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import filelock
 import platformdirs
 
+WEIGHTS_FOLDER = Path(__file__).parent / "models" / "weights"  # of the models that ship
 MOST_TEXT_BYTES = 64 * 2**20
 MOST_NAME_BYTES = 255  # of one name, as Linux, macOS and Windows have it
 
 
 class OccupiedError(OSError):
     """Something else is in the place, or another process is writing there; the message says what to do."""
+
+
+class HeldError(OccupiedError):
+    """Another process is writing there."""
 
 
 class UnfitFileError(OSError):
@@ -39,8 +45,8 @@ def whole_file(path: Path, is_new: bool = False, is_shared: bool = False) -> Ite
     Raises:
       OccupiedError: something is, or one does.
     """
-    partial = path.with_name(_choose_hidden_name(path.name, f"partial-{os.getpid()}" if is_shared else "partial"))
-    with claim(path) if is_new else contextlib.nullcontext():
+    partial = _hidden_file(path, f"partial-{os.getpid()}" if is_shared else "partial")
+    with _taken_up(path, partial) if is_new else contextlib.nullcontext():
         _reserve(partial)
         try:
             yield partial
@@ -64,27 +70,45 @@ def whole_folder(target: Path) -> Iterator[Path]:
     Raises:
       OccupiedError: something is in the place, or another process is making it.
     """
-    with claim(target):
+    with lock(target):
+        partial = _hidden_folder(target)
+        _clear_up(partial, target)  # of a process that was killed: nobody else holds the lock
+        refuse_what_is_there(target)
         is_there = target.is_dir()
-        partial = _workplace(target) / _own_name(target, "partial")
-        _remove_partial(partial)  # of a process that was killed: nobody else holds the claim
-        partial.mkdir()
-        placed: list[str] = []
-        try:
+        with _filled(partial):
             yield partial
-            if not is_there:
-                _name_once(partial, target)
-                return
-            for child in sorted(partial.iterdir()):
-                _name_once(child, target / child.name)
-                placed.append(child.name)
-            partial.rmdir()
-        except BaseException:
-            for name in placed:  # all or nothing
-                (target / name).rename(partial / name)
-            raise
+            _name_folder(partial, target, is_there)
+
+
+@contextlib.contextmanager
+def whole_file_and_folder(path: Path, folder: Path) -> Iterator[tuple[Path, Path]]:
+    """Yields a path to write to and a folder to fill, both new, which get their names together.
+
+    What a process that was killed meanwhile has named already is taken back first, as `whole_files` does.
+
+    Raises:
+      OccupiedError: something has one of the names, or another process is making it.
+    """
+    with lock(path), lock(folder):
+        hidden, partial = _hidden_file(path), _hidden_folder(folder)
+        if _has_name_too(path, hidden):
+            (path if partial.exists() else hidden).unlink()  # the folder got its name last
+        _clear_up(partial, folder)
+        for target in (path, folder):
+            refuse_what_is_there(target)
+        is_there = folder.is_dir()
+        _reserve(hidden)
+        try:
+            with _filled(partial):
+                yield hidden, partial
+                _name_too(hidden, path)
+                try:
+                    _name_folder(partial, folder, is_there)
+                except BaseException:
+                    path.unlink()
+                    raise
         finally:
-            _remove_partial(partial)
+            hidden.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -102,37 +126,16 @@ def whole_files(stem: Path, names: list[str]) -> Iterator[Path]:
       OccupiedError: something has one, or another process is making them.
     """
     folder = stem.parent
+    for name in names:
+        _check_name(folder / name)
     with lock(stem):
         partial = folder / _choose_hidden_name(stem.name, "partial")
-        _take_back(partial, folder)
+        _clear_up(partial, folder)
         if taken := [name for name in names if os.path.lexists(folder / name)]:
             raise OccupiedError(f"{folder / taken[0]} exists: choose another name or folder")
-        _remove_partial(partial)
-        partial.mkdir()
-        placed: list[Path] = []
-        try:
+        with _filled(partial):
             yield partial
-            for child in sorted(partial.iterdir()):
-                _name_too(child, folder / child.name)
-                placed.append(folder / child.name)
-        except BaseException:
-            for path in placed:  # all or nothing
-                path.unlink()
-            raise
-        finally:
-            _remove_partial(partial)
-
-
-@contextlib.contextmanager
-def claim(target: Path) -> Iterator[None]:
-    """Holds a name that nothing may have yet, so that two processes do not make it at once. Folders above are made.
-
-    Raises:
-      OccupiedError: something is in the place, or another process holds it.
-    """
-    with lock(target):
-        refuse_what_is_there(target)
-        yield
+            _name_all(partial, folder)
 
 
 @contextlib.contextmanager
@@ -140,21 +143,20 @@ def lock(target: Path) -> Iterator[None]:
     """Holds a name, whatever may have it, until the block ends. Folders above are made.
 
     Raises:
-      OccupiedError: another process holds it.
+      OccupiedError: another process holds it, or nothing can have the name.
     """
+    _check_name(target)
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(make_folders(target.parent))
         except OSError as error:
             raise OccupiedError(f"{target} cannot be made: {error.strerror}: {error.filename}") from error
         lock = _workplace(target) / _own_name(target, "lock")
+        _remove_lock_before(target)
         try:
-            held = filelock.FileLock(lock, timeout=0)
-            held.acquire()
+            held = taken_lock(lock)
         except filelock.Timeout as error:
-            raise OccupiedError(f"{target}: another facezoo is making it: wait for it, or choose another") from error
-        except NotImplementedError:  # a file system without locks: the name is given only once all the same
-            held = None
+            raise HeldError(f"{target}: another facezoo is making it: wait for it, or choose another") from error
         try:
             yield
         finally:
@@ -163,10 +165,47 @@ def lock(target: Path) -> Iterator[None]:
                 held.release()
 
 
+def taken_lock(lock: Path) -> filelock.BaseFileLock | None:
+    """A lock that this process holds until it releases it; None on a file system that has none.
+
+    Raises:
+      OccupiedError: something else is in its place, or nothing can be.
+      filelock.Timeout: another process holds it.
+    """
+    if os.path.lexists(lock) and not _is_lock(lock):
+        raise OccupiedError(f"{lock} is no lock of facezoo's: remove it, or choose another place")
+    held = filelock.FileLock(lock, timeout=0)
+    try:
+        held.acquire()
+    except filelock.Timeout:
+        raise
+    except NotImplementedError:
+        return None
+    except OSError as error:
+        raise OccupiedError(f"{lock} cannot be made: {error.strerror or error}") from error
+    return held
+
+
+def _is_lock(path: Path) -> bool:
+    """Whether a file is an empty one, as locks are."""
+    status = os.lstat(path)
+    return stat.S_ISREG(status.st_mode) and not status.st_size
+
+
+def is_taken(target: Path) -> bool:
+    """Whether a file is at a place, a link that leads nowhere, or a folder that holds something.
+
+    What a process that was killed has named before all was ready does not count: it is taken back.
+    """
+    if target.is_dir():
+        partial = _hidden_folder(target)
+        return not all(is_unfinished(path) or _has_name_too(path, partial / path.name) for path in target.iterdir())
+    return os.path.lexists(target) and not _has_name_too(target, _hidden_file(target))
+
+
 def refuse_what_is_there(target: Path) -> None:
-    """Raises OccupiedError for a file, a link that leads nowhere, or a folder that holds something."""
-    is_free = all(map(is_unfinished, target.iterdir())) if target.is_dir() else not os.path.lexists(target)
-    if not is_free:
+    """Raises OccupiedError for a place that is taken."""
+    if is_taken(target):
         raise OccupiedError(f"{target} already holds something: choose another")
 
 
@@ -193,6 +232,43 @@ def write_text(path: Path, text: str, is_shared: bool = False) -> None:
     """Writes a text file in UTF-8 by `whole_file`; bytes that were no text are written as they were."""
     with whole_file(path, is_shared=is_shared) as partial:
         partial.write_text(text, encoding="utf-8", errors="surrogateescape", newline="")
+
+
+@contextlib.contextmanager
+def _taken_up(path: Path, partial: Path) -> Iterator[None]:
+    """Holds a name that nothing may have; of a file that was ready when its process was killed the hidden one goes."""
+    with lock(path):
+        if _has_name_too(path, partial):
+            partial.unlink()
+        refuse_what_is_there(path)
+        yield
+
+
+def _hidden_file(path: Path, kind: str = "partial") -> Path:
+    """Where a file is made that is to be at a place."""
+    return path.with_name(_choose_hidden_name(path.name, kind))
+
+
+def _hidden_folder(target: Path) -> Path:
+    """Where a folder is made that is to be at a place."""
+    return _workplace(target) / _own_name(target, "partial")
+
+
+def _check_name(target: Path) -> None:
+    """Raises OccupiedError where the system takes no such name: now, and not when all is ready to get it."""
+    try:
+        os.lstat(target)
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:  # ValueError: with a NUL in it
+        raise OccupiedError(f"{target} cannot be made: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _remove_lock_before(target: Path) -> None:
+    """Removes the lock that a killed process has left of making a folder which is there: it is held elsewhere now."""
+    lock = target.parent / _choose_hidden_name(target.name, "lock")
+    if target.is_dir() and os.path.lexists(lock) and _is_lock(lock):
+        lock.unlink(missing_ok=True)
 
 
 def _workplace(target: Path) -> Path:
@@ -252,26 +328,93 @@ def _name_too(partial: Path, path: Path) -> None:
         _name_once(partial, path)
 
 
+def _name_folder(partial: Path, target: Path, is_there: bool) -> None:
+    """Gives a folder that is ready its name, or what is in it its names where the folder was there before."""
+    if is_there:
+        _name_all(partial, target)
+    else:
+        _name_once(partial, target)
+
+
+def _name_all(partial: Path, folder: Path) -> None:
+    """Gives all that is in a hidden folder its names in another one, or nothing; the hidden names stay besides."""
+    placed: list[Path] = []
+    try:
+        for child in sorted(partial.rglob("*")):  # a folder comes before what is in it
+            path = folder / child.relative_to(partial)
+            if child.is_dir():
+                _make_once(path)
+            else:
+                _name_too(child, path)
+            placed.append(path)
+    except BaseException:
+        for path in reversed(placed):
+            path.rmdir() if path.is_dir() else path.unlink()
+        raise
+
+
+def _make_once(path: Path) -> None:
+    try:
+        path.mkdir()
+    except FileExistsError as error:
+        raise OccupiedError(f"{path} has come to be there meanwhile, and stays: choose another") from error
+
+
+def _has_name_too(path: Path, hidden: Path) -> bool:
+    """Whether what is at a path has a hidden name besides; of a folder, whether all that is in it has."""
+    if path.is_symlink() or hidden.is_symlink() or not hidden.exists():
+        return False
+    if path.is_dir():
+        return hidden.is_dir() and all(_has_name_too(child, hidden / child.name) for child in path.iterdir())
+    return path.exists() and path.samefile(hidden)
+
+
 def _take_back(partial: Path, folder: Path) -> None:
-    """Removes the names of files that have them besides those in a hidden folder."""
-    if partial.is_symlink() or not partial.is_dir():
-        return
-    for child in partial.iterdir():
+    """Removes what has names in a folder besides those in a hidden one."""
+    for child in partial.iterdir() if partial.is_dir() and not partial.is_symlink() else ():
         path = folder / child.name
-        if not path.is_symlink() and path.is_file() and path.samefile(child):
+        if path.is_dir() and _has_name_too(path, child):
+            _take_back(child, path)
+            path.rmdir()
+        elif _has_name_too(path, child):
             path.unlink()
 
 
+def _clear_up(partial: Path, folder: Path) -> None:
+    """Takes back what a killed process has named, and removes its hidden folder."""
+    _take_back(partial, folder)
+    _remove_partial(partial)
+
+
+@contextlib.contextmanager
+def _filled(partial: Path) -> Iterator[None]:
+    """Makes a hidden folder, and removes it in the end."""
+    partial.mkdir()
+    try:
+        yield
+    finally:
+        _remove_partial(partial)
+
+
 def _remove_partial(partial: Path) -> None:
-    """Removes what was being made. A link of that name is nobody's of ours, and what it leads to is not touched."""
-    if partial.is_symlink():
-        raise OccupiedError(f"{partial} is a link: remove it")
-    shutil.rmtree(partial, ignore_errors=True)
+    """Removes what was being made. A link of that name is nobody's of ours, and what it leads to is not touched.
+
+    It gets another name before: half of it would tell of half of what is ready that it is not.
+    """
+    removed = partial.with_name(partial.name.replace("-partial-", "-removed-"))
+    for path in (partial, removed):
+        if path.is_symlink():
+            raise OccupiedError(f"{path} is a link: remove it")
+    shutil.rmtree(removed, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        partial.rename(removed)
+    for path in (removed, partial):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def is_unfinished(path: Path) -> bool:
     """Whether it is what a process that was killed has left of making something."""
-    return path.name.startswith((".facezoo-lock-", ".facezoo-partial-"))
+    return path.name.startswith((".facezoo-lock-", ".facezoo-partial-", ".facezoo-removed-"))
 
 
 _made: set[tuple[int, ...]] = set()  # marks of the files that this process has written
@@ -314,8 +457,9 @@ def read_bytes(path: Path, most: int = MOST_TEXT_BYTES) -> bytes:
       OSError: it is not there, or cannot be read.
     """
     with open_regular(path) as file:
-        data = file.read(most + 1)
-    if len(data) > most:
+        is_long = os.fstat(file.fileno()).st_size > most
+        data = b"" if is_long else file.read(most + 1)
+    if is_long or len(data) > most:
         raise UnfitFileError(f"it has more than {most / 2**20:g} MB")
     return data
 
@@ -355,7 +499,7 @@ def cache_folder() -> Path:
 
 
 def name_result(name: str, ending: str = ".png") -> str:
-    """What is made of the file `name` is called so: its ending is kept, so that a.jpg and a.png do not collide.
+    """What is made of the file `name` is called so, another ending after its own, see `names_of_results`.
 
     A name that would be longer than file systems take is shortened, and told from others by a digest.
     """
@@ -365,6 +509,35 @@ def name_result(name: str, ending: str = ".png") -> str:
     digest = hashlib.sha256(os.fsencode(last)).hexdigest()[:16]
     begin = os.fsencode(last)[: MOST_NAME_BYTES - len(digest) - len(ending) - 1].decode("utf-8", "ignore")
     return f"{folder}{slash}{begin}-{digest}{ending}"
+
+
+def names_of_results(names: Iterable[str], known: Mapping[str, str] | None = None) -> dict[str, str]:
+    """By file, what its result is called but for its ending: `a` of a.jpg, so that it becomes a.png.
+
+    Where files of one folder differ in their endings only, or the short name is taken, the ending is kept: a.jpg.png.
+
+    Args:
+      names: of files, as paths with `/` between their parts.
+      known: what results of some are called already; it stays.
+    """
+    results = dict(known or {})
+    names = sorted({*names, *results})
+    stems = Counter(_stem(name).casefold() for name in names)
+    used = {result.casefold() for result in results.values()}
+    for name in names:
+        if name in results:
+            continue
+        short = _stem(name)
+        digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        choices = [*([short] if stems[short.casefold()] == 1 else []), name, f"{name}-{digest}"]
+        results[name] = next(choice for choice in choices if choice.casefold() not in used)
+        used.add(results[name].casefold())
+    return results
+
+
+def _stem(name: str) -> str:
+    """A path without its ending, where it has one that begins with a letter: frames are called `film.0017`, too."""
+    return re.sub(r"(?<=[^/])[.][A-Za-z][A-Za-z0-9]{1,4}$", "", name)
 
 
 def is_plain_name(name: str) -> bool:

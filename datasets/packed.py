@@ -31,7 +31,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import files
-from . import photographs
+from . import photographs, picture_bounds
 from .folder import ALL
 from .manifest import Cut
 from .once import once
@@ -46,7 +46,7 @@ OPEN_FILES = 32  # of one source
 
 
 def packed(split: str, *, data_dir: str | os.PathLike[str], image_size: int = 64, channels: int = 3) -> Source:
-    """What `facezoo pack` made of a folder of photographs: the same pictures and splits from few large files.
+    """What `facezoo pack` made of a folder of photographs: the same pictures and splits in few files.
 
     The crop is the one that they were packed with; `read_origin` tells it.
 
@@ -192,18 +192,42 @@ def _read_index(root: Path) -> _Index:
 
 def _parse_index(content: dict[str, Any]) -> _Index:
     """Any of half a dozen exceptions for an index that does not describe a pack."""
+    size = int(content["size"])
+    if not 1 <= size <= picture_bounds.MAX_SIDE:
+        raise ValueError(f"no picture has {size} pixels a side")
+    names = {name: tuple(map(str, content[name])) for name in ("attribute_names", "landmark_names", "identity_names")}
+    shapes = {
+        "attributes": (len(names["attribute_names"]),),
+        "landmarks": (len(names["landmark_names"]), 2),
+        "identity": (),
+    }
+    columns = {name: tuple(map(int, content["columns"][name])) for name in COLUMNS if name in content["columns"]}
+    if any(shape != shapes[name] for name, shape in columns.items()):
+        raise ValueError("its columns are not as many as their names")
     return _Index(
-        size=int(content["size"]),
-        attribute_names=tuple(map(str, content["attribute_names"])),
-        landmark_names=tuple(map(str, content["landmark_names"])),
-        identity_names=tuple(map(str, content["identity_names"])),
-        columns={name: tuple(map(int, content["columns"][name])) for name in COLUMNS if name in content["columns"]},
+        size=size,
+        **names,
+        columns=columns,
         splits={split: [_parse_shard(row) for row in content["splits"][split]] for split in SPLITS},
-        origin=_origin_in(content) if "crop" in content else None,
+        origin=origin_in(content) if "crop" in content else None,
     )
 
 
-def _origin_in(content: dict[str, Any]) -> Origin:
+def tell_origin(origin: Origin | None) -> dict[str, Any]:
+    """What an index or a card says of how pictures were cut; `origin_in` reads it."""
+    if origin is None:
+        return {}
+    cut = origin.cut
+    told = None if cut is None else {"template": cut.template, "margin": cut.margin, "shift": cut.shift}
+    return {"crop": origin.crop, "cut": told}
+
+
+def origin_in(content: dict[str, Any]) -> Origin:
+    """What `tell_origin` has told, with the pictures' `size`, whoever has written it.
+
+    Raises:
+      ValueError, TypeError, KeyError, AttributeError: it tells of no sound cut or crop.
+    """
     crop, cut = content["crop"], content["cut"]
     crop = tuple(map(int, crop)) if isinstance(crop, list) else crop
     photographs.check_crop(crop)

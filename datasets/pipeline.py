@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -80,7 +81,8 @@ def training_batches(
             return batch if augmentation is None else augmentation(batch, tf.stack([tf.cast(seed, tf.int64), step]))
 
     steps = tf.data.Dataset.counter(first_step)
-    return steps.map(load, num_parallel_calls=LOADERS, deterministic=True).prefetch(tf.data.AUTOTUNE)
+    stream = steps.map(load, num_parallel_calls=LOADERS, deterministic=True).prefetch(tf.data.AUTOTUNE)
+    return _holding(stream, source, indices_of)
 
 
 def evaluation_batches(
@@ -95,13 +97,17 @@ def evaluation_batches(
     padded = -(-count // batch_size) * batch_size
     rows = share.of(np.arange(batch_size))
 
+    def indices_of(start: int) -> np.ndarray:
+        return np.minimum(start + rows, count - 1)
+
     @tf.autograph.experimental.do_not_convert
     def load(start: tf.Tensor) -> Batch:
-        batch = _load(source, start, lambda first: np.minimum(first + rows, count - 1), len(rows))
+        batch = _load(source, start, indices_of, len(rows))
         return {**batch, "padding": start + rows >= count}
 
     starts = tf.data.Dataset.range(0, padded, batch_size)
-    return starts.map(load, num_parallel_calls=LOADERS, deterministic=True).prefetch(tf.data.AUTOTUNE)
+    stream = starts.map(load, num_parallel_calls=LOADERS, deterministic=True).prefetch(tf.data.AUTOTUNE)
+    return _holding(stream, source, indices_of)
 
 
 def with_columns(source: Source, columns_of: Callable[[tf.Tensor], Batch]) -> Source:
@@ -152,16 +158,33 @@ def cache(source: Source, cache_gb: float) -> Source:
 
 
 def _load(source: Source, key: tf.Tensor, indices_of: Callable[[int], np.ndarray], batch_size: int) -> Batch:
-    """Loads the examples `indices_of(key)` inside a tf.data graph; pictures (uint8) become float32 in [0, 1]."""
+    """Loads the examples `indices_of(key)` inside a tf.data graph; pictures (uint8) become float32 in [0, 1].
+
+    The graph, which TensorFlow never frees (tensorflow#124972), does not hold the source and what it keeps in memory;
+    the stream does.
+    """
     example = source.load(np.zeros(1, np.int64))
     types = [tf.as_dtype(values.dtype) for values in example.values()]
-    load = _calls.count_calls(lambda key: list(source.load(indices_of(key)).values()))
-    arrays = tf.numpy_function(load, [key], types)
+    source_of_stream, indices_of_stream = weakref.ref(source), weakref.ref(indices_of)
+
+    def load(key: int) -> list[np.ndarray]:
+        source, indices_of = source_of_stream(), indices_of_stream()
+        if source is None or indices_of is None:
+            raise RuntimeError("the stream of batches is gone")
+        return list(source.load(indices_of(key)).values())
+
+    arrays = tf.numpy_function(_calls.count_calls(load), [key], types)
     batch = {
         name: tf.ensure_shape(array, (batch_size, *values.shape[1:]))
         for (name, values), array in zip(example.items(), arrays, strict=True)
     }
     return _with_float_pictures(batch)
+
+
+def _holding(stream: tf.data.Dataset, *parts: object) -> tf.data.Dataset:
+    """The stream, with which these parts stay; what is derived from a stream holds it, and so do iterators."""
+    stream.held_parts = parts
+    return stream
 
 
 def load_batch(source: Source, positions: np.ndarray) -> Batch:

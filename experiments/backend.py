@@ -5,9 +5,11 @@ import importlib.util
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 
 from .errors import UsageError
+from .terminal import announce
 
 CHATTER = (
     *(b"WARNING: All log messages before absl::InitializeLog", b"I0000"),
@@ -22,6 +24,16 @@ def check_keras_backend() -> None:
         raise UsageError(f"KERAS_BACKEND={backend}: facezoo runs on TensorFlow; unset it or set it to tensorflow")
 
 
+def check_clock() -> None:
+    """Raises UsageError where the clock stands before 1980, when the times begin that archives can tell."""
+    now = time.localtime()
+    if now.tm_year < 1980:
+        raise UsageError(
+            f"the clock of this machine says {time.strftime('%Y-%m-%d', now)}: set it; the archives that models and "
+            "arrays are written to tell times from 1980 on"
+        )
+
+
 def check_installed(package: str, extra: str) -> None:
     """Raises UsageError where a package of an extra is not installed."""
     if importlib.util.find_spec(package) is None:
@@ -29,7 +41,9 @@ def check_installed(package: str, extra: str) -> None:
 
 
 def load_tensorflow():
-    """Imports TensorFlow and finds its devices; returns the module."""
+    """Imports TensorFlow and finds its devices; returns the module. Its first time takes seconds, of which is told."""
+    if "tensorflow" not in sys.modules:
+        announce("Loading TensorFlow ...")
     with without_chatter():
         import tensorflow as tf
 

@@ -3,8 +3,10 @@
 import contextlib
 import difflib
 import io
+import re
 import sys
 import traceback
+from collections.abc import Iterator, Sequence
 from logging import Formatter, LogRecord
 from types import ModuleType
 
@@ -12,7 +14,7 @@ from absl import flags, logging
 
 from .. import __version__
 from ..datasets.source import DatasetError
-from .backend import check_keras_backend
+from .backend import check_clock, check_keras_backend
 from .commands import (
     align,
     analyse,
@@ -34,10 +36,10 @@ from .commands import (
     swap,
     train,
 )
-from .errors import StoppedError, UsageError
+from .errors import StoppedError, UsageError, is_of_memory
 from .flags.parsing import define_all, parse, recipes
 from .processes import NOBODY_READS, leave_closed_pipes, open_closed_streams
-from .terminal import PrintableStream, find_message, printable, shorten
+from .terminal import PrintableStream, find_message, printable, shorten, show_announcements, wrapped
 
 COMMANDS: dict[str, ModuleType] = {
     "demo": demo,
@@ -60,6 +62,10 @@ COMMANDS: dict[str, ModuleType] = {
     "benchmark": benchmark,
     "launch": launch,
 }
+NO_MEMORY = (
+    "there is not enough memory; smaller pictures, batches and models, or --cache_gb=0 in a training, take less, and "
+    "`ulimit -v`, a container or a scheduler may limit it"
+)
 ABSL_OF_LISTS = ";\n    repeat this option to specify a list of values"  # what absl ends their help with
 
 
@@ -102,7 +108,10 @@ def _run_and_tell(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print("facezoo: interrupted", file=sys.stderr)
         return 130
-    except Exception:  # whatever it is, it is ours: say so, and show where
+    except Exception as error:  # whatever else it is, it is ours: say so, and show where
+        if is_of_memory(error):
+            print(f"facezoo: {NO_MEMORY}", file=sys.stderr)
+            return 2
         print(printable(traceback.format_exc(), "\n"), end="", file=sys.stderr)
         print("facezoo: this is a fault of facezoo's; please report it with the lines above", file=sys.stderr)
         return 1
@@ -130,13 +139,28 @@ def _run_command(name: str, arguments: list[str]) -> int:
         return 0
     if item := getattr(command, "ITEM", None):
         arguments = [word if word.startswith("-") else f"--{item}={word}" for word in arguments]
-    values = parse(command.define_flags, arguments, has_recipes=command is train)
+    words = getattr(command, "WORDS", ())
+    values = parse(command.define_flags, arguments, has_recipes=command is train, words=words)
     check_keras_backend()
+    check_clock()
     _log_warnings_to_stderr()
+    show_announcements()
     if command is launch:
         return launch.run(values, launched)
-    command.run(values)
+    with _naming_flags(list(values)):
+        command.run(values)
     return 0
+
+
+@contextlib.contextmanager
+def _naming_flags(names: Sequence[str]) -> Iterator[None]:
+    """Within, errors of data sets name the flags of a command instead of the arguments in Python."""
+    try:
+        yield
+    except DatasetError as error:
+        words = "|".join(name if "_" in name else f"{name}(?==)" for name in names)
+        arguments = re.compile(rf"(?<![\w/.-])({words})(?![\w/.])")
+        raise DatasetError(*(arguments.sub(r"--\1", str(argument)) for argument in error.args)) from error
 
 
 def commands_help() -> str:
@@ -151,7 +175,7 @@ def command_help(name: str) -> str:
     """The flags of one command, those of a group of settings under what they are about."""
     command = COMMANDS[name]
     values = define_all(command.define_flags)
-    lines = [f"facezoo {name}: {_summary(command)}"]
+    lines = [wrapped(f"facezoo {name}: {_summary(command)}")]
     left = list(values)
     for title, names in getattr(command, "FLAGS_BY_TITLE", {}).items():
         lines += ["", title, *(line for flag in names for line in _flag_help(values[flag]))]
@@ -159,7 +183,7 @@ def command_help(name: str) -> str:
     lines += ["", *(["Where it goes."] if len(left) < len(list(values)) else [])]
     lines += [line for flag in left for line in _flag_help(values[flag])]
     if name == "train":
-        lines.append(f"  --recipe\n      A flag file that ships with facezoo: {', '.join(recipes())}.")
+        lines += ["  --recipe", wrapped(f"A flag file that ships with facezoo: {', '.join(recipes())}.", 6)]
     lines.append("  --flagfile\n      A file of flags, one a line; later flags win.")
     return "\n".join(lines)
 
@@ -168,7 +192,8 @@ def _flag_help(flag: flags.Flag) -> list[str]:
     says_nothing = flag.default in (None, []) or flag.default is False  # 0 says something
     shown = ",".join(flag.default) if isinstance(flag.default, list) else flag.default
     default = "" if says_nothing else f" (default {shown})"
-    return [f"  --{flag.name}", f"      {flag.help.replace(ABSL_OF_LISTS, ' Give it again for more.')}{default}"]
+    text = f"{flag.help.replace(ABSL_OF_LISTS, ' Give it again for more.')}{default}"
+    return [f"  --{flag.name}", wrapped(text, 6)]
 
 
 def _log_warnings_to_stderr() -> None:

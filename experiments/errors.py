@@ -8,6 +8,22 @@ class UsageError(Exception):
         return "\n".join(map(str, self.args))
 
 
+# How NumPy, Python, TensorFlow and the system's loader say that there is no memory left.
+_OF_MEMORY = (
+    *("MemoryError", "Unable to allocate", "OOM when allocating", "Cannot allocate memory", "bad_alloc"),
+    *("failed to map segment", "can't start new thread"),
+)
+
+
+def is_of_memory(error: BaseException | None) -> bool:
+    """Whether an error, or one that led to it, is of memory that there is not."""
+    while error is not None:
+        if isinstance(error, MemoryError) or any(words in str(error) for words in _OF_MEMORY):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 class StoppedError(Exception):
     """A training ended before its time, and can go on from what is saved.
 

@@ -12,12 +12,32 @@ from multiprocessing.connection import wait
 from multiprocessing.context import BaseContext
 from pathlib import Path
 
+SECONDS_TO_STOP = 120  # for a process that saves what it does
 NOBODY_READS = 128 + signal.SIGPIPE  # the exit code of a program whose output goes to a pipe that is closed
 
 
 def command_line(*arguments: str) -> list[str]:
     """What `subprocess` takes to run `facezoo` with these arguments, in the Python that runs now."""
     return [sys.executable, "-P", "-c", "from facezoo.experiments.cli import main; main()", *arguments]
+
+
+def worker_line(*arguments: str) -> list[str]:
+    """As `command_line`, of a process that does not outlive the one that holds its standard input open."""
+    code = "from facezoo.experiments import cli, processes; processes.stop_with_input(); cli.main()"
+    return [sys.executable, "-P", "-c", code, *arguments]
+
+
+def stop_with_input() -> None:
+    """Has this process stop, as by SIGTERM, when its standard input ends: nobody is there any more who started it."""
+    threading.Thread(target=_stop_after_input, daemon=True).start()
+
+
+def _stop_after_input() -> None:
+    while os.read(0, 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(SECONDS_TO_STOP)
+    os._exit(1)
 
 
 def spawn_context() -> BaseContext:

@@ -10,7 +10,7 @@ import tensorflow as tf
 from . import randomness
 
 MOST = 3.4e38  # of float32
-UPSAMPLING = ("nearest", "transposed", "subpixel")
+UPSAMPLING = ("nearest", "bilinear", "transposed", "subpixel")
 
 
 @keras.saving.register_keras_serializable("facezoo")
@@ -35,6 +35,27 @@ class DepthToSpace(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         batch, height, width, channels = input_shape
         return batch, 2 * height, 2 * width, channels // 4
+
+
+@keras.saving.register_keras_serializable("facezoo")
+class Smoothing(keras.layers.Layer):
+    """Each pixel averaged with its neighbours, by (1, 2, 1) along rows and columns: [B, H, W, C] -> the same shape.
+
+    What has repeated pixels is then enlarged by straight lines. As a convolution is linear, it may come after one that
+    follows the enlargement, where channels are few. At edges the weights are those of the neighbours that there are.
+    """
+
+    def call(self, inputs):
+        channels = inputs.shape[-1]
+        kernel = np.tile(np.outer((1.0, 2.0, 1.0), (1.0, 2.0, 1.0))[..., None, None], (1, 1, channels, 1))
+
+        def add(pictures):
+            return tf.nn.depthwise_conv2d(pictures, tf.constant(kernel, pictures.dtype), (1, 1, 1, 1), "SAME")
+
+        return add(inputs) / add(tf.ones_like(inputs[:1]))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
 
 
 @keras.saving.register_keras_serializable("facezoo")
@@ -146,12 +167,13 @@ def upsampling_block(x, style: ConvolutionStyle, filters: int, method: str, acti
       x: symbolic feature maps.
       style: of the convolution.
       filters: channels that come out.
-      method: "nearest" (convolve, then repeat pixels), "transposed" (transposed convolution of stride 2) or
-        "subpixel" (convolve to 4 times the filters, then depth to space).
+      method: "nearest" (convolve, then repeat pixels), "bilinear" (convolve, then enlarge by straight lines),
+        "transposed" (transposed convolution of stride 2) or "subpixel" (convolve to 4 times the filters, then depth to
+        space).
       activate: what follows the convolution: symbolic tensor -> symbolic tensor.
     """
-    if method == "nearest":
-        return keras.layers.UpSampling2D()(activate(style.conv(filters)(x)))
+    if method in ("nearest", "bilinear"):
+        return keras.layers.UpSampling2D(interpolation=method)(activate(style.conv(filters)(x)))
     if method == "subpixel":
         return DepthToSpace()(activate(style.conv(4 * filters)(x)))
     return activate(style.conv(filters, strides=2, transposed=True)(x))
@@ -188,7 +210,7 @@ def residual_block(x, style: ConvolutionStyle, negative_slope: float = 0.2):
     return keras.layers.LeakyReLU(negative_slope)(keras.layers.Add()([x, change]))
 
 
-def output_skip(picture, x, style: ConvolutionStyle, channels: int):
+def output_skip(picture, x, style: ConvolutionStyle, channels: int, is_smoothed: bool = False):
     """Adds the picture that one decoder stage sees to that of the stages before, resized: float32 [B, H, W, channels].
 
     Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (2020), figure 7b. The sum is not squashed.
@@ -198,8 +220,11 @@ def output_skip(picture, x, style: ConvolutionStyle, channels: int):
       x: this stage's feature maps, [B, H, W, *].
       style: of the convolution to the stage's own picture; the paper's is 1x1.
       channels: of the pictures.
+      is_smoothed: the stage's picture is smoothed (`Smoothing`).
     """
     own = style.conv(channels, dtype="float32")(x)
+    if is_smoothed:
+        own = Smoothing(dtype="float32")(own)
     if picture is None:
         return own
     if picture.shape[1] != x.shape[1]:
@@ -207,12 +232,15 @@ def output_skip(picture, x, style: ConvolutionStyle, channels: int):
     return keras.layers.Add(dtype="float32")([picture, own])
 
 
-def images_out(x, style: ConvolutionStyle, channels: int, name: str | None = None):
+def images_out(x, style: ConvolutionStyle, channels: int, name: str | None = None, is_smoothed: bool = False):
     """The last layer of a decoder: features [B, H, W, *] -> pictures float32 [B, H, W, channels] in (0, 1).
 
-    `name` is the convolution's.
+    `name` is the convolution's; what comes out of it may be smoothed (`Smoothing`).
     """
-    return keras.layers.Activation("sigmoid", dtype="float32")(style.conv(channels, name=name)(x))
+    x = style.conv(channels, name=name)(x)
+    if is_smoothed:
+        x = Smoothing(dtype="float32")(x)
+    return keras.layers.Activation("sigmoid", dtype="float32")(x)
 
 
 def code_size(image_size: int, reduction: int) -> int:

@@ -30,7 +30,8 @@ class ConvolutionalAutoencoder(Autoencoder):
       filters: channels of each encoder stage; every stage halves the picture.
       latent_dim: None keeps the spatial code [B, H / 2^stages, W / 2^stages, filters[-1]]; a number puts a dense layer
         to a vector code [B, latent_dim] in between (512 is the article's example).
-      upsampling: "nearest", "transposed" or "subpixel" (against checkerboards).
+      upsampling: "nearest", "bilinear" (the last stage repeats pixels, and its picture is smoothed instead of its
+        maps), "transposed" or "subpixel" (against checkerboards).
       skip: ends the encoder with a residual block, `x + conv(relu(conv(x)))`, which keeps detail.
       kernel_initializer: as Keras names them: "glorot_uniform" (Xavier), "he_normal", "truncated_normal", ...
       l2: factor of the L2 penalty on every kernel.
@@ -85,9 +86,11 @@ class ConvolutionalAutoencoder(Autoencoder):
         if self.latent_dim is not None:
             units = self.code_shape[0] * self.code_shape[1] * self.code_shape[2]
             x = keras.layers.Reshape(self.code_shape)(self.style.dense(units, activation="relu")(x))
-        for filters in reversed(self.filters):
-            x = upsampling_block(x, self.style, filters, self.upsampling, keras.layers.ReLU())
-        return keras.Model(codes, images_out(x, self.style, self.channels), name="decoder")
+        is_smoothed = self.upsampling == "bilinear"
+        for stage, filters in enumerate(reversed(self.filters), 1):
+            method = "nearest" if is_smoothed and stage == len(self.filters) else self.upsampling
+            x = upsampling_block(x, self.style, filters, method, keras.layers.ReLU())
+        return keras.Model(codes, images_out(x, self.style, self.channels, is_smoothed=is_smoothed), name="decoder")
 
 
 def build_autoencoder(input_shape: tuple[int, int, int] = (128, 128, 3)) -> ConvolutionalAutoencoder:

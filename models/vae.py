@@ -92,7 +92,8 @@ class VAE(Autoencoder):
       kernel_size: of the encoder's convolutions.
       decoder_filters: channels of each decoder stage; None mirrors the encoder and drops its last.
       decoder_kernel_size: None is the encoder's.
-      upsampling: "nearest", "transposed" or "subpixel".
+      upsampling: "nearest", "bilinear" (no lattice; the last stage repeats pixels, and its picture is smoothed instead
+        of its maps, which are many), "transposed" or "subpixel".
       decoder_blocks: residual blocks after each decoder stage, DeepFaceLab's (`residual_block`).
       output_skips: each decoder stage sees a picture, and the last one is their sum (`output_skip`).
       batch_norm: batch normalisation after every convolution but those of residual blocks and pictures.
@@ -206,7 +207,8 @@ class VAE(Autoencoder):
         for stage, (filters, strides) in enumerate(zip(self.decoder_filters, reversed(self.strides), strict=True)):
             x = self._decoder_stage(x, style, filters, strides, f"decoder_{stage}")
             if self.output_skips:
-                picture = output_skip(picture, x, self._plain_style(1), self.channels)
+                is_smoothed = self._is_smoothed and stage == len(self.strides) - 1
+                picture = output_skip(picture, x, self._plain_style(1), self.channels, is_smoothed)
         return keras.Model(inputs, self._images_out(x, picture), name="decoder")
 
     def _decoder_inputs(self):
@@ -223,13 +225,20 @@ class VAE(Autoencoder):
     def _upsample(self, x, style, filters, strides, stream):
         if strides == 1:
             return self._activate(style.conv(filters)(x), stream)
-        return upsampling_block(x, style, filters, self.upsampling, lambda maps: self._activate(maps, stream))
+        is_last = 2 * x.shape[1] == self.image_size
+        method = "nearest" if self._is_smoothed and is_last else self.upsampling
+        return upsampling_block(x, style, filters, method, lambda maps: self._activate(maps, stream))
 
     def _images_out(self, x, picture):
         """The pictures, of the last stage's feature maps or of the output skips' sum."""
         if picture is None:
-            return images_out(x, self._plain_style(3), self.channels)
+            return images_out(x, self._plain_style(3), self.channels, is_smoothed=self._is_smoothed)
         return keras.layers.Activation("sigmoid", dtype="float32")(picture)
+
+    @property
+    def _is_smoothed(self) -> bool:
+        """The last stage repeats pixels, and the picture is smoothed."""
+        return self.upsampling == "bilinear" and self.strides[0] == 2
 
     def _plain_style(self, kernel_size: int) -> ConvolutionStyle:
         """Of convolutions that no batch normalisation follows."""

@@ -15,6 +15,7 @@ from facezoo.experiments import cli
 
 pytest.register_assert_rewrite("command_line")
 from command_line import VAE_FLAGS  # noqa: E402  the line above has to come first
+from steps import everything_traced, is_everything_traced, take_few_steps_eagerly  # noqa: E402
 
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
@@ -49,6 +50,21 @@ def fresh_state():
     keras.config.set_dtype_policy("float32")
     yield
     keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def few_steps_eagerly():
+    """Trainings of few steps are not traced: their graphs cost more than they do, and are never freed."""
+    with pytest.MonkeyPatch.context() as patch:
+        take_few_steps_eagerly(patch)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def traced(request):
+    """A test that is marked so has the graphs that a user's training has."""
+    with everything_traced(request.node.get_closest_marker("traced") is not None):
+        yield
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -109,11 +125,25 @@ def train(command, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory):
+def trained(tmp_path_factory):
+    """The finished run of some flags, trained the first time it is asked for; no test changes it."""
+    runs = {}
+
+    def run(*flags):
+        key = flags, is_everything_traced()
+        if key not in runs:
+            folder = tmp_path_factory.mktemp("runs") / "finished"
+            assert cli.run(["train", *flags, f"--run_dir={folder}"]) == 0
+            runs[key] = folder
+        return runs[key]
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def finished(trained):
     """A tiny trained run that no test changes."""
-    folder = tmp_path_factory.mktemp("runs") / "finished"
-    assert cli.run(["train", *VAE_FLAGS, f"--run_dir={folder}"]) == 0
-    return folder
+    return trained(*VAE_FLAGS)
 
 
 @pytest.fixture

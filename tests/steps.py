@@ -1,9 +1,18 @@
-"""Training steps, taken in the way that costs a test least: a graph is ten times as dear as a step of a small model."""
+"""Training steps, taken in the way that costs a test least: a graph is as dear as a dozen steps of a small model."""
 
+import contextlib
+import math
+from collections.abc import Iterator
+
+import pytest
 import tensorflow as tf
+from facezoo.experiments.training import evaluation, loop
+from facezoo.experiments.training import run as training_run
 from zoo import batch
 
 WORTH_A_GRAPH = 15
+MOST_EAGER_STEPS = 20  # of a training: what is traced is never freed
+_everything_is_traced = False
 
 
 def take_steps(model, steps, data=None, in_graph=None):
@@ -20,3 +29,43 @@ def step_on(strategy, model):
     if strategy.num_replicas_in_sync == 1:
         return model.train_step
     return tf.function(lambda rows: strategy.run(model.train_step, args=(rows,)))
+
+
+@contextlib.contextmanager
+def everything_traced(is_asked_for: bool = True) -> Iterator[None]:
+    """Within, a training takes its steps, and a measurement too, in graphs, however few they are."""
+    global _everything_is_traced
+    before, _everything_is_traced = _everything_is_traced, is_asked_for
+    yield
+    _everything_is_traced = before
+
+
+def is_everything_traced() -> bool:
+    return _everything_is_traced
+
+
+def take_few_steps_eagerly(patch: pytest.MonkeyPatch) -> None:
+    """Has trainings and measurements of few steps on one device taken without graphs, unless `everything_traced`.
+
+    A run decides by all its steps, so that it goes on as it began.
+    """
+    train, measure, step_function = training_run.train, evaluation.Measurer.__call__, loop.step_function
+
+    def train_cheaply(model, batches, strategy, *, epochs, steps_per_epoch, **options):
+        is_eager = _are_few(epochs * steps_per_epoch, strategy)
+        with pytest.MonkeyPatch.context() as patch:
+            if is_eager:
+                patch.setattr(loop, "step_function", lambda *parts: step_function(*parts).python_function)
+            train(model, batches, strategy, epochs=epochs, steps_per_epoch=steps_per_epoch, **options)
+
+    def measure_cheaply(measurer, source, batch_size, count=None):
+        if _are_few(math.ceil((count or len(source)) / batch_size), measurer.strategy):
+            measurer._step = measurer._measure_batch
+        return measure(measurer, source, batch_size, count)
+
+    patch.setattr(training_run, "train", train_cheaply)
+    patch.setattr(evaluation.Measurer, "__call__", measure_cheaply)
+
+
+def _are_few(steps: int, strategy: tf.distribute.Strategy) -> bool:
+    return steps <= MOST_EAGER_STEPS and strategy.num_replicas_in_sync == 1 and not _everything_is_traced

@@ -34,7 +34,8 @@ def recolour(picture: np.ndarray, own: Colours, wanted: Colours) -> np.ndarray:
     colour mapping for example-based colour transfer" (2007), equation 9.
     """
     matrix = _transport(own.covariance, wanted.covariance)
-    return ((picture - own.mean) @ matrix.T + wanted.mean).astype(np.float32)
+    shift = wanted.mean - matrix @ own.mean
+    return picture.astype(np.float32) @ matrix.T.astype(np.float32) + shift.astype(np.float32)
 
 
 def _transport(own: np.ndarray, wanted: np.ndarray) -> np.ndarray:

@@ -1,7 +1,8 @@
-"""Two faces warped onto each other and blended: the face inside of an oval, its surroundings from the nearer end.
+"""Two faces warped onto each other and blend: the face inside of an oval, its surroundings from one end at a time.
 
 Ghosts in the mean of two faces come from what does not lie in the same places. Inside of a face landmarks bring it
-there; hair, hats and backgrounds have no counterpart, so one end's are shown until, around the middle, the other's are.
+there; hair, hats and backgrounds have no counterpart. So one end's are shown until, around the middle, the other's take
+their place from the face outwards; the colours of skin and of all else lead from one end to the other all the way.
 """
 
 import itertools
@@ -13,13 +14,17 @@ import numpy as np
 
 from .bands import blend
 from .blurring import blur
-from .colours import Colours, measure_colours, recolour
+from .colours import measure_colours, recolour
+from .palettes import SKIN, Palette
+from .ramps import rising, smooth_step
 from .shapes import Scheme, border, box_around, radius_map
-from .thin_plates import Sampler, bend_plate
+from .thin_plates import Box, Sampler, bend_plate
 
-DISSOLVE = 0.2  # of the way, around its middle, in which the surroundings change
+CHANGE = 0.4  # of the way, around its middle, in which the surroundings change
+EDGE = 0.3  # radii, over which what has changed goes over into what has not
 OVAL, FEATHER = 0.9, 0.3  # where the oval's edge lies, and over how much of its radius it fades
-RING = (0.85, 1.15)  # where colours are compared, in radii
+REACH = OVAL + FEATHER / 2.0  # of the face, in radii
+WHOLE: Box = (slice(None), slice(None))
 # How different two faces' colours (Euclidean, each in 0..1) may be around a place before it counts as covered in one
 # of them, and from where on it does wholly; and what around it is, and how soft its edge, in widths of the oval.
 COVERED = (0.12, 0.3)
@@ -29,12 +34,6 @@ INNER, INNER_RADII = 0.5, (0.5, 0.8)
 FINEST_BANDS = (1.0, 2.0)  # pixels
 COARSEST_BAND = 0.05  # of the oval's width
 MOST_THREADS = 4
-
-
-def smooth_step(values):
-    """From 0 at 0 and below to 1 at 1 and above, without a kink."""
-    values = np.clip(values, 0.0, 1.0)
-    return values * values * (3.0 - 2.0 * values)
 
 
 def warp_to(picture: np.ndarray, points: np.ndarray, wanted: np.ndarray, scheme: Scheme) -> np.ndarray:
@@ -69,7 +68,7 @@ class WarpMorph:
       start_points: landmarks of the first, [L, 2], (x, y) in sides.
       end_points: those of the second.
       scheme: of the landmarks.
-      dissolve: in which part of the way, around its middle, surroundings change; 0 changes them at once.
+      change: in which part of the way, around its middle, surroundings change; 0 changes them at once.
       has_energy: details are given back the energy that averaging takes.
       spares_covered: where one of the faces is covered, the nearer end is shown instead of the mean.
 
@@ -84,7 +83,7 @@ class WarpMorph:
         start_points: np.ndarray,
         end_points: np.ndarray,
         scheme: Scheme,
-        dissolve: float = DISSOLVE,
+        change: float = CHANGE,
         has_energy: bool = True,
         spares_covered: bool = True,
     ):
@@ -93,10 +92,13 @@ class WarpMorph:
         for points in (start_points, end_points):
             if points.shape != (scheme.num_points, 2):
                 raise ValueError(f"points of shape {points.shape} are not {scheme.num_points} landmarks")
-        self.size, self.scheme, self.dissolve = start.shape[:2], scheme, dissolve
+        self.size, self.scheme, self.change = start.shape[:2], scheme, change
         self.has_energy, self.spares_covered = has_energy, spares_covered
         self.samplers = Sampler(start), Sampler(end)
         self.shapes = start_points.astype(np.float64), end_points.astype(np.float64)
+        radii = [radius_map(scheme.outline(shape), self.size, WHOLE) for shape in self.shapes]
+        self.palettes = [Palette(picture, own) for picture, own in zip((start, end), radii, strict=True)]
+        self.shares = [Sampler(palette.share[..., None]) for palette in self.palettes]
 
     def frames(self, alphas: Sequence[float] | np.ndarray, faces: Iterable[np.ndarray] | None = None) -> np.ndarray:
         """Pictures on the way, 0 is the start and 1 the end, `faces` as for `frame`: float32 [N, H, W, C] in [0, 1]."""
@@ -124,47 +126,60 @@ class WarpMorph:
         shape = self.shapes[0] + alpha * (self.shapes[1] - self.shapes[0])
         field = _field(shape, self.shapes[1] - self.shapes[0], self.size, self.scheme)
         fields = -alpha * field, (1.0 - alpha) * field
-        late = self.lateness(alpha)
-        picture = self._surround(fields, late)
         outline = self.scheme.outline(shape)
-        box = box_around(outline, RING[1] + 0.05, self.size)
+        box = box_around(outline, REACH + 0.05, self.size)
         radii = radius_map(outline, self.size, box)
-        ends = zip(self.samplers, fields, (0.0, 1.0), strict=True)
-        faces = [picture[box] if late == end else sampler(field, box) for sampler, field, end in ends]
-        if face is not None:
-            faces.append(face[box])
-        first, second, *given = self._colour(faces, picture[box], radii)
+        late = self._lateness(alpha, outline)
+        picture, first, second = self._seen(alpha, fields, late, box)
         width = float(np.ptp(outline[:, 0]) * self.size[1])
         hidden = find_covered(first, second, width, radii) if self.spares_covered else np.zeros_like(radii)
-        if given:
-            shown = given[0] + hidden[..., None] * (first + late * (second - first) - given[0])
+        if face is not None:
+            shown = self._in_colours_of_skin(face[box], radii, alpha)
+            shown += hidden[..., None] * (first + late[box][..., None] * (second - first) - shown)
         else:
-            bands = choose_bands(width) if self.has_energy else ()
-            shown = blend(first, second, alpha + hidden * (late - alpha), bands)
+            share = alpha + hidden * (late[box] - alpha)
+            shown = blend(first, second, share, choose_bands(width) if self.has_energy else ())
         mask = smooth_step((OVAL - radii) / FEATHER + 0.5)[..., None]
         picture[box] += mask * (shown - picture[box])
         return np.clip(picture, 0.0, 1.0, out=picture)
 
-    def lateness(self, alpha: float) -> float:
-        """How much of the surroundings is the end's."""
-        if not self.dissolve:
+    def changed(self, alpha: float) -> float:
+        """How far the change of the surroundings has come."""
+        if not self.change:
             return float(alpha > 0.5)
-        return float(smooth_step((alpha - 0.5) / self.dissolve + 0.5))
+        return float(np.clip((alpha - 0.5) / self.change + 0.5, 0.0, 1.0))
 
-    def _surround(self, fields: tuple[np.ndarray, np.ndarray], late: float) -> np.ndarray:
-        """Both pictures warped as far as they are seen, dissolved: [H, W, C]."""
-        if late in (0.0, 1.0):
-            return self.samplers[int(late)](fields[int(late)])
-        first, second = (sampler(field) for sampler, field in zip(self.samplers, fields, strict=True))
-        return first + late * (second - first)
+    def _lateness(self, alpha: float, outline: np.ndarray) -> np.ndarray:
+        """How much of each pixel around the face is the end's: [H, W]."""
+        changed = self.changed(alpha)
+        if changed in (0.0, 1.0):
+            return np.full(self.size, changed, np.float32)
+        radii = radius_map(outline, self.size, WHOLE)
+        nearest, farthest = REACH - EDGE, float(radii.max()) + EDGE / 2.0
+        return smooth_step((nearest + changed * (farthest - nearest) - radii) / EDGE + 0.5)
 
-    def _colour(self, faces: list[np.ndarray], around: np.ndarray, radii: np.ndarray) -> list[np.ndarray]:
-        """Faces, each with the colours that its surroundings have on the ring."""
-        ring = ((radii > RING[0]) & (radii < RING[1])).astype(np.float32)
-        if not ring.any():  # a face that fills the picture
-            return faces
-        wanted: Colours = measure_colours(around, ring)
-        return [recolour(face, measure_colours(face, ring), wanted) for face in faces]
+    def _seen(
+        self, alpha: float, fields: tuple[np.ndarray, np.ndarray], late: np.ndarray, box: Box
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The surroundings, [H, W, C], and both pictures in a box, which alone is warped where no more is seen."""
+        if late.min() == late.max():
+            end = int(late.max())
+            picture, other = self._warped(end, alpha, fields[end]), self._warped(1 - end, alpha, fields[1 - end], box)
+            first, second = (picture[box], other) if end == 0 else (other, picture[box])
+            return picture.copy(), first, second
+        first, second = (self._warped(end, alpha, fields[end]) for end in (0, 1))
+        return first + late[..., None] * (second - first), first[box], second[box]
+
+    def _warped(self, end: int, alpha: float, field: np.ndarray, box: Box = WHOLE) -> np.ndarray:
+        """One of the pictures in the colours of its place on the way: [h, w, C]."""
+        pixels, share = self.samplers[end](field, box), self.shares[end](field, box)[..., 0]
+        way = alpha if end == 0 else 1.0 - alpha
+        return self.palettes[end].led(pixels, np.clip(share, 0.0, 1.0), self.palettes[1 - end], way)
+
+    def _in_colours_of_skin(self, face: np.ndarray, radii: np.ndarray, alpha: float) -> np.ndarray:
+        """A face in the skin's colours of its place on the way."""
+        own = measure_colours(face, (radii < SKIN).astype(np.float32))
+        return recolour(face, own, self.palettes[0].skin.towards(self.palettes[1].skin, alpha))
 
 
 def find_covered(first: np.ndarray, second: np.ndarray, width: float, radii: np.ndarray) -> np.ndarray:
@@ -183,12 +198,8 @@ def find_covered(first: np.ndarray, second: np.ndarray, width: float, radii: np.
     """
     difference = blur(second - first, AROUND * width)
     distance = np.sqrt((difference**2).mean(axis=-1) * 3.0)
-    distance *= INNER + (1.0 - INNER) * _rise(radii, *INNER_RADII)
-    return blur(_rise(distance, *COVERED), SOFTNESS * width)
-
-
-def _rise(values: np.ndarray, low: float, high: float) -> np.ndarray:
-    return smooth_step((values - low) / (high - low))
+    distance *= INNER + (1.0 - INNER) * rising(radii, *INNER_RADII)
+    return blur(rising(distance, *COVERED), SOFTNESS * width)
 
 
 def choose_bands(width: float) -> tuple[float, ...]:

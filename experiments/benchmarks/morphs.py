@@ -176,10 +176,10 @@ def _methods(model: Any) -> dict[str, Callable[[Pairs], np.ndarray]]:
     methods: dict[str, Callable[[Pairs], np.ndarray]] = {
         "cross-fade": lambda pairs: (pairs.start + pairs.end) / 2.0,
         "warped, blended everywhere": _blend_everywhere,
-        "warped, in the oval": _in_oval(has_energy=False, spares_covered=False, dissolve=0.0),
-        "the same, energy given back": _in_oval(spares_covered=False, dissolve=0.0),
-        "warp": _in_oval(dissolve=0.0),
-        "warp, amid the dissolve": _in_oval(),
+        "warped, in the oval": _in_oval(has_energy=False, spares_covered=False, change=0.0),
+        "the same, energy given back": _in_oval(spares_covered=False, change=0.0),
+        "warp": _in_oval(change=0.0),
+        "warp, amid the change": _in_oval(),
     }
     if model is not None:
         methods["code"] = lambda pairs: np.stack([_half_way(model, *ends) for ends in zip(*pairs[:2], strict=True)])

@@ -1,5 +1,6 @@
 """Find what to add to a code so that a face smiles or wears glasses: attribute vectors, kept with the run."""
 
+import functools
 from pathlib import Path
 
 from absl import flags
@@ -9,12 +10,16 @@ from ...datasets.source import SPLITS, Source, with_attributes
 from ...latents.attributes import LEAST_EXAMPLES, AttributeVectors, find_attributes, save_attributes
 from ..backend import load_tensorflow
 from ..codes.encoding import encode_source
+from ..codes.kept import CodeKeeper
 from ..codes.vectors import ATTRIBUTES_FILE, attributes_path
 from ..errors import UsageError
 from ..flags import groups, kinds
 from ..flags.kinds import read_given
+from ..folders import saved_elsewhere
 from ..runs.run import Run, open_run
 from ..terminal import printable
+
+WORDS = ("run_dir",)  # flags that words without dashes are meant as
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -36,15 +41,15 @@ def run(values: flags.FlagValues) -> None:
     source = opened.source(values.split, read_given(values, groups.DataSettings))
     source = with_attributes(source, values.attributes or source.attribute_names)
     load_tensorflow()
-    with files.whole_file(out, is_new=True) as partial:
+    with saved_elsewhere(out) as result, files.whole_file(out, is_new=True) as partial:
         found = _find(opened, source, values.count)
-        save_attributes(partial, found)
+        result.save(partial, functools.partial(save_attributes, found=found))
     print(table(found))
     print(out)
 
 
 def _find(opened: Run, source: Source, count: int | None) -> AttributeVectors:
-    known = encode_source(opened.model(), source, ("attributes",), count)
+    known = encode_source(opened.model(), source, ("attributes",), count, keeper=CodeKeeper(opened))
     try:
         return find_attributes(known["codes"], known["attributes"], source.attribute_names, opened.model_hash)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""See in some minutes what facezoo does: two drawn faces warped at once, a training, and the morphs of its model."""
+"""See in some minutes what facezoo does: drawn faces warped, a training, and its morphs."""
 
 import dataclasses
 import time
@@ -37,6 +37,8 @@ def run(values: flags.FlagValues) -> None:
         if not is_place(name):
             raise UsageError(f"--{flag}={name} is no drawn face: test:17 is one")
     folder, said = Path(values.run_dir), f"morph from {names[0]} to {names[1]}"
+    if folder.name in ("", ".."):
+        raise UsageError(f"--run_dir={values.run_dir} has no name of its own: choose a new folder")
     first = new_folder(None, folder.with_name(f"{folder.name}-warp"))
     with files.whole_folder(first) as partial:
         save_morph(partial, warp_through(*_faces(names, LARGE), FRAMES), f"{said} by a warp", stops=names)

@@ -1,6 +1,8 @@
 """Encode a folder of pictures: codes and file names as one .npz."""
 
 import contextlib
+import functools
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +14,10 @@ from ..errors import UsageError
 from ..faces.reader import read_pictures
 from ..flags import groups, kinds
 from ..flags.kinds import read, read_given
-from ..folders import new_folder
+from ..folders import new_folder, saved_elsewhere
 from ..runs.run import open_run
+
+WORDS = ("in", "out")  # flags that words without dashes are meant as
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -27,10 +31,10 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues) -> None:
+    in_folder = groups.in_folder(values)
     opened = open_run(values.run_dir, values.checkpoint)
     out, reconstructions = Path(values.out), values.reconstructions
-    in_folder = groups.in_folder(values)
-    if out.exists():
+    if out.is_dir() or files.is_taken(out):
         raise UsageError(f"--out={out} exists: choose another file")
     reconstructions_folder = None if reconstructions is None else new_folder(reconstructions, out, "--reconstructions")
     if reconstructions_folder and reconstructions_folder.absolute().is_relative_to(out.absolute()):
@@ -43,13 +47,17 @@ def run(values: flags.FlagValues) -> None:
     person = ask_person(model, values.person)
     made_by = f"by {opened.folder.name}{as_person(person)}"
     with contextlib.ExitStack() as stack:
-        partial = stack.enter_context(files.whole_file(out, is_new=True))
-        folder = stack.enter_context(files.whole_folder(reconstructions_folder)) if reconstructions_folder else None
+        result = stack.enter_context(saved_elsewhere(out))
+        if reconstructions_folder:
+            partial, folder = stack.enter_context(files.whole_file_and_folder(out, reconstructions_folder))
+        else:
+            partial, folder = stack.enter_context(files.whole_file(out, is_new=True)), None
         codes = encode_source(model, source)["codes"]
-        _save_codes(partial, codes, source.names)
+        result.save(partial, functools.partial(_save_codes, codes=codes, names=source.names))
+        names = files.names_of_results(source.names)
         if folder:
             for rows, decoded in decode_batches(model, codes, tell_person(model, person)):
-                _save_pictures(folder, source.names[rows], decoded, made_by)
+                _save_pictures(folder, {name: names[name] for name in source.names[rows]}, decoded, made_by)
     if reconstructions_folder:
         print(f"{reconstructions_folder}: {len(source)} reconstructions")
     print(f"{out}: {len(source)} codes of shape {codes.shape[1:]}")
@@ -61,7 +69,7 @@ def _save_codes(path: Path, codes: np.ndarray, names) -> None:
         np.savez(file, codes=codes, names=np.array(list(names)))
 
 
-def _save_pictures(target: Path, names, reconstructions, made_by: str) -> None:
-    """One PNG for each picture, under its own name."""
-    for name, picture in zip(names, reconstructions, strict=True):
-        pictures.save_named(target, name, picture, f"reconstruction of {name} {made_by}")
+def _save_pictures(target: Path, names: Mapping[str, str], reconstructions, made_by: str) -> None:
+    """One PNG for each picture, under the name of its result."""
+    for (name, own), picture in zip(names.items(), reconstructions, strict=True):
+        pictures.save_named(target, own, picture, f"reconstruction of {name} {made_by}")

@@ -1,4 +1,4 @@
-"""Measure a trained run on a split: PSNR, SSIM, every loss term, active units; by --metrics what the field measures."""
+"""Measure a trained run on a split: PSNR, SSIM, every loss term, active units; and what the field measures."""
 
 import json
 from typing import Any
@@ -8,6 +8,7 @@ from absl import flags
 from ... import files
 from ...datasets.source import SPLITS
 from ..backend import load_tensorflow
+from ..codes.measure_names import chosen
 from ..errors import UsageError
 from ..flags import groups, kinds
 from ..flags.kinds import read_given
@@ -15,9 +16,11 @@ from ..flags.sources import for_model
 from ..runs.run import Run, open_run
 from ..runs.settings import with_data
 from ..tables import figures_table, markdown_row, table
+from ..terminal import announce
 
 BATCH_SIZE = 64
 WHOLE = groups.MADE[0]
+WORDS = ("run_dir",)  # flags that words without dashes are meant as
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -34,6 +37,8 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues) -> None:
+    if values.metrics:
+        chosen(values.metrics, values.what)  # or it says which there are
     opened = open_run(values.run_dir, values.checkpoint)
     given = read_given(values, groups.DataSettings)
     source = opened.source(values.split, given)
@@ -48,6 +53,7 @@ def run(values: flags.FlagValues) -> None:
     model = opened.model(TrainableModel)
     source = for_model(source, model, opened.settings.objective.masks)
     measured: dict[str, Any] = {}
+    announce(f"Measuring {min(values.count or len(source), len(source)):,} faces of {source.name} ...")
     with source_errors():
         if is_whole:
             measured |= _as_in_training(values, opened, model, source)
@@ -58,9 +64,17 @@ def run(values: flags.FlagValues) -> None:
     kept = {**provenance, "count": count, **measured}
     if found:
         kept["intervals"] = {name: list(figure.interval) for name, figure in found.items()}
-    opened.folder.mkdir(parents=True, exist_ok=True)  # of a model without a run
-    name = "metrics.json" if values.what == WHOLE else f"metrics-{values.what}.json"
-    files.write_text(opened.folder / name, json.dumps(kept, indent=2) + "\n", is_shared=True)
+    try:
+        opened.folder.mkdir(parents=True, exist_ok=True)  # of a model without a run
+        name = "metrics.json" if values.what == WHOLE else f"metrics-{values.what}.json"
+        files.write_text(opened.folder / name, json.dumps(kept, indent=2) + "\n", is_shared=True)
+    finally:  # figures that cannot be kept are told
+        _tell(opened, kept, provenance, measured, found)
+
+
+def _tell(
+    opened: Run, kept: dict[str, Any], provenance: dict[str, Any], measured: dict[str, Any], found: dict[str, Any]
+) -> None:
     print(table({name: value for name, value in kept.items() if name not in ("intervals", *found)}))
     if found:
         from ..codes.judging import MEASURES
@@ -68,7 +82,7 @@ def run(values: flags.FlagValues) -> None:
         print(figures_table(found, {name: MEASURES[name].better for name in found}))
         about = {name: value for name, value in provenance.items() if name != "data_dir"}
         about |= {"crop": ",".join(about["crop"])} if "crop" in about else {}
-        print("\n" + markdown_row({"run": opened.folder.name, **about, "count": count}, measured))
+        print("\n" + markdown_row({"run": opened.folder.name, **about, "count": kept["count"]}, measured))
 
 
 def _as_in_training(values: flags.FlagValues, opened: Run, model, source) -> dict[str, Any]:
@@ -84,13 +98,13 @@ def _as_in_training(values: flags.FlagValues, opened: Run, model, source) -> dic
 
 
 def _judge(values: flags.FlagValues, opened: Run, model, source, given) -> dict[str, Any]:
-    from ..codes.judging import Setting, choose_measures, judge, make_streams
+    from ..codes.judging import Setting, judge, make_streams
     from ..codes.making import make_batches
     from ..faces.origins import recognise_square
 
     if not model.reconstructs:
         raise UsageError(f"--metrics={','.join(values.metrics)}: the model of {opened.folder} makes no pictures")
-    names = choose_measures(values.metrics, values.what)
+    names = chosen(values.metrics, values.what)
     size, _, channels = source.image_shape
     square = recognise_square(with_data(opened.settings, given).data, source) if "identity" in names else None
     setting = Setting(size, channels, source.landmark_names, square, values.vgg19_weights)

@@ -1,5 +1,7 @@
 """Swap faces: map every picture of a folder onto a person that the run was trained on."""
 
+import contextlib
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -13,12 +15,17 @@ from ...datasets.source import DatasetError, Source
 from ..backend import load_tensorflow
 from ..codes.encoding import ask_person, batches, encode_batch, floats, list_people
 from ..errors import UsageError
+from ..faces.fitting import FaceFitter
 from ..faces.origins import find_picture_crop
-from ..faces.reader import most_pixels, read_pictures
+from ..faces.reader import EVERY, LARGEST, NAMED, most_pixels, photographs_of, read_pictures
 from ..flags import groups, kinds
-from ..flags.kinds import read, read_given
+from ..flags.groups import LandmarkSettings
+from ..flags.kinds import are_digits, read, read_given
 from ..folders import new_folder
 from ..runs.run import Run, open_run
+
+MOST_FACES = 1000
+WORDS = ("in", "out")  # flags that words without dashes are meant as
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -26,28 +33,63 @@ def define_flags(values: flags.FlagValues) -> None:
     kinds.define_required(values, "in", "Folder of pictures.")
     kinds.define_required(values, "to", "Name of the person whose face they get.")
     kinds.define_required(values, "out", "New folder for the pictures.")
-    flags.DEFINE_bool("paste", False, "Put each face back into its photograph.", flag_values=values)
+    text = "Put each face back into its photograph; a photograph without a face stays as it is."
+    flags.DEFINE_bool("paste", False, text, flag_values=values)
+    text = "Colours of pasted faces: those of the skin that they cover, or as the model makes them."
+    flags.DEFINE_enum("colour", "match", ("match", "none"), text, flag_values=values)
+    text = "Of the faces that --align finds in a photograph: the largest, all, or which from the left, 1, 2, ..."
+    flags.DEFINE_string("faces", LARGEST, text, flag_values=values)
+    flags.register_validator("faces", _is_choice, "must be largest, all, or a number from 1", flag_values=values)
     groups.define_crop(values)
     groups.define_alignment(values)
+    kinds.define(values, LandmarkSettings)
 
 
 def run(values: flags.FlagValues) -> None:
-    opened = open_run(values.run_dir, values.checkpoint)
     in_folder = groups.in_folder(values)
+    opened = open_run(values.run_dir, values.checkpoint)
     alignment, given = read(values, groups.AlignmentSettings), read_given(values, groups.DataSettings)
     out = new_folder(values.out, opened.folder)
     model = _mapping_model(opened)
     person = str(ask_person(model, values.to, "to"))
-    source = read_pictures(in_folder, opened, alignment, given)
+    if values.faces != LARGEST and not values.align:
+        raise UsageError(f"--faces={values.faces} does nothing without --align, which finds them")
+    source = read_pictures(in_folder, opened, alignment, given, values.faces)
+    everything = photographs_of(in_folder, opened, given)
     crop = find_picture_crop(opened, given) if values.paste and not values.align else None
     max_pixels = most_pixels(given.get("max_megapixels"))
 
     description = f"face mapped onto {person} by {opened.folder.name}"
-    with files.whole_folder(out) as partial:
-        for mapped in _map(model, source, person):
-            picture = _paste(Path(in_folder), mapped, crop, max_pixels) if values.paste else mapped.face
-            pictures.save_named(partial, mapped.name, picture, description)
+    with files.whole_folder(out) as partial, contextlib.ExitStack() as stack:
+        fitter = None
+        if values.paste:
+            fitter = stack.enter_context(FaceFitter(read(values, LandmarkSettings), values.colour == "match"))
+        names = files.names_of_results(everything)
+        for name, group in itertools.groupby(_map(model, source, person), key=lambda mapped: mapped.name):
+            if fitter:
+                picture = _photograph(Path(in_folder) / name, max_pixels)
+                for mapped in group:
+                    picture = _paste(picture, mapped, crop, fitter)
+                pictures.save_named(partial, names[name], picture, description)
+                continue
+            for number, mapped in enumerate(group):
+                own = f"{names[name]}.{number}" if values.faces == EVERY else names[name]
+                pictures.save_named(partial, own, mapped.face, description)
+        without = sorted(set(everything) - set(source.names)) if values.paste else []
+        for name in without:
+            as_it_is = _photograph(Path(in_folder) / name, max_pixels)
+            pictures.save_named(partial, names[name], as_it_is, f"{name} as it is: no face was found")
     print(f"{out}: {len(source)} faces mapped onto {person}")
+    if without:
+        print(f"{len(without)} photographs stay as they are: {_listed(without)}")
+
+
+def _is_choice(faces: str) -> bool:
+    return faces in (LARGEST, EVERY) or (are_digits(faces) and 1 <= int(faces) <= MOST_FACES)
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
 def _mapping_model(opened: Run):
@@ -69,12 +111,14 @@ class Mapped(NamedTuple):
 
     Attributes:
       name: of its photograph.
+      covered: what it is laid onto, the picture that the model was given, as `face`.
       face: [S, S, C] in [0, 1].
       mask: [S, S, 1] if the model has one.
       matrix: from the face's pixels to the photograph's, [2, 3], if it was aligned.
     """
 
     name: str
+    covered: np.ndarray
     face: np.ndarray
     mask: np.ndarray | None
     matrix: np.ndarray | None
@@ -82,23 +126,33 @@ class Mapped(NamedTuple):
 
 def _map(model, source: Source, person: str) -> Iterator[Mapped]:
     for rows, examples in batches(source, "mapping"):
-        codes = encode_batch(model, floats(examples["image"]))
+        images = floats(examples["image"])
+        codes = encode_batch(model, images)
         nothing = [None] * len(codes)
         faces, masks = model.decode_with_mask(codes, person) if model.mask_head else (model.decode(codes, person), None)
         columns = nothing if masks is None else np.asarray(masks), examples.get("matrix", nothing)
-        yield from map(Mapped, source.names[rows], np.asarray(faces), *columns)
+        yield from map(Mapped, source.names[rows], images, np.asarray(faces), *columns)
 
 
-def _paste(folder: Path, mapped: Mapped, crop: photographs.Crop | None, max_pixels: int) -> np.ndarray:
+def _photograph(path: Path, max_pixels: int) -> np.ndarray:
+    """uint8 [H, W, 3]."""
+    try:
+        return np.asarray(photographs.read(path, max_pixels))
+    except DatasetError as error:
+        raise DatasetError(f"{path} has changed since it was indexed: {error}") from error
+
+
+def _paste(photograph: np.ndarray, mapped: Mapped, crop: photographs.Crop | None, fitter: FaceFitter) -> np.ndarray:
     """The photograph with the face where the crop cut it out, or the alignment: uint8 [H, W, 3]."""
     from ...pictures.pasting import crop_matrix, paste
 
-    path, matrix = folder / mapped.name, mapped.matrix
-    try:
-        photograph = photographs.read(path, max_pixels)
-    except DatasetError as error:
-        raise DatasetError(f"{path} has changed since it was indexed: {error}") from error
+    matrix = mapped.matrix
     if matrix is None:
-        left, top, right, bottom = photographs.crop_box(photograph.size, crop)
+        height, width, _ = photograph.shape
+        left, top, right, bottom = photographs.crop_box((width, height), crop)
         matrix = crop_matrix((left, top, right - left, bottom - top), mapped.face.shape[0])
-    return paste(np.asarray(photograph), mapped.face, matrix, mapped.mask)
+    fitted = fitter.fit(mapped.name, mapped.face, mapped.covered)
+    if fitted is None:
+        return paste(photograph, mapped.face, matrix, mapped.mask, fitter.match_colour)
+    mask = fitted.mask if mapped.mask is None else fitted.mask * mapped.mask[..., 0]
+    return paste(photograph, fitted.face, matrix, mask, match_colour=False)

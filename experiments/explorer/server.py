@@ -11,6 +11,7 @@ import shutil
 import signal
 import socket
 import tempfile
+import threading
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator
@@ -46,6 +47,7 @@ CONTENT_POLICY = "; ".join(
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' data: blob:",
         "font-src 'self' data:",
+        "media-src 'self' data:",
         "object-src 'none'",
         "base-uri 'self'",
         "form-action 'self'",
@@ -59,6 +61,7 @@ HEADERS = {
     "x-content-type-options": "nosniff",
 }
 # Gradio and the hub's client, which it imports, call nobody.
+PROXIES = ("all_proxy", "http_proxy", "https_proxy", "no_proxy")
 QUIET = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
 
@@ -66,15 +69,19 @@ QUIET = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", "HF_HUB_DIS
 def quiet_gradio() -> Iterator[Path]:
     """Gradio as it must be before it is imported: it calls nobody, and uploads go to a folder that is removed.
 
+    Since it calls nobody, no proxy says anything to it; its clients would stumble over those that they do not know.
+
     Yields:
       That folder.
     """
     with tempfile.TemporaryDirectory(prefix="facezoo-explore-") as folder:
+        proxies = {name: os.environ.pop(name) for name in list(os.environ) if name.lower() in PROXIES}
         os.environ.update(QUIET, GRADIO_TEMP_DIR=folder)
         try:
             yield Path(folder)
         finally:
             del os.environ["GRADIO_TEMP_DIR"]
+            os.environ.update(proxies)
 
 
 @contextlib.contextmanager
@@ -189,15 +196,18 @@ class Uploads:
 
     @contextlib.contextmanager
     def coming(self, num_bytes: int) -> Iterator[None]:
-        """Within, so much is on its way."""
+        """Within, so much is on its way; whether all of it has come or not, it goes some time after."""
         self._coming += num_bytes
         try:
             yield
         finally:
             self._coming -= num_bytes
+            later = threading.Timer(1.1 * WAITING_SECONDS, self._remove_old)
+            later.daemon = True
+            later.start()
 
     def _remove_old(self) -> None:
-        for path in self._folder.iterdir():
+        for path in self._folder.iterdir() if self._folder.is_dir() else ():
             with contextlib.suppress(OSError):  # it may have gone by now
                 if time.time() - path.stat().st_mtime > WAITING_SECONDS:
                     shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -19,16 +19,19 @@ from ..runs.run import Run
 
 def find_picture_crop(run: Run, given: Mapping[str, Any]) -> photographs.Crop | None:
     """What of each picture is taken that is not aligned: as the run's data were cropped, or as is given."""
-    return parse_square(given["crop"]) if "crop" in given else find_data_crop(run.settings.data)
+    return parse_square(given["crop"]) if "crop" in given else find_data_crop(run.settings.data, run.origin)
 
 
-def find_cut(alignment: AlignmentSettings, given: Mapping[str, Any], settings: TrainingSettings) -> Cut | None:
+def find_cut(
+    alignment: AlignmentSettings, given: Mapping[str, Any], settings: TrainingSettings, origin: Origin | None = None
+) -> Cut | None:
     """How photographs are aligned, as the run's pictures were unless it is said otherwise; None where they are not.
 
     Args:
       alignment: what is asked for.
       given: the data settings that were given besides.
       settings: of the run.
+      origin: what the model itself tells of its pictures.
 
     With --template or --margin the face is in the middle, even where a crop beside the middle has shifted the run's.
 
@@ -45,7 +48,7 @@ def find_cut(alignment: AlignmentSettings, given: Mapping[str, Any], settings: T
     if "crop" in given:
         raise UsageError("--crop and --align: either a crop or the face that is found")
     detection.check_installed()
-    known = find_data_cut(settings.data) if None in (template, margin) else Cut()
+    known = find_data_cut(settings.data, origin) if None in (template, margin) else Cut()
     return Cut(
         template=template or known.template,
         margin=known.margin if margin is None else margin,
@@ -54,9 +57,14 @@ def find_cut(alignment: AlignmentSettings, given: Mapping[str, Any], settings: T
     )
 
 
-def find_data_cut(data: DataSettings) -> Cut:
-    """How the faces lie in the pictures that a run was trained on; where nothing tells, as in drawn ones."""
-    origin = find_data_origin(data)
+def find_data_cut(data: DataSettings, origin: Origin | None = None) -> Cut:
+    """How the faces lie in the pictures that a run was trained on; where nothing tells, as in drawn ones.
+
+    Args:
+      data: the pictures.
+      origin: what the model itself tells of them.
+    """
+    origin = origin or find_data_origin(data)
     if origin and origin.cut:
         return origin.cut
     text = "nothing tells where faces lie in the run's pictures (%s): taken to be as in drawn ones"
@@ -64,11 +72,16 @@ def find_data_cut(data: DataSettings) -> Cut:
     return Cut()
 
 
-def find_data_crop(data: DataSettings) -> photographs.Crop | None:
-    """What is taken of a photograph: --crop, or as a run's pack was cut; the largest square where nothing tells."""
+def find_data_crop(data: DataSettings, origin: Origin | None = None) -> photographs.Crop | None:
+    """What is taken of a photograph: --crop, or as a run's pack was cut; the largest square where nothing tells.
+
+    Args:
+      data: the run's pictures.
+      origin: what the model itself tells of them.
+    """
     if data.crop is not None:
         return data.square()
-    origin = find_data_origin(data)
+    origin = origin or find_data_origin(data)
     if origin is None:
         text = "nothing tells how the photographs in %s were cropped: the largest square is taken, or what --crop says"
         logging.warning(text, data.data_dir)

@@ -38,6 +38,8 @@ def _expand(arguments: Sequence[str], within: tuple[str, ...], left: list[int]) 
             file = waiting.pop() if waiting else ""
         if not file.strip():
             raise UsageError("--flagfile= names no file")
+        if "\0" in file:
+            raise UsageError(f"--flagfile={file}: a name cannot hold a NUL")
         path = os.path.realpath(os.path.expanduser(file.strip()))  # noqa: PTH111 (Path's may raise)
         if path in within:
             raise UsageError(f"--flagfile={file} includes itself")

@@ -305,6 +305,8 @@ def define_number(
 
 class _PathParser(flags.ArgumentParser):
     def parse(self, argument):
+        if "\0" in argument:
+            raise ValueError("a name cannot hold a NUL")
         return os.path.expanduser(argument)  # noqa: PTH111  (a Path would lose the slashes of gs://)
 
 

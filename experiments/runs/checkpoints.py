@@ -136,7 +136,9 @@ class Checkpoints:
         return state
 
     def clean(self) -> None:
-        """Removes what a writer that was killed has left."""
+        """Removes what a writer that was killed has left; a state that it has only put aside goes back."""
+        if aside := self._put_aside():
+            (self.folder / _BEFORE).rename(aside)
         for name in (_PARTIAL, _BEFORE):
             _remove_state(self.folder / name)
 
@@ -152,12 +154,23 @@ class Checkpoints:
 
     def newest_place(self) -> Path | None:
         """The folder of the last state that is whole, or None; a warning names what is damaged."""
-        for place in reversed(self.places()):
+        aside = self._put_aside()
+        for place in reversed(sorted([*self.places(), aside]) if aside else self.places()):
+            if place == aside:
+                return self.folder / _BEFORE
             fault = _find_fault(place)
             if fault is None:
                 return place
             logging.warning("%s is left out: %s", place, fault)
         return None
+
+    def _put_aside(self) -> Path | None:
+        """The place of a state whose writer was killed when it had moved the one before it and not yet the new one."""
+        before = self.folder / _BEFORE
+        if before.is_symlink() or not before.is_dir() or _find_fault(before):
+            return None
+        place = self.folder / f"{_read_state(before).step:09d}"
+        return None if place.exists() else place
 
 
 def save_model(model: "keras.Model", path: Path) -> None:

@@ -78,15 +78,20 @@ def lock(folder: Path) -> Iterator[None]:
     with files.make_folders(folder):
         is_new = not (folder / FLAGS_FILE).exists() and not (folder / LOCK_FILE).exists()
         try:
-            with filelock.FileLock(folder / LOCK_FILE, timeout=0):
-                try:
-                    yield
-                except BaseException:
-                    if is_new and not (folder / FLAGS_FILE).exists():
-                        (folder / LOCK_FILE).unlink(missing_ok=True)
-                    raise
+            held = files.taken_lock(folder / LOCK_FILE)
         except filelock.Timeout as error:
             raise UsageError(f"--run_dir={folder}: another training writes there") from error
+        except files.OccupiedError as error:
+            raise UsageError(f"--run_dir={error}") from error
+        try:
+            yield
+        except BaseException:
+            if is_new and not (folder / FLAGS_FILE).exists():
+                (folder / LOCK_FILE).unlink(missing_ok=True)
+            raise
+        finally:
+            if held:
+                held.release()
 
 
 # What a training writes before anything of it is worth keeping.
@@ -97,10 +102,23 @@ _BEGINNING = (
     "metrics.csv",
     MODEL_FILE,
     "checkpoints/best/model.keras",
-    "tensorboard/events.out.tfevents.*",
+    "tensorboard/*/*/events.out.tfevents.*",
     "images/*-[0-9][0-9][0-9][0-9].png",
 )
-_FOLDERS = ("checkpoints/best", "checkpoints", "tensorboard", "images")
+_FOLDERS = ("checkpoints/best", "checkpoints", "images")
+LOGS = ("train", "validation")  # TensorBoard draws what they call alike in one chart
+
+
+def find_logs(folder: Path) -> tuple[Path, Path]:
+    """Finds where a run's events for TensorBoard lie, of training and of validation, below the run's name.
+
+    A run that was renamed keeps its logs where they are.
+    """
+    events = folder / "tensorboard"
+    there = sorted(path.parent for path in events.glob(f"*/{LOGS[0]}") if not path.is_symlink())
+    named = there[0] if there else events / (folder.absolute().name or "run")
+    train, validation = (named / name for name in LOGS)
+    return train, validation
 
 
 def remove_beginning(folder: Path) -> None:
@@ -114,6 +132,8 @@ def remove_beginning(folder: Path) -> None:
         for path in folder.glob(pattern):
             if files.is_below(path, folder):
                 files.remove_made(path)
+    logs = find_logs(folder)
+    files.remove_empty([*logs, logs[0].parent, folder / "tensorboard"])
     files.remove_empty([folder / name for name in _FOLDERS])
 
 

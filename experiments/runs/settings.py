@@ -45,7 +45,7 @@ def parse_settings(lines: Any, what: str) -> TrainingSettings:
     try:
         return parse_training(refuse_files(lines, what))
     except (UsageError, flags.Error) as error:
-        raise UsageError(f"{what}: {error}") from error
+        raise UsageError(str(error) if str(error).startswith(what) else f"{what}: {error}") from error
 
 
 def make_settings(path: Path, class_name: str, arguments: Mapping[str, Any]) -> TrainingSettings:

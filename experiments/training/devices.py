@@ -12,6 +12,7 @@ from tensorflow.python.distribute.cluster_resolver.slurm_cluster_resolver import
 from ...datasets.share import Share
 from ...models.pretrained import reason
 from ..errors import StoppedError, UsageError
+from .gathering import signals_kept, wait_for_all
 
 CPU_INFO = Path("/proc/cpuinfo")
 FAST_BFLOAT16 = ("avx512_bf16", "amx_bf16")  # Linux' names of what x86 CPUs can
@@ -152,10 +153,12 @@ def _multi_worker(
         raise UsageError(f"--devices={devices}, but a worker here has {len(found)} {kind}{'s' * (len(found) > 1)}")
     if devices and kind == "GPU":
         tf.config.set_visible_devices(found[:devices], "GPU")
+    addresses = [address for job in workers.cluster_spec().as_dict().values() for address in job]
+    wait_for_all(addresses, workers.cluster_spec().task_address(workers.task_type, workers.task_id))
     try:
-        return tf.distribute.MultiWorkerMirroredStrategy(workers)
+        with signals_kept():
+            return tf.distribute.MultiWorkerMirroredStrategy(workers)
     except LOST as error:
-        addresses = [address for job in workers.cluster_spec().as_dict().values() for address in job]
         raise StoppedError(f"the workers {', '.join(addresses)} do not come together ({reason(error)})", 1) from error
 
 

@@ -14,11 +14,11 @@ from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
 from ..errors import UsageError
-from ..processes import command_line
+from ..processes import worker_line
+from .stopping import heeded_signals
 
 POLL_SECONDS = 0.1
 PATIENCE_SECONDS = 15.0  # for the chief to say by itself what another worker has ended by
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # all of them save the run
 
 
 def share_gpus(workers: int) -> list[str | None]:
@@ -86,8 +86,10 @@ class Team:
         if (gpus := self.gpus[number]) is not None:
             environment["CUDA_VISIBLE_DEVICES"] = gpus
         streams: dict[str, Any] = {"stdout": said, "stderr": said} if said else {}
-        # A session of its own: Ctrl-C reaches the launcher, which passes it on once.
-        process = subprocess.Popen(command_line(*self.arguments), env=environment, start_new_session=True, **streams)
+        # A session of its own: Ctrl-C reaches the launcher, which passes it on once. The pipe closes when it is gone.
+        process = subprocess.Popen(
+            worker_line(*self.arguments), env=environment, start_new_session=True, stdin=subprocess.PIPE, **streams
+        )
         self._processes.append(process)
         if self.signals:
             process.terminate()
@@ -105,19 +107,19 @@ class Team:
         for process in self._processes:
             process.kill()
         for process in self._processes:
-            process.wait()
+            process.communicate()
         self._processes.clear()
 
     @contextlib.contextmanager
     def passing_on_signals(self) -> Iterator[None]:
-        """Within, Ctrl-C, SIGTERM and a closed terminal reach every worker, which saves and ends."""
+        """Within, Ctrl-C, SIGTERM, a closed terminal and the like reach every worker, which saves and ends."""
 
         def pass_on(number, frame):
             self.signals.append(signal.Signals(number))
             for process in self._processes:
-                process.send_signal(signal.SIGTERM if number == signal.SIGHUP else number)
+                process.send_signal(number)
 
-        before = {number: signal.signal(number, pass_on) for number in SIGNALS}
+        before = {number: signal.signal(number, pass_on) for number in heeded_signals()}
         try:
             yield
         finally:

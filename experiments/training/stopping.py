@@ -3,11 +3,20 @@
 import contextlib
 import dataclasses
 import math
+import os
 import signal
+import stat
 import threading
 from collections.abc import Callable, Iterator
 
 HIGHER_IS_BETTER = ("psnr", "ssim")
+# By which terminals (Ctrl-C, or that they are closed) and schedulers end a process, most of them some time before they
+# kill it: Slurm's --signal=USR1@300, Grid Engine's -notify, and a limit of seconds that is reached.
+SIGNALS = tuple(
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGXCPU")
+    if hasattr(signal, name)
+)
 
 
 @dataclasses.dataclass
@@ -42,7 +51,10 @@ class EarlyStopping:
 
 @contextlib.contextmanager
 def stop_requests() -> Iterator[Callable[[], signal.Signals | None]]:
-    """Within, Ctrl-C and SIGTERM only leave a request, which the function tells; a second one acts as ever."""
+    """Within, Ctrl-C and the other `SIGNALS` only leave a request, which the function tells; a second one acts as ever.
+
+    A SIGHUP that is ignored, as after `nohup`, stays so.
+    """
     requested: list[signal.Signals] = []
     if threading.current_thread() is not threading.main_thread():  # Python lets no other one handle signals
         yield lambda: None
@@ -51,10 +63,26 @@ def stop_requests() -> Iterator[Callable[[], signal.Signals | None]]:
     def remember(number, frame):
         requested.append(signal.Signals(number))
         signal.signal(number, previous[number])
+        _leave_closed_terminal()
 
-    previous = {number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = {number: signal.signal(number, remember) for number in heeded_signals()}
     try:
         yield lambda: requested[0] if requested else None
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+def heeded_signals() -> list[signal.Signals]:
+    """`SIGNALS` without a SIGHUP that is ignored."""
+    return [number for number in SIGNALS if number.name != "SIGHUP" or signal.getsignal(number) != signal.SIG_IGN]
+
+
+def _leave_closed_terminal() -> None:
+    """Leads output nowhere that goes to a terminal which is closed: what is written there would end the training."""
+    for stream in (1, 2):
+        with contextlib.suppress(OSError):
+            if stat.S_ISCHR(os.fstat(stream).st_mode) and not os.isatty(stream):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, stream)
+                os.close(nowhere)

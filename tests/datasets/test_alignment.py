@@ -182,26 +182,28 @@ def test_where_there_is_no_face_none_is_found(size):
         detection.largest_face(Image.new("RGB", size, "gray"))
 
 
-def found_and_error(count):
+def found_and_error(count, size):
     """Of drawn faces on clutter, the share that is found, and the median distance of aligned eyes from the template."""
     pytest.importorskip("mtcnn")
     errors = []
     for placed in placed_faces(range(0, 2_000, 2_000 // count)):
-        for face in detection.find_faces(placed.picture)[:1]:
-            aligned = alignment.align_points(placed.eyes, Cut().matrix(face.points))
+        picture = placed.picture.resize((size, size), Image.Resampling.BICUBIC)
+        for face in detection.find_faces(picture)[:1]:
+            points = face.points * (placed.picture.width / size)
+            aligned = alignment.align_points(placed.eyes, Cut().matrix(points))
             errors.append(np.linalg.norm(aligned - WANTED[:2], axis=1).mean())
     is_found = np.array(errors) < 0.15  # and not some clutter
     return is_found.sum() / count, np.median(errors)
 
 
 def test_drawn_faces_on_clutter_are_found_and_aligned():
-    share, error = found_and_error(16)
+    share, error = found_and_error(10, size=320)  # what a photograph is brought to at least
     assert share >= 0.9
     assert error < 0.04
 
 
 @pytest.mark.long
 def test_two_hundred_drawn_faces_on_clutter_are_found_and_aligned():
-    share, error = found_and_error(200)
+    share, error = found_and_error(200, size=512)
     assert share >= 0.95
     assert error < 0.04

@@ -275,7 +275,7 @@ def test_faces_are_put_back_where_the_pack_had_them(command, people, tmp_path):
     out = tmp_path / "out"
     done = command("swap", f"--run_dir={run}", f"--in={people}", "--to=target", f"--out={out}", "--paste")
     assert done.code == 0, done.err
-    before, after = (np.asarray(Image.open(path)) for path in (people / "max/001.png", out / "max/001.png.png"))
+    before, after = (np.asarray(Image.open(path)) for path in (people / "max/001.png", out / "max/001.png"))
     is_changed = (before != after).any(axis=-1)
     assert is_changed[4:24, 3:23].any()
     assert is_changed.sum() == is_changed[4:24, 3:23].sum()
@@ -438,6 +438,20 @@ def with_byte_changed(pack, place=200):
         ),
         (lambda pack: index_with(pack, lambda index: index.update(columns={"identity": None})), "not describe a pack"),
         (lambda pack: index_with(pack, lambda index: index.update(size=None)), "not describe a pack"),
+        *(
+            (
+                lambda pack, columns=columns: index_with(pack, lambda index: index["columns"].update(columns)),
+                "not descr",
+            )
+            for columns in (
+                {"attributes": [10**12]},
+                {"attributes": [-5]},
+                {"landmarks": [5, 10**9]},
+                {"identity": [1]},
+            )
+        ),
+        (lambda pack: index_with(pack, lambda index: index.update(size=10**12)), "not describe a pack"),
+        (lambda pack: index_with(pack, lambda index: index.update(size=-3)), "not describe a pack"),
         (lambda pack: index_with(pack, lambda index: index.update(splits=[])), "not describe a pack"),
         (lambda pack: index_with(pack, lambda index: index.update(crop=[1, 2], cut=None)), "not describe a pack"),
         (lambda pack: index_with(pack, lambda index: index.update(crop="left", cut=None)), "not describe a pack"),

@@ -1,6 +1,9 @@
 """From a source to batches: order, resumption, padding, cache, augmentation, and the way out."""
 
+import gc
+import itertools
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -151,6 +154,21 @@ def test_what_the_cache_gives_may_be_changed_without_changing_the_cache():
         batch = source.load(np.arange(5))
         np.testing.assert_array_equal(batch["identity"], np.arange(5))
         batch["identity"][:] = -1
+
+
+@pytest.mark.parametrize("of_training", [True, False])
+def test_the_cache_goes_with_its_stream_and_stays_as_long_as_an_iterator(of_training):
+    """TensorFlow never frees the graph that loads, which must not keep the pictures."""
+    source = cache(numbered(), 1)
+    stream = training_batches(source, 6, seed=0, steps_per_epoch=3) if of_training else evaluation_batches(source, 6)
+    kept, iterator = weakref.ref(source), iter(stream.map(lambda batch: batch["identity"]).rebatch(3))
+    del source, stream
+    gc.collect()
+    assert kept() is not None
+    assert len(list(itertools.islice(iterator, 6))) == 6
+    del iterator
+    gc.collect()
+    assert kept() is None
 
 
 def test_the_cache_serves_threads():

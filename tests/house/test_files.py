@@ -1,5 +1,6 @@
 """Files and folders are there whole or not at all, and nothing that was there before is lost."""
 
+import contextlib
 import os
 import threading
 
@@ -182,6 +183,19 @@ def test_the_longest_name_can_be_made(tmp_path):
     assert names_in(tmp_path) == ["n" * 255, f"{'n' * 255}/file", name]
 
 
+@pytest.mark.parametrize("name", ["n" * 256, "a\0b"])
+def test_what_no_file_can_be_called_is_refused_before_the_work(tmp_path, name):
+    for make in (
+        files.whole_file(tmp_path / name, is_new=True),
+        files.whole_folder(tmp_path / name),
+        files.whole_files(tmp_path / "a", ["a.npz", name]),
+        files.whole_file_and_folder(tmp_path / "a", tmp_path / name),
+    ):
+        with pytest.raises(files.OccupiedError, match="cannot be made"):
+            make.__enter__()
+    assert names_in(tmp_path) == []
+
+
 def test_folders_are_made_all_or_none(tmp_path):
     with pytest.raises(OSError, match="too long"), files.make_folders(tmp_path / "a" / ("long" * 100)):
         pass
@@ -228,3 +242,124 @@ def test_a_path_that_leads_out_of_its_folder_is_told(name):
 def test_other_paths_are_let_through(name):
     assert files.is_path_inside(name)
     assert files.is_plain_name(name) == ("/" not in name)
+
+
+# Locks.
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "link", "letter"])
+def test_what_is_in_the_place_of_a_lock_is_told_of_and_stays(tmp_path, kind):
+    with files.lock(tmp_path / "a"):
+        (lock,) = tmp_path.iterdir()
+    if kind == "folder":
+        lock.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(lock)
+    elif kind == "link":
+        lock.symlink_to(tmp_path / "theirs")
+    else:
+        lock.write_text("dear")
+    before = os.lstat(lock)
+    with pytest.raises(files.OccupiedError, match=r"is no lock of facezoo's: remove it"):
+        files.lock(tmp_path / "a").__enter__()
+    assert os.lstat(lock)[:7] == before[:7]
+    assert names_in(tmp_path) == [lock.name]
+
+
+# Killed.
+
+
+def killed_at(number, make, folder):
+    """Runs `make` in a process that ends at its so manieth change of a name; whether it did."""
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    left = [number]
+
+    def counted(real):
+        def call(*arguments, **options):
+            if left[0] <= 0:
+                os._exit(9)
+            left[0] -= 1
+            return real(*arguments, **options)
+
+        return call
+
+    for name in ("rename", "link", "unlink", "rmdir", "mkdir"):
+        setattr(os, name, counted(getattr(os, name)))
+    make(folder)
+    os._exit(0)
+
+
+def make_both(folder, names=("0.png", "inner/1.png")):
+    with files.whole_file_and_folder(folder / "codes.npz", folder / "pictures") as (partial, made):
+        partial.write_text("codes")
+        for name in names:
+            (made / name).parent.mkdir(exist_ok=True)
+            (made / name).write_text("picture")
+
+
+def make_folder(folder):
+    with files.whole_folder(folder / "pictures") as made:
+        (made / "inner").mkdir()
+        for name in ("0.png", "inner/1.png"):
+            (made / name).write_text("picture")
+
+
+def make_files(folder):
+    with files.whole_files(folder / "a", ["a.x", "a.y"]) as made:
+        (made / "a.x").write_text("x")
+        (made / "a.y").write_text("y")
+
+
+def make_file(folder):
+    with files.whole_file(folder / "a", is_new=True) as partial:
+        partial.write_text("x")
+
+
+@pytest.mark.parametrize(
+    ("make", "is_there"),
+    [(make_both, False), (make_both, True), (make_folder, True), (make_files, False), (make_file, False)],
+)
+def test_the_same_again_ends_as_if_it_had_never_been_killed(tmp_path, make, is_there):
+    """Wherever it was killed: what is there then is all of it, or nothing that stands in the way."""
+
+    def place(name):
+        (tmp_path / name).mkdir()
+        if is_there:
+            (tmp_path / name / "pictures").mkdir()
+        return tmp_path / name
+
+    make(place("whole"))
+    expected = names_in(tmp_path / "whole")
+    for number in range(100):
+        folder = place(str(number))
+        is_killed = killed_at(number, make, folder)
+        with contextlib.suppress(files.OccupiedError):  # where it was ready
+            make(folder)
+        assert names_in(folder) == expected, number
+        if not is_killed:
+            break
+    assert number > 3
+
+
+def test_what_somebody_puts_beside_what_a_killed_process_has_named_stays(tmp_path, monkeypatch):
+    (tmp_path / "pictures").mkdir()
+    stop = files._name_too
+
+    def stopping(hidden, path):
+        stop(hidden, path)
+        if path.name == "0.png":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(files, "_name_too", stopping)
+    monkeypatch.setattr(files, "_remove_partial", lambda partial: None)
+    monkeypatch.setattr(type(tmp_path), "unlink", lambda *arguments, **options: None)
+    with pytest.raises(KeyboardInterrupt):
+        make_both(tmp_path)
+    monkeypatch.undo()
+    assert "pictures/0.png" in names_in(tmp_path)
+    (tmp_path / "pictures" / "letter").write_text("dear")
+    with pytest.raises(files.OccupiedError, match="already holds something"):
+        make_both(tmp_path)
+    assert (tmp_path / "pictures" / "letter").read_text() == "dear"

@@ -6,6 +6,8 @@ import hashlib
 import io
 import json
 import os
+import pty
+import select
 import shutil
 import signal
 import subprocess
@@ -20,11 +22,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from command_line import read_png
 from facezoo.experiments import cli
 from facezoo.experiments.errors import UsageError
 from facezoo.experiments.runs import folder as run_folder
 from facezoo.experiments.runs.checkpoints import Checkpoints, State
-from facezoo.experiments.training import loop
+from facezoo.experiments.training import loop, stopping
 from facezoo.experiments.training import run as training_run
 from facezoo.experiments.training import setup as session
 from facezoo.models import VAE, AutoencoderGAN, Discriminator
@@ -51,10 +54,10 @@ def rows_of(folder):
         return [row | {"images_per_second": None} for row in csv.DictReader(file)]
 
 
-def scalar_steps(folder, name="validation/psnr"):
+def scalar_steps(folder, name="2 quality/psnr"):
     """The steps at which TensorBoard was told a value."""
     steps = []
-    for path in sorted((folder / "tensorboard").glob("*.tfevents.*")):
+    for path in sorted((folder / "tensorboard").glob("*/*/*.tfevents.*")):
         for record in tf.data.TFRecordDataset(str(path)):
             event = event_pb2.Event.FromString(record.numpy())
             steps += [event.step for value in event.summary.value if value.tag == name]
@@ -91,6 +94,12 @@ def assert_same_run(first, second):
             np.testing.assert_array_equal(array, theirs[place], err_msg=place)
     assert rows_of(first) == rows_of(second)
     assert scalar_steps(first) == scalar_steps(second)
+    assert drawn_in(first) == drawn_in(second)
+
+
+def drawn_in(folder):
+    """The pictures of a run, by their names."""
+    return {path.name: read_png(path)[0].tobytes() for path in (folder / "images").iterdir()}
 
 
 @pytest.fixture
@@ -154,9 +163,49 @@ def test_control_c_saves_too(command, tmp_path, signal_at):
 
 
 def test_handlers_are_given_back(train):
-    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    before = [signal.getsignal(number) for number in stopping.SIGNALS]
     train("run", *FLAGS, "--epochs=1")
-    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+    assert [signal.getsignal(number) for number in stopping.SIGNALS] == before
+
+
+@pytest.mark.parametrize("name", ["SIGHUP", "SIGUSR1", "SIGUSR2", "SIGXCPU"])
+def test_whatever_ends_a_process_leaves_a_request(name):
+    number = getattr(signal, name)
+    with stopping.stop_requests() as request:
+        assert request() is None
+        signal.raise_signal(number)
+        assert request() == number
+
+
+def test_a_terminal_that_closes_saves_but_for_nohup(command, tmp_path, signal_at, monkeypatch):
+    signal_at(4, signal.SIGHUP)
+    done = command("train", *FLAGS, f"--run_dir={tmp_path / 'run'}")
+    assert (done.code, "SIGHUP: stopped after step 4, saved" in done.err) == (129, True)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert signal.SIGHUP not in stopping.heeded_signals()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_training_outlives_its_terminal_until_it_has_saved(tmp_path):
+    """As when its window is closed: its output goes to what is no terminal any more."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-c", "from facezoo.experiments.cli import main; main()", "train", *LONG_EPOCHS]
+    process = subprocess.Popen(
+        [*command, "--epochs=5000", f"--run_dir={tmp_path / 'run'}"], stdout=theirs, stderr=theirs, cwd="/"
+    )
+    os.close(theirs)
+    while len(saved(tmp_path / "run")) < 2:
+        assert process.poll() is None
+        if select.select([ours], [], [], 0.1)[0]:
+            os.read(ours, 1024)
+    process.send_signal(signal.SIGSTOP)
+    os.close(ours)
+    process.send_signal(signal.SIGHUP)
+    process.send_signal(signal.SIGCONT)
+    assert process.wait(60) == 129
+    assert newest(tmp_path / "run").joinpath("SHA256SUMS").is_file()
 
 
 def test_records_behind_the_checkpoint_are_cut_off(train, command, tmp_path, whole):
@@ -368,6 +417,25 @@ def test_a_full_disk_leaves_the_last_state(whole, command, tmp_path, after, step
 def test_sums_can_be_checked_with_the_usual_tool(train):
     folder = train("run", *FLAGS, "--epochs=1")
     subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=newest(folder), check=True)
+
+
+def test_a_state_that_was_put_aside_when_its_writer_was_killed_is_gone_on_from(tmp_path):
+    """Between the two renames by which a state takes the place of one of the same step, after a rollback."""
+    model = VAE(image_size=16, filters=(4,), latent_dim=2)
+    model.compile()
+    checkpoints = Checkpoints(tmp_path, 2)
+    for step in (1, 3):
+        checkpoints.save(model, State(step=step))
+    (tmp_path / "000000003").rename(tmp_path / ".before")
+    (tmp_path / ".partial").mkdir()
+    assert checkpoints.newest().step == 3
+    checkpoints.clean()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["000000001", "000000003"]
+    assert checkpoints.newest().step == 3
+    shutil.copytree(tmp_path / "000000003", tmp_path / ".before")  # killed after both
+    (tmp_path / ".before" / "SHA256SUMS").unlink()  # amid its removal
+    checkpoints.clean()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["000000001", "000000003"]
 
 
 def test_a_checkpoint_is_not_trusted_for_its_name(tmp_path):

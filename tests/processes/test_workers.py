@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from facezoo.datasets.share import Share
 from facezoo.experiments.commands import launch
 from facezoo.experiments.commands import train as train_command
 from facezoo.experiments.flags.parsing import parse
-from facezoo.experiments.training import devices, launcher
+from facezoo.experiments.training import devices, gathering, launcher
 
 # The rate is low enough for the order of summation not to be amplified from step to step.
 FLAGS = (
@@ -325,6 +326,63 @@ def test_a_worker_that_fails_is_named_with_its_last_words(run_launcher, tmp_path
     assert process.returncode == 1
     assert "this host is ill" in errors
     assert "worker 1 ended with code 1: giving up" in errors
+
+
+def test_workers_do_not_outlive_a_launcher_that_is_killed(tmp_path, run_launcher):
+    """They save, as by SIGTERM, and end."""
+    folder = tmp_path / "run"
+    process = run_launcher("--", "train", *FLAGS, "--epochs=500", f"--run_dir={folder}")
+    wait_for_step(folder, 5)
+    workers = children_of(process)
+    process.kill()
+    process.communicate(timeout=120)  # its streams end with the workers that have them
+    deadline = time.monotonic() + 60
+    while any(is_running(worker) for worker in workers):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    step = max(int(path.name) for path in (folder / "checkpoints").glob("[0-9]*"))
+    assert (folder / "checkpoints" / f"{step:09d}" / "SHA256SUMS").is_file()
+
+
+def is_running(number):
+    listed = subprocess.run(["ps", "-o", "stat=", "-p", str(number)], capture_output=True, text=True).stdout
+    return bool(listed.strip()) and not listed.startswith("Z")
+
+
+def alone(folder, number=0):
+    """The first or the second worker of two, without the other; and its address."""
+    addresses = [f"127.0.0.1:{port}" for port in launcher._free_ports(2)]
+    task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": number}}
+    command = [SCRIPT, "train", *FLAGS, "--strategy=multi_worker", f"--run_dir={folder}"]
+    environment = os.environ | {"TF_CONFIG": json.dumps(task)}
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True), addresses[number]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
+def test_a_worker_that_waits_can_be_stopped(tmp_path, number, code):
+    process, own = alone(tmp_path / "run", int(number == signal.SIGTERM))
+    deadline = time.monotonic() + 120
+    while not gathering._answers(own):
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    process.send_signal(number)
+    process.communicate(timeout=30)
+    assert process.returncode == code
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_worker_says_whom_it_waits_for(monkeypatch, capsys):
+    own, other = (f"127.0.0.1:{port}" for port in launcher._free_ports(2))
+    monkeypatch.setattr(gathering, "SECONDS_OF_SILENCE", 0.0)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(gathering.wait_for_all, [own, other], own)
+        while "waiting" not in (said := capsys.readouterr().err):
+            assert not first.done()
+            time.sleep(0.05)
+        assert said == f"waiting for the workers at {other}\n"
+        pool.submit(gathering.wait_for_all, [own, other], other).result(timeout=30)
+        first.result(timeout=30)
 
 
 def test_workers_that_see_different_runs_are_refused(tmp_path, empty_folder, train):

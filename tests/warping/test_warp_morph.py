@@ -5,7 +5,8 @@ import pytest
 from facezoo.datasets.procedural import procedural_faces
 from facezoo.warping.bands import blend
 from facezoo.warping.colours import measure_colours, recolour
-from facezoo.warping.morph import WarpMorph, find_covered, morph_through, smooth_step, stretches, warp_to
+from facezoo.warping.morph import WarpMorph, find_covered, morph_through, stretches, warp_to
+from facezoo.warping.ramps import smooth_step
 from facezoo.warping.shapes import SCHEMES, border, box_around, five_points, is_turned, radius_map
 
 DRAWN = SCHEMES["drawn"]
@@ -131,16 +132,43 @@ def test_a_way_begins_and_ends_with_the_faces_and_is_half_way_in_the_middle(face
     np.testing.assert_allclose(same, pictures[0], atol=0.01)
 
 
-def test_surroundings_are_the_nearer_end_s(faces):
+def test_surroundings_are_the_nearer_end_s_in_colours_on_the_way_to_the_other_s(faces):
     pictures, points = faces
     morph = WarpMorph(*pictures[:2], *points[:2], DRAWN)
-    lates = [morph.lateness(alpha) for alpha in (0.0, 0.39, 0.5, 0.61, 1.0)]
-    np.testing.assert_allclose(lates, [0.0, 0.0, 0.5, 1.0, 1.0], atol=1e-9)
+    np.testing.assert_allclose(
+        [morph.changed(alpha) for alpha in (0.0, 0.3, 0.5, 0.7, 1.0)], [0, 0, 0.5, 1, 1], atol=1e-9
+    )
+    at_once = WarpMorph(*pictures[:2], *points[:2], DRAWN, change=0.0)
+    assert [at_once.changed(alpha) for alpha in (0.5, 0.51)] == [0.0, 1.0]
     corner = slice(0, 4), slice(0, 4)  # far from both faces, and held by the border
-    for alpha, own in ((0.3, pictures[0]), (0.7, pictures[1])):
-        assert np.abs(morph.frame(alpha)[corner] - own[corner]).mean() < 0.02
-    at_once = WarpMorph(*pictures[:2], *points[:2], DRAWN, dissolve=0.0)
-    assert [at_once.lateness(alpha) for alpha in (0.5, 0.51)] == [0.0, 1.0]
+    colours = [morph.frame(alpha)[corner].mean(axis=(0, 1)) for alpha in (0.0, 0.1, 0.2, 0.3)]
+    ends = [np.concatenate([picture[:4].reshape(-1, 3)]).mean(axis=0) for picture in pictures[:2]]
+    towards = ends[1] - ends[0]
+    along = [(colour - colours[0]) @ towards for colour in colours]
+    assert along == sorted(along) and along[-1] > 0.0
+    textures = [morph.frame(alpha)[corner] for alpha in (0.3, 0.7)]
+    for texture, own in zip(textures, pictures[:2], strict=True):
+        change = np.linalg.lstsq(np.c_[own[corner].reshape(-1, 3), np.ones(16)], texture.reshape(-1, 3), rcond=None)
+        assert np.abs(change[1]).sum() < 0.05  # nothing but the colours has changed
+
+
+def test_surroundings_change_from_the_face_outwards_without_a_mean_of_both(faces):
+    pictures, points = faces
+    morph = WarpMorph(*pictures[:2], *points[:2], DRAWN)
+    late = morph._lateness(0.5, DRAWN.outline(points[0]))
+    assert late.min() == 0.0 and late.max() == 1.0
+    assert ((late > 0.05) & (late < 0.95)).mean() < 0.35
+
+
+def test_skin_of_both_ends_has_one_colour_on_the_way(faces):
+    pictures, points = faces
+    morph = WarpMorph(*pictures[:2], *points[:2], DRAWN)
+    inside = [radius_map(DRAWN.outline(own), (64, 64), (slice(None), slice(None))) < 0.8 for own in points[:2]]
+    led = [
+        palette.led(picture, palette.share, other, 0.5)[own].mean(axis=0)
+        for palette, other, picture, own in zip(morph.palettes, morph.palettes[::-1], pictures[:2], inside, strict=True)
+    ]
+    np.testing.assert_allclose(led[0], led[1], atol=0.02)
 
 
 def test_a_face_that_is_given_stands_inside_of_the_oval_and_nowhere_else(faces):

@@ -1,5 +1,6 @@
 """Names from files and models reach the terminal escaped and shortened, whatever they hold."""
 
+import errno
 import io
 
 import numpy as np
@@ -35,6 +36,14 @@ def test_a_message_is_one_line_whatever_its_names_hold(kind):
     assert "\n" not in shown
     assert printable(shown) == shown
     assert len(find_message(kind("x" * 10**6))) <= MOST_CHARACTERS
+
+
+def test_an_error_of_the_system_comes_without_its_number(tmp_path):
+    with pytest.raises(FileNotFoundError) as missing:
+        (tmp_path / "a\x1b").read_text()
+    assert find_message(missing.value) == f"{tmp_path}/a\\x1b: No such file or directory"
+    assert find_message(OSError(errno.ENOSPC, "No space left on device")) == "No space left on device"
+    assert find_message(OSError("in words")) == "in words"
 
 
 def test_a_message_has_its_own_lines_and_not_many():

@@ -21,7 +21,9 @@ from command_line import (
     weights_of,
 )
 from facezoo import files
+from facezoo.experiments.errors import UsageError
 from facezoo.experiments.runs import checkpoints
+from facezoo.experiments.runs.folder import LOCK_FILE, lock
 from facezoo.experiments.runs.run import open_run
 from facezoo.experiments.training import run as training_run
 from PIL import Image
@@ -32,8 +34,8 @@ CHECKPOINT_FILES = ("model.keras", "state.json", "SHA256SUMS")
 
 def test_a_run_folder_holds_what_the_design_says(finished):
     files = {path.relative_to(finished).as_posix() for path in finished.rglob("*") if path.is_file()}
-    events = {name for name in files if name.startswith("tensorboard/events.out.tfevents.")}
-    assert len(events) == 1
+    events = {name for name in files if name.startswith(f"tensorboard/{finished.name}/")}
+    assert sorted(name.split("/")[2] for name in events) == ["train", "validation"]
     pictures = {f"images/{kind}-{n:04d}.png" for kind in ("reconstructions", "samples", "morph") for n in (1, 2)}
     assert files - events == pictures | {
         "flags.txt",
@@ -315,6 +317,20 @@ def test_the_events_of_other_runs_behind_a_link_are_not_touched(copied, command,
     shutil.rmtree(copied / "checkpoints" / "000000008")
     assert command("train", *VAE_FLAGS, f"--run_dir={copied}").code == 0
     assert other.read_bytes() == b"another run's"
+
+
+@pytest.mark.parametrize("kind", ["folder", "link", "letter"])
+def test_what_is_in_the_place_of_a_run_s_lock_is_told_of(tmp_path, kind):
+    place = tmp_path / LOCK_FILE
+    if kind == "folder":
+        place.mkdir()
+    elif kind == "link":
+        place.symlink_to(tmp_path / "theirs")
+    else:
+        place.write_text("dear")
+    with pytest.raises(UsageError, match=r"--run_dir=.*[.]lock is no lock of facezoo's"), lock(tmp_path):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == [LOCK_FILE]
 
 
 def test_a_folder_that_is_no_run_is_left_alone(command, tmp_path):

@@ -1,5 +1,7 @@
 """`facezoo.train`: the door from Python to what `facezoo train` does."""
 
+import contextlib
+import dataclasses
 import os
 import signal
 import subprocess
@@ -16,6 +18,7 @@ from facezoo.experiments.flags.kinds import every_kind, make_flags
 from facezoo.experiments.flags.parsing import parse_training
 from facezoo.experiments.flags.training import ModelSettings, ObjectiveSettings, RunSettings, ScheduleSettings
 from facezoo.experiments.runs.settings import write_settings
+from facezoo.experiments.training import start
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 # What VAE_FLAGS say.
@@ -44,7 +47,9 @@ def test_it_ends_as_the_command_does_bit_for_bit(finished, tmp_path):
     same_records(finished, run.folder)
 
 
-def test_killed_and_called_again_it_ends_as_if_nothing_had_been(finished, empty_folder):
+@pytest.mark.traced
+def test_killed_and_called_again_it_ends_as_if_nothing_had_been(trained, empty_folder):
+    whole = trained(*VAE_FLAGS)
     with subprocess.Popen(
         [sys.executable, "-c", SCRIPT], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as begun:
@@ -56,8 +61,8 @@ def test_killed_and_called_again_it_ends_as_if_nothing_had_been(finished, empty_
         os.kill(begun.pid, signal.SIGKILL)
     assert not (empty_folder / "run" / "model.keras").exists()
     run = facezoo.train(parse_training([*VAE_FLAGS, "--save_every=1"]), "run")
-    assert_same(weights_of(finished), weights_of(run.folder))
-    same_records(finished, run.folder)
+    assert_same(weights_of(whole), weights_of(run.folder))
+    same_records(whole, run.folder)
 
 
 def test_a_finished_run_is_returned_as_it_is(copied):
@@ -107,3 +112,26 @@ def test_every_setting_says_what_it_is():
     values = make_flags(TrainingSettings())
     for name in every_kind(TrainingSettings):
         assert values[name].help.partition(";\n")[0].endswith((".", ")")), name
+
+
+def test_workers_meet_before_data_are_opened(monkeypatch, tmp_path):
+    """Which may start TensorFlow: too late for them."""
+    happened = []
+
+    @contextlib.contextmanager
+    def workers(settings, is_named):
+        happened.append("workers")
+        yield None
+
+    def opened(settings):
+        happened.append("data")
+        raise UsageError("enough")
+
+    monkeypatch.setattr(start, "_gather_workers", workers)
+    monkeypatch.setattr(start, "open_sources", opened)
+    settings = dataclasses.replace(SETTINGS, schedule=ScheduleSettings(min_steps=5))
+    for begin in (lambda: start.train_into(tmp_path / "run", settings), lambda: start.summarise(settings)):
+        happened.clear()
+        with pytest.raises(UsageError, match="enough"):
+            begin()
+        assert happened == ["workers", "data"]

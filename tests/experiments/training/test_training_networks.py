@@ -2,6 +2,8 @@
 
 import csv
 import json
+import shutil
+from pathlib import Path
 
 import facezoo
 import numpy as np
@@ -22,8 +24,8 @@ SMALL = (
     "--validation_steps=1",
     "--epochs=1",
 )
-VAE_FLAGS = (*SMALL, "--model=vae", "--set=filters=8,8", "--latent_dim=4")
-FACE_FLAGS = (*SMALL, "--model=face_features", "--set=filters=8,8", "--set=convolutions=1,2")
+VAE_FLAGS = (*SMALL, "--model=vae", "--set=filters=4,", "--latent_dim=4")
+FACE_FLAGS = (*SMALL, "--model=face_features", "--set=filters=4,4", "--set=convolutions=1,2")
 FACE = ("--perceptual_network=face", "--perceptual_factor=10")
 
 
@@ -39,23 +41,39 @@ def assert_refused(done, *parts):
         assert part in done.err
 
 
-@pytest.fixture
-def people(tmp_path):
-    """Twenty noisy pictures of each of two people, in a sub-folder each."""
-    numbers = np.random.default_rng(0)
+@pytest.fixture(scope="module")
+def ann_and_bob(tmp_path_factory):
+    """Forty noisy pictures of each of two people, in a sub-folder each; no test changes them."""
+    numbers, folder = np.random.default_rng(0), tmp_path_factory.mktemp("photographs") / "people"
     for name in ("ann", "bob"):
-        (tmp_path / "people" / name).mkdir(parents=True)
+        (folder / name).mkdir(parents=True)
         for number in range(40):
             pixels = numbers.integers(0, 255, (32, 32, 3)).astype(np.uint8)
-            Image.fromarray(pixels).save(tmp_path / "people" / name / f"{number}.png")
-    return tmp_path / "people"
+            Image.fromarray(pixels).save(folder / name / f"{number}.png")
+    return folder
+
+
+@pytest.fixture
+def people(ann_and_bob, tmp_path):
+    """A copy of them."""
+    return Path(shutil.copytree(ann_and_bob, tmp_path / "people"))
 
 
 # The face network, and how it ships.
 
 
-def test_the_face_network_trains_and_is_measured_by_head(train, command):
-    folder = train("face", *FACE_FLAGS)
+@pytest.fixture
+def copy_of(trained, tmp_path):
+    """A copy of the finished run of some flags."""
+
+    def copy(*flags):
+        return Path(shutil.copytree(trained(*flags), tmp_path / "copy"))
+
+    return copy
+
+
+def test_the_face_network_trains_and_is_measured_by_head(copy_of, command):
+    folder = copy_of(*FACE_FLAGS)
     row = last_row(folder)
     heads = {"identity_rank_1", "attribute_accuracy", "landmark_error", "factor_correlation", "choice_accuracy"}
     assert heads <= {name.removeprefix("val_") for name in row}
@@ -76,8 +94,8 @@ def test_the_face_network_wants_true_factors(command, people, tmp_path):
     assert_refused(done, "landmarks: choose --dataset=procedural_faces")
 
 
-def test_a_run_is_published_and_read_again(train, command, tmp_path):
-    folder = train("face", *FACE_FLAGS)
+def test_a_run_is_published_and_read_again(trained, command, tmp_path):
+    folder = trained(*FACE_FLAGS)
     asked = ("publish", f"--run_dir={folder}", "--name=tiny", f"--out={tmp_path / 'weights'}", "--of_recipe=none")
     assert command(*asked).code == 0
     network = load_pretrained("tiny", tmp_path / "weights")
@@ -141,8 +159,8 @@ def test_the_expression_is_read_of_whole_pictures(train):
     np.testing.assert_allclose(with_masks["expression"], without["expression"], rtol=0.2)
 
 
-def test_a_run_with_a_frozen_network_is_measured_with_it(train, command):
-    folder = train("run", *VAE_FLAGS, *FACE)
+def test_a_run_with_a_frozen_network_is_measured_with_it(copy_of, command):
+    folder = copy_of(*VAE_FLAGS, *FACE)
     done = command("evaluate", f"--run_dir={folder}", "--split=validation", "--count=8")
     assert done.code == 0, done.err
     metrics, row = json.loads((folder / "metrics.json").read_text()), last_row(folder)
@@ -150,8 +168,8 @@ def test_a_run_with_a_frozen_network_is_measured_with_it(train, command):
         np.testing.assert_allclose(metrics[name], row[f"val_{name}"], rtol=1e-3)
 
 
-def test_a_run_is_measured_and_loaded_without_a_network_that_is_gone(train, command, monkeypatch):
-    folder = train("run", *VAE_FLAGS, *FACE)
+def test_a_run_is_measured_and_loaded_without_a_network_that_is_gone(copy_of, command):
+    folder = copy_of(*VAE_FLAGS, *FACE)
     text = (folder / "flags.txt").read_text().replace("perceptual_network=face", "perceptual_network=vgg19")
     (folder / "flags.txt").write_text(text + "--perceptual_weights=/nowhere.h5\n")
     done = command("evaluate", f"--run_dir={folder}", "--count=16")
@@ -189,20 +207,21 @@ def test_landmarks_must_be_known(command, people):
 # Adversarial training.
 
 
-ADVERSARIAL = ("--adversarial_factor=1", "--discriminator_filters=4,8")
+ADVERSARIAL = ("--adversarial_factor=1", "--discriminator_filters=4,4")
+WITH_FEATURES = (*ADVERSARIAL, "--feature_matching_factor=1", "--clip_norm=1")
 
 
-@pytest.mark.parametrize("model", [("--model=cae", "--set=filters=4,4"), VAE_FLAGS[len(SMALL) :]])
-def test_any_autoencoder_trains_adversarially(train, command, model):
-    folder = train("run", *SMALL, *model, *ADVERSARIAL, "--feature_matching_factor=1", "--clip_norm=1")
+@pytest.mark.parametrize("model", [("--model=cae", "--set=filters=4,"), VAE_FLAGS[len(SMALL) :]])
+def test_any_autoencoder_trains_adversarially(copy_of, command, model):
+    folder = copy_of(*SMALL, *model, *WITH_FEATURES)
     row = last_row(folder)
     assert {"adversarial", "feature_matching", "discriminator", "discriminator_accuracy"} <= set(row)
     assert command("evaluate", f"--run_dir={folder}", "--count=16").code == 0
     assert command("morph", f"--run_dir={folder}", "--start=test:0", "--end=test:1", "--steps=3").code == 0
 
 
-def test_adversarial_training_goes_on_from_a_plain_run_and_back(train):
-    plain = train("plain", *VAE_FLAGS)
+def test_adversarial_training_goes_on_from_a_plain_run_and_back(train, trained):
+    plain = trained(*VAE_FLAGS, "--adversarial_factor=0", "--mask_factor=0")
     both = train("both", *VAE_FLAGS, *ADVERSARIAL, f"--init_from={plain}")
     assert (train("again", *VAE_FLAGS, f"--init_from={both}") / "model.keras").exists()
 
@@ -222,8 +241,8 @@ def test_three_thousand_adversarial_steps_do_not_collapse(train):
     assert all(0.55 < accuracy < 0.95 for accuracy in accuracies[6:]), accuracies
 
 
-def test_the_validation_loss_is_the_autoencoder_s_alone(train):
-    row = last_row(train("run", *VAE_FLAGS, *ADVERSARIAL, "--feature_matching_factor=1"))
+def test_the_validation_loss_is_the_autoencoder_s_alone(trained):
+    row = last_row(trained(*VAE_FLAGS, *WITH_FEATURES))
     expected = 1000 * row["val_reconstruction"] + row["val_kl"]
     np.testing.assert_allclose(row["val_loss"], expected, rtol=1e-4)
 
@@ -244,8 +263,8 @@ def test_feature_matching_alone_leaves_the_adversarial_term_out(train):
     assert "adversarial" not in row
 
 
-def test_a_factor_of_0_is_never_refused(train):
-    assert "adversarial" not in last_row(train("run", *VAE_FLAGS, "--adversarial_factor=0", "--mask_factor=0"))
+def test_a_factor_of_0_is_never_refused(trained):
+    assert "adversarial" not in last_row(trained(*VAE_FLAGS, "--adversarial_factor=0", "--mask_factor=0"))
 
 
 def test_an_adversarial_term_alone_is_refused(command):
@@ -253,8 +272,8 @@ def test_an_adversarial_term_alone_is_refused(command):
     assert_refused(done, "the only loss term is 'adversarial'")
 
 
-def test_an_adversarial_run_is_published_as_its_autoencoder(train, command, tmp_path):
-    folder = train("run", *VAE_FLAGS, *ADVERSARIAL)
+def test_an_adversarial_run_is_published_as_its_autoencoder(trained, command, tmp_path):
+    folder = trained(*VAE_FLAGS, *WITH_FEATURES)
     assert command("publish", f"--run_dir={folder}", "--name=tiny", f"--out={tmp_path}").code == 0
     assert type(load_pretrained("tiny", tmp_path)).__name__ == "VAE"
     assert not [line for line in json.loads((tmp_path / "tiny.json").read_text())["flags"] if "dir=" in line]
@@ -269,11 +288,11 @@ def test_rules_that_do_not_go_together_are_named(command):
 # Conditions.
 
 
-CONDITIONAL = (*SMALL, "--model=conditional_vae", "--set=filters=8,8", "--latent_dim=4")
+CONDITIONAL = (*SMALL, "--model=conditional_vae", "--set=filters=4,", "--latent_dim=4")
 
 
-def test_a_conditional_model_keeps_the_attributes_asked_for(train, command):
-    folder = train("run", *CONDITIONAL, "--attributes=eyeglasses,smiling")
+def test_a_conditional_model_keeps_the_attributes_asked_for(copy_of, command):
+    folder = copy_of(*CONDITIONAL, "--attributes=eyeglasses,smiling")
     assert facezoo.load(folder).attributes == ("eyeglasses", "smiling")
     assert command("evaluate", f"--run_dir={folder}", "--count=16").code == 0
 
@@ -295,10 +314,10 @@ def test_what_a_model_does_not_take_is_refused(command):
     assert_refused(command("train", *VAE_FLAGS, "--perceptual_network=face"), "--perceptual_factor")
 
 
-def test_a_conditional_run_is_measured_where_nothing_is_known(train, command, people):
-    folder = train("run", *CONDITIONAL, "--attributes=smiling")
+def test_a_conditional_run_is_measured_where_nothing_is_known(copy_of, command, ann_and_bob):
+    folder = copy_of(*CONDITIONAL, "--attributes=eyeglasses,smiling")
     done = command(
-        "evaluate", f"--run_dir={folder}", "--dataset=folder", f"--data_dir={people}", "--subfolders=identity"
+        "evaluate", f"--run_dir={folder}", "--dataset=folder", f"--data_dir={ann_and_bob}", "--subfolders=identity"
     )
     assert done.code == 0, done.err
 
@@ -306,7 +325,7 @@ def test_a_conditional_run_is_measured_where_nothing_is_known(train, command, pe
 # Mapping.
 
 
-MAPPING = (*SMALL, "--model=face_mapping", "--set=filters=8,8", "--set=inter_dim=8", "--set=decoder_filters=8,8")
+MAPPING = (*SMALL, "--model=face_mapping", "--set=filters=4,4", "--set=inter_dim=8", "--set=decoder_filters=4,4")
 
 
 def test_mapping_trains_on_drawn_people(train, command):
@@ -315,21 +334,21 @@ def test_mapping_trains_on_drawn_people(train, command):
     assert command("evaluate", f"--run_dir={folder}", "--count=16").code == 0
 
 
-def test_mapping_trains_on_a_folder_of_people_and_swaps(train, command, people, tmp_path):
-    where = ("--dataset=folder", f"--data_dir={people}", "--subfolders=identity")
-    folder = train("run", *MAPPING, *where)
-    done = command(
-        "swap", f"--run_dir={folder}", f"--in={people / 'ann'}", "--to=bob", f"--out={tmp_path / 'out'}", "--paste"
-    )
+def of_people(folder):
+    return "--dataset=folder", f"--data_dir={folder}", "--subfolders=identity"
+
+
+def test_mapping_trains_on_a_folder_of_people_and_swaps(trained, command, ann_and_bob, tmp_path):
+    folder, ann = trained(*MAPPING, *of_people(ann_and_bob)), ann_and_bob / "ann"
+    done = command("swap", f"--run_dir={folder}", f"--in={ann}", "--to=bob", f"--out={tmp_path / 'out'}", "--paste")
     assert done.code == 0, done.err
     assert len(list((tmp_path / "out").rglob("*.png"))) == 40
-    done = command("swap", f"--run_dir={folder}", f"--in={people / 'ann'}", "--to=eve", f"--out={tmp_path / 'new'}")
+    done = command("swap", f"--run_dir={folder}", f"--in={ann}", "--to=eve", f"--out={tmp_path / 'new'}")
     assert_refused(done, "eve", "ann, bob")
 
 
-def test_people_are_matched_by_name(train, command, people):
-    where = ("--dataset=folder", f"--data_dir={people}", "--subfolders=identity")
-    folder = train("run", *MAPPING, *where)
+def test_people_are_matched_by_name(trained, command, people, ann_and_bob):
+    folder, where = trained(*MAPPING, *of_people(ann_and_bob)), of_people(people)
     assert_refused(command("evaluate", f"--run_dir={folder}", "--dataset=procedural_people"), "person_0", "ann, bob")
     (people / "ann").rename(people / "zoe")
     done = command("evaluate", f"--run_dir={folder}", *where)
@@ -356,7 +375,7 @@ def test_mapping_wants_two_people_with_names(command, people):
 
 
 FEATURES = (
-    *(*CAE_FLAGS, "--dataset=digits", "--batch_size=8", "--steps_per_epoch=3", "--epochs=2"),
+    *(*CAE_FLAGS, "--dataset=digits", "--batch_size=8", "--steps_per_epoch=2", "--epochs=2"),
     *("--perceptual_factor=1", "--perceptual_network=face", "--perceptual_layers=stage_3_conv_2"),
 )
 

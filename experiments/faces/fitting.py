@@ -1,0 +1,65 @@
+"""Faces that a model has made, fitted to the photographs' faces that they are laid onto."""
+
+import numpy as np
+from absl import logging
+from PIL import Image
+
+from ...datasets.alignment import NoFaceError
+from ...warping.fitting import Fitted, fit_face
+from ...warping.shapes import SCHEMES
+from ..errors import UsageError
+from ..flags.groups import LandmarkSettings
+from .framing import Stop, largest_face
+from .landmarks.readers import READERS, LandmarkReader, list_readers
+
+
+class FaceFitter:
+    """Fits faces by the landmarks that are found in them, while it is entered.
+
+    Args:
+      landmarks: who finds them; "auto" is the best reader that is installed, if any.
+      match_colour: faces get the colours of what they cover.
+
+    Attributes:
+      num_unfitted: faces without landmarks, or laid onto such.
+    """
+
+    def __init__(self, landmarks: LandmarkSettings, match_colour: bool):
+        self.match_colour, self.num_unfitted = match_colour, 0
+        self.reader = _open_reader(landmarks)
+
+    def __enter__(self) -> "FaceFitter":
+        return self
+
+    def __exit__(self, error_type, *_):
+        if self.reader is not None:
+            self.reader.close()
+        if self.num_unfitted and error_type is None:
+            logging.warning("pasted by an oval, since no landmarks are found in them: %d faces", self.num_unfitted)
+
+    def fit(self, name: str, face: np.ndarray, covered: np.ndarray) -> Fitted | None:
+        """A face fitted to the one that it covers, both float32 [S, S, C] in [0, 1]; None without landmarks."""
+        if self.reader is None:
+            return None
+        try:
+            points, covered_points = (self._points(self.reader, name, picture) for picture in (face, covered))
+        except NoFaceError:
+            self.num_unfitted += 1
+            return None
+        return fit_face(face, points, covered, covered_points, SCHEMES[self.reader.scheme], self.match_colour)
+
+    @staticmethod
+    def _points(reader: LandmarkReader, name: str, picture: np.ndarray) -> np.ndarray:
+        """Landmarks of the largest face, [L, 2] in sides."""
+        image = Image.fromarray(np.rint(255.0 * picture).astype(np.uint8).squeeze()).convert("RGB")
+        return largest_face(reader, Stop(name, image), is_quiet=True) / len(picture)
+
+
+def _open_reader(landmarks: LandmarkSettings) -> LandmarkReader | None:
+    if landmarks.landmarks != "auto":
+        return READERS[landmarks.landmarks](landmarks.landmark_model)
+    try:
+        return READERS[list_readers()[0]](landmarks.landmark_model)
+    except UsageError as error:
+        logging.warning("faces are pasted by an oval, not by their landmarks: %s", error)
+        return None

@@ -1,0 +1,173 @@
+"""Runs the tests in stages, each a pytest of its own: TensorFlow frees what it has traced when a process ends.
+
+python tests/stages.py [--workers=2] [--processes] [arguments of pytest]
+"""
+
+import argparse
+import collections
+import concurrent.futures
+import dataclasses
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+TESTS = Path(__file__).parent
+PASSED, NOTHING_RUN = 0, 5  # exit codes of pytest
+SLOWEST = 25
+# A folder is a stage. These files are one each, the dearest first; these folders are one together.
+ALONE = (
+    "models/test_conformance.py",
+    "processes/test_resume.py",
+    "processes/test_notebooks.py",
+    "refusals/test_bad_input.py",
+    "processes/test_workers.py",
+    "models/test_adversarial.py",
+    "experiments/training/test_training_networks.py",
+)
+TOGETHER = (
+    ("experiments/benchmarks", "experiments/explorer", "experiments/faces", "experiments/flags", "experiments/runs"),
+    ("house", "latents", "losses", "metrics", "warping"),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What has come of a stage.
+
+    Attributes:
+      stage: its name.
+      code: pytest's exit code.
+      output: what pytest printed.
+      counts: tests by what became of them.
+      seconds: of each test, by its name.
+      wall_seconds, cpu_seconds: of the whole stage, with the processes that its tests have started.
+      megabytes: the most that one of these processes held.
+    """
+
+    stage: str
+    code: int
+    output: str
+    counts: collections.Counter[str]
+    seconds: dict[str, float]
+    wall_seconds: float
+    cpu_seconds: float
+    megabytes: int
+
+    @property
+    def is_good(self) -> bool:
+        return self.code in (PASSED, NOTHING_RUN)
+
+    def __str__(self):
+        return (
+            f"{self.stage}: {told(self.counts)} in {self.wall_seconds:.0f} s "
+            f"({self.cpu_seconds:.0f} s of CPU, {self.megabytes:,} MB)"
+        )
+
+
+def stages(with_processes: bool) -> dict[str, list[Path]]:
+    """The files of tests by stage, in the order in which they are begun."""
+    found: dict[str, list[Path]] = {file: [] for file in ALONE}
+    for path in sorted(TESTS.rglob("test_*.py")):
+        found.setdefault(stage_of(path.relative_to(TESTS)), []).append(path)
+    del found["long"]
+    return {name: files for name, files in found.items() if with_processes or not name.startswith("processes")}
+
+
+def stage_of(path: Path) -> str:
+    """The name of a file's stage."""
+    folder = path.parent.as_posix()
+    if path.as_posix() in ALONE:
+        return path.as_posix()
+    return next((", ".join(folders) for folders in TOGETHER if folder in folders), folder)
+
+
+def run(stage: str, files: list[Path], arguments: list[str]) -> Outcome:
+    """Runs a stage to its end."""
+    with tempfile.TemporaryDirectory() as folder:
+        report, output = Path(folder, "report.xml"), Path(folder, "output.txt")
+        command = [sys.executable, "-m", "pytest", "-q", "-m", "not long", f"--junitxml={report}", *arguments]
+        start = time.perf_counter()
+        with output.open("wb") as file:
+            process = subprocess.Popen([*command, *map(str, files)], stdout=file, stderr=subprocess.STDOUT)
+            _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        counts, seconds = read_report(report)
+        return Outcome(
+            stage,
+            process.returncode,
+            output.read_text(errors="replace"),
+            counts,
+            seconds,
+            time.perf_counter() - start,
+            usage.ru_utime + usage.ru_stime,
+            usage.ru_maxrss // 1024,
+        )
+
+
+def read_report(path: Path) -> tuple[collections.Counter[str], dict[str, float]]:
+    """How many tests came to what, and the seconds of each; nothing where pytest has not come to write it."""
+    counts, seconds = collections.Counter[str](), {}
+    if path.exists():
+        for case in ElementTree.parse(path).iter("testcase"):
+            kinds = [child.tag for child in case if child.tag in ("failure", "error", "skipped")]
+            counts[kinds[0] if kinds else "passed"] += 1
+            seconds[f"{case.get('classname')}::{case.get('name')}"] = float(case.get("time", 0.0))
+    return counts, seconds
+
+
+def told(counts: collections.Counter[str]) -> str:
+    return ", ".join(f"{count:,} {kind}" for kind, count in counts.items()) or "nothing run"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--workers", type=int, default=2, help="stages side by side")
+    parser.add_argument("--processes", action="store_true", help="with tests of processes, browsers and notebooks")
+    options, arguments = parser.parse_known_args()
+    start, outcomes = time.perf_counter(), []
+    with concurrent.futures.ThreadPoolExecutor(options.workers) as pool:
+        running = [pool.submit(run, *stage, arguments) for stage in stages(options.processes).items()]
+        try:
+            for done in concurrent.futures.as_completed(running):
+                outcomes.append(done.result())
+                if not outcomes[-1].is_good:
+                    print(outcomes[-1].output)
+                print(outcomes[-1], flush=True)
+        except KeyboardInterrupt:
+            pool.shutdown(cancel_futures=True)
+            return 130
+    return tell(outcomes, time.perf_counter() - start)
+
+
+def tell(outcomes: list[Outcome], wall_seconds: float) -> int:
+    """Prints what all of it came to; returns the exit code."""
+    seconds = {name: took for outcome in outcomes for name, took in outcome.seconds.items()}
+    print(f"\nslowest {SLOWEST} tests:")
+    for name in sorted(seconds, key=seconds.__getitem__, reverse=True)[:SLOWEST]:
+        print(f"{seconds[name]:7.1f} s {name}")
+    reasons = collections.Counter(line for outcome in outcomes for line in outcome.output.splitlines() if is_skip(line))
+    print(*reasons, sep="\n")
+    failed = [outcome.stage for outcome in outcomes if not outcome.is_good]
+    counts = sum((outcome.counts for outcome in outcomes), collections.Counter[str]())
+    cpu_seconds = sum(outcome.cpu_seconds for outcome in outcomes)
+    most = max(outcomes, key=lambda outcome: outcome.megabytes)
+    print(
+        f"{told(counts)} in {wall_seconds:.0f} s ({cpu_seconds:.0f} s of CPU); "
+        f"most memory of a process: {most.megabytes:,} MB in {most.stage}"
+    )
+    if failed:
+        print(f"failed: {', '.join(failed)}")
+        return 1
+    return PASSED if counts else NOTHING_RUN
+
+
+def is_skip(line: str) -> bool:
+    return line.startswith("SKIPPED")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
