@@ -27,7 +27,7 @@ class BestConvolution:
         self._chosen.repeat(count)
 
     def flops(self) -> int:
-        """Of one convolution."""
+        """Returns those of one convolution."""
         return self._chosen.flops()
 
 

@@ -238,7 +238,7 @@ class Judge:
         self.apart = self._in_batches(self.lpips, pairs.start, pairs.end)
 
     def real(self) -> Quality:
-        """Of the starts themselves."""
+        """Returns the quality of the starts themselves."""
         return Quality("real faces", self._kernel_distance(self.pairs.start), self._measure_sharpness(self.pairs.start))
 
     def __call__(self, method: str, midpoints: np.ndarray) -> Quality:

@@ -34,7 +34,7 @@ class TrainingStep:
         float(logs["loss"])  # waits for the last one
 
     def flops(self) -> int | None:
-        """Of one step; None where it depends on the batch, as of people who each have a decoder."""
+        """Returns those of one step; None where it depends on the batch, as of people who each have a decoder."""
         try:
             return count_flops(self._step.get_concrete_function(self._batch).graph)
         except ValueError:

@@ -106,7 +106,7 @@ class Dimensions(NamedTuple):
 
 
 def order_dimensions(faces: Survey) -> Dimensions:
-    """Of vector codes."""
+    """Returns the dimensions of vector codes, those that carry most first."""
     codes = faces.codes.astype(np.float64)
     kl = None if faces.log_var is None else measure_kl(faces.codes, faces.log_var)
     return Dimensions(codes.mean(axis=0), codes.var(axis=0), kl, active_dimensions(codes))

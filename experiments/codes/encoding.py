@@ -53,7 +53,7 @@ def _list_names(model, column: str) -> tuple[str, ...]:
 
 
 def choose_conditions(model, examples: Columns) -> Columns:
-    """Of examples as `for_model` gives them, the columns that the model is told besides pictures, if it is any."""
+    """Returns the columns of examples, as `for_model` gives them, that the model is told besides pictures, if any."""
     return {column: examples[column] for column in model.network().conditions.values() if column in examples}
 
 

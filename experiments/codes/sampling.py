@@ -38,7 +38,7 @@ class SamplingSettings(Settings):
         kind=float,
     )
     fit_count: int | None = number(None, "Only the first training faces are fitted to; all if absent.", 1)
-    seed: int = number(0, "Of what is drawn.", 0, 2**31 - 1)
+    seed: int = number(0, "Seed of what is drawn.", 0, 2**31 - 1)
 
 
 def sample_source(

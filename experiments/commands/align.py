@@ -23,7 +23,9 @@ def define_flags(values: flags.FlagValues) -> None:
     kinds.define_required(values, "out", f"Folder for the crops and {MANIFEST_FILE}; a second run does what is new.")
     kinds.define_number(values, "size", 128, "Height and width of the crops in pixels.", 16, 1024)
     groups.define_template(values, "facezoo", 0.0)
-    flags.DEFINE_enum("faces", "largest", FACES, "Of each photograph the largest face, or all.", flag_values=values)
+    flags.DEFINE_enum(
+        "faces", "largest", FACES, "Which faces of a photograph: the largest, or all.", flag_values=values
+    )
     text = "CelebA's list of landmarks, or a CSV of its columns: the five points of each file, instead of a detector's."
     kinds.define_path(values, "landmarks", text)
     text = f"Larger photographs are left out; {MEGAPIXELS} if absent."

@@ -87,7 +87,7 @@ def _distinct(names: list[str]) -> list[str]:
 
 
 def _find_differing(runs: list[Run]) -> list[dict[str, Any]]:
-    """Of each run the settings in which they are not all alike."""
+    """Returns for each run the settings in which they are not all alike."""
     values = [make_flags(each.settings) for each in runs]
     settings = [{name: each[name].value for name in each} for each in values]
     names = [name for name in settings[0] if name not in NO_SETTINGS and len({str(one[name]) for one in settings}) > 1]
@@ -108,7 +108,7 @@ def _epochs(each: Run) -> list[dict[str, str]]:
 
 
 def _figures(each: Run) -> dict[str, Any]:
-    """Of the last epoch: the measures of validation; of all: how long, and how fast."""
+    """Returns the last epoch's measures of validation, and how long all epochs took and how fast."""
     epochs = _epochs(each)
     if not epochs:
         return {}

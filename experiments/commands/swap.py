@@ -37,7 +37,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_bool("paste", False, text, flag_values=values)
     text = "Colours of pasted faces: those of the skin that they cover, or as the model makes them."
     flags.DEFINE_enum("colour", "match", ("match", "none"), text, flag_values=values)
-    text = "Of the faces that --align finds in a photograph: the largest, all, or which from the left, 1, 2, ..."
+    text = "Which of the faces that --align finds in a photograph: the largest, all, or which from the left, 1, 2, ..."
     flags.DEFINE_string("faces", LARGEST, text, flag_values=values)
     flags.register_validator("faces", _is_choice, "must be largest, all, or a number from 1", flag_values=values)
     groups.define_crop(values)

@@ -243,7 +243,7 @@ def _crop(stops: Sequence[Stop], landmarks: LandmarkSettings, crop: Any, size: i
 
 
 def _frame_size(sides: Sequence[float]) -> int:
-    """Of frames that take squares of so many pixels: even, as films want it."""
+    """Returns the size of frames that take squares of so many pixels: even, as films want it."""
     held = min(sides)
     size = int(np.clip(held, *SIZES)) // 2 * 2
     if held < size:

@@ -212,7 +212,7 @@ class FaceReader:
 
     @functools.cached_property
     def crop(self) -> photographs.Crop | None:
-        """Of photographs that are not aligned."""
+        """What is taken of photographs that are not aligned."""
         return find_data_crop(self.settings.data, self._origin)
 
     def read(self, face: str) -> np.ndarray:
