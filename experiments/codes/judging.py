@@ -56,26 +56,6 @@ class Measure:
     reads: str = "sets"
 
 
-def _psnr(setting: Setting) -> Stream:
-    return metrics.OfEach("psnr", metrics.psnr)
-
-
-def _ssim(setting: Setting) -> Stream:
-    return metrics.OfEach("ssim", ssim)
-
-
-def _ms_ssim(setting: Setting) -> Stream:
-    return metrics.OfEach("ms_ssim", metrics.ms_ssim)
-
-
-def _lpips(setting: Setting) -> Stream:
-    return metrics.OfEach("lpips", _trace(metrics.LPIPS("alex", setting.image_size)))
-
-
-def _lpips_squeeze(setting: Setting) -> Stream:
-    return metrics.OfEach("lpips_squeeze", _trace(metrics.LPIPS("squeeze", setting.image_size)))
-
-
 def _vgg19_distance(setting: Setting) -> Stream:
     if setting.vgg19_weights is None:
         raise CannotMeasureError("--vgg19_weights names its file, or imagenet")
@@ -111,21 +91,23 @@ def _sharpness(setting: Setting) -> Stream:
     )
 
 
-def _lattice(setting: Setting) -> Stream:
-    return metrics.AgainstReal("lattice", metrics.log_lattices, metrics.lattice)
-
-
 def _path_length(setting: Setting) -> Stream:
     distance = _trace(metrics.LPIPS("alex", setting.image_size))
     return metrics.OfEach("path_length", lambda at, after: np.asarray(distance(at, after), np.float64) / EPSILON**2)
 
 
 MEASURES: dict[str, Measure] = {
-    "psnr": Measure("higher", _psnr, "pairs"),
-    "ssim": Measure("higher", _ssim, "pairs"),
-    "ms_ssim": Measure("higher", _ms_ssim, "pairs"),
-    "lpips": Measure("lower", _lpips, "pairs"),
-    "lpips_squeeze": Measure("lower", _lpips_squeeze, "pairs"),
+    "psnr": Measure("higher", lambda _: metrics.OfEach("psnr", metrics.psnr), "pairs"),
+    "ssim": Measure("higher", lambda _: metrics.OfEach("ssim", ssim), "pairs"),
+    "ms_ssim": Measure("higher", lambda _: metrics.OfEach("ms_ssim", metrics.ms_ssim), "pairs"),
+    "lpips": Measure(
+        "lower", lambda setting: metrics.OfEach("lpips", _trace(metrics.LPIPS("alex", setting.image_size))), "pairs"
+    ),
+    "lpips_squeeze": Measure(
+        "lower",
+        lambda setting: metrics.OfEach("lpips_squeeze", _trace(metrics.LPIPS("squeeze", setting.image_size))),
+        "pairs",
+    ),
     "vgg19_distance": Measure("lower", _vgg19_distance, "pairs"),
     "identity": Measure("lower", _identity, "pairs"),
     "landmark_error": Measure("lower", _landmark_error, "pairs"),
@@ -134,7 +116,7 @@ MEASURES: dict[str, Measure] = {
     "precision": Measure("higher", _sets),
     "recall": Measure("higher", _sets),
     "sharpness": Measure("1", _sharpness),
-    "lattice": Measure("1", _lattice),
+    "lattice": Measure("1", lambda _: metrics.AgainstReal("lattice", metrics.log_lattices, metrics.lattice)),
     "path_length": Measure("lower", _path_length, "steps"),
 }
 
