@@ -82,7 +82,7 @@ def training_batches(
 
     steps = tf.data.Dataset.counter(first_step)
     stream = steps.map(load, num_parallel_calls=LOADERS, deterministic=True).prefetch(tf.data.AUTOTUNE)
-    return _holding(stream, source, indices_of)
+    return _hold_parts(stream, source, indices_of)
 
 
 def evaluation_batches(
@@ -107,7 +107,7 @@ def evaluation_batches(
 
     starts = tf.data.Dataset.range(0, padded, batch_size)
     stream = starts.map(load, num_parallel_calls=LOADERS, deterministic=True).prefetch(tf.data.AUTOTUNE)
-    return _holding(stream, source, indices_of)
+    return _hold_parts(stream, source, indices_of)
 
 
 def with_columns(source: Source, columns_of: Callable[[tf.Tensor], Batch]) -> Source:
@@ -181,7 +181,7 @@ def _load(source: Source, key: tf.Tensor, indices_of: Callable[[int], np.ndarray
     return _with_float_pictures(batch)
 
 
-def _holding(stream: tf.data.Dataset, *parts: object) -> tf.data.Dataset:
+def _hold_parts(stream: tf.data.Dataset, *parts: object) -> tf.data.Dataset:
     """The stream, with which these parts stay; what is derived from a stream holds it, and so do iterators."""
     stream.held_parts = parts
     return stream

@@ -18,19 +18,24 @@ from pathlib import Path
 TESTS = Path(__file__).parent
 PASSED, NOTHING_RUN = 0, 5  # exit codes of pytest
 SLOWEST = 25
-# A folder is a stage. These files are one each, the dearest first; these folders are one together.
-ALONE = (
+# A folder is a stage, but for these files, which are one each, and for folders that are one together. The dearest come
+# first, so that at the end no long one is left over.
+DEAREST = (
     "models/test_conformance.py",
+    "experiments/commands",
     "processes/test_resume.py",
+    "processes",
     "processes/test_notebooks.py",
-    "refusals/test_bad_input.py",
+    "datasets",
+    "models",
+    "experiments/training",
     "processes/test_workers.py",
+    "refusals/test_bad_input.py",
     "models/test_adversarial.py",
-    "experiments/training/test_training_networks.py",
 )
 TOGETHER = (
     ("experiments/benchmarks", "experiments/explorer", "experiments/faces", "experiments/flags", "experiments/runs"),
-    ("house", "latents", "losses", "metrics", "warping"),
+    ("house", "latents", "losses", "metrics", "refusals", "warping"),
 )
 
 
@@ -63,24 +68,24 @@ class Outcome:
 
     def __str__(self):
         return (
-            f"{self.stage}: {told(self.counts)} in {self.wall_seconds:.0f} s "
+            f"{self.stage}: {describe(self.counts)} in {self.wall_seconds:.0f} s "
             f"({self.cpu_seconds:.0f} s of CPU, {self.megabytes:,} MB)"
         )
 
 
-def stages(with_processes: bool) -> dict[str, list[Path]]:
+def list_stages(with_processes: bool) -> dict[str, list[Path]]:
     """The files of tests by stage, in the order in which they are begun."""
-    found: dict[str, list[Path]] = {file: [] for file in ALONE}
+    found: dict[str, list[Path]] = {name: [] for name in DEAREST}
     for path in sorted(TESTS.rglob("test_*.py")):
-        found.setdefault(stage_of(path.relative_to(TESTS)), []).append(path)
+        found.setdefault(name_stage(path.relative_to(TESTS)), []).append(path)
     del found["long"]
     return {name: files for name, files in found.items() if with_processes or not name.startswith("processes")}
 
 
-def stage_of(path: Path) -> str:
+def name_stage(path: Path) -> str:
     """The name of a file's stage."""
     folder = path.parent.as_posix()
-    if path.as_posix() in ALONE:
+    if path.as_posix() in DEAREST:
         return path.as_posix()
     return next((", ".join(folders) for folders in TOGETHER if folder in folders), folder)
 
@@ -89,7 +94,8 @@ def run(stage: str, files: list[Path], arguments: list[str]) -> Outcome:
     """Runs a stage to its end."""
     with tempfile.TemporaryDirectory() as folder:
         report, output = Path(folder, "report.xml"), Path(folder, "output.txt")
-        command = [sys.executable, "-m", "pytest", "-q", "-m", "not long", f"--junitxml={report}", *arguments]
+        # Without the working folder among the places of modules, where `datasets` would be ours.
+        command = [sys.executable, "-P", "-m", "pytest", "-q", "-m", "not long", f"--junitxml={report}", *arguments]
         start = time.perf_counter()
         with output.open("wb") as file:
             process = subprocess.Popen([*command, *map(str, files)], stdout=file, stderr=subprocess.STDOUT)
@@ -119,7 +125,7 @@ def read_report(path: Path) -> tuple[collections.Counter[str], dict[str, float]]
     return counts, seconds
 
 
-def told(counts: collections.Counter[str]) -> str:
+def describe(counts: collections.Counter[str]) -> str:
     return ", ".join(f"{count:,} {kind}" for kind, count in counts.items()) or "nothing run"
 
 
@@ -130,7 +136,7 @@ def main() -> int:
     options, arguments = parser.parse_known_args()
     start, outcomes = time.perf_counter(), []
     with concurrent.futures.ThreadPoolExecutor(options.workers) as pool:
-        running = [pool.submit(run, *stage, arguments) for stage in stages(options.processes).items()]
+        running = [pool.submit(run, *stage, arguments) for stage in list_stages(options.processes).items()]
         try:
             for done in concurrent.futures.as_completed(running):
                 outcomes.append(done.result())
@@ -156,7 +162,7 @@ def tell(outcomes: list[Outcome], wall_seconds: float) -> int:
     cpu_seconds = sum(outcome.cpu_seconds for outcome in outcomes)
     most = max(outcomes, key=lambda outcome: outcome.megabytes)
     print(
-        f"{told(counts)} in {wall_seconds:.0f} s ({cpu_seconds:.0f} s of CPU); "
+        f"{describe(counts)} in {wall_seconds:.0f} s ({cpu_seconds:.0f} s of CPU); "
         f"most memory of a process: {most.megabytes:,} MB in {most.stage}"
     )
     if failed:

@@ -36,8 +36,10 @@ def everything_traced(is_asked_for: bool = True) -> Iterator[None]:
     """Within, a training takes its steps, and a measurement too, in graphs, however few they are."""
     global _everything_is_traced
     before, _everything_is_traced = _everything_is_traced, is_asked_for
-    yield
-    _everything_is_traced = before
+    try:
+        yield
+    finally:
+        _everything_is_traced = before
 
 
 def is_everything_traced() -> bool:
@@ -47,23 +49,30 @@ def is_everything_traced() -> bool:
 def take_few_steps_eagerly(patch: pytest.MonkeyPatch) -> None:
     """Has trainings and measurements of few steps on one device taken without graphs, unless `everything_traced`.
 
-    A run decides by all its steps, so that it goes on as it began.
+    A run decides by all its steps, so that it goes on as it began. Graphs are tried nevertheless: of every network by
+    the conformance and by the benchmark of steps; of what depends on the step, of frozen networks, of half precision
+    and of runs that go on in other processes by tests marked `traced`; of several devices and of longer trainings by
+    any test.
     """
-    train, measure, step_function = training_run.train, evaluation.Measurer.__call__, loop.step_function
+    steps_of, measure, step_function = training_run.take_steps, evaluation.Measurer.__call__, loop.step_function
 
-    def train_cheaply(model, batches, strategy, *, epochs, steps_per_epoch, **options):
-        is_eager = _are_few(epochs * steps_per_epoch, strategy)
+    def take_cheaply(model, batches, strategy, *, epochs, steps_per_epoch, **options):
+        taken = steps_of(model, batches, strategy, epochs=epochs, steps_per_epoch=steps_per_epoch, **options)
         with pytest.MonkeyPatch.context() as patch:
-            if is_eager:
+            if _are_few(epochs * steps_per_epoch, strategy):
                 patch.setattr(loop, "step_function", lambda *parts: step_function(*parts).python_function)
-            train(model, batches, strategy, epochs=epochs, steps_per_epoch=steps_per_epoch, **options)
+            first = next(taken, None)  # by now the function of a step is made
+        with contextlib.closing(taken):
+            if first is not None:
+                yield first
+                yield from taken
 
     def measure_cheaply(measurer, source, batch_size, count=None):
         if _are_few(math.ceil((count or len(source)) / batch_size), measurer.strategy):
             measurer._step = measurer._measure_batch
         return measure(measurer, source, batch_size, count)
 
-    patch.setattr(training_run, "train", train_cheaply)
+    patch.setattr(training_run, "take_steps", take_cheaply)
     patch.setattr(evaluation.Measurer, "__call__", measure_cheaply)
 
 

@@ -10,7 +10,7 @@ from ...datasets.labels import read_landmarks
 from ...datasets.manifest import MANIFEST_FILE, Cut
 from ...datasets.photographs import MEGAPIXELS, MOST_MEGAPIXELS
 from ..errors import UsageError
-from ..faces.crops import find_known_rows, make_stamp, names_of_crops, new_files, report, show, with_new_rows
+from ..faces.crops import find_known_rows, make_stamp, name_crops, new_files, report, show, with_new_rows
 from ..flags import groups, kinds
 from ..terminal import announce
 
@@ -23,9 +23,7 @@ def define_flags(values: flags.FlagValues) -> None:
     kinds.define_required(values, "out", f"Folder for the crops and {MANIFEST_FILE}; a second run does what is new.")
     kinds.define_number(values, "size", 128, "Height and width of the crops in pixels.", 16, 1024)
     groups.define_template(values, "facezoo", 0.0)
-    flags.DEFINE_enum(
-        "faces", "largest", FACES, "Which faces of a photograph: the largest, or all.", flag_values=values
-    )
+    flags.DEFINE_enum("faces", "largest", FACES, "The faces of a photograph: the largest, or all.", flag_values=values)
     text = "CelebA's list of landmarks, or a CSV of its columns: the five points of each file, instead of a detector's."
     kinds.define_path(values, "landmarks", text)
     text = f"Larger photographs are left out; {MEGAPIXELS} if absent."
@@ -49,7 +47,7 @@ def run(values: flags.FlagValues) -> None:
     rows = known
     if photographs:
         announce(f"Aligning {len(photographs):,} files in {processes} processes ...")
-        aligner = Aligner(root, out, cut, points, max_pixels, names_of_crops(known, photographs))
+        aligner = Aligner(root, out, cut, points, max_pixels, name_crops(known, photographs))
         rows = with_new_rows(known, stamp, aligner, photographs, processes)
     report(out, rows, len(photographs))
     show(out, rows)

@@ -17,7 +17,7 @@ from ..codes.encoding import ask_person, batches, encode_batch, floats, list_peo
 from ..errors import UsageError
 from ..faces.fitting import FaceFitter
 from ..faces.origins import find_picture_crop
-from ..faces.reader import EVERY, LARGEST, NAMED, most_pixels, photographs_of, read_pictures
+from ..faces.reader import EVERY, LARGEST, NAMED, list_photographs, most_pixels, read_pictures
 from ..flags import groups, kinds
 from ..flags.groups import LandmarkSettings
 from ..flags.kinds import are_digits, read, read_given
@@ -55,7 +55,7 @@ def run(values: flags.FlagValues) -> None:
     if values.faces != LARGEST and not values.align:
         raise UsageError(f"--faces={values.faces} does nothing without --align, which finds them")
     source = read_pictures(in_folder, opened, alignment, given, values.faces)
-    everything = photographs_of(in_folder, opened, given)
+    everything = list_photographs(in_folder, opened, given)
     crop = find_picture_crop(opened, given) if values.paste and not values.align else None
     max_pixels = most_pixels(given.get("max_megapixels"))
 
@@ -64,7 +64,7 @@ def run(values: flags.FlagValues) -> None:
         fitter = None
         if values.paste:
             fitter = stack.enter_context(FaceFitter(read(values, LandmarkSettings), values.colour == "match"))
-        names = files.names_of_results(everything)
+        names = files.name_results(everything)
         for name, group in itertools.groupby(_map(model, source, person), key=lambda mapped: mapped.name):
             if fitter:
                 picture = _photograph(Path(in_folder) / name, max_pixels)

@@ -20,7 +20,7 @@ from ..runs.settings import read_epochs, read_precision, write_settings
 from ..terminal import announce
 from .arguments import open_sources
 from .starting import inherit_settings
-from .telling import next_commands
+from .telling import list_next_commands
 
 if TYPE_CHECKING:  # settings are refused before TensorFlow is waited for
     from .devices import Workers
@@ -109,7 +109,9 @@ def train_into(
         with source_errors():
             training.train()
         model = session.model
-        commands = next_commands(folder, model.reconstructs, list_people(model)) if session.workers.is_chief else []
+        commands = (
+            list_next_commands(folder, model.reconstructs, list_people(model)) if session.workers.is_chief else []
+        )
         return Outcome(was_finished=False, is_chief=session.workers.is_chief, next_commands=tuple(commands))
 
 

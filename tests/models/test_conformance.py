@@ -100,7 +100,7 @@ def test_config_is_the_constructor(specimen):
 @over_zoo
 def test_saves_and_loads_in_safe_mode(specimen, tmp_path):
     model = compiled(specimen)
-    take_steps(model, 3)
+    take_steps(model, 2)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
     assert_same(model.variables, loaded.variables)
@@ -126,7 +126,7 @@ def test_same_seed_gives_the_same_weights(specimen):
     def trained():
         keras.utils.set_random_seed(7)
         model = compiled(specimen)
-        take_steps(model, 3)
+        take_steps(model, 2)
         return model.variables
 
     assert_same(trained(), trained())
@@ -153,7 +153,7 @@ def test_mixed_precision_trains(specimen, policy):
         if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
             optimizer.dynamic_scale.assign(1024.0)  # where it comes to after some steps that are left out
     before = [weight.numpy() for weight in model.trainable_variables]
-    logs = take_steps(model, 20 if "discriminator" in specimen.reports else 3)  # two players move each other slowly
+    logs = take_steps(model, 20 if "discriminator" in specimen.reports else 2)  # two players move each other slowly
     assert np.isfinite(logs[-1]["loss"])
     assert model(batch(), training=True)["reconstruction"].dtype == tf.float32
     changed = [np.any(old != new.numpy()) for old, new in zip(before, model.trainable_variables, strict=True)]

@@ -90,7 +90,7 @@ def test_it_saves_and_loads_in_safe_mode_and_goes_on(tmp_path):
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_mixed_precision_trains(policy):
     keras.config.set_dtype_policy(policy)
-    network, logs = trained(20)
+    network, logs = trained(5)
     assert np.isfinite(logs[-1]["loss"])
     assert network.read(faces(2)["image"])["embedding"].dtype == tf.float32
 

@@ -6,15 +6,15 @@ import stages
 
 
 def test_every_file_is_in_one_stage():
-    files = [path for paths in stages.stages(with_processes=True).values() for path in paths]
+    files = [path for paths in stages.list_stages(with_processes=True).values() for path in paths]
     assert len(files) == len({*files})
     assert {*files} == {path for path in stages.TESTS.rglob("test_*.py") if path.parent.name != "long"}
-    without = [path for paths in stages.stages(with_processes=False).values() for path in paths]
+    without = [path for paths in stages.list_stages(with_processes=False).values() for path in paths]
     assert {*files} - {*without} == {*(stages.TESTS / "processes").glob("test_*.py")}
 
 
 def test_what_is_named_is_there():
-    assert all(stages.stages(with_processes=True).values())
+    assert all(stages.list_stages(with_processes=True).values())
     assert all((stages.TESTS / folder).is_dir() for folders in stages.TOGETHER for folder in folders)
 
 

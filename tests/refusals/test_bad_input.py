@@ -1458,25 +1458,32 @@ def materials(tmp_path_factory):
 def listing(folder):
     """Every path below a folder, with the size and the time of the last change of files; locks say who came last."""
     found = {}
-    for path in folder.rglob("*"):
-        status = path.lstat()
-        is_fixed = stat.S_ISREG(status.st_mode) and path.name != ".lock"
-        found[path] = (status.st_size, status.st_mtime_ns) if is_fixed else None
+    for place, folders, names in os.walk(folder):
+        found |= dict.fromkeys(f"{place}/{name}" for name in folders)
+        for name in names:
+            status = os.lstat(f"{place}/{name}")
+            is_fixed = stat.S_ISREG(status.st_mode) and name != ".lock"
+            found[f"{place}/{name}"] = (status.st_size, status.st_mtime_ns) if is_fixed else None
     return found
 
 
+@pytest.fixture(scope="module")
+def listed(materials):
+    """What the materials hold before any row."""
+    return listing(materials)
+
+
 @pytest.fixture
-def refused(command, materials, empty_folder, tmp_path, monkeypatch):
+def refused(command, materials, listed, empty_folder, tmp_path, monkeypatch):
     """Runs a row, and holds what happens against what every refusal must be."""
 
     def begin(*arguments, **options):
         raise AssertionError("a training began, which could take hours")
 
     def check(case):
-        monkeypatch.setattr(training_run, "train", begin)
+        monkeypatch.setattr(training_run, "take_steps", begin)
         if case.cards:
             ship_instead(materials / "cards" / case.cards, monkeypatch)
-        before = listing(materials)
         with shown_warnings():
             done = command(*(argument.replace("@", str(materials)) for argument in shlex.split(case.arguments)))
         assert done.code == 2, done.err
@@ -1488,7 +1495,7 @@ def refused(command, materials, empty_folder, tmp_path, monkeypatch):
             assert fragment.replace("@", str(materials)) in messages[0]
         assert not listing(empty_folder)
         assert {path.name for path in tmp_path.iterdir()} <= {empty_folder.name, "cache"}
-        assert listing(materials) == before
+        assert listing(materials) == listed
 
     return check
 

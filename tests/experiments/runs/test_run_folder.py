@@ -26,6 +26,7 @@ from facezoo.experiments.runs import checkpoints
 from facezoo.experiments.runs.folder import LOCK_FILE, lock
 from facezoo.experiments.runs.run import open_run
 from facezoo.experiments.training import run as training_run
+from facezoo.pictures import resize
 from PIL import Image
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
@@ -95,10 +96,11 @@ def test_pictures_of_training_say_what_made_them(finished):
             assert image.text["Software"] == SOFTWARE
             assert "finished" in image.text["Description"]
     with Image.open(finished / "images" / "reconstructions-0001.png") as image:
-        assert image.size == (8 * 32, 2 * 32)
-        shown = np.asarray(image)[:32].reshape(32, 8, 32, 3).swapaxes(0, 1)
+        assert image.size == (8 * 64, 2 * (64 + 15))  # enlarged, each with its label below
+        shown = np.asarray(image)[:64].reshape(64, 8, 64, 3).swapaxes(0, 1)
     far_apart = np.linspace(0, 1999, 8).astype(int)
-    np.testing.assert_array_equal(shown, np.rint(drawn(far_apart, "validation") * 255).astype(np.uint8))
+    given = np.rint(drawn(far_apart, "validation") * 255).astype(np.uint8)
+    np.testing.assert_array_equal(shown, resize(given, 64))
 
 
 def test_the_flag_file_reproduces_the_run_bit_for_bit(finished, train, tmp_path):
@@ -182,7 +184,7 @@ def test_a_training_that_fails_at_once_leaves_no_folder(command, empty_folder, m
     def fail(*arguments, **options):
         raise error
 
-    monkeypatch.setattr(training_run, "train", fail)
+    monkeypatch.setattr(training_run, "take_steps", fail)
     assert command("train", *CAE_FLAGS, "--run_dir=runs/deeper/one").code == (2 if isinstance(error, OSError) else 1)
     assert list(empty_folder.iterdir()) == []
     (empty_folder / "runs" / "other").mkdir(parents=True)
@@ -197,7 +199,7 @@ def failing_train(monkeypatch, meanwhile):
         meanwhile()
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(training_run, "train", fail)
+    monkeypatch.setattr(training_run, "take_steps", fail)
 
 
 @pytest.mark.parametrize("place", ["empty", "link", "deeper"])
@@ -259,13 +261,13 @@ def test_a_picture_damaged_after_it_was_indexed_costs_nothing_but_the_run(comman
     def damage():
         truncate(*(tmp_path / "photographs").iterdir())
 
-    train_on = training_run.train
+    steps_of = training_run.take_steps
 
-    def train(*arguments, **options):
+    def take_steps(*arguments, **options):
         damage()
-        return train_on(*arguments, **options)
+        return steps_of(*arguments, **options)
 
-    monkeypatch.setattr(training_run, "train", train)
+    monkeypatch.setattr(training_run, "take_steps", take_steps)
     data = ("--dataset=folder", f"--data_dir={tmp_path / 'photographs'}", "--cache_gb=0")
     done = command("train", *CAE_FLAGS, *data, "--batch_size=4", f"--run_dir={tmp_path / 'runs' / 'one'}")
     assert done.code == 2
@@ -321,16 +323,18 @@ def test_the_events_of_other_runs_behind_a_link_are_not_touched(copied, command,
 
 @pytest.mark.parametrize("kind", ["folder", "link", "letter"])
 def test_what_is_in_the_place_of_a_run_s_lock_is_told_of(tmp_path, kind):
-    place = tmp_path / LOCK_FILE
+    folder = tmp_path / "run"
+    folder.mkdir()
+    place = folder / LOCK_FILE
     if kind == "folder":
         place.mkdir()
     elif kind == "link":
         place.symlink_to(tmp_path / "theirs")
     else:
         place.write_text("dear")
-    with pytest.raises(UsageError, match=r"--run_dir=.*[.]lock is no lock of facezoo's"), lock(tmp_path):
+    with pytest.raises(UsageError, match=r"--run_dir=.*[.]lock is no lock of facezoo's"), lock(folder):
         pass
-    assert [path.name for path in tmp_path.iterdir()] == [LOCK_FILE]
+    assert [path.name for path in folder.iterdir()] == [LOCK_FILE]
 
 
 def test_a_folder_that_is_no_run_is_left_alone(command, tmp_path):

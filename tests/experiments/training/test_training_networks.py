@@ -117,6 +117,7 @@ def test_training_starts_from_weights_that_ship(train):
 # Frozen networks.
 
 
+@pytest.mark.traced
 def test_perceptual_and_landmark_terms_train_and_are_reported_unweighted(train):
     terms = ("--landmark_factor=5", "--landmark_consistency_factor=0.5", "--expression_factor=3", "--latent_dim=11")
     row = last_row(train("run", *VAE_FLAGS, *FACE, *terms))
@@ -247,6 +248,7 @@ def test_the_validation_loss_is_the_autoencoder_s_alone(trained):
     np.testing.assert_allclose(row["val_loss"], expected, rtol=1e-4)
 
 
+@pytest.mark.traced
 def test_the_perceptual_loss_can_start_late(train):
     folder = train("run", *VAE_FLAGS, *FACE, "--epochs=2", "--perceptual_start=2")
     with (folder / "metrics.csv").open(newline="") as file:
