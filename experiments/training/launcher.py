@@ -21,7 +21,7 @@ POLL_SECONDS = 0.1
 PATIENCE_SECONDS = 15.0  # for the chief to say by itself what another worker has ended by
 
 
-def shares_of_gpus(workers: int) -> list[str | None]:
+def share_gpus(workers: int) -> list[str | None]:
     """Each worker's CUDA_VISIBLE_DEVICES; None where there are no GPUs."""
     gpus = _gpus()
     if not gpus:

@@ -140,16 +140,16 @@ def stop_before_work(reads_models: bool = False) -> None:
         raise StoppedError("reached", 0)
 
     def session(settings, state, workers):
-        start.sources_and_arguments(settings)
+        start.open_sources(settings)
         reached()
 
     if not reads_models:
         runs.Run.model = reached
-    evaluate._as_in_training = edit.codes_of = encoding.codes_of = reached
-    start._session, devices.make_strategy, launcher.Team.work = session, reached, reached
+    evaluate._as_in_training = edit.encode_batch = encoding.encode_batch = reached
+    start._make_session, devices.make_strategy, launcher.Team.work = session, reached, reached
     pack.write_pack = align.with_new_rows = demo.warp_through = server.quiet_gradio = reached
-    framing.frame_photographs = framing.framed = detection.find_faces = detection.largest_face = reached
-    benchmark._measured_morphs = compare.charts.save_curves = reached
+    framing.frame_photographs = framing.frame_face = detection.find_faces = detection.largest_face = reached
+    benchmark._measure_morphs = compare.charts.save_curves = reached
     for name in measures.MEASURE:
         measures.MEASURE[name] = reached
     assert set(BASES) == set(cli.COMMANDS)
@@ -220,10 +220,10 @@ TABLES: dict[str, object] = {}
 
 def flags_of(name):
     from facezoo.experiments.cli import COMMANDS
-    from facezoo.experiments.flags.parsing import defined
+    from facezoo.experiments.flags.parsing import define_all
 
     if name not in TABLES:
-        TABLES[name] = defined(COMMANDS[name].define_flags)
+        TABLES[name] = define_all(COMMANDS[name].define_flags)
     return TABLES[name]
 
 
