@@ -9,6 +9,7 @@ import numpy as np
 from .. import files
 
 FORMAT = 1
+MOST_CHARACTER = 0x10FFFF
 HASH_SHOWN = 8  # digits of it that tell two models apart
 
 
@@ -61,8 +62,19 @@ def _read(path: Path) -> dict[str, np.ndarray]:
                 raise ValueError("it unpacks to more than itself")  # which an archive that is not compressed never does
             file.seek(0)
             with np.load(file, allow_pickle=False) as arrays:
-                return {name: arrays[name] for name in arrays.files}
+                return {name: _checked(arrays[name], name) for name in arrays.files}
     except OSError as error:
         raise ValueError(f"cannot read {path}: {error.strerror or error}") from error
     except Exception as error:  # a damaged archive raises whatever its reader raises
         raise ValueError(f"{path} is damaged: {str(error).partition(chr(10))[0]}") from error
+
+
+def _checked(found: Any, name: str) -> np.ndarray:
+    """Raises ValueError for what NumPy gives of a member that is no array, and for characters that there are not."""
+    if not isinstance(found, np.ndarray):
+        raise ValueError(f"{name} is no array")
+    if found.dtype.kind == "U" and found.size:
+        codes = np.frombuffer(found.astype(found.dtype.newbyteorder("=")).tobytes(), np.uint32)
+        if (codes > MOST_CHARACTER).any():
+            raise ValueError(f"{name} holds what is no text")
+    return found

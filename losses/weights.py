@@ -106,7 +106,7 @@ def read_arrays(path: Path, shapes: Shapes) -> dict[str, np.ndarray]:
             if sizes[name] > 8 * math.prod(shape) + MOST_HEADER_BYTES:
                 raise WeightsError(f"{path}: {name} is larger than {shape}: give a file of this network")
         with np.load(io.BytesIO(data), allow_pickle=False) as found:
-            arrays = {name: found[name] for name in shapes}
+            arrays = {name: np.asarray(found[name]) for name in shapes}  # of a member that is none NumPy gives bytes
     except WeightsError:
         raise
     except Exception as error:  # a damaged archive raises whatever its reader raises

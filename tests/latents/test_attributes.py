@@ -1,5 +1,7 @@
 """Attribute vectors: by hand, on codes whose true directions are known, and as a file."""
 
+import zipfile
+
 import numpy as np
 import pytest
 from facezoo.latents import attributes
@@ -308,6 +310,22 @@ def test_damaged_and_foreign_files_are_refused(known, tmp_path):
         load_attributes(path)
     with pytest.raises(ValueError, match=r"cannot read .*none\.npz: No such file"):
         load_attributes(tmp_path / "none.npz")
+
+
+@pytest.mark.parametrize(
+    ("member", "harm", "message"),
+    [
+        ("vectors/mean.npy", lambda data: b"\0" + data[1:], "vectors/mean is no array"),
+        ("names.npy", lambda data: data[:-4] + b"\xff\xff\xff\x7f", "names holds what is no text"),
+    ],
+)
+def test_a_part_that_is_no_array_and_a_name_that_is_no_text_are_refused(known, tmp_path, member, harm, message):
+    save_attributes(tmp_path / "whole.npz", known[0])
+    with zipfile.ZipFile(tmp_path / "whole.npz") as archive, zipfile.ZipFile(tmp_path / "a.npz", "w") as damaged:
+        for name in archive.namelist():
+            damaged.writestr(name, harm(archive.read(name)) if name == member else archive.read(name))
+    with pytest.raises(ValueError, match=f"a[.]npz is damaged: {message}"):
+        load_attributes(tmp_path / "a.npz")
 
 
 def test_another_format_is_refused(tmp_path, monkeypatch):

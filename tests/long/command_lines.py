@@ -40,6 +40,7 @@ BASES = {
         "--recipe=vae",
     ],
     "evaluate": ["--run_dir=@/run --count=8", "--run_dir=@/pub/tiny.npz"],
+    "sweep": ["--file=@/sweep.toml --out=new"],
     "compare": ["@/run @/run --out=new"],
     "analyse": ["--run_dir=@/run --out=new --count=20"],
     "morph": ["--run_dir=@/run --start=test:0 --end=test:1 --out=new", "--start=@/a.jpg --end=@/b.png --out=new"],
@@ -143,13 +144,18 @@ def stop_before_work(reads_models: bool = False) -> None:
         start.open_sources(settings)
         reached()
 
-    if not reads_models:
-        runs.Run.model = reached
-    evaluate._as_in_training = edit.encode_batch = encoding.encode_batch = reached
-    start._make_session, devices.make_strategy, launcher.Team.work = session, reached, reached
-    pack.write_pack = align.with_new_rows = demo.warp_through = server.quiet_gradio = reached
-    framing.frame_photographs = framing.frame_face = detection.find_faces = detection.largest_face = reached
-    benchmark._measure_morphs = compare.charts.save_curves = reached
+    stops = [
+        *((evaluate, "_as_in_training"), (edit, "encode_batch"), (encoding, "encode_batch"), (devices, "make_strategy")),
+        *((launcher.Team, "work"), (pack, "write_pack"), (align, "with_new_rows"), (demo, "warp_through")),
+        *((server, "quiet_gradio"), (framing, "frame_photographs"), (framing, "frame_face"), (detection, "find_faces")),
+        *((detection, "largest_face"), (benchmark, "_measure_morphs"), (compare.charts, "save_curves")),
+        *([] if reads_models else [(runs.Run, "model")]),
+    ]
+    for owner, name in stops:
+        assert hasattr(owner, name), name
+        setattr(owner, name, reached)
+    assert hasattr(start, "_make_session")
+    start._make_session = session
     for name in measures.MEASURE:
         measures.MEASURE[name] = reached
     assert set(BASES) == set(cli.COMMANDS)

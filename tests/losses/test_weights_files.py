@@ -3,6 +3,7 @@
 import hashlib
 import http.server
 import threading
+import zipfile
 
 import numpy as np
 import pytest
@@ -98,11 +99,14 @@ def test_what_is_no_archive_or_holds_objects_is_refused(tmp_path):
     np.savez(tmp_path / "objects.npz", kernel=np.array([{}], dtype=object))
     np.savez(tmp_path / "large.npz", kernel=np.zeros(10_000))
     np.savez(tmp_path / "whole.npz", kernel=np.arange(3))
+    with zipfile.ZipFile(tmp_path / "none.npz", "w") as archive:
+        archive.writestr("kernel.npy", b"no array")
     for name, message in [
         ("text.npz", "is not a file of weights, or damaged"),
         ("objects.npz", "is not a file of weights, or damaged"),
         ("large.npz", r"kernel is larger than \(3,\)"),
         ("whole.npz", "not finite"),
+        ("none.npz", r"the shape of kernel is \(\), not \(3,\)"),
     ]:
         with pytest.raises(WeightsError, match=message):
             read_arrays(tmp_path / name, {"kernel": (3,)})

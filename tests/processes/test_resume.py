@@ -441,19 +441,20 @@ def test_a_state_that_was_put_aside_when_its_writer_was_killed_is_gone_on_from(t
     """Between the two renames by which a state takes the place of one of the same step, after a rollback."""
     model = VAE(image_size=16, filters=(4,), latent_dim=2)
     model.compile()
-    checkpoints = Checkpoints(tmp_path, 2)
+    folder = tmp_path / "checkpoints"
+    checkpoints = Checkpoints(folder, 2)
     for step in (1, 3):
         checkpoints.save(model, State(step=step))
-    (tmp_path / "000000003").rename(tmp_path / ".before")
-    (tmp_path / ".partial").mkdir()
+    (folder / "000000003").rename(folder / ".before")
+    (folder / ".partial").mkdir()
     assert checkpoints.newest().step == 3
     checkpoints.clean()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["000000001", "000000003"]
+    assert sorted(path.name for path in folder.iterdir()) == ["000000001", "000000003"]
     assert checkpoints.newest().step == 3
-    shutil.copytree(tmp_path / "000000003", tmp_path / ".before")  # killed after both
-    (tmp_path / ".before" / "SHA256SUMS").unlink()  # amid its removal
+    shutil.copytree(folder / "000000003", folder / ".before")  # killed after both
+    (folder / ".before" / "SHA256SUMS").unlink()  # amid its removal
     checkpoints.clean()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["000000001", "000000003"]
+    assert sorted(path.name for path in folder.iterdir()) == ["000000001", "000000003"]
 
 
 def test_a_checkpoint_is_not_trusted_for_its_name(tmp_path):

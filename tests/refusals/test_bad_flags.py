@@ -98,3 +98,16 @@ def test_another_backend_is_refused(command, monkeypatch, arguments):
 
 def test_another_backend_is_refused_by_the_script_too():
     assert_refused(started("train", KERAS_BACKEND="jax"), "KERAS_BACKEND=jax")
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ("--show=folder --data_dir=nowhere", "--data_dir=nowhere is not there"),
+        ("--show=packed --data_dir=", "--data_dir is missing"),
+    ],
+)
+def test_errors_of_data_sets_name_flags_and_not_arguments_of_python(command, flags, words):
+    done = command("datasets", *flags.split())
+    assert_refused(done, words)
+    assert "----" not in done.err

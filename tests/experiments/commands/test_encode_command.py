@@ -20,6 +20,7 @@ from facezoo.datasets.manifest import Cut
 from facezoo.experiments.faces.reader import FaceReader, align_folder
 from facezoo.experiments.flags.groups import AlignmentSettings
 from facezoo.experiments.runs.run import open_run
+from facezoo.files import name_results
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
@@ -45,15 +46,18 @@ def test_encode_keeps_codes_names_and_reconstructions(finished, command, model, 
         codes = dict(zip(archive["names"].tolist(), archive["codes"], strict=True))
     names = sorted(path.relative_to(tmp_path / "pictures").as_posix() for path in files)
     assert list(codes) == names
+    results = name_results(names)
     reader = FaceReader(open_run(finished), AlignmentSettings())
     for name in names:
         image = reader.read_file(tmp_path / "pictures" / name)
         np.testing.assert_allclose(codes[name], model.encode(image[None])[0], atol=1e-4, err_msg=name)
-        pixels, text = read_png(decoded / f"{name}.png")
+        pixels, text = read_png(decoded / f"{results[name]}.png")
         np.testing.assert_allclose(pixels.astype(int), reconstructed(model, image), atol=1)
         assert text["Software"] == SOFTWARE
         assert name in text["Description"]
-    assert {path.relative_to(decoded).as_posix() for path in decoded.rglob("*.png")} == {f"{n}.png" for n in names}
+    assert {path.relative_to(decoded).as_posix() for path in decoded.rglob("*.png")} == {
+        f"{result}.png" for result in results.values()
+    }
 
 
 def test_reconstructions_show_the_person_asked_for(command, tmp_path):
