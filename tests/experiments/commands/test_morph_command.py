@@ -152,7 +152,8 @@ def test_a_gray_run_morphs_and_draws_in_gray(train, command):
     assert facezoo.load(run).channels == 1
     assert command("morph", f"--run_dir={run}", "--start=test:0", "--end=test:1", "--steps=2").code == 0
     assert read_png(run / "morphs" / "row.png")[0].shape == (32, 64)
-    assert read_png(run / "images" / "morph-0001.png")[0].ndim == 2
+    drawn = read_png(run / "images" / "morph-0001.png")[0]
+    assert (drawn == drawn[..., :1]).all()  # a sheet with labels, without any colour
 
 
 def test_a_closed_morph_goes_through_faces_and_back(finished, command, model, tmp_path):
