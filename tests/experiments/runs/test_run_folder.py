@@ -321,16 +321,18 @@ def test_the_events_of_other_runs_behind_a_link_are_not_touched(copied, command,
 
 @pytest.mark.parametrize("kind", ["folder", "link", "letter"])
 def test_what_is_in_the_place_of_a_run_s_lock_is_told_of(tmp_path, kind):
-    lock = tmp_path / LOCK_FILE
+    folder = tmp_path / "run"
+    folder.mkdir()
+    lock = folder / LOCK_FILE
     if kind == "folder":
         lock.mkdir()
     elif kind == "link":
         lock.symlink_to(tmp_path / "theirs")
     else:
         lock.write_text("dear")
-    with pytest.raises(UsageError, match=r"--run_dir=.*[.]lock is no lock of facezoo's"), locked(tmp_path):
+    with pytest.raises(UsageError, match=r"--run_dir=.*[.]lock is no lock of facezoo's"), locked(folder):
         pass
-    assert [path.name for path in tmp_path.iterdir()] == [LOCK_FILE]
+    assert [path.name for path in folder.iterdir()] == [LOCK_FILE]
 
 
 def test_a_folder_that_is_no_run_is_left_alone(command, tmp_path):
