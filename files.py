@@ -6,12 +6,14 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import filelock
 import platformdirs
 
+WEIGHTS_FOLDER = Path(__file__).parent / "models" / "weights"  # of the models that ship
 MOST_TEXT_BYTES = 64 * 2**20
 MOST_NAME_BYTES = 255  # of one name, as Linux, macOS and Windows have it
 
@@ -497,7 +499,7 @@ def cache_folder() -> Path:
 
 
 def name_result(name: str, ending: str = ".png") -> str:
-    """What is made of the file `name` is called so: its ending is kept, so that a.jpg and a.png do not collide.
+    """What is made of the file `name` is called so, another ending after its own, see `names_of_results`.
 
     A name that would be longer than file systems take is shortened, and told from others by a digest.
     """
@@ -507,6 +509,35 @@ def name_result(name: str, ending: str = ".png") -> str:
     digest = hashlib.sha256(os.fsencode(last)).hexdigest()[:16]
     begin = os.fsencode(last)[: MOST_NAME_BYTES - len(digest) - len(ending) - 1].decode("utf-8", "ignore")
     return f"{folder}{slash}{begin}-{digest}{ending}"
+
+
+def names_of_results(names: Iterable[str], known: Mapping[str, str] | None = None) -> dict[str, str]:
+    """By file, what its result is called but for its ending: `a` of a.jpg, so that it becomes a.png.
+
+    Where files of one folder differ in their endings only, or the short name is taken, the ending is kept: a.jpg.png.
+
+    Args:
+      names: of files, as paths with `/` between their parts.
+      known: what results of some are called already; it stays.
+    """
+    results = dict(known or {})
+    names = sorted({*names, *results})
+    stems = Counter(_stem(name).casefold() for name in names)
+    used = {result.casefold() for result in results.values()}
+    for name in names:
+        if name in results:
+            continue
+        short = _stem(name)
+        digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        choices = [*([short] if stems[short.casefold()] == 1 else []), name, f"{name}-{digest}"]
+        results[name] = next(choice for choice in choices if choice.casefold() not in used)
+        used.add(results[name].casefold())
+    return results
+
+
+def _stem(name: str) -> str:
+    """A path without its ending, where it has one that begins with a letter: frames are called `film.0017`, too."""
+    return re.sub(r"(?<=[^/])[.][A-Za-z][A-Za-z0-9]{1,4}$", "", name)
 
 
 def is_plain_name(name: str) -> bool:

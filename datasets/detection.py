@@ -221,6 +221,11 @@ def _face(row: np.ndarray) -> Face:
     return Face((left, top, right - left, bottom - top), points, float(row[5]))
 
 
+def is_loaded() -> bool:
+    """True once the detector has been needed, which takes seconds the first time."""
+    return _detector.cache_info().currsize > 0
+
+
 @functools.cache
 def _detector() -> Any:
     check_installed()

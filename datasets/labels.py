@@ -156,9 +156,7 @@ def find_keys(
       DatasetError: a picture has no row, or two have the same.
     """
     known = Names(rows)
-    keys = [
-        known.find(name) or (known.find(name.removesuffix(CROP_SUFFIX)) if also_sources else None) for name in names
-    ]
+    keys = [known.find(name) or (known.find_photograph(name, CROP_SUFFIX) if also_sources else None) for name in names]
     missing = [name for name, key in zip(names, keys, strict=True) if key is None]
     if missing:
         like = f"; its first row is of {next(iter(rows))}" if rows else "; it has no rows"

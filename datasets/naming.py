@@ -35,6 +35,19 @@ class Names:
     def _bases(self) -> dict[str, list[str]]:
         return _group(self._exact, _base)
 
+    @functools.cached_property
+    def _stems(self) -> dict[str, list[str]]:
+        return _group(self._exact, lambda name: plain(name).rpartition(".")[0])
+
+    def find_photograph(self, crop: str, ending: str) -> str | None:
+        """How the file speaks of the photograph that a crop was cut out of: of a.jpg for a.jpg.png, or for a.png."""
+        stem = crop.removesuffix(ending)
+        if stem == crop:
+            return None
+        found = self.find(stem)
+        others = (plain(stem), _base(stem))
+        return found or next((_only(self._stems[other]) for other in others if other in self._stems), None)
+
     def find(self, picture: str) -> str | None:
         """How the file speaks of a picture, if it does: by its path, by its base name, or from another folder.
 

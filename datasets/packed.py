@@ -46,7 +46,7 @@ OPEN_FILES = 32  # of one source
 
 
 def packed(split: str, *, data_dir: str | os.PathLike[str], image_size: int = 64, channels: int = 3) -> Source:
-    """What `facezoo pack` made of a folder of photographs: the same pictures and splits from few large files.
+    """What `facezoo pack` made of a folder of photographs: the same pictures and splits in few files.
 
     The crop is the one that they were packed with; `read_origin` tells it.
 
@@ -209,11 +209,25 @@ def _parse_index(content: dict[str, Any]) -> _Index:
         **names,
         columns=columns,
         splits={split: [_parse_shard(row) for row in content["splits"][split]] for split in SPLITS},
-        origin=_origin_in(content) if "crop" in content else None,
+        origin=origin_in(content) if "crop" in content else None,
     )
 
 
-def _origin_in(content: dict[str, Any]) -> Origin:
+def tell_origin(origin: Origin | None) -> dict[str, Any]:
+    """What an index or a card says of how pictures were cut; `origin_in` reads it."""
+    if origin is None:
+        return {}
+    cut = origin.cut
+    told = None if cut is None else {"template": cut.template, "margin": cut.margin, "shift": cut.shift}
+    return {"crop": origin.crop, "cut": told}
+
+
+def origin_in(content: dict[str, Any]) -> Origin:
+    """What `tell_origin` has told, with the pictures' `size`, whoever has written it.
+
+    Raises:
+      ValueError, TypeError, KeyError, AttributeError: it tells of no sound cut or crop.
+    """
     crop, cut = content["crop"], content["cut"]
     crop = tuple(map(int, crop)) if isinstance(crop, list) else crop
     photographs.check_crop(crop)

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 from PIL import Image
 
-from .packed import AROUND, COLUMNS, FORMAT, INDEX_FILE, VERSION, Origin
+from .packed import AROUND, COLUMNS, FORMAT, INDEX_FILE, VERSION, Origin, tell_origin
 from .progress import progress_bar
 from .source import SPLITS, Source, choose_split
 
@@ -66,17 +66,8 @@ def write_pack(
         "columns": {name: first[name].shape[1:] for name in COLUMNS if name in first},
         "splits": {split: writer.shards for split, writer in writers.items()},
     }
-    (root / INDEX_FILE).write_text(json.dumps(index | _describe(origin)), encoding="ascii")
+    (root / INDEX_FILE).write_text(json.dumps(index | tell_origin(origin)), encoding="ascii")
     return {split: sum(len(shard["names"]) for shard in writer.shards) for split, writer in writers.items()}
-
-
-def _describe(origin: Origin | None) -> dict[str, Any]:
-    """What the index says of how the pictures were cut."""
-    if origin is None:
-        return {}
-    cut = origin.cut
-    told = None if cut is None else {"template": cut.template, "margin": cut.margin, "shift": cut.shift}
-    return {"crop": origin.crop, "cut": told}
 
 
 class _Writer:

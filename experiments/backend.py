@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 
 from .errors import UsageError
+from .terminal import announce
 
 CHATTER = (
     *(b"WARNING: All log messages before absl::InitializeLog", b"I0000"),
@@ -40,7 +41,9 @@ def check_installed(package: str, extra: str) -> None:
 
 
 def load_tensorflow():
-    """Imports TensorFlow and finds its devices; returns the module."""
+    """Imports TensorFlow and finds its devices; returns the module. Its first time takes seconds, of which is told."""
+    if "tensorflow" not in sys.modules:
+        announce("Loading TensorFlow ...")
     with without_chatter():
         import tensorflow as tf
 

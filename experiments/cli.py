@@ -39,7 +39,7 @@ from .commands import (
 from .errors import StoppedError, UsageError, is_of_memory
 from .flags.parsing import defined, parse, recipes
 from .processes import NOBODY_READS, leave_closed_pipes, open_closed_streams
-from .terminal import PrintableStream, message_of, printable, shortened
+from .terminal import PrintableStream, message_of, printable, shortened, show_announcements, wrapped
 
 COMMANDS: dict[str, ModuleType] = {
     "demo": demo,
@@ -139,10 +139,12 @@ def _run_command(name: str, arguments: list[str]) -> int:
         return 0
     if item := getattr(command, "ITEM", None):
         arguments = [word if word.startswith("-") else f"--{item}={word}" for word in arguments]
-    values = parse(command.define_flags, arguments, has_recipes=command is train)
+    words = getattr(command, "WORDS", ())
+    values = parse(command.define_flags, arguments, has_recipes=command is train, words=words)
     check_keras_backend()
     check_clock()
     _log_warnings_to_stderr()
+    show_announcements()
     if command is launch:
         return launch.run(values, launched)
     with _naming_flags(list(values)):
@@ -173,7 +175,7 @@ def command_help(name: str) -> str:
     """The flags of one command, those of a group of settings under what they are about."""
     command = COMMANDS[name]
     values = defined(command.define_flags)
-    lines = [f"facezoo {name}: {_summary(command)}"]
+    lines = [wrapped(f"facezoo {name}: {_summary(command)}")]
     left = list(values)
     for title, names in getattr(command, "FLAGS_BY_TITLE", {}).items():
         lines += ["", title, *(line for flag in names for line in _flag_help(values[flag]))]
@@ -181,7 +183,7 @@ def command_help(name: str) -> str:
     lines += ["", *(["Where it goes."] if len(left) < len(list(values)) else [])]
     lines += [line for flag in left for line in _flag_help(values[flag])]
     if name == "train":
-        lines.append(f"  --recipe\n      A flag file that ships with facezoo: {', '.join(recipes())}.")
+        lines += ["  --recipe", wrapped(f"A flag file that ships with facezoo: {', '.join(recipes())}.", 6)]
     lines.append("  --flagfile\n      A file of flags, one a line; later flags win.")
     return "\n".join(lines)
 
@@ -190,7 +192,8 @@ def _flag_help(flag: flags.Flag) -> list[str]:
     says_nothing = flag.default in (None, []) or flag.default is False  # 0 says something
     shown = ",".join(flag.default) if isinstance(flag.default, list) else flag.default
     default = "" if says_nothing else f" (default {shown})"
-    return [f"  --{flag.name}", f"      {flag.help.replace(ABSL_OF_LISTS, ' Give it again for more.')}{default}"]
+    text = f"{flag.help.replace(ABSL_OF_LISTS, ' Give it again for more.')}{default}"
+    return [f"  --{flag.name}", wrapped(text, 6)]
 
 
 def _log_warnings_to_stderr() -> None:

@@ -3,11 +3,19 @@
 import contextlib
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from .. import files
+import numpy as np
+from absl import logging
+from PIL import PngImagePlugin
+
+from .. import files, pictures
+from ..datasets import picture_bounds
 from .errors import UsageError
+
+COLUMNS = 8
+LEAST_PIXELS, MOST_PIXELS = 96, 160  # of a picture on a sheet
 
 
 def new_folder(asked: str | None, default: Path, flag: str = "--out") -> Path:
@@ -76,3 +84,40 @@ def saved_elsewhere(place: Path) -> Iterator[Result]:
                 f"{why}; nor could it be kept in {folder.parent}: choose a place on another disk"
             ) from error
         raise UsageError(f"{why}; what was found is in {folder / place.name}: move it") from error
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file is a PNG that facezoo has written."""
+    try:
+        with files.open_regular(path) as file:
+            picture_bounds.check_png(file)
+            file.seek(0)
+            image = PngImagePlugin.PngImageFile(file)
+            return image.info.get("Software", "").startswith("facezoo")
+    except (OSError, SyntaxError, ValueError):
+        return False
+
+
+def save_sheet(folder: Path, images: np.ndarray, labels: Sequence[str], description: str) -> None:
+    """Draws pictures on a labelled sheet beside a folder, and says where: in it, it would be taken for one of them.
+
+    A sheet of ours is replaced; where something else is in its place, it is left out.
+
+    Args:
+      folder: of the pictures, which gives the sheet its name.
+      images: [N, S, S, C] in [0, 1] or uint8.
+      labels: a line for each.
+      description: of all.
+    """
+    path = folder.with_name(files.name_result(f"{folder.name}-sheet"))
+    size = int(np.clip(images.shape[1], LEAST_PIXELS, MOST_PIXELS))
+    shown = pictures.resize(images, size) if size != images.shape[1] else images
+    try:
+        if os.path.lexists(path) and not is_ours(path):
+            raise files.OccupiedError("something else is there")
+        with files.whole_file(path) as partial:
+            pictures.save_png(partial, pictures.draw_labelled_sheet(shown, labels, COLUMNS, 1), description)
+    except OSError as error:
+        logging.warning("%s is not drawn: %s", path, error.strerror or error)
+        return
+    print(path)

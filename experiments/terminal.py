@@ -1,9 +1,13 @@
 """What the terminal is shown: names from files and models come to it escaped and shortened, never as they are."""
 
+import logging
 import os
+import sys
+import textwrap
 import unicodedata
 from typing import Any, TextIO
 
+WIDTH = 100
 MOST_LINES = 6
 MOST_CHARACTERS = 1000  # of a line
 # Of what has no shape: controls, which steer a terminal, marks that turn text around, halves of characters, and
@@ -52,6 +56,47 @@ def _said_by(error: BaseException) -> str:
         return str(error)
     names = [os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, str | bytes)]
     return f"{' and '.join(names)}: {error.strerror}" if names else error.strerror
+
+
+_ANNOUNCEMENTS = logging.getLogger("facezoo.announcements")
+
+
+def announce(text: str) -> None:
+    """Says what is being done that takes a while, or what has been spared: commands show it, `logging` gets it."""
+    _ANNOUNCEMENTS.info("%s", text)
+
+
+def show_announcements() -> None:
+    """Has what is announced come to stderr from now on, a line each."""
+    _ANNOUNCEMENTS.handlers = [_Announcer()]
+    _ANNOUNCEMENTS.setLevel(logging.INFO)
+    _ANNOUNCEMENTS.propagate = False
+
+
+class _Announcer(logging.Handler):
+    """Writes to what is stderr at the time."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(shortened(printable(record.getMessage())), file=sys.stderr, flush=True)
+
+
+def wrapped(text: str, indent: int = 0, first_indent: int | None = None) -> str:
+    """A text in lines of at most WIDTH characters, which are broken between words.
+
+    Args:
+      text: in one line.
+      indent: spaces before each line.
+      first_indent: before the first one, where that is another number.
+    """
+    begin = " " * (indent if first_indent is None else first_indent)
+    return textwrap.fill(
+        text,
+        WIDTH,
+        initial_indent=begin,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 class PrintableStream:

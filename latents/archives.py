@@ -12,7 +12,7 @@ FORMAT = 1
 HASH_SHOWN = 8  # digits of it that tell two models apart
 
 
-def save_arrays(path: Path, kind: str, model_hash: str, arrays: dict[str, np.ndarray]) -> None:
+def save_arrays(path: Path, kind: str, model_hash: str, arrays: dict[str, np.ndarray], is_shared: bool = False) -> None:
     """Writes the whole file or nothing.
 
     Args:
@@ -20,10 +20,11 @@ def save_arrays(path: Path, kind: str, model_hash: str, arrays: dict[str, np.nda
       kind: what it holds, e.g. "attribute vectors".
       model_hash: of the model whose codes they are about.
       arrays: numbers and strings by name; no names `kind`, `format`, `model_hash`.
+      is_shared: several processes may replace it at once; the last one stays.
     """
     about = {"kind": np.array(kind), "format": np.array(FORMAT), "model_hash": np.array(model_hash)}
     everything: dict[str, Any] = {**about, **arrays}
-    with files.whole_file(path) as partial, partial.open("wb") as file:
+    with files.whole_file(path, is_shared=is_shared) as partial, partial.open("wb") as file:
         np.savez(file, **everything)
 
 

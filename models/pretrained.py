@@ -15,7 +15,7 @@ import numpy as np
 from .. import files
 from .trainable import TrainableModel
 
-FOLDER = Path(__file__).parent / "weights"
+FOLDER = files.WEIGHTS_FOLDER
 MOST_BYTES = 2 * 2**30  # of a file of weights
 MOST_CARD_BYTES = 10_000_000
 MOST_NUMBER_BYTES, MOST_HEADER_BYTES = 8, 1000  # of a parameter and of an array in a file

@@ -1,13 +1,16 @@
 """Files that TensorBoard's embedding projector reads: vectors, what they are, and a small picture of each."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from .. import files
 from .files import save_png
 from .sheets import grid, thumbnails
 
+CONFIG_FILE = "projector_config.pbtxt"
 MOST_SPRITE = 8192  # pixels of the sheet's side: a graphics card takes it as one texture
 
 
@@ -41,7 +44,27 @@ def save_projector(
     embedding.tensor_shape.extend(vectors.shape)
     embedding.sprite.image_path = "sprite.png"
     embedding.sprite.single_image_dim.extend(small.shape[1:3])
-    (folder / "projector_config.pbtxt").write_text(str(config), encoding="utf-8")
+    (folder / CONFIG_FILE).write_text(str(config), encoding="utf-8")
+
+
+def link_projector(log: Path, folder: Path) -> None:
+    """Has a log of TensorBoard's show what `save_projector` has written into a folder elsewhere.
+
+    Args:
+      log: where events lie.
+      folder: as `save_projector` made it.
+    """
+    from google.protobuf import text_format
+    from tensorboard.plugins.projector import ProjectorConfig
+
+    config = text_format.Parse((folder / CONFIG_FILE).read_text("utf-8"), ProjectorConfig())
+    place = Path(os.path.relpath(folder, log))
+    for embedding in config.embeddings:
+        embedding.tensor_path, embedding.metadata_path, embedding.sprite.image_path = (
+            (place / name).as_posix()
+            for name in (embedding.tensor_path, embedding.metadata_path, embedding.sprite.image_path)
+        )
+    files.write_text(log / CONFIG_FILE, str(config))
 
 
 def _table(labels: dict[str, Sequence[object]]) -> str:

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -79,9 +80,12 @@ def folder_of_crops(folder):
 
 
 def assert_refused(done, *words):
-    """Exit code 2, one message of at most 6 lines that holds the words, and nothing left behind."""
+    """Exit code 2, one message of at most 6 lines that holds the words, and nothing left behind.
+
+    Before it may stand what was waited for until then.
+    """
     code = done.returncode if isinstance(done, subprocess.CompletedProcess) else done.code
-    message = done.stderr if isinstance(done, subprocess.CompletedProcess) else done.err
+    message = without_announcements(done.stderr if isinstance(done, subprocess.CompletedProcess) else done.err)
     assert code == 2, message
     assert message.startswith("facezoo: "), message
     assert message.count("facezoo: ") == 1, message
@@ -90,6 +94,12 @@ def assert_refused(done, *words):
     for word in words:
         assert word in message
     assert not list(Path.cwd().iterdir())
+
+
+def without_announcements(text):
+    """What a command says on stderr but for what it does that takes a while: lines like "Loading TensorFlow ..."."""
+    lines = text.splitlines(keepends=True)
+    return "".join(line for line in lines if not re.match(r"[A-Z][^:]* [.]{3}$", line))
 
 
 def contents(folder):

@@ -21,7 +21,7 @@ from .shapes import Scheme, border, box_around, radius_map
 from .thin_plates import Box, Sampler, bend_plate
 
 CHANGE = 0.4  # of the way, around its middle, in which the surroundings change
-EDGE = 0.3  # radii, over which what has changed goes over into what has not
+EDGE = 0.4  # logarithm of radii, over which what has changed goes over into what has not
 OVAL, FEATHER = 0.9, 0.3  # where the oval's edge lies, and over how much of its radius it fades
 REACH = OVAL + FEATHER / 2.0  # of the face, in radii
 WHOLE: Box = (slice(None), slice(None))
@@ -155,8 +155,9 @@ class WarpMorph:
         if changed in (0.0, 1.0):
             return np.full(self.size, changed, np.float32)
         radii = radius_map(outline, self.size, WHOLE)
-        nearest, farthest = REACH - EDGE, float(radii.max()) + EDGE / 2.0
-        return smooth_step((nearest + changed * (farthest - nearest) - radii) / EDGE + 0.5)
+        distances = np.log(np.maximum(radii, 1e-6))  # so that the edge is the softer the farther out
+        nearest, farthest = np.log(REACH) - EDGE, float(distances.max()) + EDGE / 2.0
+        return smooth_step((nearest + changed * (farthest - nearest) - distances) / EDGE + 0.5)
 
     def _seen(
         self, alpha: float, fields: tuple[np.ndarray, np.ndarray], late: np.ndarray, box: Box

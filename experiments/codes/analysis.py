@@ -13,6 +13,7 @@ from ...pictures import charts
 from ..errors import UsageError
 from ..runs.run import Run
 from ..tables import table
+from ..terminal import announce
 from .encoding import Columns, decoded
 from .survey import Survey
 
@@ -47,6 +48,7 @@ def analyse_codes(
         decode = functools.partial(decoded, model, told=faces.told)
         _draw_traversals(folder, dimensions, faces.codes[0], decode, f"{source.name.rpartition('/')[2]}:0", description)
         _draw_histograms(folder, dimensions, faces, description)
+    announce("Projecting codes onto a plane ...")
     found["projection"] = _draw_projection(folder, source, faces, attribute, description)
     _save_projector(folder, source, faces, description)
     if is_vector and source.factor_names and num_groups:

@@ -13,20 +13,26 @@ from ...datasets.naming import Names
 from ...datasets.progress import progress_bar
 from ...datasets.source import Source
 from ..errors import UsageError
+from ..terminal import announce
+from .kept import COLUMNS as KEPT_COLUMNS
+from .kept import CodeKeeper
 
 BATCH_SIZE = 64
 Columns = Mapping[str, np.ndarray]
 NOTHING: Columns = MappingProxyType({})
 
 
-def batches(source: Source, what: str, count: int | None = None) -> Iterator[tuple[slice, Columns]]:
-    """The first examples of a source, all if `count` is absent, and where they stand; `what` is done with them."""
-    for rows in _portions(len(source) if count is None else min(count, len(source)), what):
+def batches(source: Source, what: str, count: int | None = None, begin: int = 0) -> Iterator[tuple[slice, Columns]]:
+    """The first examples of a source, all if `count` is absent, and where they stand; `what` is done with them.
+
+    Those before `begin` are left out.
+    """
+    for rows in _portions(len(source) if count is None else min(count, len(source)), what, begin):
         yield rows, source.load(np.arange(rows.start, rows.stop))
 
 
-def _portions(total: int, what: str) -> Iterator[slice]:
-    for start in progress_bar(what, range(0, total, BATCH_SIZE), unit="batch"):
+def _portions(total: int, what: str, begin: int = 0) -> Iterator[slice]:
+    for start in progress_bar(what, range(begin, total, BATCH_SIZE), unit="batch"):
         yield slice(start, min(start + BATCH_SIZE, total))
 
 
@@ -99,7 +105,12 @@ def codes_of(model, images: np.ndarray, told: Columns = NOTHING) -> np.ndarray:
 
 
 def encoded(
-    model, source: Source, columns: Sequence[str] = (), count: int | None = None, told: bool = False
+    model,
+    source: Source,
+    columns: Sequence[str] = (),
+    count: int | None = None,
+    told: bool = False,
+    keeper: CodeKeeper | None = None,
 ) -> dict[str, np.ndarray]:
     """The codes of a source's pictures, and what is known of them.
 
@@ -109,15 +120,30 @@ def encoded(
       columns: of the source's examples, to be kept too.
       count: only the first pictures; all if absent.
       told: the source is as `for_model` gives it, and the model is told what it is told in training.
+      keeper: of codes that the model has found before; it keeps those that are found now. The columns are of those that
+        it keeps.
 
     Returns:
       `codes` float32 [N, *code shape], and the columns [N, ...].
     """
-    parts = []
-    for _, examples in batches(source, "encoding", count):
-        codes = codes_of(model, floats(examples["image"]), told_of(model, examples) if told else NOTHING)
-        parts.append({"codes": codes} | {name: examples[name] for name in columns})
-    return joined(parts)
+    total = len(source) if count is None else min(count, len(source))
+    is_told = told and bool(attributes_of(model)) and bool(source.attribute_names)
+    known = keeper.find(source, is_told) if keeper else {}
+    num_known = min(total, len(known["codes"])) if known else 0
+    if keeper and num_known:
+        keeper.tell(source, is_told, num_known)
+    if num_known < total:
+        if total > BATCH_SIZE:
+            announce(f"Encoding {total - num_known:,} faces of {source.name} ...")
+        wanted = KEPT_COLUMNS if keeper else columns
+        parts = [{name: known[name] for name in ("codes", *wanted) if name in known}] if known else []
+        for _, examples in batches(source, "encoding", count, num_known):
+            codes = codes_of(model, floats(examples["image"]), told_of(model, examples) if told else NOTHING)
+            parts.append({"codes": codes} | {name: examples[name] for name in wanted if name in examples})
+        known = joined(parts)
+        if keeper and total > BATCH_SIZE:
+            keeper.keep(source, is_told, known)
+    return {name: known[name][:total] for name in ("codes", *columns)}
 
 
 def joined(parts: Sequence[Columns]) -> dict[str, np.ndarray]:

@@ -1,7 +1,7 @@
-"""Which measures there are, what each needs, and all of them over what a model makes."""
+"""How each measure of `measure_names` is made, what it needs, and all of them over what a model makes."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,8 @@ from ...metrics.face_reading import landmark_errors
 from ...metrics.path_length import EPSILON
 from ...metrics.streams import SET_DISTANCES, Stream
 from ..errors import UsageError
-from ..flags.groups import MADE
 from .face_network import face_network
-from .making import EDITS, MORPHS, RECONSTRUCTIONS, Made
-
-OF_PAIRS = (RECONSTRUCTIONS, MORPHS, EDITS)
+from .making import Made
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,13 +49,11 @@ class Measure:
       better: what is good: "higher", "lower", or "1" where the real pictures are 1.
       stream: makes it.
       reads: of `Made`.
-      kinds: of what is made, that it is for.
     """
 
     better: str
     stream: Callable[[Setting], Stream]
     reads: str = "sets"
-    kinds: tuple[str, ...] = MADE
 
 
 def _psnr(setting: Setting) -> Stream:
@@ -126,21 +121,21 @@ def _path_length(setting: Setting) -> Stream:
 
 
 MEASURES: dict[str, Measure] = {
-    "psnr": Measure("higher", _psnr, "pairs", (RECONSTRUCTIONS,)),
-    "ssim": Measure("higher", _ssim, "pairs", (RECONSTRUCTIONS,)),
-    "ms_ssim": Measure("higher", _ms_ssim, "pairs", (RECONSTRUCTIONS,)),
-    "lpips": Measure("lower", _lpips, "pairs", OF_PAIRS),
-    "lpips_squeeze": Measure("lower", _lpips_squeeze, "pairs", OF_PAIRS),
-    "vgg19_distance": Measure("lower", _vgg19_distance, "pairs", OF_PAIRS),
-    "identity": Measure("lower", _identity, "pairs", OF_PAIRS),
-    "landmark_error": Measure("lower", _landmark_error, "pairs", (RECONSTRUCTIONS,)),
+    "psnr": Measure("higher", _psnr, "pairs"),
+    "ssim": Measure("higher", _ssim, "pairs"),
+    "ms_ssim": Measure("higher", _ms_ssim, "pairs"),
+    "lpips": Measure("lower", _lpips, "pairs"),
+    "lpips_squeeze": Measure("lower", _lpips_squeeze, "pairs"),
+    "vgg19_distance": Measure("lower", _vgg19_distance, "pairs"),
+    "identity": Measure("lower", _identity, "pairs"),
+    "landmark_error": Measure("lower", _landmark_error, "pairs"),
     "kid": Measure("lower", _sets),
     "frechet": Measure("lower", _sets),
     "precision": Measure("higher", _sets),
     "recall": Measure("higher", _sets),
     "sharpness": Measure("1", _sharpness),
     "lattice": Measure("1", _lattice),
-    "path_length": Measure("lower", _path_length, "steps", (MORPHS,)),
+    "path_length": Measure("lower", _path_length, "steps"),
 }
 
 
@@ -150,21 +145,6 @@ def _traced(function: Callable) -> Callable:
 
     graph = tf.function(function, autograph=False, reduce_retracing=True)
     return lambda *pictures: graph(*(tf.constant(images, tf.float32) for images in pictures)).numpy()
-
-
-def chosen(names: Sequence[str], kind: str) -> list[str]:
-    """The measures that are asked for, or all there are for a kind.
-
-    Raises:
-      UsageError: there is no such measure, or not of this kind.
-    """
-    fitting = [name for name, measure in MEASURES.items() if kind in measure.kinds]
-    if list(names) == ["all"]:
-        return fitting
-    for name in names:
-        if name not in fitting:
-            raise UsageError(f"--metrics={name}: of {kind} there are all, {', '.join(fitting)}")
-    return list(names)
 
 
 def make_streams(names: Iterable[str], setting: Setting, is_asked: bool) -> dict[Stream, str]:

@@ -8,14 +8,13 @@ import numpy as np
 from ...datasets.source import Source
 from ...metrics.path_length import EPSILON
 from ..errors import UsageError
-from ..flags.groups import MADE
 from ..flags.sources import for_model
 from ..runs.run import Run
 from .encoding import batches, codes_of, decoded, floats, told_of, told_person
+from .kept import CodeKeeper
+from .measure_names import EDITS, RECONSTRUCTIONS, SAMPLES
 from .sampling import SamplingSettings, sample_source
 from .vectors import read_vectors
-
-RECONSTRUCTIONS, SAMPLES, MORPHS, EDITS = MADE
 
 MOST_FITTED = 10_000  # training faces that samples are fitted to
 
@@ -77,7 +76,7 @@ def _reconstructions(model, source: Source, total: int) -> Iterator[Made]:
 def _samples(run: Run, model, source: Source, total: int, seed: int) -> Iterator[Made]:
     known = for_model(run.source("train"), model, run.settings.objective.masks)
     samples = sample_source(
-        model, known, SamplingSettings(count=total, seed=seed, fit_count=MOST_FITTED), run.model_hash
+        model, known, SamplingSettings(count=total, seed=seed, fit_count=MOST_FITTED), CodeKeeper(run)
     )
     for kind, pictures in enumerate((source, samples)):
         for _, examples in batches(pictures, "sampling", total):

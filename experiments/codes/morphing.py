@@ -17,6 +17,7 @@ WARP_PATHS = ("linear", "uniform")  # the others lead through codes
 NOTICE = "a generated picture of nobody; a morph has no place in an identity document"
 SMALL = 64  # pixels at which frames of equal distances are looked for
 ROW_SIDE, GIF_SIDE = 256, 480  # pixels of a frame at most, in a row and in a GIF
+MOST_ROW = 2560  # pixels of a row, after which another one begins
 SHEET_COLUMNS, SHEET_FRAMES, SHEET_SIDES, SHEET_FONT = 6, 24, (128, 256), 14
 
 
@@ -198,7 +199,10 @@ def save_morph(
 
     with ThreadPoolExecutor() as threads:
         list(threads.map(save_frame, range(len(frames))))
-    pictures.save_png(folder / "row.png", pictures.row(pictures.thumbnails(shown, ROW_SIDE)), said)
+    small = pictures.thumbnails(shown, ROW_SIDE)
+    pictures.save_png(
+        folder / "row.png", pictures.grid(small, even_columns(len(small), MOST_ROW // small.shape[2])), said
+    )
     pictures.save_png(folder / "sheet.png", _sheet(shown, stops, closed), said)
     film = shown if closed else pictures.there_and_back(shown)
     pictures.save_gif(folder / "morph.gif", pictures.thumbnails(film, GIF_SIDE), said, frames_per_second)
@@ -211,8 +215,13 @@ def _sheet(frames: np.ndarray, stops: Sequence[str], closed: bool) -> np.ndarray
     side = int(np.clip(frames.shape[1], *SHEET_SIDES))
     labels = [_label(number, len(frames), stops, closed) for number in chosen]
     shown = pictures.resize(frames[chosen], side)
-    columns = -(-len(chosen) // -(-len(chosen) // SHEET_COLUMNS))  # as many in each row
-    return pictures.draw_labelled_sheet(shown, labels, columns, 1, SHEET_FONT)
+    return pictures.draw_labelled_sheet(shown, labels, even_columns(len(chosen), SHEET_COLUMNS), 1, SHEET_FONT)
+
+
+def even_columns(count: int, most: int) -> int:
+    """How many pictures stand in a row, at most so many, so that all rows are about as long."""
+    num_rows = -(-count // max(1, most))
+    return -(-count // num_rows)
 
 
 def _label(number: int, count: int, stops: Sequence[str], closed: bool) -> str:

@@ -13,6 +13,7 @@ from ...latents import sampling
 from ..errors import UsageError
 from ..flags.kinds import Settings, number, one_of
 from .encoding import BATCH_SIZE, attributes_of, batches, decoded, encoded, told_person
+from .kept import CodeKeeper
 
 LABELS_FILE = "labels.csv"
 SHARD_BYTES = 128_000_000
@@ -41,7 +42,7 @@ class SamplingSettings(Settings):
 
 
 def sample_source(
-    model, source: Source, settings: SamplingSettings, model_hash: str, person: str | None = None
+    model, source: Source, settings: SamplingSettings, keeper: CodeKeeper, person: str | None = None
 ) -> Source:
     """New faces as a source, decoded when they are asked for.
 
@@ -51,7 +52,7 @@ def sample_source(
       model: an `Autoencoder`.
       source: the training faces, as the model reads them.
       settings: which.
-      model_hash: of the model.
+      keeper: of the model's codes.
       person: whom a mapping model decodes faces as.
 
     Raises:
@@ -59,8 +60,11 @@ def sample_source(
     """
     columns = ("attributes",) if attributes_of(model) and source.attribute_names else ()
     is_shape_enough = settings.sampler == "normal" and not columns
-    known = encoded(model, source, columns, 1 if is_shape_enough else settings.fit_count, told=True)
-    codes = _sampler(known["codes"], settings, model_hash).draw(settings.seed, settings.count, settings.truncation)
+    count = 1 if is_shape_enough else settings.fit_count
+    known = encoded(model, source, columns, count, told=True, keeper=None if is_shape_enough else keeper)
+    codes = _sampler(known["codes"], settings, keeper.model_hash).draw(
+        settings.seed, settings.count, settings.truncation
+    )
     rows = np.random.default_rng(settings.seed).integers(0, len(known["codes"]), settings.count)
     told = {name: known[name][rows] for name in columns}
     told_of_person = told_person(model, person)

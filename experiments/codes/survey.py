@@ -7,9 +7,9 @@ import numpy as np
 from ...datasets.source import Source
 from ...pictures.sheets import thumbnails
 from ..flags.sources import for_model
-from .encoding import NOTHING, Columns, batches, floats, joined, told_of
-
-KEPT = ("attributes", "factors")
+from ..terminal import announce
+from .encoding import BATCH_SIZE, NOTHING, Columns, attributes_of, batches, floats, joined, told_of
+from .kept import COLUMNS, CodeKeeper
 
 
 class Survey(NamedTuple):
@@ -37,7 +37,9 @@ class Survey(NamedTuple):
         return self.codes + np.exp(0.5 * self.log_var) * epsilon
 
 
-def survey(model, source: Source, masks: bool | None, count: int, shown: int = 0) -> Survey:
+def survey(
+    model, source: Source, masks: bool | None, count: int, shown: int = 0, keeper: CodeKeeper | None = None
+) -> Survey:
     """Encodes the first examples of a source and keeps thumbnails of some.
 
     Args:
@@ -46,11 +48,23 @@ def survey(model, source: Source, masks: bool | None, count: int, shown: int = 0
       masks: as in the model's training, to tell it what it was told there; None tells it nothing.
       count: N at most; of spatial codes, which are large, no more batches than hold P where there is one.
       shown: P.
+      keeper: of vector codes that the model has found before; it keeps those that are found now.
 
     Raises:
       DatasetError: the data set does not have what the model was trained with.
     """
     as_told = source if masks is None else for_model(source, model, masks)
+    is_told = masks is not None and bool(attributes_of(model)) and bool(source.attribute_names)
+    if is_told and as_told.attribute_names != source.attribute_names:
+        keeper = None  # which keeps either what the model was told or what is known
+    total = min(count, len(source))
+    if keeper and (kept := _kept(keeper, model, source, is_told, total)):
+        keeper.tell(source, is_told, total)
+        known = {name: kept[name] for name in COLUMNS if name in kept}
+        told = NOTHING if masks is None else told_of(model, as_told.load(np.array([0])))
+        return Survey(kept["codes"], kept.get("log_var"), known, _thumbnails(source, min(shown, total)), told)
+    if total > BATCH_SIZE:
+        announce(f"Encoding {total:,} faces of {source.name} ...")
     first: Columns = {}
     parts: list[Columns] = []
     for rows, examples in batches(source, "encoding", count):
@@ -58,7 +72,7 @@ def survey(model, source: Source, masks: bool | None, count: int, shown: int = 0
         told = NOTHING if masks is None else told_of(model, read)
         outputs = model.network()({"image": floats(examples["image"]), **told}, training=False)
         found = {"codes": outputs["z"], "log_var": outputs.get("log_var")}
-        found |= {name: examples.get(name) for name in KEPT}
+        found |= {name: examples.get(name) for name in COLUMNS}
         if rows.start < shown:
             found["images"] = thumbnails(examples["image"][: shown - rows.start])
         parts.append({name: np.asarray(value) for name, value in found.items() if value is not None})
@@ -66,6 +80,22 @@ def survey(model, source: Source, masks: bool | None, count: int, shown: int = 0
         if outputs["z"].shape.rank > 2 and 0 < shown <= rows.stop:
             break
     whole = joined(parts)
-    known = {name: whole[name] for name in KEPT if name in whole}
+    if keeper and whole["codes"].ndim == 2 and total > BATCH_SIZE:
+        keeper.keep(source, is_told, whole)
+    known = {name: whole[name] for name in COLUMNS if name in whole}
     images = whole.get("images", np.empty(0, np.uint8))
     return Survey(whole["codes"].astype(np.float32), whole.get("log_var"), known, images, first)
+
+
+def _kept(keeper: CodeKeeper, model, source: Source, is_told: bool, total: int) -> Columns:
+    """What a survey needs of vector codes that are kept; nothing where they are fewer, or say less."""
+    kept = keeper.find(source, is_told)
+    codes = kept.get("codes", np.empty(0))
+    if codes.ndim != 2 or len(codes) < total or (model.network().has_prior and "log_var" not in kept):
+        return {}
+    return {name: column[:total] for name, column in kept.items()}
+
+
+def _thumbnails(source: Source, count: int) -> np.ndarray:
+    parts = [thumbnails(examples["image"]) for _, examples in batches(source, "reading", count)]
+    return np.concatenate(parts) if parts else np.empty(0, np.uint8)

@@ -10,10 +10,12 @@ from ...datasets.labels import read_landmarks
 from ...datasets.manifest import MANIFEST_FILE, Cut
 from ...datasets.photographs import MEGAPIXELS, MOST_MEGAPIXELS
 from ..errors import UsageError
-from ..faces.crops import known_rows, new_files, report, stamp_of, with_new_rows
+from ..faces.crops import known_rows, names_of_crops, new_files, report, show, stamp_of, with_new_rows
 from ..flags import groups, kinds
+from ..terminal import announce
 
 FACES = ("largest", "all")
+WORDS = ("in", "out")  # flags that words without dashes are meant as
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -44,8 +46,11 @@ def run(values: flags.FlagValues) -> None:
     max_pixels = (values.max_megapixels or MEGAPIXELS) * 10**6
     rows = known
     if photographs:
-        rows = with_new_rows(known, stamp, Aligner(root, out, cut, points, max_pixels), photographs, processes)
+        announce(f"Aligning {len(photographs):,} files in {processes} processes ...")
+        aligner = Aligner(root, out, cut, points, max_pixels, names_of_crops(known, photographs))
+        rows = with_new_rows(known, stamp, aligner, photographs, processes)
     report(out, rows, len(photographs))
+    show(out, rows)
 
 
 def _folders(values: flags.FlagValues) -> tuple[Path, Path]:

@@ -1,4 +1,4 @@
-"""Look into a run's latent space: traversals, histograms, projections, TensorBoard's projector, disentanglement."""
+"""Look into a run's latent space: traversals, histograms, projections, disentanglement."""
 
 import json
 from typing import Any
@@ -9,16 +9,19 @@ from ... import files
 from ...datasets.source import SPLITS, DatasetError, Source, with_attributes
 from ..backend import load_tensorflow
 from ..codes.analysis import MOST_POINTS, _shape, analyse_codes, check_codes, report
+from ..codes.kept import CodeKeeper
 from ..codes.survey import survey
 from ..flags import groups, kinds
 from ..flags.kinds import read_given
 from ..folders import new_folder
+from ..runs.folder import find_logs
 from ..runs.run import open_run
 
 LEAST_EXAMPLES = 10
 # Ten for each of the 43 factors of drawn faces. By three draws of so many groups of 100 the VAE that ships scores 0.10,
 # 0.08 and 0.10; by twice as many of 32, in the same time, 0.03 to 0.05, hardly more than the 0.02 of guessing.
 GROUPS = 430
+WORDS = ("run_dir",)  # flags that words without dashes are meant as
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -46,9 +49,11 @@ def run(values: flags.FlagValues) -> None:
         with_attributes(source, [values.attribute])  # or it says which there are
 
     load_tensorflow()
+    from ...pictures.projector import link_projector
+
     model = opened.model()
     with files.whole_folder(out) as partial:
-        faces = survey(model, source, opened.settings.objective.masks, count, MOST_POINTS)
+        faces = survey(model, source, opened.settings.objective.masks, count, MOST_POINTS, CodeKeeper(opened))
         check_codes(faces.codes, opened)
         found: dict[str, Any] = {
             **opened.provenance(values.split, given),
@@ -65,6 +70,9 @@ def run(values: flags.FlagValues) -> None:
             num_groups=values.groups if values.disentanglement else 0,
         )
         files.write_text(partial / "analysis.json", json.dumps(found, indent=2) + "\n")
+    log = find_logs(opened.folder)[1]
+    if out.parent == opened.folder and log.is_dir() and files.is_below(log, opened.folder):
+        link_projector(log, out / "projector")
     print("\n".join([report(found), *_left_out(found, source, values)]))
     print(f"{out}\ntensorboard --logdir {out / 'projector'}")
 

@@ -10,6 +10,7 @@ from ...datasets.source import SPLITS, Source, with_attributes
 from ...latents.attributes import LEAST_EXAMPLES, AttributeVectors, find_attributes, save_attributes
 from ..backend import load_tensorflow
 from ..codes.encoding import encoded
+from ..codes.kept import CodeKeeper
 from ..codes.vectors import ATTRIBUTES_FILE, attributes_path
 from ..errors import UsageError
 from ..flags import groups, kinds
@@ -17,6 +18,8 @@ from ..flags.kinds import read_given
 from ..folders import saved_elsewhere
 from ..runs.run import Run, open_run
 from ..terminal import printable
+
+WORDS = ("run_dir",)  # flags that words without dashes are meant as
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -46,7 +49,7 @@ def run(values: flags.FlagValues) -> None:
 
 
 def _found(opened: Run, source: Source, count: int | None) -> AttributeVectors:
-    known = encoded(opened.model(), source, ("attributes",), count)
+    known = encoded(opened.model(), source, ("attributes",), count, keeper=CodeKeeper(opened))
     try:
         return find_attributes(known["codes"], known["attributes"], source.attribute_names, opened.model_hash)
     except ValueError as error:

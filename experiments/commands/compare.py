@@ -17,6 +17,7 @@ from ..flags.kinds import flags_of
 from ..folders import new_folder
 from ..runs.run import Run, open_run
 from ..tables import markdown_table
+from ..terminal import announce
 
 ITEM = "run"  # words without dashes are its values
 FACES, SIDE, FONT, STEPS = 4, 128, 14, 5
@@ -40,6 +41,7 @@ def run(values: flags.FlagValues) -> None:
     runs = [open_run(name, values.checkpoint) for name in values.run]
     names = _distinct([each.folder.name for each in runs])
     out = new_folder(values.out, Path("comparison"))
+    announce(f"Loading and drawing by {len(runs)} models ...")
     models = [each.model() for each in runs]
     rows = [
         {"run": name, **about, **_figures(each), "parameters": f"{model.count_params():,}"}
@@ -47,13 +49,33 @@ def run(values: flags.FlagValues) -> None:
     ]
     said = f"comparison of {', '.join(names)}"
     with files.whole_folder(out) as partial:
-        table = markdown_table(rows)
+        table = markdown_table(_transposed(rows))
         files.write_text(partial / "table.md", table + "\n")
-        curves = {name: _curve(each) for name, each in zip(names, runs, strict=True)}
-        charts.save_curves(partial / "curves.png", curves, "pictures seen", "PSNR in validation, dB", said)
+        drawn = _save_curves(partial, names, runs, said)
         shown = [_pictures_of(each, model, values.split) for each, model in zip(runs, models, strict=True)]
         pictures.save_png(partial / "sheet.png", _sheet(names, shown, values.split), said)
-    print(f"{table}\n\n" + "\n".join(str(out / name) for name in ("table.md", "curves.png", "sheet.png")))
+    print(f"{table}\n\n" + "\n".join(str(out / name) for name in ("table.md", *drawn, "sheet.png")))
+
+
+def _transposed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A column for each run instead of a row, so that many settings make a table long and not wide."""
+    names = list(dict.fromkeys(name for row in rows for name in row if name != "run"))
+    return [{"": name} | {row["run"]: row.get(name, "") for row in rows} for name in names]
+
+
+def _save_curves(folder: Path, names: list[str], runs: list[Run], said: str) -> list[str]:
+    """A chart for each data set, whose figures tell nothing beside those of another; returns what they are called."""
+    by_data: dict[tuple[str, str], dict[str, tuple[list[float], list[float]]]] = {}
+    for name, each in zip(names, runs, strict=True):
+        data = each.settings.data
+        by_data.setdefault((data.dataset, str(data.data_dir or "")), {})[name] = _curve(each)
+    drawn = []
+    for number, ((dataset, data_dir), curves) in enumerate(by_data.items(), 1):
+        drawn.append(f"curves-{number}.png" if len(by_data) > 1 else "curves.png")
+        of = f"{dataset} in {Path(data_dir).name}" if data_dir else dataset
+        axis = f"PSNR in validation on {of}, dB"
+        charts.save_curves(folder / drawn[-1], curves, "pictures seen", axis, said)
+    return drawn
 
 
 def _distinct(names: list[str]) -> list[str]:

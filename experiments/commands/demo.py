@@ -1,4 +1,4 @@
-"""See in some minutes what facezoo does: two drawn faces warped at once, a training, and the morphs of its model."""
+"""See in some minutes what facezoo does: drawn faces warped, a training, and its morphs."""
 
 import dataclasses
 import time

@@ -13,6 +13,7 @@ from ...latents.attributes import METHODS, move, orthogonalise
 from ..codes.encoding import as_person, asked_person, codes_of, decoded, told_person
 from ..codes.vectors import ATTRIBUTES_FILE, check_shape, read_vectors
 from ..errors import UsageError
+from ..faces.places import check_there
 from ..flags import groups, kinds
 from ..flags.kinds import read, read_given
 from ..folders import new_folder
@@ -20,6 +21,7 @@ from ..runs.run import Run, open_run
 
 MOST_STRENGTHS = 101
 SHEET = "sweep.png"
+WORDS = ("image",)  # flags that words without dashes are meant as
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -47,6 +49,7 @@ def define_flags(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues) -> None:
     from ..faces.reader import FaceReader
 
+    check_there(values.image)
     opened = open_run(values.run_dir, values.checkpoint)
     out, strengths = new_folder(values.out, opened.folder / "edits"), strengths_of(values.strength)
     vectors = _vectors(values, opened)

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from ..flags.kinds import read, read_given
 from ..folders import new_folder, saved_elsewhere
 from ..runs.run import open_run
 
+WORDS = ("in", "out")  # flags that words without dashes are meant as
+
 
 def define_flags(values: flags.FlagValues) -> None:
     groups.define_run_dir(values)
@@ -28,9 +31,9 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues) -> None:
+    in_folder = groups.in_folder(values)
     opened = open_run(values.run_dir, values.checkpoint)
     out, reconstructions = Path(values.out), values.reconstructions
-    in_folder = groups.in_folder(values)
     if out.is_dir() or files.is_taken(out):
         raise UsageError(f"--out={out} exists: choose another file")
     reconstructions_folder = None if reconstructions is None else new_folder(reconstructions, out, "--reconstructions")
@@ -51,9 +54,10 @@ def run(values: flags.FlagValues) -> None:
             partial, folder = stack.enter_context(files.whole_file(out, is_new=True)), None
         codes = encoded(model, source)["codes"]
         result.save(partial, functools.partial(_save_codes, codes=codes, names=source.names))
+        names = files.names_of_results(source.names)
         if folder:
             for rows, decoded in decodings(model, codes, told_person(model, person)):
-                _save_pictures(folder, source.names[rows], decoded, made_by)
+                _save_pictures(folder, {name: names[name] for name in source.names[rows]}, decoded, made_by)
     if reconstructions_folder:
         print(f"{reconstructions_folder}: {len(source)} reconstructions")
     print(f"{out}: {len(source)} codes of shape {codes.shape[1:]}")
@@ -65,7 +69,7 @@ def _save_codes(path: Path, codes: np.ndarray, names) -> None:
         np.savez(file, codes=codes, names=np.array(list(names)))
 
 
-def _save_pictures(target: Path, names, reconstructions, made_by: str) -> None:
-    """One PNG for each picture, under its own name."""
-    for name, picture in zip(names, reconstructions, strict=True):
-        pictures.save_named(target, name, picture, f"reconstruction of {name} {made_by}")
+def _save_pictures(target: Path, names: Mapping[str, str], reconstructions, made_by: str) -> None:
+    """One PNG for each picture, under the name of its result."""
+    for (name, own), picture in zip(names.items(), reconstructions, strict=True):
+        pictures.save_named(target, own, picture, f"reconstruction of {name} {made_by}")

@@ -1,4 +1,4 @@
-"""Measure a trained run on a split: PSNR, SSIM, every loss term, active units; by --metrics what the field measures."""
+"""Measure a trained run on a split: PSNR, SSIM, every loss term, active units; and what the field measures."""
 
 import json
 from typing import Any
@@ -8,6 +8,7 @@ from absl import flags
 from ... import files
 from ...datasets.source import SPLITS
 from ..backend import load_tensorflow
+from ..codes.measure_names import chosen
 from ..errors import UsageError
 from ..flags import groups, kinds
 from ..flags.kinds import read_given
@@ -15,9 +16,11 @@ from ..flags.sources import for_model
 from ..runs.run import Run, open_run
 from ..runs.settings import with_data
 from ..tables import figures_table, markdown_row, table
+from ..terminal import announce
 
 BATCH_SIZE = 64
 WHOLE = groups.MADE[0]
+WORDS = ("run_dir",)  # flags that words without dashes are meant as
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -34,6 +37,8 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues) -> None:
+    if values.metrics:
+        chosen(values.metrics, values.what)  # or it says which there are
     opened = open_run(values.run_dir, values.checkpoint)
     given = read_given(values, groups.DataSettings)
     source = opened.source(values.split, given)
@@ -48,6 +53,7 @@ def run(values: flags.FlagValues) -> None:
     model = opened.model(TrainableModel)
     source = for_model(source, model, opened.settings.objective.masks)
     measured: dict[str, Any] = {}
+    announce(f"Measuring {min(values.count or len(source), len(source)):,} faces of {source.name} ...")
     with source_errors():
         if is_whole:
             measured |= _as_in_training(values, opened, model, source)
@@ -92,7 +98,7 @@ def _as_in_training(values: flags.FlagValues, opened: Run, model, source) -> dic
 
 
 def _judged(values: flags.FlagValues, opened: Run, model, source, given) -> dict[str, Any]:
-    from ..codes.judging import Setting, chosen, judge, make_streams
+    from ..codes.judging import Setting, judge, make_streams
     from ..codes.making import making
     from ..faces.origins import recognised_square
 

@@ -17,11 +17,13 @@ from ..flags import groups, kinds
 from ..flags.groups import AlignmentSettings, DataSettings
 from ..flags.kinds import read, read_given
 from ..runs.run import open_run
+from ..terminal import announce
 
 PORT = 7860
 TOKEN_VARIABLE = "FACEZOO_TOKEN"
 MOST_TOKEN_BYTES = 1000
 TOKEN = re.compile(r"[A-Za-z0-9_-]{8,200}")
+WORDS = ("run_dir",)  # flags that words without dashes are meant as
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -47,11 +49,12 @@ def run(values: flags.FlagValues) -> None:
     opened = open_run(values.run_dir, values.checkpoint)
     with contextlib.ExitStack() as stack:
         bound = stack.enter_context(server.bound_socket(values.host, values.port, bool(values["port"].present)))
-        folder = stack.enter_context(server.quiet_gradio())
         from ..explorer.explorer import Explorer
 
         explorer = Explorer(opened, read(values, AlignmentSettings), read_given(values, DataSettings))
         stack.callback(explorer.close)
+        announce("Making the page ...")
+        folder = stack.enter_context(server.quiet_gradio())
         from ..explorer import page
 
         blocks = page.page_of(explorer, folder)

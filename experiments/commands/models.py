@@ -1,11 +1,22 @@
 """List the architectures, what their constructors take, and the weights that ship."""
 
-import inspect
+import ast
+import json
+from pathlib import Path
 
 from absl import flags
 
-from ..backend import load_tensorflow
+from ... import files
 from ..errors import UsageError
+from ..runs.model_files import CARD
+from ..runs.places import shipped_names
+from ..terminal import wrapped
+
+# Read as text, and not imported, which would wait for TensorFlow.
+FOLDER = Path(files.__file__).parent / "models"
+TABLES = ("MODELS", "FACE_NETWORKS")
+INDENT = 4
+UNBROKEN = "\xa0"  # a space at which no line ends
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -13,18 +24,44 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues) -> None:
-    load_tensorflow()
-    from ...models import FACE_NETWORKS, MODELS
-    from ...models.pretrained import pretrained_names, read_card
-
-    for name, model in (MODELS | FACE_NETWORKS).items():
-        summary = (model.__doc__ or "").splitlines()[0]
-        arguments = inspect.signature(model).parameters.values()
+    for name, (summary, arguments) in listed_models().items():
         print(f"{name}: {summary}")
-        print("    " + ", ".join(f"{argument.name}={argument.default!r}" for argument in arguments))
-    for name in pretrained_names():
-        try:
-            card = read_card(name)
-        except ValueError as error:
-            raise UsageError(str(error)) from error
+        text = ", ".join(argument.replace(" ", UNBROKEN) for argument in arguments)
+        print(wrapped(text, INDENT).replace(UNBROKEN, " "))
+    print()
+    for name in shipped_names():
+        card = _card(name)
         print(f"--init_from={name}: recipe {card['recipe']}, {card['data']}")
+
+
+def listed_models() -> dict[str, tuple[str, list[str]]]:
+    """Of each architecture the first line of its description, and its constructor's arguments with their defaults."""
+    parts = [part for path in sorted(FOLDER.glob("*.py")) for part in ast.parse(path.read_text("utf-8")).body]
+    classes = {part.name: part for part in parts if isinstance(part, ast.ClassDef)}
+    named = [part for part in parts if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name)]
+    tables = {ast.unparse(part.target): part.value for part in named if isinstance(part.value, ast.Dict)}
+    listed = {}
+    for key, value in (pair for table in TABLES for pair in zip(tables[table].keys, tables[table].values, strict=True)):
+        model = classes[ast.unparse(value)]
+        summary = (ast.get_docstring(model) or "").splitlines()[0]
+        arguments = _arguments(model, classes)
+        listed[str(key and ast.literal_eval(key))] = summary, [f"{name}={value}" for name, value in arguments.items()]
+    return listed
+
+
+def _arguments(model: ast.ClassDef, classes: dict[str, ast.ClassDef]) -> dict[str, str]:
+    """Names and defaults; where a class takes `**options`, those of the class that it extends follow."""
+    [made] = [part for part in model.body if isinstance(part, ast.FunctionDef) and part.name == "__init__"]
+    told = zip(made.args.kwonlyargs, made.args.kw_defaults, strict=True)
+    own = {argument.arg: ast.unparse(default) for argument, default in told if default is not None}
+    above = _arguments(classes[ast.unparse(model.bases[0])], classes) if made.args.kwarg else {}
+    return own | {name: default for name, default in above.items() if name not in own}
+
+
+def _card(name: str) -> dict[str, str]:
+    path = files.WEIGHTS_FOLDER / f"{name}{CARD}"
+    try:
+        card = json.loads(files.read_text(path))
+        return {field: str(card[field]) for field in ("recipe", "data")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"the card {path} is damaged: install facezoo again") from error

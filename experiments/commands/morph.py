@@ -1,4 +1,4 @@
-"""Morph faces into each other, by a model's codes or without any model: pictures, a labelled sheet, and films."""
+"""Morph faces into each other, by a model's codes or without any: pictures, a sheet, and films."""
 
 import numpy as np
 from absl import flags
@@ -15,6 +15,7 @@ from ..codes.morphing import (
     warp_through,
 )
 from ..errors import UsageError
+from ..faces.places import check_there
 from ..flags import groups, kinds
 from ..flags.groups import MAX_IMAGE_SIZE, MIN_IMAGE_SIZE, LandmarkSettings
 from ..flags.kinds import read
@@ -27,6 +28,9 @@ STEPS = {"code": 10, "warp": 24, "warp+code": 10}
 FROM_RUN = ("checkpoint", "person", "align")  # flags that do nothing without a run
 NOT_DATA = ("landmarks",)  # which are found in the faces here, and not told by a file
 FILES = ("row.png", "sheet.png", "morph.gif", "morph.mp4")
+
+
+WORDS = ("start", "end")  # flags that words without dashes are meant as
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -59,12 +63,14 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues) -> None:
+    stops = [str(values.start), *values.through, str(values.end)]
+    for stop in stops:
+        check_there(stop)
     opened = open_run(values.run_dir, values.checkpoint) if values.run_dir else None
     method = values.method or ("code" if opened else "warp")
     _check(values, opened, method)
     steps = _steps(values, method)
     out = new_folder(values.out, opened.folder / "morphs" if opened else groups.MORPHS)
-    stops = [str(values.start), *values.through, str(values.end)]
     frames, maker = _from_run(values, opened, method, stops, steps) if opened else _by_warp(values, stops, steps)
     way = " through ".join(stops[:-1])
     back = " and back" if values.closed else ""

@@ -16,6 +16,8 @@ from ..flags.kinds import read_given
 from ..flags.sources import given_arguments
 from ..folders import new_folder
 
+WORDS = ("in", "out")  # flags that words without dashes are meant as
+
 
 def define_flags(values: flags.FlagValues) -> None:
     kinds.define_required(values, "in", "Folder of pictures.")

@@ -1,4 +1,4 @@
-"""Round a trained run's weights to float16, measure them again, and write them with a card, to share or to ship."""
+"""Round a trained run's weights to float16, measure them again, and write them with a card."""
 
 import re
 from pathlib import Path
@@ -6,17 +6,21 @@ from pathlib import Path
 from absl import flags
 
 from ... import __version__, files, pictures
+from ...datasets.packed import tell_origin
 from ...datasets.source import SPLITS
 from ..backend import load_tensorflow
 from ..codes.portrait import page, portrait
 from ..errors import UsageError
+from ..faces.origins import origin_of_data
 from ..flags import groups, kinds
 from ..flags.sources import for_model
 from ..runs.run import Run, open_run
 from ..runs.settings import settings_text
+from ..terminal import announce
 
 BATCH_SIZE = 64
 ENDINGS = (".npz", ".json", ".md", ".png")
+WORDS = ("run_dir",)  # flags that words without dashes are meant as
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -67,6 +71,7 @@ def _publish(values: flags.FlagValues, opened: Run, name: str, folder: Path, has
     except ValueError as error:
         raise UsageError(f"--run_dir={opened.folder}: {error}") from error
     read = for_model(source, trained, opened.settings.objective.masks)
+    announce(f"Measuring {len(read):,} faces of {read.name} ...")
     measurement = Measurer(trained, tf.distribute.get_strategy())(read, BATCH_SIZE)
     card = {
         "name": name,
@@ -77,6 +82,8 @@ def _publish(values: flags.FlagValues, opened: Run, name: str, folder: Path, has
         "flags": settings_text(opened.settings, with_paths=False).splitlines(),
         "metrics": measurement.values,
     }
+    if origin := opened.origin or origin_of_data(opened.settings.data):
+        card["origin"] = {**tell_origin(origin), "size": opened.image_shape[0]}
     rows: list[str] = []
     if has_pictures and model.reconstructs:
         sheet, rows = portrait(model, read)

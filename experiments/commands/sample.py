@@ -1,22 +1,26 @@
 """Sample new faces: pictures, or a pack to train on, drawn from the codes that a model knows."""
 
+import numpy as np
 from absl import flags
 
 from ... import files
 from ...datasets.packing import write_pack
 from ..backend import load_tensorflow
 from ..codes.encoding import as_person, asked_person
+from ..codes.kept import CodeKeeper
 from ..codes.sampling import LABELS_FILE, SHARD_BYTES, SamplingSettings, sample_source, save_pictures
 from ..errors import UsageError
 from ..faces.origins import origin_of_data
 from ..flags import groups, kinds
 from ..flags.kinds import define, read, read_given
 from ..flags.sources import for_model
-from ..folders import new_folder
+from ..folders import new_folder, save_sheet
 from ..runs.run import open_run
 
 PACK = "packed"
 FORMATS = ("png", PACK)
+SHOWN = 64  # faces on the sheet
+WORDS = ("run_dir",)  # flags that words without dashes are meant as
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -37,13 +41,13 @@ def run(values: flags.FlagValues) -> None:
     model = opened.model()
     person = asked_person(model, values.person)
     description = f"{values.sampler} sample of {opened.folder.name}{as_person(person)}"
-    origin = origin_of_data(opened.settings.data) if values.format == PACK else None
+    origin = (opened.origin or origin_of_data(opened.settings.data)) if values.format == PACK else None
     with files.whole_folder(out) as partial:
         samples = sample_source(
             model,
             for_model(source, model, opened.settings.objective.masks),
             read(values, SamplingSettings),
-            opened.model_hash,
+            CodeKeeper(opened),
             person,
         )
         if values.format == PACK:
@@ -54,3 +58,5 @@ def run(values: flags.FlagValues) -> None:
         else:
             save_pictures(samples, partial, description)
     print(f"{out}: {len(samples)} faces")
+    shown = np.arange(min(SHOWN, len(samples)))
+    save_sheet(out, samples.load(shown)["image"], [samples.names[place] for place in shown.tolist()], description)

@@ -1,6 +1,7 @@
 """Swap faces: map every picture of a folder onto a person that the run was trained on."""
 
 import contextlib
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -16,12 +17,15 @@ from ..codes.encoding import asked_person, batches, codes_of, floats, people_of
 from ..errors import UsageError
 from ..faces.fitting import FaceFitter
 from ..faces.origins import crop_of_pictures
-from ..faces.reader import most_pixels, pictures_of
+from ..faces.reader import EVERY, LARGEST, NAMED, most_pixels, photographs_of, pictures_of
 from ..flags import groups, kinds
 from ..flags.groups import LandmarkSettings
-from ..flags.kinds import read, read_given
+from ..flags.kinds import are_digits, read, read_given
 from ..folders import new_folder
 from ..runs.run import Run, open_run
+
+MOST_FACES = 1000
+WORDS = ("in", "out")  # flags that words without dashes are meant as
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -29,40 +33,63 @@ def define_flags(values: flags.FlagValues) -> None:
     kinds.define_required(values, "in", "Folder of pictures.")
     kinds.define_required(values, "to", "Name of the person whose face they get.")
     kinds.define_required(values, "out", "New folder for the pictures.")
-    flags.DEFINE_bool("paste", False, "Put each face back into its photograph.", flag_values=values)
-    flags.DEFINE_enum(
-        "colour",
-        "match",
-        ("match", "none"),
-        "Colours of pasted faces: those of the skin that they cover, or as the model makes them.",
-        flag_values=values,
-    )
+    text = "Put each face back into its photograph; a photograph without a face stays as it is."
+    flags.DEFINE_bool("paste", False, text, flag_values=values)
+    text = "Colours of pasted faces: those of the skin that they cover, or as the model makes them."
+    flags.DEFINE_enum("colour", "match", ("match", "none"), text, flag_values=values)
+    text = "Of the faces that --align finds in a photograph: the largest, all, or which from the left, 1, 2, ..."
+    flags.DEFINE_string("faces", LARGEST, text, flag_values=values)
+    flags.register_validator("faces", _is_choice, "must be largest, all, or a number from 1", flag_values=values)
     groups.define_crop(values)
     groups.define_alignment(values)
     kinds.define(values, LandmarkSettings)
 
 
 def run(values: flags.FlagValues) -> None:
-    opened = open_run(values.run_dir, values.checkpoint)
     in_folder = groups.in_folder(values)
+    opened = open_run(values.run_dir, values.checkpoint)
     alignment, given = read(values, groups.AlignmentSettings), read_given(values, groups.DataSettings)
     out = new_folder(values.out, opened.folder)
     model = _mapping_model(opened)
     person = str(asked_person(model, values.to, "to"))
-    source = pictures_of(in_folder, opened, alignment, given)
+    if values.faces != LARGEST and not values.align:
+        raise UsageError(f"--faces={values.faces} does nothing without --align, which finds them")
+    source = pictures_of(in_folder, opened, alignment, given, values.faces)
+    everything = photographs_of(in_folder, opened, given)
     crop = crop_of_pictures(opened, given) if values.paste and not values.align else None
     max_pixels = most_pixels(given.get("max_megapixels"))
 
     description = f"face mapped onto {person} by {opened.folder.name}"
     with files.whole_folder(out) as partial, contextlib.ExitStack() as stack:
-        paster = None
+        fitter = None
         if values.paste:
             fitter = stack.enter_context(FaceFitter(read(values, LandmarkSettings), values.colour == "match"))
-            paster = Paster(Path(in_folder), crop, max_pixels, fitter)
-        for mapped in _mapped(model, source, person):
-            picture = paster.paste(mapped) if paster else mapped.face
-            pictures.save_named(partial, mapped.name, picture, description)
+        names = files.names_of_results(everything)
+        for name, group in itertools.groupby(_mapped(model, source, person), key=lambda mapped: mapped.name):
+            if fitter:
+                picture = _photograph(Path(in_folder) / name, max_pixels)
+                for mapped in group:
+                    picture = _paste(picture, mapped, crop, fitter)
+                pictures.save_named(partial, names[name], picture, description)
+                continue
+            for number, mapped in enumerate(group):
+                own = f"{names[name]}.{number}" if values.faces == EVERY else names[name]
+                pictures.save_named(partial, own, mapped.face, description)
+        without = sorted(set(everything) - set(source.names)) if values.paste else []
+        for name in without:
+            as_it_is = _photograph(Path(in_folder) / name, max_pixels)
+            pictures.save_named(partial, names[name], as_it_is, f"{name} as it is: no face was found")
     print(f"{out}: {len(source)} faces mapped onto {person}")
+    if without:
+        print(f"{len(without)} photographs stay as they are: {_listed(without)}")
+
+
+def _is_choice(faces: str) -> bool:
+    return faces in (LARGEST, EVERY) or (are_digits(faces) and 1 <= int(faces) <= MOST_FACES)
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
 def _mapping_model(opened: Run):
@@ -107,36 +134,25 @@ def _mapped(model, source: Source, person: str) -> Iterator[Mapped]:
         yield from map(Mapped, source.names[rows], images, np.asarray(faces), *columns)
 
 
-class Paster(NamedTuple):
-    """Puts faces back into their photographs.
+def _photograph(path: Path, max_pixels: int) -> np.ndarray:
+    """uint8 [H, W, 3]."""
+    try:
+        return np.asarray(photographs.read(path, max_pixels))
+    except DatasetError as error:
+        raise DatasetError(f"{path} has changed since it was indexed: {error}") from error
 
-    Attributes:
-      folder: of the photographs.
-      crop: that cut them out, where they were not aligned.
-      max_pixels: that a photograph may have.
-      fitter: of the faces.
-    """
 
-    folder: Path
-    crop: photographs.Crop | None
-    max_pixels: int
-    fitter: FaceFitter
+def _paste(photograph: np.ndarray, mapped: Mapped, crop: photographs.Crop | None, fitter: FaceFitter) -> np.ndarray:
+    """The photograph with the face where the crop cut it out, or the alignment: uint8 [H, W, 3]."""
+    from ...pictures.pasting import crop_matrix, paste
 
-    def paste(self, mapped: Mapped) -> np.ndarray:
-        """The photograph with the face where the crop cut it out, or the alignment: uint8 [H, W, 3]."""
-        from ...pictures.pasting import crop_matrix, paste
-
-        path, matrix = self.folder / mapped.name, mapped.matrix
-        try:
-            photograph = photographs.read(path, self.max_pixels)
-        except DatasetError as error:
-            raise DatasetError(f"{path} has changed since it was indexed: {error}") from error
-        if matrix is None:
-            left, top, right, bottom = photographs.crop_box(photograph.size, self.crop)
-            matrix = crop_matrix((left, top, right - left, bottom - top), mapped.face.shape[0])
-        pixels = np.asarray(photograph)
-        fitted = self.fitter.fit(mapped.name, mapped.face, mapped.covered)
-        if fitted is None:
-            return paste(pixels, mapped.face, matrix, mapped.mask, self.fitter.match_colour)
-        mask = fitted.mask if mapped.mask is None else fitted.mask * mapped.mask[..., 0]
-        return paste(pixels, fitted.face, matrix, mask, match_colour=False)
+    matrix = mapped.matrix
+    if matrix is None:
+        height, width, _ = photograph.shape
+        left, top, right, bottom = photographs.crop_box((width, height), crop)
+        matrix = crop_matrix((left, top, right - left, bottom - top), mapped.face.shape[0])
+    fitted = fitter.fit(mapped.name, mapped.face, mapped.covered)
+    if fitted is None:
+        return paste(photograph, mapped.face, matrix, mapped.mask, fitter.match_colour)
+    mask = fitted.mask if mapped.mask is None else fitted.mask * mapped.mask[..., 0]
+    return paste(photograph, fitted.face, matrix, mask, match_colour=False)

@@ -12,6 +12,7 @@ from ..runs.folder import default_folder
 from ..training.start import summary, train_into
 
 define_flags = define_train_flags
+WORDS = ("data_dir",)  # flags that words without dashes are meant as
 FLAGS_BY_TITLE = titles_of(TrainingSettings)
 
 
@@ -26,3 +27,4 @@ def run(values: flags.FlagValues) -> None:
         print(f"{folder} is finished; nothing to do")
     elif outcome.is_chief:
         print(f"{folder / MODEL_FILE}\ntensorboard --logdir {folder / 'tensorboard'}")
+        print("\n".join(outcome.next_commands))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import tempfile
 import threading
 import types
 from collections.abc import Mapping, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import numpy as np
+from PIL import Image
 
 from ... import pictures
 from ...datasets.alignment import NoFaceError
@@ -16,15 +18,17 @@ from ...datasets.reader_process import ReaderProcess
 from ...datasets.source import DatasetError
 from ...latents.attributes import AttributeVectors
 from ...latents.interpolation import even_alphas, interpolate
-from ...latents.sampling import Sampler, fit_gaussian, standard_normal
+from ...latents.sampling import Sampler, fit_gaussian, fit_mixture
 from ...latents.traversal import measure_kl, most_first
 from ..backend import load_tensorflow
 from ..codes import encoding
+from ..codes.kept import CodeKeeper
 from ..codes.survey import Survey, survey
 from ..codes.vectors import ATTRIBUTES_FILE, check_shape, read_vectors
 from ..errors import UsageError
 from ..faces.reader import FaceReader
 from ..flags.groups import AlignmentSettings
+from ..flags.sources import for_model
 from ..runs.run import NOTHING_GIVEN, Run
 
 PATHS = ("linear", "normalized", "slerp")
@@ -32,9 +36,24 @@ STRIP_STEPS = 10
 MOST_PIXELS = 40_000_000  # of an upload, which is somebody's photograph, and held in memory beside others
 READ_AT_ONCE = 3
 MOST_LATENTS = 12
+LEAST_SHOWN = 256  # pixels of a picture's side, as a page shows it
+FILM_STEPS, FILM_FPS = 24, 12.0
+FITTED, MOST_FITTED = 2000, 5000  # training faces that new ones are drawn like: so many, or what is kept of more
+COMPONENTS = 10  # Gaussians at most, each of several times as many faces as the code has dimensions
+FACES_PER_DIMENSION = 4
+TYPICAL = 0.8  # share of the noise that new faces keep
+# What each way between two codes is.
+PATH_NOTES = {
+    "linear": "straight from one code to the other",
+    "normalized": "straight, but no nearer to the mean face than both ends are",
+    "slerp": "along a great circle, at an even pace",
+}
 FIND_LABEL = "find the face"
 SURVEYED = 256
 LEAST_DEVIATION = 1e-6  # of a dimension of the code that does anything
+
+
+_HINT = "For sliders of smiles, glasses and so on, run once: facezoo attributes --run_dir={}"
 
 
 class Slider(NamedTuple):
@@ -101,6 +120,7 @@ class Explorer:
       title: what is explored, in one line.
       first_faces: two of the run's test split.
       finds_faces: whether photographs are aligned.
+      hint: how there come to be sliders for attributes, where there are none; or "".
       note: why there are no attribute vectors although there is a file of them, or "".
 
     Raises:
@@ -122,8 +142,10 @@ class Explorer:
         traced = load_tensorflow().function(self._model.decode, autograph=False)
         self._traced = types.SimpleNamespace(decode=traced)  # all that `decoded` needs of a model
         faces = survey(self._model, validation, masks=None, count=SURVEYED)
-        self._sampler = _sampler(self._model, faces.codes)
+        self._sampler = _sampler(self._model, run, given, faces.codes)
         found, self.note = _attributes_of(run, faces.codes.shape[1:])
+        has_some = any(found.names) if found else bool(self._told)
+        self.hint = "" if has_some or self.note else _HINT.format(run.folder)
         self._set_sliders(faces, found)
         self.first_faces = self.at(0), self.at(min(1, len(self._test) - 1))
         for show in (self.picture, self.strip):  # which traces the decoder, so that nobody waits for it
@@ -186,14 +208,14 @@ class Explorer:
         return self.at(int(np.random.default_rng(seed).integers(len(self._test))))
 
     def invented(self, seed: int) -> Face:
-        """A face that nobody has: a code drawn from the model's prior, or from how codes of validation faces spread.
+        """A face that nobody has: a code drawn as those of the training faces are spread, as `facezoo sample` does.
 
         Raises:
-          UsageError: there are too few validation faces to tell how they spread.
+          UsageError: there are too few training faces to tell how they spread.
         """
         if self._sampler is None:
-            raise UsageError("the run has too few validation faces to draw new ones like them")
-        code = self._sampler.draw(seed, 1)[0]
+            raise UsageError("the run has too few training faces to draw new ones like them")
+        code = self._sampler.draw(seed, 1, TYPICAL)[0]
         face = Face(f"drawn:{seed}", np.zeros(()), code)
         return dataclasses.replace(face, picture=pictures.to_uint8(self._decode(code[None], Look(face, face))[0]))
 
@@ -211,6 +233,15 @@ class Explorer:
         """The way from start to end, the sliders' changes on all of it: a row of STRIP_STEPS pictures as a PNG."""
         frames = self._decode(self._codes(look, even_alphas(STRIP_STEPS)), look)
         return as_png(pictures.row(frames), self._description(look))
+
+    def film(self, look: Look) -> bytes:
+        """The way from start to end and back, the sliders' changes on all of it, as a film in MP4."""
+        frames = pictures.to_uint8(self._decode(self._codes(look, even_alphas(FILM_STEPS)), look))
+        frames = pictures.resize(frames, max(LEAST_SHOWN, frames.shape[1]))
+        with tempfile.TemporaryDirectory(prefix="facezoo-film-") as folder:
+            path = Path(folder) / "morph.mp4"
+            pictures.save_mp4(path, pictures.there_and_back(frames), self._description(look), FILM_FPS)
+            return path.read_bytes()
 
     def _codes(self, look: Look, alphas: np.ndarray) -> np.ndarray:
         codes = interpolate(look.start.code, look.end.code, alphas, look.path)
@@ -254,11 +285,30 @@ def _dimensions_worth_a_slider(faces: Survey, deviations: np.ndarray) -> list[in
     return [int(dimension) for dimension in order[:MOST_LATENTS]]
 
 
-def _sampler(model, codes: np.ndarray) -> Sampler | None:
-    if model.has_prior:
-        return standard_normal(codes.shape[1:], "")
+def enlarged(png: bytes, least: int = LEAST_SHOWN) -> bytes:
+    """A picture or a row of pictures, a PNG, by a smooth filter no lower than so many pixels; what it says stays."""
+    with Image.open(io.BytesIO(png)) as image:
+        factor = -(-least // image.height)
+        if factor == 1:
+            return png
+        large = image.resize((image.width * factor, image.height * factor), Image.Resampling.LANCZOS)
+        return as_png(np.atleast_3d(np.asarray(large)), image.info.get("Description", ""))
+
+
+def _sampler(model, run: Run, given: Mapping[str, Any], codes: np.ndarray) -> Sampler | None:
+    """How codes of training faces are spread; of spatial ones, which are large, those `codes` tell it."""
     try:
-        return fit_gaussian(codes, "")
+        if codes.ndim > 2:
+            return fit_gaussian(codes, "")
+        source, keeper = run.source("train", given), CodeKeeper(run)
+        is_told = bool(encoding.attributes_of(model)) and bool(source.attribute_names)
+        if is_told:
+            source = for_model(source, model, run.settings.objective.masks)
+        num_kept = len(keeper.find(source, is_told).get("codes", ()))
+        count = max(FITTED, min(num_kept, MOST_FITTED))
+        known = encoding.encoded(model, source, (), count, told=True, keeper=keeper)["codes"]
+        components = int(np.clip(len(known) // (FACES_PER_DIMENSION * known.shape[1]), 1, COMPONENTS))
+        return fit_mixture(known, keeper.model_hash, components) if components > 1 else fit_gaussian(known, "")
     except ValueError:  # one code, or the same again and again
         return None
 

@@ -13,9 +13,11 @@ import gradio as gr
 
 from ..errors import UsageError
 from . import server
-from .explorer import FIND_LABEL, PATHS, Explorer, Face, Look, Slider, as_png
+from .explorer import FIND_LABEL, LEAST_SHOWN, PATH_NOTES, PATHS, Explorer, Face, Look, Slider, as_png, enlarged
 
 ENDS = ("start", "end")
+UPLOAD_LABEL = "Upload, or drop one"
+LEAST_STRIP = 96  # pixels of the row's height
 GROUPS = {
     "told": "What the decoder is told: -1 no, 1 yes, 0 nothing",
     "attribute": "Attributes: 1 leads from faces without it to faces with it",
@@ -23,7 +25,29 @@ GROUPS = {
 }
 QUIETLY: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 # The strip is made again when nothing has been moved for some milliseconds, so that it does not hold the picture up.
+# A slider is one stop of the tabulator: its number and its arrow are for the mouse. Faces are dropped on either end.
 ON_LOAD = """() => {
+  const skip = () => document.querySelectorAll(".sliders input[type=number], .sliders button.reset-button," +
+    " #morph input[type=number], #morph button.reset-button").forEach(part => { part.tabIndex = -1; });
+  new MutationObserver(skip).observe(document.body, {childList: true, subtree: true});
+  skip();
+  document.addEventListener("click", event => { event.target.closest("#message p")?.remove(); });
+  const card = event => event.target.closest?.("#face-start, #face-end");
+  for (const kind of ["dragenter", "dragover"]) document.addEventListener(kind, event => {
+    event.preventDefault();
+    document.querySelectorAll(".dropping").forEach(other => other.classList.remove("dropping"));
+    card(event)?.classList.add("dropping");
+  });
+  document.addEventListener("drop", event => {
+    event.preventDefault();
+    document.querySelectorAll(".dropping").forEach(other => other.classList.remove("dropping"));
+    const input = card(event)?.querySelector("input[type=file]"), file = event.dataTransfer.files[0];
+    if (!input || !file) return;
+    const files = new DataTransfer();
+    files.items.add(file);
+    input.files = files.files;
+    input.dispatchEvent(new Event("change", {bubbles: true}));
+  });
   let timer;
   document.addEventListener("input", event => {
     if (event.target.closest("#morph")) return;
@@ -34,13 +58,20 @@ ON_LOAD = """() => {
 # On a wide window the sliders scroll beside the picture, on a narrow one below it while it stays in sight.
 CSS = """
 .gradio-container { overflow: visible !important; }
-.gradio-container main { width: 100%; max-width: 1400px; margin: 0 auto; }
+.gradio-container main { width: 100%; max-width: 1600px; margin: 0 auto !important; }
 #title h1 { font-size: 20px; margin: 0; }
 #title p { margin: 2px 0 0; font-size: 14px; color: var(--body-text-color-subdued); }
-#message { position: sticky; top: 8px; z-index: 110; }
+#message { position: fixed; top: 12px; left: 50%; transform: translateX(-50%); z-index: 110; width: auto;
+  max-width: min(680px, 92vw); min-width: 0; overflow: visible; }
 #message:not(:has(p)) { display: none; }
 #message p { margin: 0; padding: 8px 12px; border-radius: 8px; font-size: 15px; overflow-wrap: anywhere;
-  background: #fde8e8; color: #8a1c1c; border: 1px solid #f3b4b4; }
+  background: #fde8e8; color: #8a1c1c; border: 1px solid #f3b4b4; box-shadow: 0 2px 12px #0003; cursor: pointer;
+  animation: leave 1s 20s forwards; }
+#message p::after { content: " \\00d7"; font-weight: bold; }
+@keyframes leave { to { opacity: 0; visibility: hidden; } }
+.hint { font-size: 13px; color: var(--body-text-color-subdued); overflow-wrap: anywhere; }
+.hint p { margin: 4px 8px; }
+.dropping { outline: 3px dashed var(--link-text-color); outline-offset: 4px; border-radius: 8px; }
 #stage { display: grid; gap: 16px; align-items: start; grid-template: "start result end edits" auto
   "controls controls controls edits" 1fr / 3fr 4fr 3fr 9fr; }
 #stage.plain { grid-template: "start result end" auto "controls controls controls" 1fr / 3fr 4fr 3fr; }
@@ -63,6 +94,8 @@ CSS = """
 .sliders .block { padding: 4px 8px 12px; }
 .sliders [data-testid=block-info] { padding: 0; background: none; color: var(--body-text-color); font-weight: 500; }
 .sliders input[type=number] { width: 56px; }
+.sliders input[type=range] { --slider-color: var(--neutral-200); --range_progress: 0% !important; }
+#film video { width: 100%; max-width: 384px; border-radius: 8px; display: block; margin: 0 auto; }
 @media (max-width: 900px) {
   #stage, #stage.plain { display: flex; flex-flow: row wrap; }
   #stage > * { flex: 1 1 100%; }
@@ -114,7 +147,7 @@ class _Page:
     def _lay_out(self) -> None:
         explorer = self.explorer
         gr.HTML(f"<h1>facezoo</h1><p>{html.escape(explorer.title)}</p>", elem_id="title")
-        self.message = gr.HTML(_message(explorer.note), elem_id="message")
+        self.message = gr.HTML("", elem_id="message")
         self.cards: dict[str, dict[str, Any]] = {}
         look = explorer.first_look()
         with gr.Row(elem_id="stage", elem_classes=[] if explorer.sliders else ["plain"]):
@@ -125,6 +158,9 @@ class _Page:
             with gr.Column(elem_id="controls"):
                 self._lay_out_controls()
                 self.strip = gr.HTML(_shown_strip(explorer.strip(look)), elem_id="strip")
+                self.make_film = gr.Button("Make a film of it", size="sm", elem_id="make-film")
+                self.film = gr.HTML("", elem_id="film")
+                gr.HTML(_hint(explorer.note or explorer.hint), elem_classes="hint", elem_id="hint")
             with gr.Column(elem_id="edits", visible=bool(explorer.sliders)):
                 self._lay_out_sliders()
         self.at_rest = gr.Button(visible="hidden", elem_id="at-rest")
@@ -133,7 +169,8 @@ class _Page:
         people, finds = list(self.explorer.people), self.explorer.finds_faces
         look = self.explorer.first_look()
         self.alpha = gr.Slider(0.0, 1.0, look.alpha, step=0.01, label="morph", elem_id="morph")
-        self.path = gr.Radio(list(PATHS), value=look.path, label="path", elem_id="path")
+        notes = "; ".join(f"{path}: {PATH_NOTES[path]}" for path in PATHS)
+        self.path = gr.Radio(list(PATHS), value=look.path, label="path", info=notes, elem_id="path")
         self.person = gr.Radio(people, value=look.person, label="as", visible=bool(people))
         self.find = gr.Checkbox(finds, label=f"{FIND_LABEL} in an upload", visible=finds, elem_id="find")
 
@@ -141,7 +178,9 @@ class _Page:
         with gr.Column(elem_id=f"face-{end}", elem_classes="face"):
             self.cards[end] = {
                 "picture": gr.HTML(_shown_face(end, face)),
-                "upload": gr.UploadButton("Upload", size="sm", variant="primary", elem_id=f"upload-{end}"),
+                "upload": gr.UploadButton(
+                    "Upload, or drop a picture", size="sm", variant="primary", elem_id=f"upload-{end}"
+                ),
                 "path": gr.Textbox(visible="hidden"),
                 "anybody": gr.Button("From the test split", size="sm", elem_id=f"anybody-{end}"),
                 "invented": gr.Button("Random face", size="sm", elem_id=f"invented-{end}"),
@@ -180,12 +219,22 @@ class _Page:
         gr.on([component.input for component in moved], self._shown, self.settings, self.picture, **fast)
         self.at_rest.click(self._strip, self.settings, self.strip, **fast)
         self._on(self.reset.click, self._reset, [*self.sliders, *self.outputs])
+        self.make_film.click(self._film, self.settings, self.film, show_progress="full", api_visibility="private")
 
     def _shown(self, *settings) -> str:
         return _shown_picture(self.explorer.picture(self._look(*settings)))
 
     def _strip(self, *settings) -> str:
         return _shown_strip(self.explorer.strip(self._look(*settings)))
+
+    def _film(self, *settings) -> str:
+        try:
+            data = _data_of(self.explorer.film(self._look(*settings)), "video/mp4")
+        except OSError as error:
+            return _message(f"the film cannot be made: {error}")
+        link = f'<a href="{data}" download="morph.mp4">download the film</a>'
+        film = f'<video src="{data}" controls loop autoplay muted></video>'
+        return f'<figure class="picture">{film}<figcaption>{link}</figcaption></figure>'
 
     def _reset(self, faces, alpha, path, person, *strengths) -> list:
         zeros = [0.0] * len(strengths)
@@ -231,6 +280,10 @@ def _message(text: str) -> str:
     return f'<p role="alert">{html.escape(text)}</p>' if text else ""
 
 
+def _hint(text: str) -> str:
+    return f"<p>{html.escape(text)}</p>" if text else ""
+
+
 def _shown_face(end: str, face: Face) -> str:
     picture = as_png(face.picture, f"{end} of a morph: {face.name}")
     return _figure(picture, f"the {end} of the morph", f"{end}: {html.escape(face.name)}")
@@ -241,12 +294,12 @@ def _shown_picture(picture: bytes) -> str:
 
 
 def _shown_strip(picture: bytes) -> str:
-    return _figure(picture, "the way from start to end", _link(picture, "morph.png", "download the row"))
+    return _figure(picture, "the way from start to end", _link(picture, "morph.png", "download the row"), LEAST_STRIP)
 
 
-def _figure(picture: bytes, alternative: str, caption: str) -> str:
+def _figure(picture: bytes, alternative: str, caption: str, least: int = LEAST_SHOWN) -> str:
     """A picture inside of the page itself: no file is made or served, and what is saved from it has our metadata."""
-    image = f'<img src="{_data_of(picture)}" alt="{alternative}">'
+    image = f'<img src="{_data_of(enlarged(picture, least))}" alt="{alternative}">'
     return f'<figure class="picture">{image}<figcaption>{caption}</figcaption></figure>'
 
 
@@ -254,5 +307,5 @@ def _link(picture: bytes, name: str, text: str) -> str:
     return f'<a href="{_data_of(picture)}" download="{name}">{text}</a>'
 
 
-def _data_of(picture: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(picture).decode()
+def _data_of(content: bytes, kind: str = "image/png") -> str:
+    return f"data:{kind};base64," + base64.b64encode(content).decode()

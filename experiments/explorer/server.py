@@ -47,6 +47,7 @@ CONTENT_POLICY = "; ".join(
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' data: blob:",
         "font-src 'self' data:",
+        "media-src 'self' data:",
         "object-src 'none'",
         "base-uri 'self'",
         "form-action 'self'",
@@ -60,6 +61,7 @@ HEADERS = {
     "x-content-type-options": "nosniff",
 }
 # Gradio and the hub's client, which it imports, call nobody.
+PROXIES = ("all_proxy", "http_proxy", "https_proxy", "no_proxy")
 QUIET = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
 
@@ -67,15 +69,19 @@ QUIET = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", "HF_HUB_DIS
 def quiet_gradio() -> Iterator[Path]:
     """Gradio as it must be before it is imported: it calls nobody, and uploads go to a folder that is removed.
 
+    Since it calls nobody, no proxy says anything to it; its clients would stumble over those that they do not know.
+
     Yields:
       That folder.
     """
     with tempfile.TemporaryDirectory(prefix="facezoo-explore-") as folder:
+        proxies = {name: os.environ.pop(name) for name in list(os.environ) if name.lower() in PROXIES}
         os.environ.update(QUIET, GRADIO_TEMP_DIR=folder)
         try:
             yield Path(folder)
         finally:
             del os.environ["GRADIO_TEMP_DIR"]
+            os.environ.update(proxies)
 
 
 @contextlib.contextmanager

@@ -13,10 +13,12 @@ from ..backend import check_installed
 from ..errors import UsageError
 from ..flags.groups import AlignmentSettings
 from ..runs.run import open_run
-from .explorer import FIND_LABEL, PATHS, Explorer, Face, Look, as_png
+from .explorer import FIND_LABEL, PATH_NOTES, PATHS, Explorer, Face, Look, Slider, as_png, enlarged
 
 ENDS = ("start", "end")
-SIDE = "192px"
+SIDE = "256px"
+LABEL_WIDTH, SLIDER_WIDTH = "150px", "400px"
+LEAST_STRIP = 96  # pixels of the row's height
 
 
 def explore_widgets(run_dir: str | Path, checkpoint: str = "last"):
@@ -45,17 +47,29 @@ class _Widgets:
         self._widgets: Any = ipywidgets
         self.explorer = explorer
         self.faces = dict(zip(ENDS, explorer.first_faces, strict=True))
-        self.message = ipywidgets.HTML(html.escape(explorer.note))
+        self.message = ipywidgets.HTML(html.escape(explorer.note or explorer.hint))
         self.find = ipywidgets.Checkbox(explorer.finds_faces, description=FIND_LABEL, disabled=not explorer.finds_faces)
         look = explorer.first_look()
         self.alpha = ipywidgets.FloatSlider(look.alpha, min=0.0, max=1.0, step=0.01, description="morph")
-        self.path = ipywidgets.Dropdown(options=PATHS, description="path")
+        notes = [(f"{path}: {PATH_NOTES[path]}", path) for path in PATHS]
+        self.path = ipywidgets.Dropdown(options=notes, description="path")
         self.person = ipywidgets.Dropdown(options=explorer.people, value=look.person, description="as")
         self.sliders = [
-            ipywidgets.FloatSlider(0.0, min=-slider.limit, max=slider.limit, step=0.05, description=slider.name)
+            ipywidgets.FloatSlider(
+                0.0,
+                min=-slider.limit,
+                max=slider.limit,
+                step=0.05,
+                description=_label(slider),
+                style={"description_width": LABEL_WIDTH},
+                layout=ipywidgets.Layout(width=SLIDER_WIDTH),
+            )
             for slider in explorer.sliders
         ]
-        self.picture, self.strip, self.links = ipywidgets.Image(width=320), ipywidgets.Image(), ipywidgets.HTML()
+        self.reset = ipywidgets.Button(description="Reset the sliders")
+        self.reset.on_click(self._reset)
+        self._is_resetting = False
+        self.picture, self.strip, self.links = ipywidgets.Image(width=384), ipywidgets.Image(), ipywidgets.HTML()
         self.cards = {end: ipywidgets.Image(width=SIDE) for end in ENDS}
         self.captions = {end: ipywidgets.Label() for end in ENDS}
         self.box = self._laid_out()
@@ -71,7 +85,8 @@ class _Widgets:
         middle = boxes.VBox([self.picture, self.alpha, self.path, *people])
         faces = boxes.HBox([self._face_box("start"), middle, self._face_box("end")])
         sliders = boxes.Box(self.sliders, layout=boxes.Layout(flex_flow="row wrap"))
-        return boxes.VBox([self.message, faces, self.find, self.strip, self.links, sliders])
+        edits = [sliders, self.reset] if self.sliders else []
+        return boxes.VBox([self.message, faces, self.find, self.strip, self.links, *edits])
 
     def _face_box(self, end: str):
         upload = self._widgets.FileUpload(description="Upload")
@@ -104,10 +119,22 @@ class _Widgets:
 
     def _show_face(self, end: str) -> None:
         face = self.faces[end]
-        self.cards[end].value = as_png(face.picture, f"{end} of a morph: {face.name}")
+        self.cards[end].value = enlarged(as_png(face.picture, f"{end} of a morph: {face.name}"))
         self.captions[end].value = f"{end}: {face.name}"
 
+    def _reset(self, button=None) -> None:
+        """All sliders at 0, and one new picture instead of one for each."""
+        self._is_resetting = True
+        try:
+            for slider in self.sliders:
+                slider.value = 0.0
+        finally:
+            self._is_resetting = False
+        self._show()
+
     def _show(self, change=None) -> None:
+        if self._is_resetting:
+            return
         look = Look(
             self.faces["start"],
             self.faces["end"],
@@ -116,11 +143,16 @@ class _Widgets:
             [slider.value for slider in self.sliders],
             self.person.value,
         )
-        self.picture.value, self.strip.value = self.explorer.picture(look), self.explorer.strip(look)
+        picture, strip = self.explorer.picture(look), self.explorer.strip(look)
+        self.picture.value, self.strip.value = enlarged(picture), enlarged(strip, LEAST_STRIP)
         self.links.value = " ".join(
-            f'<a download="{name}" href="data:image/png;base64,{base64.b64encode(picture).decode()}">{text}</a>'
-            for name, text, picture in (
-                ("face.png", "download the picture", self.picture.value),
-                ("morph.png", "download the row", self.strip.value),
+            f'<a download="{name}" href="data:image/png;base64,{base64.b64encode(content).decode()}">{text}</a>'
+            for name, text, content in (
+                ("face.png", "download the picture", picture),
+                ("morph.png", "download the row", strip),
             )
         )
+
+
+def _label(slider: Slider) -> str:
+    return f"dimension {slider.name}" if slider.group == "latent" else slider.name.replace("_", " ")

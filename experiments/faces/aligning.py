@@ -11,16 +11,17 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
 from ... import files, pictures
-from ...datasets import alignment, detection, photographs, picture_bounds
+from ...datasets import alignment, detection, photographs
 from ...datasets.manifest import CROP_SUFFIX, Cut, Row
 from ...datasets.naming import Names
 from ...datasets.photographs import UnreadableFileError
 from ...datasets.picture_index import UNREADABLE, Picture
 from ...datasets.source import DatasetError
 from ..backend import load_tensorflow
+from ..folders import is_ours
 from ..processes import end_with_parent, limit_seconds, spawn_context
 
 AHEAD = 4  # files handed out to each process
@@ -42,6 +43,7 @@ class Aligner:
       cut: how.
       points: those of each file, where they are given; else a detector finds them.
       max_pixels: that a photograph may have.
+      names: of the crops of each file, but for number and ending; the file's own where it is absent.
     """
 
     root: Path
@@ -49,6 +51,7 @@ class Aligner:
     cut: Cut
     points: Mapping[str, np.ndarray] | None = None
     max_pixels: int = photographs.MAX_PIXELS
+    names: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @functools.cached_property
     def _names_of_points(self) -> Names:
@@ -84,12 +87,10 @@ class Aligner:
         return faces
 
     def _named(self, name: str, faces: Sequence[detection.Face]) -> Iterator[tuple[detection.Face, str]]:
-        """Faces with the names of their crops. The file's ending is kept, so that a.jpg and a.png do not collide."""
+        """Faces with the names of their crops."""
         for number, face in enumerate(faces):
-            yield (
-                face,
-                files.name_result(name, f".{number}{CROP_SUFFIX}" if self.cut.faces == "all" else CROP_SUFFIX),
-            )
+            ending = f".{number}{CROP_SUFFIX}" if self.cut.faces == "all" else CROP_SUFFIX
+            yield face, files.name_result(self.names.get(name, name), ending)
 
     def _cut_out(self, row: Row, photograph: Image.Image, face: detection.Face, name: str) -> Row:
         row = dataclasses.replace(row, confidence=face.confidence, box=face.box, points=face.points)
@@ -119,18 +120,6 @@ def _face_of(points: np.ndarray) -> detection.Face:
     left, top = points.min(axis=0).tolist()
     right, bottom = points.max(axis=0).tolist()
     return detection.Face((left, top, right - left, bottom - top), points, 1.0)
-
-
-def is_ours(path: Path) -> bool:
-    """Whether a file is a crop, also one that a run has left which was killed before it could say so."""
-    try:
-        with files.open_regular(path) as file:
-            picture_bounds.check_png(file)
-            file.seek(0)
-            image = PngImagePlugin.PngImageFile(file)
-            return image.info.get("Software", "").startswith("facezoo")
-    except (OSError, SyntaxError, ValueError):
-        return False
 
 
 def aligned_in_processes(aligner: Aligner, unread: Sequence[Picture], processes: int) -> Iterator[list[Row]]:

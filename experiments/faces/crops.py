@@ -1,21 +1,25 @@
 """A folder of crops and its manifest, which grows with each photograph."""
 
 import contextlib
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from ... import files
 from ...datasets import detection
-from ...datasets.manifest import MANIFEST_FILE, Cut, Row, as_csv, header_as_csv, read_manifest
+from ...datasets.manifest import CROP_SUFFIX, MANIFEST_FILE, Cut, Row, as_csv, header_as_csv, read_manifest
 from ...datasets.picture_index import UNREADABLE, Picture, find_files
 from ...datasets.progress import progress_bar
 from ..errors import UsageError
+from ..folders import is_ours, save_sheet
 from ..terminal import printable, shortened
 
 NAMED = 3
+SHOWN = 48  # faces on the sheet
 
 
 def known_rows(root: Path, out: Path, cut: Cut) -> list[Row]:
@@ -44,6 +48,21 @@ def new_files(root: Path, known: Sequence[Row], by_points: bool) -> list[Picture
     if not found:
         raise UsageError(f"--in={root} holds no files")
     return [file for file in found if file[:3] not in done]
+
+
+def names_of_crops(known: Sequence[Row], photographs: Sequence[Picture]) -> dict[str, str]:
+    """By photograph, what its crops are called but for number and ending.
+
+    Those that are there keep their names, also where facezoo 0.1 has given them; of a photograph that has changed, its
+    own.
+    """
+    there = {row.source: _without_endings(row) for row in known if row.output}
+    return files.names_of_results([row.source for row in known] + [file.name for file in photographs], there)
+
+
+def _without_endings(row: Row) -> str:
+    name = row.output.removesuffix(CROP_SUFFIX)
+    return re.sub(r"[.]\d+$", "", name) if row.cut.faces == "all" else name
 
 
 def stamp_of(out: Path) -> tuple[int, int] | None:
@@ -102,8 +121,6 @@ def _aligned(known: Sequence[Row], aligner, photographs: Sequence[Picture], proc
 
 def _remove_crops(out: Path, names: set[str]) -> None:
     """Removes crops of photographs that have changed and show that face no more; nothing that a link leads to."""
-    from .aligning import is_ours
-
     for path in (out / name for name in names if files.is_path_inside(name)):
         if files.is_below(path, out) and is_ours(path):
             path.unlink()
@@ -127,6 +144,27 @@ def report(out: Path, rows: Sequence[Row], num_new: int) -> None:
         print(f"of the photographs {turned}")
     if not num_new:
         print("nothing was new")
+
+
+def show(out: Path, rows: Sequence[Row]) -> None:
+    """Draws the faces that are least sure, then some others, on a sheet beside the folder."""
+    by_confidence = sorted((row for row in rows if row.output), key=lambda row: row.confidence)
+    least_sure, others = by_confidence[: SHOWN // 2], by_confidence[SHOWN // 2 :]
+    chosen = least_sure + others[:: max(1, len(others) // (SHOWN // 2))][: SHOWN // 2]
+    crops = [(row, crop) for row in chosen if (crop := _crop(out, row.output)) is not None]
+    if crops:
+        labels = [f"{row.confidence:.3f} {row.source}" for row, _ in crops]
+        what = f"faces of {out}, the least sure first: the detector's confidence, and the photograph"
+        save_sheet(out, np.stack([crop for _, crop in crops]), labels, what)
+
+
+def _crop(out: Path, name: str) -> np.ndarray | None:
+    """A crop that is there still, and ours."""
+    path = out / name
+    if not (files.is_below(path, out) and is_ours(path)):
+        return None
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
 
 
 def _reasons(rows: Sequence[Row]) -> str:

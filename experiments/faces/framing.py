@@ -15,6 +15,7 @@ from ...warping.shapes import SCHEMES, Scheme, five_points, is_turned
 from ..errors import UsageError
 from ..flags.groups import AlignmentSettings, DataSettings, LandmarkSettings, square_of
 from ..flags.sources import open_source
+from ..terminal import announce
 from .landmarks.readers import READERS, LandmarkReader, installed_readers
 from .places import example_at, is_place, known_points, split_of_place
 
@@ -142,6 +143,7 @@ def _found(stops: Sequence[Stop], settings: LandmarkSettings) -> tuple[list[np.n
 
 
 def _read_by(name: str, stops: Sequence[Stop], settings: LandmarkSettings) -> tuple[list[np.ndarray], Scheme]:
+    announce(f"Finding landmarks in {len(stops)} pictures by {name} ...")
     reader = READERS[name](settings.landmark_model)
     try:
         return [largest_face(reader, stop) for stop in stops], SCHEMES[reader.scheme]
@@ -242,4 +244,8 @@ def _cropped(stops: Sequence[Stop], landmarks: LandmarkSettings, crop: Any, size
 
 def _frame_size(sides: Sequence[float]) -> int:
     """Of frames that take squares of so many pixels: even, as films want it."""
-    return int(np.clip(min(sides), *SIZES)) // 2 * 2
+    held = min(sides)
+    size = int(np.clip(held, *SIZES)) // 2 * 2
+    if held < size:
+        logging.warning("the photographs hold %d pixels of a face at least: enlarged to %d; --size sets it", held, size)
+    return size

@@ -19,16 +19,19 @@ from ..runs.run import Run
 
 def crop_of_pictures(run: Run, given: Mapping[str, Any]) -> photographs.Crop | None:
     """What of each picture is taken that is not aligned: as the run's data were cropped, or as is given."""
-    return square_of(given["crop"]) if "crop" in given else crop_of_data(run.settings.data)
+    return square_of(given["crop"]) if "crop" in given else crop_of_data(run.settings.data, run.origin)
 
 
-def cut_of(alignment: AlignmentSettings, given: Mapping[str, Any], settings: TrainingSettings) -> Cut | None:
+def cut_of(
+    alignment: AlignmentSettings, given: Mapping[str, Any], settings: TrainingSettings, origin: Origin | None = None
+) -> Cut | None:
     """How photographs are aligned, as the run's pictures were unless it is said otherwise; None where they are not.
 
     Args:
       alignment: what is asked for.
       given: the data settings that were given besides.
       settings: of the run.
+      origin: what the model itself tells of its pictures.
 
     With --template or --margin the face is in the middle, even where a crop beside the middle has shifted the run's.
 
@@ -45,7 +48,7 @@ def cut_of(alignment: AlignmentSettings, given: Mapping[str, Any], settings: Tra
     if "crop" in given:
         raise UsageError("--crop and --align: either a crop or the face that is found")
     detection.check_installed()
-    known = cut_of_data(settings.data) if None in (template, margin) else Cut()
+    known = cut_of_data(settings.data, origin) if None in (template, margin) else Cut()
     return Cut(
         template=template or known.template,
         margin=known.margin if margin is None else margin,
@@ -54,9 +57,14 @@ def cut_of(alignment: AlignmentSettings, given: Mapping[str, Any], settings: Tra
     )
 
 
-def cut_of_data(data: DataSettings) -> Cut:
-    """How the faces lie in the pictures that a run was trained on; where nothing tells, as in drawn ones."""
-    origin = origin_of_data(data)
+def cut_of_data(data: DataSettings, origin: Origin | None = None) -> Cut:
+    """How the faces lie in the pictures that a run was trained on; where nothing tells, as in drawn ones.
+
+    Args:
+      data: the pictures.
+      origin: what the model itself tells of them.
+    """
+    origin = origin or origin_of_data(data)
     if origin and origin.cut:
         return origin.cut
     text = "nothing tells where faces lie in the run's pictures (%s): taken to be as in drawn ones"
@@ -64,11 +72,16 @@ def cut_of_data(data: DataSettings) -> Cut:
     return Cut()
 
 
-def crop_of_data(data: DataSettings) -> photographs.Crop | None:
-    """What is taken of a photograph: --crop, or as a run's pack was cut; the largest square where nothing tells."""
+def crop_of_data(data: DataSettings, origin: Origin | None = None) -> photographs.Crop | None:
+    """What is taken of a photograph: --crop, or as a run's pack was cut; the largest square where nothing tells.
+
+    Args:
+      data: the run's pictures.
+      origin: what the model itself tells of them.
+    """
     if data.crop is not None:
         return data.square()
-    origin = origin_of_data(data)
+    origin = origin or origin_of_data(data)
     if origin is None:
         text = "nothing tells how the photographs in %s were cropped: the largest square is taken, or what --crop says"
         logging.warning(text, data.data_dir)

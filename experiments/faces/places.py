@@ -15,6 +15,18 @@ def is_place(face: str) -> bool:
     return face.partition(":")[0] in SPLITS and not Path(face).exists()
 
 
+def check_there(face: str) -> None:
+    """Raises UsageError where a face is no place in a split, and no such file is there.
+
+    What else may be wrong with it only reading it tells, and that is waited for.
+    """
+    if is_place(face) or Path(face).exists():
+        return
+    if are_digits(face):
+        raise UsageError(f"{face}: no such file; a face of the run's data is test:{face}, train:{face}, ...")
+    raise UsageError(f"{face}: no such file")
+
+
 def split_of_place(face: str) -> str:
     """Its split."""
     return face.partition(":")[0]

@@ -17,14 +17,15 @@ from ...datasets.source import DatasetError, Source
 from ..backend import load_tensorflow
 from ..errors import UsageError
 from ..flags.groups import AlignmentSettings
-from ..flags.kinds import are_digits
 from ..flags.sources import open_source
 from ..runs.run import NOTHING_GIVEN, Run
 from ..runs.settings import with_data
+from ..terminal import announce
 from .origins import crop_of_data, crop_of_pictures, cut_of
-from .places import example_at, is_place, known_points, split_of_place
+from .places import check_there, example_at, is_place, known_points, split_of_place
 
 NAMED = 5
+LARGEST, EVERY = "largest", "all"  # of the faces in a photograph
 
 
 def read_face(
@@ -61,10 +62,43 @@ def aligned(photograph, cut: Cut, channels: int) -> tuple[np.ndarray, np.ndarray
     Raises:
       NoFaceError: there is none.
     """
+    return aligned_faces(photograph, cut, channels)[0]
+
+
+def aligned_faces(photograph, cut: Cut, channels: int, faces: str = LARGEST) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Faces of a photograph, each as `aligned` gives it; at least one.
+
+    Args:
+      photograph: RGB.
+      cut: how it is cut.
+      channels: 3 or 1.
+      faces: the "largest", "all", or which from the left, from 1.
+
+    Raises:
+      NoFaceError: there is none, or not so many.
+    """
     load_tensorflow()  # else the detector does, with all that it says
-    matrix = cut.matrix(detection.largest_face(photograph).points)
-    crop = alignment.cut(photograph, matrix, cut.size, channels)
-    return crop, matrix @ np.diag([1.0 / cut.size, 1.0 / cut.size, 1.0])
+    if not detection.is_loaded():
+        announce("Loading the detector of faces ...")
+    found = []
+    for face in _chosen_faces(photograph, faces):
+        matrix = cut.matrix(face.points)
+        crop = alignment.cut(photograph, matrix, cut.size, channels)
+        found.append((crop, matrix @ np.diag([1.0 / cut.size, 1.0 / cut.size, 1.0])))
+    return found
+
+
+def _chosen_faces(photograph, faces: str) -> list[detection.Face]:
+    if faces == LARGEST:
+        return [detection.largest_face(photograph)]
+    found = detection.find_faces(photograph)
+    if not found:
+        raise alignment.NoFaceError(detection.NONE_FOUND)
+    if faces == EVERY:
+        return found
+    if int(faces) > len(found):
+        raise alignment.NoFaceError(f"it shows {len(found)} faces")
+    return [sorted(found, key=lambda face: face.box[0] + face.box[2] / 2.0)[int(faces) - 1]]
 
 
 def most_pixels(max_megapixels: int | None) -> int:
@@ -72,22 +106,49 @@ def most_pixels(max_megapixels: int | None) -> int:
     return (max_megapixels or photographs.MEGAPIXELS) * 10**6
 
 
-def pictures_of(data_dir: str, run: Run, alignment: AlignmentSettings, given: Mapping[str, Any]) -> Source:
-    """The pictures below a folder as a run's model takes them: cropped as its data were or as is given, or aligned."""
+def pictures_of(
+    data_dir: str, run: Run, alignment: AlignmentSettings, given: Mapping[str, Any], faces: str = LARGEST
+) -> Source:
+    """The pictures below a folder as a run's model takes them: cropped as its data were or as is given, or aligned.
+
+    Args:
+      data_dir: the folder.
+      run: of the model.
+      alignment: whether and how faces are found.
+      given: data settings that win over the run's.
+      faces: that are found in each, as `aligned_faces` takes them.
+    """
     image_size, _, channels = run.image_shape
-    cut = cut_of(alignment, given, run.settings)
+    cut = cut_of(alignment, given, run.settings, run.origin)
     if cut:
-        return aligned_folder(data_dir, cut, channels, given.get("max_megapixels"))
+        return aligned_folder(data_dir, cut, channels, given.get("max_megapixels"), faces)
     crop, most = crop_of_pictures(run, given), given.get("max_megapixels")
     told: dict[str, Any] = {"image_size": image_size, "channels": channels, "subfolders": None, "max_megapixels": most}
     return folder(ALL, data_dir=data_dir, crop=crop, **told)
 
 
-def aligned_folder(data_dir: str, cut: Cut, channels: int, max_megapixels: int | None = None) -> Source:
-    """The largest face of each photograph below a folder, held in memory; those without one are left out and named.
+def photographs_of(data_dir: str, run: Run, given: Mapping[str, Any]) -> Sequence[str]:
+    """The paths of all photographs below a folder, also of those in which no face is found."""
+    size, _, channels = run.image_shape
+    told: dict[str, Any] = {"image_size": size, "channels": channels, "max_megapixels": given.get("max_megapixels")}
+    return folder(ALL, data_dir=data_dir, subfolders=None, **told).names
+
+
+def aligned_folder(
+    data_dir: str, cut: Cut, channels: int, max_megapixels: int | None = None, faces: str = LARGEST
+) -> Source:
+    """The faces of each photograph below a folder, held in memory; those without one are left out and named.
+
+    Args:
+      data_dir: the folder.
+      cut: how faces are cut out.
+      channels: of them.
+      max_megapixels: that a photograph may have.
+      faces: of each photograph, as `aligned_faces` takes them.
 
     Returns:
-      Pictures with a further column `matrix` float64 [n, 2, 3], from their pixels to their photographs'.
+      Pictures, each called by its photograph, with a further column `matrix` float64 [n, 2, 3], from their pixels to
+      their photographs'.
 
     Raises:
       DatasetError: no photographs, or no face in any of them.
@@ -95,23 +156,25 @@ def aligned_folder(data_dir: str, cut: Cut, channels: int, max_megapixels: int |
     told: dict[str, Any] = {"image_size": cut.size, "channels": channels, "max_megapixels": max_megapixels}
     whole = folder(ALL, data_dir=data_dir, subfolders=None, **told)
     max_pixels = most_pixels(max_megapixels)
-    found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-    without = []
+    found: list[tuple[np.ndarray, np.ndarray]] = []
+    names, without = [], []
     for name in progress_bar("finding faces", whole.names):
         try:
-            found[name] = aligned(photographs.read(Path(data_dir) / name, max_pixels), cut, channels)
+            these = aligned_faces(photographs.read(Path(data_dir) / name, max_pixels), cut, channels, faces)
+            found += these
+            names += [name] * len(these)
         except alignment.NoFaceError as error:
             without.append(f"{name} ({error})")
     if without:
         _tell_of(data_dir, without, len(whole))
-    crops, matrices = (np.stack(column) for column in zip(*found.values(), strict=True))
+    crops, matrices = (np.stack(column) for column in zip(*found, strict=True))
     if turned := detection.describe_turns(_tilts(matrices)):
         logging.warning("of the photographs in %s %s", data_dir, turned)
 
     def load(positions: np.ndarray) -> dict[str, np.ndarray]:
         return {"image": crops[positions], "matrix": matrices[positions]}
 
-    return Source(whole.name, list(found), load, whole.image_shape)
+    return Source(whole.name, names, load, whole.image_shape)
 
 
 def _tilts(matrices: np.ndarray) -> np.ndarray:
@@ -143,13 +206,14 @@ class FaceReader:
     def __init__(self, run: Run, alignment: AlignmentSettings, given: Mapping[str, Any] = NOTHING_GIVEN):
         self.settings = with_data(run.settings, given)
         self.image_size, self.channels = run.image_shape[0], run.image_shape[2]
-        self.cut = cut_of(alignment, given, run.settings)
+        self.cut = cut_of(alignment, given, run.settings, run.origin)
+        self._origin = None if {"dataset", "data_dir"} & given.keys() else run.origin
         self.max_pixels = most_pixels(self.settings.data.max_megapixels)
 
     @functools.cached_property
     def crop(self) -> photographs.Crop | None:
         """Of photographs that are not aligned."""
-        return crop_of_data(self.settings.data)
+        return crop_of_data(self.settings.data, self._origin)
 
     def read(self, face: str) -> np.ndarray:
         """A file, or `test:17`: float32 [H, W, C] in [0, 1].
@@ -159,8 +223,7 @@ class FaceReader:
         """
         if is_place(face):
             return _as_floats(example_at(self._source(face), face)["image"])
-        if are_digits(face) and not Path(face).exists():
-            raise UsageError(f"{face}: no such file; a face of the run's data is test:{face}, train:{face}, ...")
+        check_there(face)
         return self.read_file(Path(face))
 
     def read_file(self, path: Path) -> np.ndarray:

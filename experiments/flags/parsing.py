@@ -1,5 +1,6 @@
 """From the words of a command line to flags."""
 
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,11 +11,40 @@ from .files import expand
 from .kinds import define, define_path, read
 from .training import TrainingSettings
 
+# What others call flags of ours.
+MEANT = {
+    "frames": "steps",
+    "num_frames": "steps",
+    "n": "count",
+    "num": "count",
+    "input": "in",
+    "output": "out",
+    "out_dir": "out",
+    "output_dir": "out",
+    "in_dir": "in",
+    "run": "run_dir",
+    "model_dir": "run_dir",
+    "logdir": "run_dir",
+    "checkpoint_dir": "run_dir",
+    "weights": "run_dir",
+    "data": "data_dir",
+    "lr": "learning_rate",
+    "batch": "batch_size",
+    "beta": "kl_factor",
+    "resolution": "image_size",
+    "size": "image_size",
+    "image_size": "size",
+    "from": "start",
+    "to": "end",
+}
 RECIPES = Path(__file__).parents[1] / "recipes"
 
 
 def parse(
-    define_flags: Callable[[flags.FlagValues], None], arguments: Sequence[str], has_recipes: bool = False
+    define_flags: Callable[[flags.FlagValues], None],
+    arguments: Sequence[str],
+    has_recipes: bool = False,
+    words: Sequence[str] = (),
 ) -> flags.FlagValues:
     """A command's flags as given.
 
@@ -22,6 +52,7 @@ def parse(
       define_flags: of the command.
       arguments: what follows its name.
       has_recipes: --recipe stands for a file of its flags, which do not count as given.
+      words: the flags that words without a flag are meant as, for a hint.
 
     Raises:
       flags.Error: an unknown flag or a value out of range.
@@ -33,13 +64,20 @@ def parse(
     try:
         rest = values(["facezoo", *arguments])[1:]
     except flags.IllegalFlagValueError as error:
+        if "=None: is required" in str(error) and (bare := _bare_words(own)):
+            raise _no_flag(bare, words) from error
         raise UsageError(*str(error).replace("=None: is required", " is required").splitlines()) from error
+    except flags.UnrecognizedFlagError as error:
+        meant = MEANT.get(str(error.flagname))
+        if meant is None or meant not in values:
+            raise
+        raise UsageError(f"no flag --{error.flagname}; did you mean --{meant}?") from error
     except ValueError as error:  # absl's, of --noflag=value
         raise UsageError(str(error)) from error
     except RecursionError as error:  # absl looks for the nearest name recursively
         raise UsageError("a flag has a name of hundreds of letters: write --flag=value") from error
     if rest:
-        raise UsageError(f"{rest[0]!r} is no flag: write --flag=value")
+        raise _no_flag(rest, words)
     if len(own) < len(arguments):
         given = defined(define_flags)
         given.unparse_flags()
@@ -47,6 +85,21 @@ def parse(
         for name in values:
             values[name].present = given[name].present
     return values
+
+
+def _bare_words(arguments: Sequence[str]) -> list[str]:
+    """Words that are neither flags nor, as `--flag value`, follow one."""
+    before = ["", *arguments]
+    return [
+        word
+        for last, word in zip(before, arguments, strict=False)
+        if not word.startswith("-") and not (last.startswith("-") and "=" not in last)
+    ]
+
+
+def _no_flag(rest: Sequence[str], words: Sequence[str]) -> UsageError:
+    meant = " ".join(f"--{name}={shlex.quote(word)}" for name, word in zip(words, rest, strict=False))
+    return UsageError(f"{rest[0]!r} is no flag: write {meant or '--flag=value'}")
 
 
 def parse_training(arguments: Sequence[str], has_recipes: bool = False) -> TrainingSettings:

@@ -204,7 +204,12 @@ class RunSettings(Settings):
     rollbacks: int = number(
         3, "How often a run whose updates are not finite goes back to its last checkpoint, at half the learning rate."
     )
-    draw_every: int = number(1, "Epochs between pictures.", 1)
+    draw_every: int = number(
+        1,
+        "Epochs between pictures; where --min_steps makes them more, as many times as many.",
+        1,
+        is_changeable=True,
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -102,10 +102,23 @@ _BEGINNING = (
     "metrics.csv",
     MODEL_FILE,
     "checkpoints/best/model.keras",
-    "tensorboard/events.out.tfevents.*",
+    "tensorboard/*/*/events.out.tfevents.*",
     "images/*-[0-9][0-9][0-9][0-9].png",
 )
-_FOLDERS = ("checkpoints/best", "checkpoints", "tensorboard", "images")
+_FOLDERS = ("checkpoints/best", "checkpoints", "images")
+LOGS = ("train", "validation")  # TensorBoard draws what they call alike in one chart
+
+
+def find_logs(folder: Path) -> tuple[Path, Path]:
+    """Finds where a run's events for TensorBoard lie, of training and of validation, below the run's name.
+
+    A run that was renamed keeps its logs where they are.
+    """
+    events = folder / "tensorboard"
+    there = sorted(path.parent for path in events.glob(f"*/{LOGS[0]}") if not path.is_symlink())
+    named = there[0] if there else events / (folder.absolute().name or "run")
+    train, validation = (named / name for name in LOGS)
+    return train, validation
 
 
 def remove_beginning(folder: Path) -> None:
@@ -119,6 +132,8 @@ def remove_beginning(folder: Path) -> None:
         for path in folder.glob(pattern):
             if files.is_below(path, folder):
                 files.remove_made(path)
+    logs = find_logs(folder)
+    files.remove_empty([*logs, logs[0].parent, folder / "tensorboard"])
     files.remove_empty([folder / name for name in _FOLDERS])
 
 

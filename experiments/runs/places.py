@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from ..backend import load_tensorflow
+from ... import files
 from ..errors import UsageError
 from .checkpoints import MODEL_FILE
 from .model_files import CARD, PUBLISHED
@@ -36,7 +36,7 @@ def place_of(named: str | Path) -> Path:
         raise UsageError(f"{path} is not a regular file")
     if path.suffix:
         raise UsageError(f"{path}: no such file")
-    ship = ", ".join(_names()) or "none"
+    ship = ", ".join(shipped_names()) or "none"
     raise UsageError(f"{path}: no such folder, file or published model; those that ship are {ship}")
 
 
@@ -47,20 +47,13 @@ def is_run(folder: Path) -> bool:
 
 def is_shipped(path: Path) -> bool:
     """Whether published weights are some that ship with facezoo, beside which nothing is written."""
-    from ...models import pretrained
-
-    return path.suffix == PUBLISHED and path.parent == pretrained.FOLDER
+    return path.suffix == PUBLISHED and path.parent == files.WEIGHTS_FOLDER
 
 
 def _shipped(name: str) -> Path | None:
-    load_tensorflow()
-    from ...models import pretrained
-
-    return pretrained.FOLDER / f"{name}{PUBLISHED}" if name in _names() else None
+    return files.WEIGHTS_FOLDER / f"{name}{PUBLISHED}" if name in shipped_names() else None
 
 
-def _names() -> list[str]:
-    load_tensorflow()
-    from ...models.pretrained import pretrained_names
-
-    return pretrained_names()
+def shipped_names() -> list[str]:
+    """What the models that ship are called, found without TensorFlow."""
+    return sorted(path.stem for path in files.WEIGHTS_FOLDER.glob(f"*{CARD}"))

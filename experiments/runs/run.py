@@ -10,6 +10,7 @@ from typing import Any
 
 from absl import logging
 
+from ...datasets.packed import Origin, origin_in
 from ...datasets.source import Source
 from ..errors import UsageError
 from ..flags.sources import open_source
@@ -32,12 +33,14 @@ class Run:
       settings: its training flags.
       model_path: the model file that was asked for.
       is_interim: the file is a state that training goes on from.
+      origin: how its pictures were cut, where the model itself tells; else its data do.
     """
 
     folder: Path
     settings: TrainingSettings
     model_path: Path
     is_interim: bool = False
+    origin: Origin | None = None
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -135,7 +138,17 @@ def _published(weights: Path) -> Run:
     card = read_published(weights)
     settings = settings_of_lines(card.get("flags"), f"the card of {weights}")
     folder = Path(weights.stem) if is_shipped(weights) else weights.with_suffix("")
-    return Run(folder, settings, weights)
+    return Run(folder, settings, weights, origin=_told_origin(card, weights))
+
+
+def _told_origin(card: Mapping[str, Any], weights: Path) -> Origin | None:
+    """How the pictures of published weights were cut; those of facezoo 0.1 do not tell."""
+    if "origin" not in card:
+        return None
+    try:
+        return origin_in(card["origin"])
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UsageError(f"the card of {weights} does not say soundly how its pictures were cut") from error
 
 
 def load(named: str | Path, checkpoint: str | None = None):

@@ -3,7 +3,7 @@
 import csv
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +15,18 @@ from ... import files, pictures
 from ...models import Autoencoder, TrainableModel
 from ..codes.morphing import interpolate_pictures
 from ..runs.checkpoints import Row
+from ..runs.folder import find_logs
 from .evaluation import Measurement
 from .loop import Epoch
 
 SHOWN = 8
+LEAST_PIXELS = 64  # of a picture on a sheet, so that its label has room
+STEPS_OF_A_POINT = 50
+EVENTS = "events.out.tfevents.*"
+LOSSES, QUALITY, SPEED = "1 losses", "2 quality", "3 speed"
+MEASURES = ("psnr", "ssim", "active_units", "vgg19_distance")
+NO_LOSSES = ("skipped_steps", "images_per_second", "learning_rate")
+COMPARED = ("psnr", "ssim")
 
 
 class Monitor:
@@ -28,7 +36,7 @@ class Monitor:
       folder: the run folder.
       examples: a batch of examples to reconstruct after each epoch, pictures in [0, 1]; the first is morphed into the
         last.
-      settings: the run's flags by name, for HParams and the text page.
+      settings: the run's flags by name, for HParams and the text page; those that are not set are left out.
       rows: of the epochs that the run has behind it.
       step: that the run stands at; what the records say of later ones is taken out of them, since it comes again.
     """
@@ -44,22 +52,32 @@ class Monitor:
         self.folder, self.examples, self.rows = folder, examples, list(rows)
         _write_rows(folder / "metrics.csv", self.rows)
         events = folder / "tensorboard"
+        logs = find_logs(folder)
         if not events.is_symlink():  # where it leads others may write, too
-            for path in events.glob("events.out.tfevents.*"):
-                _cut_events(path, step)
-        self.writer = tf.summary.create_file_writer(str(events))
-        self.writer.flush()
-        for path in events.glob(f"events.out.tfevents.*.{os.getpid()}.*"):
-            files.note_made(path, grows=True)
+            for path in [*events.glob(EVENTS), *(path for log in logs for path in log.glob(EVENTS))]:
+                if files.is_below(path, folder):
+                    _cut_events(path, step)
+        self.train, self.validation = (tf.summary.create_file_writer(str(log)) for log in logs)
+        for log, writer in zip(logs, (self.train, self.validation), strict=True):
+            writer.flush()
+            for path in log.glob(f"{EVENTS}.{os.getpid()}.*"):
+                files.note_made(path, grows=True)
         if step == 0:
-            self._describe(settings)
+            self._describe({name: value for name, value in settings.items() if value not in (None, (), "")})
 
     def _describe(self, settings: dict[str, object]) -> None:
-        with self.writer.as_default(step=0):
+        with self.validation.as_default(step=0):
             table = "\n".join(["| flag | value |", "|---|---|", *(f"| {k} | {v} |" for k, v in settings.items())])
             tf.summary.text("flags", table)
-            hparams.hparams({name: _plain(value) for name, value in settings.items()})
-        self.writer.flush()
+            hparams.hparams_config([], [hparams.Metric(f"{QUALITY}/{name}", display_name=name) for name in COMPARED])
+            name = self.folder.absolute().name
+            hparams.hparams({name: _plain(value) for name, value in settings.items()}, trial_id=name)
+        self.validation.flush()
+
+    def record_step(self, step: int, terms: dict[str, float]) -> None:
+        """A point of each term's curve: its mean since the epoch began."""
+        with self.train.as_default(step=step):
+            _write_scalars(terms)
 
     def record(self, epoch: Epoch, validation: Measurement, learning_rate: float) -> None:
         """One row of metrics.csv and TensorBoard's scalars of an epoch."""
@@ -73,11 +91,12 @@ class Monitor:
         }
         self.rows = [*self.rows, row]
         _write_rows(self.folder / "metrics.csv", self.rows)
-        with self.writer.as_default(step=epoch.step):
-            self._scalars("train", epoch.terms)
-            self._scalars("validation", validation.values)
-            self._scalars("speed", speed)
-        self.writer.flush()
+        with self.train.as_default(step=epoch.step):
+            _write_scalars({**epoch.terms, **speed})
+        with self.validation.as_default(step=epoch.step):
+            _write_scalars(validation.values)
+        self.train.flush()
+        self.validation.flush()
 
     def draw(self, model: TrainableModel, epoch: Epoch) -> None:
         """Reconstructions, samples of the prior, a morph, and the histogram of codes; nothing of a face network."""
@@ -85,22 +104,36 @@ class Monitor:
             return
         images, outputs = self.examples["image"], model(self.examples, training=False)
         reconstructions = np.clip(outputs["reconstruction"], 0.0, 1.0)
-        sheets = {"reconstructions": pictures.grid(np.concatenate([images, reconstructions]), len(images))}
+        given, made = ([f"{what} {number + 1}" for number in range(len(images))] for what in ("picture", "made of"))
+        sheets = {"reconstructions": _sheet(np.concatenate([images, reconstructions]), [*given, *made], len(images))}
         if model.has_prior:
-            sheets["samples"] = pictures.row(prior_samples(model))
-        sheets["morph"] = pictures.row(interpolate_pictures(model, images[0], images[-1], steps=SHOWN))
-        with self.writer.as_default(step=epoch.step):
+            samples = prior_samples(model)
+            sheets["samples"] = _sheet(samples, [f"drawn {number + 1}" for number in range(len(samples))], len(samples))
+        way = interpolate_pictures(model, images[0], images[-1], steps=SHOWN)
+        sheets["morph"] = _sheet(way, [f"{share:.0%}" for share in np.linspace(0.0, 1.0, SHOWN)], SHOWN)
+        with self.validation.as_default(step=epoch.step):
             tf.summary.histogram("codes", outputs["z"])
             for name, sheet in sheets.items():
                 tf.summary.image(name, sheet[None])
                 path = self.folder / "images" / f"{name}-{epoch.number:04d}.png"
                 with files.whole_file(path) as partial:
                     pictures.save_png(partial, sheet, f"{name} of {self.folder.name} after epoch {epoch.number}")
-        self.writer.flush()
+        self.validation.flush()
 
-    def _scalars(self, group: str, values: dict[str, float]) -> None:
-        for name, value in values.items():
-            tf.summary.scalar(f"{group}/{name}", value)
+
+def _write_scalars(values: Mapping[str, float]) -> None:
+    """Under tags that TensorBoard sorts losses first: it does so by their letters."""
+    for name, value in values.items():
+        group = SPEED if name in NO_LOSSES else QUALITY if name in MEASURES else LOSSES
+        tf.summary.scalar(f"{group}/{name}", value)
+
+
+def _sheet(images: np.ndarray, labels: list[str], columns: int) -> np.ndarray:
+    """Pictures, small ones enlarged, with what they are below: uint8 [..., ..., 3]."""
+    shown = pictures.to_uint8(np.asarray(images))
+    if shown.shape[1] < LEAST_PIXELS:
+        shown = pictures.resize(shown, LEAST_PIXELS)
+    return pictures.draw_labelled_sheet(shown, labels, columns, 1)
 
 
 def prior_samples(model: Autoencoder, count: int = SHOWN, seed: int = 0) -> np.ndarray:

@@ -22,9 +22,10 @@ from ..runs.folder import create, locked, remove_beginning, state_of
 from ..runs.settings import FLAGS_FILE, settings_text
 from .evaluation import Measurement, Measurer
 from .loop import Epoch, UnstableError, take_steps
-from .records import Monitor
+from .records import STEPS_OF_A_POINT, Monitor
 from .setup import Session
 from .stopping import EarlyStopping, stop_requests
+from .telling import Telling
 
 BAD_BATCH_FILE = "bad_batch.npz"
 WINNING_ACCURACY = 0.99  # of a discriminator
@@ -156,6 +157,8 @@ class TrainingRun:
         monitor = None
         if self.workers.is_chief:
             monitor = Monitor(self.folder, session.examples(), flat(settings), state.rows, state.step)
+        self._monitor = monitor
+        self._telling = Telling(settings.schedule.epochs)
         stopping = EarlyStopping(settings.run.monitor, settings.run.patience, state.best, state.epochs_since_best)
         measurer = Measurer(session.model, session.strategy)
         steps = take_steps(
@@ -179,11 +182,21 @@ class TrainingRun:
                         return
                     self._stop_if(self._agreed_stop_request())
                 else:
+                    self._record_step(step.number)
                     request, save_every = self._agreed_stop_request(), settings.run.save_every
                     is_due = save_every and step.number % save_every == 0 and not step.skipped_in_a_row
                     if request or is_due:
                         self._save()
                     self._stop_if(request)
+
+    def _record_step(self, step: int) -> None:
+        """A point of the curves, now and then; all workers read it, since what they have counted is summed."""
+        if step % STEPS_OF_A_POINT:
+            return
+        terms = {metric.name: float(metric.result()) for metric in self.session.model.metrics}
+        terms.pop("skipped_steps", None)  # a sum, which an epoch's end tells
+        if self._monitor:
+            self._monitor.record_step(step, terms)
 
     def _end_epoch(self, epoch: Epoch, monitor: Monitor | None, stopping: EarlyStopping, measurer: Measurer) -> None:
         """Measures, records and draws."""
@@ -193,6 +206,7 @@ class TrainingRun:
             is_new_best = stopping.is_new_best(validation.values)
             if monitor:
                 monitor.record(epoch, validation, float(session.model.optimizer.learning_rate))
+                self._telling.tell(epoch.number, validation.values)
                 _warn_of_collapse(epoch, validation)
                 if is_new_best:
                     self.checkpoints.save_best(session.model)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..backend import check_keras_backend, load_tensorflow
+from ..codes.encoding import people_of
 from ..errors import UsageError
 from ..flags.training import TrainingSettings
 from ..runs.checkpoints import State
@@ -16,12 +17,22 @@ from ..runs.folder import default_folder, is_finished, state_of
 from ..runs.places import is_run
 from ..runs.run import Run, open_run
 from ..runs.settings import epochs_of, precision_of, settings_text
+from ..terminal import announce
 from .arguments import sources_and_arguments
 from .starting import with_start
+from .telling import next_commands
 
 if TYPE_CHECKING:  # settings are refused before TensorFlow is waited for
     from .devices import Workers
     from .setup import Session
+
+
+# By the figures at the head of the recipes: of 64 units 18 are active where --r_loss_factor is the VAE's own.
+FROM_NOTHING = (
+    "a VAE with its own loss factors learns from photographs slowly: few units of its code come to tell faces apart; "
+    "--recipe=photographs goes on from weights that ship (sharp morphs of some hundred photographs in minutes), "
+    "--recipe=vae_folder trains a VAE to draw new faces from (some thousand photographs, half an hour)"
+)
 
 
 class Outcome(NamedTuple):
@@ -30,10 +41,12 @@ class Outcome(NamedTuple):
     Attributes:
       was_finished: there was nothing to do.
       is_chief: this process has written the run; of several workers only one does.
+      next_commands: what somebody does with the run, as command lines.
     """
 
     was_finished: bool
     is_chief: bool
+    next_commands: tuple[str, ...] = ()
 
 
 def train(settings: TrainingSettings | None = None, run_dir: str | Path | None = None) -> Run:
@@ -87,13 +100,17 @@ def train_into(
     with _workers(settings, is_named) as workers:
         settings = _with_epochs(settings, folder)
         session = _session(settings, state, workers)
+        if state is None and _is_plain(settings):
+            announce(FROM_NOTHING)
         from ...datasets.pipeline import source_errors
         from .run import TrainingRun
 
         training = TrainingRun(session, folder, state)
         with source_errors():
             training.train()
-        return Outcome(was_finished=False, is_chief=session.workers.is_chief)
+        model = session.model
+        commands = next_commands(folder, model.reconstructs, people_of(model)) if session.workers.is_chief else []
+        return Outcome(was_finished=False, is_chief=session.workers.is_chief, next_commands=tuple(commands))
 
 
 def summary(settings: TrainingSettings, given: Collection[str] | None = None) -> str:
@@ -116,6 +133,16 @@ def _session(settings: TrainingSettings, state: State | None, workers: "Workers 
     from .setup import Session
 
     return Session(settings, sources, arguments, workers=workers, state=state)
+
+
+def _is_plain(settings: TrainingSettings) -> bool:
+    """True of the architecture, the weights and the objective that one gets unasked, on somebody's own pictures."""
+    plain = TrainingSettings()
+    return (
+        settings.data.data_dir is not None
+        and (settings.model.model, settings.model.init_from) == (plain.model.model, plain.model.init_from)
+        and settings.objective == plain.objective
+    )
 
 
 def _with_precision(settings: TrainingSettings, folder: Path | None) -> TrainingSettings:
@@ -144,8 +171,10 @@ def _with_epochs(settings: TrainingSettings, folder: Path | None) -> TrainingSet
         sources, _ = sources_and_arguments(settings)
         steps = schedule.steps_per_epoch or max(1, len(sources["train"]) // schedule.batch_size)
         epochs = math.ceil(schedule.min_steps / steps)
+    more = max(schedule.epochs, epochs) / schedule.epochs
+    run = dataclasses.replace(settings.run, draw_every=math.ceil(settings.run.draw_every * more))
     schedule = dataclasses.replace(schedule, epochs=max(schedule.epochs, epochs))
-    return dataclasses.replace(settings, schedule=schedule)
+    return dataclasses.replace(settings, schedule=schedule, run=run)
 
 
 @contextlib.contextmanager

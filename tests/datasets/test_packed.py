@@ -275,7 +275,7 @@ def test_faces_are_put_back_where_the_pack_had_them(command, people, tmp_path):
     out = tmp_path / "out"
     done = command("swap", f"--run_dir={run}", f"--in={people}", "--to=target", f"--out={out}", "--paste")
     assert done.code == 0, done.err
-    before, after = (np.asarray(Image.open(path)) for path in (people / "max/001.png", out / "max/001.png.png"))
+    before, after = (np.asarray(Image.open(path)) for path in (people / "max/001.png", out / "max/001.png"))
     is_changed = (before != after).any(axis=-1)
     assert is_changed[4:24, 3:23].any()
     assert is_changed.sum() == is_changed[4:24, 3:23].sum()

@@ -80,15 +80,15 @@ def test_faces_are_found_cut_out_and_told_of(command, tmp_path):
     rows = read_manifest(tmp_path / "all")
     outputs = [(row.source, row.output) for row in rows if row.output]
     assert outputs == [
-        ("both.png", "both.png.0.png"),
-        ("both.png", "both.png.1.png"),
-        ("deep/one.jpg", "deep/one.jpg.0.png"),
+        ("both.png", "both.0.png"),
+        ("both.png", "both.1.png"),
+        ("deep/one.jpg", "deep/one.0.png"),
     ]
     assert [row.reason for row in rows if not row.output] == ["no face found"]
     assert "3 faces, 1 without" in done.out
     eyes = sorted(row.points[:2].tolist() for row in rows if row.source == "both.png")
     np.testing.assert_allclose(eyes, [one.eyes, np.add(other.eyes, (512, 0))], atol=20)  # of some 50 between the eyes
-    crop, text = read_png(tmp_path / "all" / "deep" / "one.jpg.0.png")
+    crop, text = read_png(tmp_path / "all" / "deep" / "one.0.png")
     assert crop.shape == (64, 64, 3)
     assert text == {"Software": SOFTWARE, "Description": "face of deep/one.jpg, aligned to the template facezoo"}
 
@@ -113,9 +113,13 @@ def test_every_kind_of_file_gives_its_crop(align, tmp_path):
     exif[0x0112] = 6  # turned a quarter
     picture((SIDE, SIDE), 1).transpose(Image.Transpose.ROTATE_90).save(root / "a.png", exif=exif)
     rows = align(root, points, f"--size={SIDE}")
-    assert {name: row.output for name, row in rows.items()} == {name: f"{name}.png" for name in kinds}
+    outputs = {name: row.output for name, row in rows.items()}
+    of_one_stem = ("a.jpg", "a.png", "a.gif")  # which would collide
+    assert outputs == {"gray.png": "gray.png", "cmyk.jpg": "cmyk.png", "alpha.webp": "alpha.png"} | {
+        name: f"{name}.png" for name in of_one_stem
+    }
     for name in kinds:
-        crop, _ = read_png(tmp_path / "out" / f"{name}.png")
+        crop, _ = read_png(tmp_path / "out" / outputs[name])
         assert np.array_equal(crop, np.asarray(photographs.read(root / name))), name
 
 
@@ -123,16 +127,16 @@ def test_a_second_run_does_what_is_new_or_has_changed(align, tmp_path):
     root, points = photographs_with_points(tmp_path / "photographs", ["a.jpg", "b.jpg", "c.jpg", "d.jpg"])
     align(root, points)
     before = contents(tmp_path / "out")
-    (tmp_path / "out" / "b.jpg.png").unlink()  # not wanted
+    (tmp_path / "out" / "b.png").unlink()  # not wanted
     picture((SIDE, SIDE), 77).save(root / "c.jpg")
     picture((SIDE, SIDE), 78).save(root / "e.jpg")
     points_file(points, ["a.jpg", "b.jpg", "c.jpg", "d.jpg", "e.jpg"])
     rows = align(root, points)
     after = contents(tmp_path / "out")
     assert {name for name in before | after if before.get(name) != after.get(name)} == {
-        "b.jpg.png",  # it stays away
-        "c.jpg.png",
-        "e.jpg.png",
+        "b.png",  # it stays away
+        "c.png",
+        "e.png",
         MANIFEST_FILE,
     }
     assert list(rows) == ["a.jpg", "b.jpg", "c.jpg", "d.jpg", "e.jpg"]
@@ -153,16 +157,54 @@ def test_a_run_that_was_killed_goes_on(align, tmp_path):
         }
 
 
+def test_a_folder_of_facezoo_0_1_is_gone_on_with_under_its_names(align, tmp_path):
+    root, points = photographs_with_points(tmp_path / "photographs", ["a.jpg", "b.jpg"])
+    align(root, points)
+    out, manifest = tmp_path / "out", tmp_path / "out" / MANIFEST_FILE
+    manifest.write_text(manifest.read_text().replace(",a.png,", ",a.jpg.png,").replace(",b.png,", ",b.jpg.png,"))
+    for name in "ab":
+        (out / f"{name}.png").rename(out / f"{name}.jpg.png")
+    picture((SIDE, SIDE), 77).save(root / "b.jpg")  # changed
+    picture((SIDE, SIDE), 78).save(root / "a.png")
+    picture((SIDE, SIDE), 79).save(root / "c.jpg")
+    rows = align(root, points_file(points, ["a.jpg", "b.jpg", "a.png", "c.jpg"]))
+    assert [row.output for row in rows.values()] == ["a.jpg.png", "a.png.png", "b.jpg.png", "c.png"]
+    assert set(contents(out)) == {*(row.output for row in rows.values()), MANIFEST_FILE}
+
+
+def test_a_photograph_that_comes_later_takes_no_crops_name(align, tmp_path):
+    root, points = photographs_with_points(tmp_path / "photographs", ["a.jpg"])
+    assert align(root, points)["a.jpg"].output == "a.png"
+    picture((SIDE, SIDE), 78).save(root / "a.png")
+    rows = align(root, points_file(points, ["a.jpg", "a.png"]))
+    assert [row.output for row in rows.values()] == ["a.png", "a.png.png"]
+
+
+def test_a_sheet_of_the_faces_lies_beside_the_folder(command, tmp_path):
+    root, points = photographs_with_points(tmp_path / "photographs", ["a.jpg", "b.jpg"])
+    flags = (f"--in={root}", f"--out={tmp_path / 'out'}", f"--landmarks={points}", "--size=64", "--processes=1")
+    done = command("align", *flags)
+    sheet = tmp_path / "out-sheet.png"
+    assert (done.code, str(sheet) in done.out) == (0, True)
+    pixels, text = read_png(sheet)
+    assert pixels.shape[1] == 8 * 96
+    assert "faces of" in text["Description"]
+    sheet.write_bytes(b"a letter")
+    done = command("align", *flags)
+    assert (done.code, sheet.read_bytes()) == (0, b"a letter")
+    assert "is not drawn" in done.err
+
+
 def test_a_file_that_is_not_ours_is_left_alone(align, tmp_path):
     root, points = photographs_with_points(tmp_path / "photographs", ["a.jpg", "b.jpg"])
     align(root, points_file(tmp_path / "first.csv", ["a.jpg"]))
-    theirs = tmp_path / "out" / "b.jpg.png"
+    theirs = tmp_path / "out" / "b.png"
     theirs.write_bytes(b"a letter")
     rows = align(root, points)  # what had no points is tried again
     assert theirs.read_bytes() == b"a letter"
     assert "in the crop's place" in rows["b.jpg"].reason
     theirs.unlink()
-    assert align(root, points)["b.jpg"].output == "b.jpg.png"
+    assert align(root, points)["b.jpg"].output == "b.png"
 
 
 def test_a_crop_goes_when_its_photograph_shows_no_face_any_more(align, tmp_path):
@@ -171,7 +213,7 @@ def test_a_crop_goes_when_its_photograph_shows_no_face_any_more(align, tmp_path)
     truncate(root / "a.jpg")
     rows = align(root, points)
     assert "truncated" in rows["a.jpg"].reason
-    assert set(contents(tmp_path / "out")) == {"b.jpg.png", MANIFEST_FILE}
+    assert set(contents(tmp_path / "out")) == {"b.png", MANIFEST_FILE}
 
 
 def test_crops_of_another_folder_are_not_mixed_with_these(align, command, tmp_path):
@@ -190,7 +232,7 @@ def test_two_do_not_write_into_one_folder(align, command, tmp_path):
     with files.locked(tmp_path / "out" / "manifest.csv"):
         done = command("align", f"--in={root}", f"--out={tmp_path / 'out'}", f"--landmarks={points}")
         assert_refused(done, "another `facezoo align` writes there")
-    assert align(root, points)["a.jpg"].output == "a.jpg.png"
+    assert align(root, points)["a.jpg"].output == "a.png"
 
 
 @pytest.mark.parametrize("place", ["absolute", "above", "behind a link"])
@@ -199,11 +241,11 @@ def test_a_manifest_removes_nothing_outside_of_its_folder(align, command, tmp_pa
     align(root, points)
     theirs = tmp_path / "theirs" / "crop.png"
     theirs.parent.mkdir()
-    shutil.copy(tmp_path / "out" / "a.jpg.png", theirs)
+    shutil.copy(tmp_path / "out" / "a.png", theirs)
     (tmp_path / "out" / "link").symlink_to(theirs.parent)
     output = {"absolute": str(theirs), "above": "../theirs/crop.png", "behind a link": "link/crop.png"}[place]
     manifest = tmp_path / "out" / MANIFEST_FILE
-    manifest.write_text(manifest.read_text().replace("a.jpg.png", output))
+    manifest.write_text(manifest.read_text().replace("a.png", output))
     (root / "a.jpg").unlink()
     picture((SIDE, SIDE), 5).save(root / "a.jpg", quality=50)
     done = command("align", f"--in={root}", f"--out={tmp_path / 'out'}", f"--landmarks={points}")
@@ -302,7 +344,7 @@ def test_files_without_a_face_are_listed_with_the_reason(align, tmp_path):
     }
     picture((SIDE, SIDE)).save(root / "nowhere.jpg")  # what could not be opened is tried again
     points_file(points, [*names, "dangling.jpg"])
-    assert align(root, points)["dangling.jpg"].output == "dangling.jpg.png"
+    assert align(root, points)["dangling.jpg"].output == "dangling.png"
 
 
 def test_the_most_frequent_reasons_are_told(command, tmp_path):
@@ -312,7 +354,7 @@ def test_the_most_frequent_reasons_are_told(command, tmp_path):
     (root / "nothing.png").touch()
     done = command("align", f"--in={root}", f"--out={tmp_path / 'out'}", f"--landmarks={points}", "--processes=1")
     reasons = f"3: {NO_PICTURE}; 1: empty file; see manifest.csv"
-    assert done.out == f"{tmp_path / 'out'}: 1 faces, 4 without ({reasons})\n"
+    assert done.out == f"{tmp_path / 'out'}: 1 faces, 4 without ({reasons})\n{tmp_path / 'out-sheet.png'}\n"
 
 
 def test_without_any_face_the_exit_code_is_2_and_the_manifest_tells_why(command, tmp_path):
@@ -354,13 +396,13 @@ def test_a_name_as_long_as_names_may_be_stops_nothing(align, tmp_path):
     assert output.endswith(".png")
     assert len(os.fsencode(output)) <= 255
     assert (tmp_path / "out" / output).is_file()
-    assert rows["b.jpg"].output == "b.jpg.png"
+    assert rows["b.jpg"].output == "b.png"
 
 
 def test_points_of_a_photograph_are_found_under_its_name_in_other_letters(align, tmp_path):
     root, points = photographs_with_points(tmp_path / "photographs", ["a.jpg"])
     points.write_text(points.read_text().replace("a.jpg", "A.JPG"))
-    assert align(root, points)["a.jpg"].output == "a.jpg.png"
+    assert align(root, points)["a.jpg"].output == "a.png"
 
 
 def test_crops_train_with_their_landmarks_and_labels(align, command, tmp_path):

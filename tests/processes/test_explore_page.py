@@ -1,5 +1,6 @@
 """`facezoo explore` as it runs: who gets what from its server, and what a person sees and does in a browser."""
 
+import base64
 import contextlib
 import importlib.util
 import io
@@ -27,6 +28,8 @@ from PIL import Image
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("gradio") is None, reason="gradio is not installed")
 
 TOKEN = "a-secret_of-0ne"
+# Of a kind that clients which Gradio makes do not take, and nobody answers there.
+PROXIES = {"ALL_PROXY": "socks5://127.0.0.1:9", "no_proxy": "::1,fe80::/10,127.0.0.1"}
 # Runs a command, and writes down every address that the process binds, looks up or connects to.
 WATCHED = """
 import sys
@@ -66,7 +69,7 @@ def served(finished, tmp_path_factory):
         subprocess.Popen(
             [sys.executable, "-c", WATCHED, str(folder / "network.txt"), *command],
             cwd=folder / "here",
-            env=os.environ | {"TMPDIR": str(folder / "temporary"), "FACEZOO_TOKEN": TOKEN},
+            env=os.environ | PROXIES | {"TMPDIR": str(folder / "temporary"), "FACEZOO_TOKEN": TOKEN},
             stdout=subprocess.PIPE,
             stderr=said,
             text=True,
@@ -477,6 +480,69 @@ def test_what_is_no_face_is_answered_on_the_page_which_goes_on(opened, tmp_path)
     upload(page, "end", tmp_path / "nobody.png")
     changed(page, "#result", before)
     assert page.locator("#message p").count() == 0
+
+
+DROP = """([end, name, content]) => {
+  const bytes = Uint8Array.from(atob(content), letter => letter.charCodeAt(0)), data = new DataTransfer();
+  data.items.add(new File([bytes], name, {type: "image/png"}));
+  const picture = document.querySelector("#face-" + end + " img");
+  for (const kind of ["dragenter", "dragover", "drop"])
+    picture.dispatchEvent(new DragEvent(kind, {bubbles: true, cancelable: true, dataTransfer: data}));
+}"""
+
+
+def test_a_picture_is_dropped_and_a_message_is_in_nobody_s_way(opened):
+    page, file = opened(), io.BytesIO()
+    picture().save(file, "PNG")
+    page.locator("#find input").uncheck()
+    page.evaluate(DROP, ["end", "dropped.png", base64.b64encode(file.getvalue()).decode()])
+    page.locator("#face-end figcaption", has_text="end: dropped.png").wait_for()
+    before = page.locator("#stage").bounding_box()
+    page.evaluate(DROP, ["start", "letter.png", base64.b64encode(b"dear diary").decode()])
+    page.locator("#message p", has_text="letter.png").wait_for()
+    assert page.locator("#stage").bounding_box() == before
+    page.locator("#message p").click()
+    assert page.locator("#message p").count() == 0
+
+
+def test_a_film_is_made_and_plays(opened):
+    page = opened(accept_downloads=True)
+    page.locator("#make-film").click()
+    page.locator("#film video").wait_for()
+    page.wait_for_function("document.querySelector('#film video').readyState >= 2")
+    with page.expect_download() as download:
+        page.get_by_text("download the film").click()
+    assert download.value.suggested_filename == "morph.mp4"
+    assert page.complaints == []
+
+
+def test_each_slider_is_one_stop_of_the_tabulator(opened):
+    page = opened()
+    page.locator("#edits input[type=range]").first.focus()
+    stops = []
+    for _ in range(3):
+        stops.append(page.evaluate("document.activeElement.type"))
+        page.keyboard.press("Tab")
+    assert stops == ["range"] * 3
+
+
+def test_paths_and_missing_sliders_are_explained(opened, served):
+    page = opened()
+    assert "slerp: along a great circle" in page.locator("#path").inner_text()
+    assert f"facezoo attributes --run_dir={served.run}" in page.locator("#hint").inner_text()
+
+
+def test_small_pictures_are_shown_large(opened):
+    page = opened()
+    for place in ("#result", "#face-start", "#face-end"):
+        assert page.evaluate("at => document.querySelector(at + ' img').naturalWidth", place) >= 256
+
+
+def test_a_wide_window_has_the_page_in_its_middle(opened):
+    page = opened()
+    page.set_viewport_size({"width": 1920, "height": 900})
+    box = page.locator("#stage").bounding_box()
+    assert abs(box["x"] - (1920 - box["x"] - box["width"])) < 32
 
 
 SECONDS_OF_PICTURES = """async () => {

@@ -50,6 +50,15 @@ def test_what_absl_adds_to_the_help_and_to_errors_is_put_into_our_words(command)
     assert_refused(command("morph"), "flag --start is required: First face: a picture file")
 
 
+def test_words_without_flags_and_names_of_others_are_led_to_ours(command):
+    assert_refused(command("morph", "a.jpg", "b c.jpg"), "write --start=a.jpg --end='b c.jpg'")
+    assert_refused(command("morph", "--start", "a.jpg"), "--end is required")
+    assert_refused(command("sample", "runs/a"), "write --run_dir=runs/a")
+    assert_refused(command("morph", "--frames=9"), "no flag --frames; did you mean --steps?")
+    assert_refused(command("train", "--lr=1"), "did you mean --learning_rate?")
+    assert_refused(command("models", "--frames=9"), "Unknown command line flag 'frames'")
+
+
 def test_warnings_come_without_the_place_in_the_source(capsys):
     cli.run(["models"])
     logging.warning("no face in %s", "a.jpg")
@@ -64,6 +73,13 @@ def test_help_and_flag_errors_answer_without_tensorflow():
         for wrong in ("--modle=vae", "--epochs=-1", "--learning_rate=banana", "--precision=float7", "--crop=1,2"):
             assert cli.run(["train", wrong]) == 2
         assert cli.run(["evaluate"]) == cli.run(["trian"]) == cli.run(["train", "--dataset=nope"]) == 2
+        assert cli.run(["models"]) == 0
+        for name in ("no_such", "no/such", "no_such.keras", "no_such.npz"):
+            assert cli.run(["sample", f"--run_dir={name}"]) == 2
+        for wrong in (["morph", "--start=no.jpg", "--end=no.jpg"], ["edit", "--image=no.jpg", "--attribute=smiling"],
+                      ["evaluate", "--metrics=psnrr"], ["encode", "--in=no"],
+                      ["swap", "--in=no", "--to=ann", "--out=out"]):
+            assert cli.run([*wrong, "--run_dir=vae"]) == 2
         assert not {"tensorflow", "keras"} & set(sys.modules)
     """
     start = time.monotonic()

@@ -56,10 +56,10 @@ def rows_of(folder):
         return [row | {"images_per_second": None} for row in csv.DictReader(file)]
 
 
-def scalar_steps(folder, name="validation/psnr"):
+def scalar_steps(folder, name="2 quality/psnr"):
     """The steps at which TensorBoard was told a value."""
     steps = []
-    for path in sorted((folder / "tensorboard").glob("*.tfevents.*")):
+    for path in sorted((folder / "tensorboard").glob("*/*/*.tfevents.*")):
         for record in tf.data.TFRecordDataset(str(path)):
             event = event_pb2.Event.FromString(record.numpy())
             steps += [event.step for value in event.summary.value if value.tag == name]

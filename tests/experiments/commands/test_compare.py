@@ -10,14 +10,12 @@ def test_runs_stand_side_by_side(train, command, finished, empty_folder):
     other = train("other", *CAE_FLAGS, "--dataset=procedural_faces", "--learning_rate=0.01")
     done = command("compare", finished, other)
     assert done.code == 0, done.err
-    head, _, first, second = (empty_folder / "comparison" / "table.md").read_text().splitlines()
-    columns = head.strip("| ").split(" | ")
-    assert {"run", "model", "learning_rate", "validation psnr", "steps", "parameters"} <= set(columns)
-    assert "dataset" not in columns  # the same of both
-    cells = dict(zip(columns, (cell.strip() for cell in second.strip("|").split("|")), strict=True))
-    assert (cells["run"], cells["model"], cells["learning_rate"]) == ("other", "cae", "0.01")
-    assert first.split("|")[1].strip() == "finished"
-    assert float(cells["steps"]) == 2
+    head, _, *lines = (empty_folder / "comparison" / "table.md").read_text().splitlines()
+    assert [cell.strip() for cell in head.strip("|").split("|")] == ["", "finished", "other"]
+    table = {name.strip(): cells for name, *cells in (line.strip("|").split("|") for line in lines)}
+    assert {"model", "learning_rate", "validation psnr", "steps", "parameters"} <= set(table)
+    assert "dataset" not in table  # the same of both
+    assert [table[name][1].strip() for name in ("model", "learning_rate", "steps")] == ["cae", "0.01", "2"]
     with Image.open(empty_folder / "comparison" / "sheet.png") as sheet:
         assert sheet.width == (compare.FACES + compare.STEPS) * compare.SIDE
         assert sheet.height == 3 * (compare.SIDE + compare.FONT + 6)  # the faces once, and a row for each run
@@ -29,6 +27,13 @@ def test_a_model_that_ships_has_no_epochs(command, finished, empty_folder):
     done = command("compare", "vae", finished, "--out=new")
     assert done.code == 0, done.err
     assert "| vae |" in done.out
+
+
+def test_runs_on_other_data_have_a_chart_of_their_own(train, command, finished, empty_folder):
+    other = train("other", *CAE_FLAGS, "--dataset=digits")
+    done = command("compare", finished, other)
+    assert done.code == 0, done.err
+    assert {path.name for path in (empty_folder / "comparison").glob("curves*")} == {"curves-1.png", "curves-2.png"}
 
 
 @pytest.mark.parametrize("runs", [[], ["one"]])

@@ -61,7 +61,7 @@ def test_reconstructions_show_the_person_asked_for(command, tmp_path):
     targets = (f"--out={tmp_path / 'codes.npz'}", f"--reconstructions={tmp_path / 'decoded'}")
     done = command("encode", f"--run_dir={run}", f"--in={folder}", "--person=bob", *targets)
     assert done.code == 0, done.err
-    frame, text = read_png(tmp_path / "decoded" / "001.jpg.png")
+    frame, text = read_png(tmp_path / "decoded" / "001.png")
     image = photographs.fit(photographs.read(folder / "001.jpg"), 32).astype(np.float32) / 255
     model = facezoo.load(run)
     found = [np.abs(frame - reconstructed(model, image, name).astype(int)).max() for name in model.people]

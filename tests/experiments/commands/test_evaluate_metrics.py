@@ -6,6 +6,7 @@ import os
 import numpy as np
 import pytest
 from command_line import assert_refused, drawn
+from facezoo.experiments.codes import judging, measure_names
 from facezoo.losses import ssim
 from facezoo.metrics import laplacian_variance, lattice, log_lattices, ms_ssim, psnr
 
@@ -96,3 +97,7 @@ def test_the_networks_of_the_field_measure_reconstructions_and_morphs(copied, co
 def test_bad_input_is_one_line(finished, command, no_weights, arguments, words):
     assert_refused(command("evaluate", f"--run_dir={finished}", *arguments), *words)
     assert not list(finished.glob("metrics*.json"))
+
+
+def test_every_measure_that_has_a_name_is_made():
+    assert list(judging.MEASURES) == list(measure_names.KINDS)

@@ -1,11 +1,15 @@
 """`facezoo models` and `facezoo datasets`: what they list, and the sheet of examples."""
 
+import inspect
+
 import numpy as np
 import pytest
 from command_line import SOFTWARE, assert_refused, photographs_in, read_png
 from facezoo.datasets import DATASETS
+from facezoo.experiments.cli import COMMANDS
 from facezoo.experiments.commands.datasets import GAP
-from facezoo.models import MODELS
+from facezoo.experiments.commands.models import listed_models
+from facezoo.models import FACE_NETWORKS, MODELS
 
 CHANGES = ("--flip", "--rotation=20.0", "--scale=1.2", "--shift=0.1", "--colour=0.3", "--blur", "--warp=0.2")
 TEN = ("--count=10", "--image_size=32")
@@ -20,6 +24,19 @@ def test_models_are_listed_with_their_arguments(command):
         assert f"{name}: {kind.__doc__.splitlines()[0]}" in done.out
     assert "latent_dim=64" in done.out
     assert "upsampling='nearest'" in done.out
+
+
+def test_what_is_listed_of_models_is_what_their_constructors_take():
+    for name, (summary, arguments) in listed_models().items():
+        kind = (MODELS | FACE_NETWORKS)[name]
+        assert summary == kind.__doc__.splitlines()[0]
+        taken = inspect.signature(kind).parameters.values()
+        assert [f"{each.name}={each.default!r}" for each in taken] == arguments
+
+
+def test_lists_fit_a_terminal(command):
+    for arguments in (["models"], ["datasets"], ["--help"], *([name, "--help"] for name in COMMANDS)):
+        assert max(map(len, command(*arguments).out.splitlines())) <= 120, arguments
 
 
 def test_data_sets_are_listed(command):

@@ -7,8 +7,13 @@ import numpy as np
 import pytest
 from command_line import SOFTWARE, assert_refused, mapping_run, photographs_in, read_png, run_of
 from facezoo import files
+from facezoo.datasets.manifest import Cut
+from facezoo.datasets.packed import Origin, origin_in, tell_origin
 from facezoo.datasets.procedural import procedural_faces
 from facezoo.experiments.codes.portrait import page, portrait
+from facezoo.experiments.faces.origins import crop_of_data, cut_of_data
+from facezoo.experiments.flags import parsing
+from facezoo.experiments.runs.run import open_run
 from facezoo.models import VAE, FaceMapping
 
 
@@ -109,3 +114,27 @@ def test_all_or_nothing(tmp_path, monkeypatch):
         (tmp_path / "mine.npz").write_text("theirs")
     assert [path.name for path in tmp_path.iterdir()] == ["mine.npz"]
     assert (tmp_path / "mine.npz").read_text() == "theirs"
+
+
+def test_published_weights_tell_how_their_pictures_were_cut(run, command, tmp_path, caplog):
+    assert command("publish", f"--run_dir={run}", "--name=a", f"--out={tmp_path / 'out'}", "--nopictures").code == 0
+    opened = open_run(tmp_path / "out" / "a.npz")
+    assert opened.origin == Origin(None, Cut(size=32))
+    nowhere = parsing.parse_training(["--dataset=packed", "--data_dir=gone", "--image_size=32"]).data
+    told = Origin((1, 2, 30, 30), Cut("celeba", 0.25, 32, shift=(0.1, 0.0)))
+    assert (cut_of_data(nowhere, told), crop_of_data(nowhere, told)) == (told.cut, told.crop)
+    assert not caplog.text
+    assert origin_in({**tell_origin(told), "size": 32}) == told
+
+
+UNSOUND = {"crop": None, "cut": {"template": "x", "margin": 0, "shift": [0, 0]}, "size": 9}
+
+
+@pytest.mark.parametrize("origin", [1, {}, UNSOUND])
+def test_a_card_that_tells_of_no_sound_cut_is_refused(run, command, tmp_path, origin):
+    assert command("publish", f"--run_dir={run}", "--name=a", f"--out={tmp_path / 'out'}", "--nopictures").code == 0
+    card = tmp_path / "out" / "a.json"
+    card.write_text(json.dumps(json.loads(card.read_text()) | {"origin": origin}))
+    assert_refused(
+        command("sample", f"--run_dir={card}", "--count=1"), "does not say soundly how its pictures were cut"
+    )

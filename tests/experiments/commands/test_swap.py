@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from clutter import save_people
 from command_line import run_of, started
-from facezoo.datasets import photographs
+from facezoo.datasets import detection, photographs
 from facezoo.datasets.alignment import align_points
+from facezoo.datasets.detection import Face
 from facezoo.datasets.manifest import Cut
 from facezoo.experiments.codes.encoding import asked_person
 from facezoo.experiments.commands import swap
@@ -229,12 +230,14 @@ def test_every_face_is_mapped_onto_the_person(mapping, faces, command, tmp_path)
     done = command("swap", f"--run_dir={mapping}", f"--in={faces}", "--to=bob", f"--out={out}")
     assert done.code == 0, done.err
     assert "4 faces mapped onto bob" in done.out
-    assert names_below(out) == [f"{name}.png" for name in names_below(faces)]
+    results = {"a.png": "a.png", "deep/a.png": "deep/a.png"}
+    results |= {name: f"{name}.png" for name in ("deep/er/b.jpg", "deep/er/b.png")}  # which would collide
+    assert names_below(out) == sorted(results.values())
     assert not list(out.parent.glob(".*"))
     model = facezoo.load(mapping)
-    for name in names_below(faces):
+    for name, result in results.items():
         image = photographs.fit(photographs.read(faces / name), SIZE)[None].astype(np.float32) / 255.0
-        pixels, text = read_png(out / f"{name}.png")
+        pixels, text = read_png(out / result)
         np.testing.assert_allclose(pixels / 255.0, model.map_faces(image, "bob")[0], atol=0.01)
         assert text["Software"] == f"facezoo {facezoo.__version__}"
         assert text["Description"] == "face mapped onto bob by mapping"
@@ -242,8 +245,9 @@ def test_every_face_is_mapped_onto_the_person(mapping, faces, command, tmp_path)
 
 def test_nothing_but_ours_is_said(mapping, faces, tmp_path):
     done = started("swap", f"--run_dir={mapping}", f"--in={faces}", "--to=nobody", f"--out={tmp_path / 'out'}")
-    assert done.stderr.startswith("facezoo: --to=nobody")  # TensorFlow would speak first
-    assert len(done.stderr.splitlines()) == 1
+    loading, refused = done.stderr.splitlines()  # TensorFlow would speak between them
+    assert loading == "Loading TensorFlow ..."
+    assert refused.startswith("facezoo: --to=nobody")
 
 
 def test_faces_are_pasted_into_the_whole_photograph(mapping, faces, command, tmp_path):
@@ -253,7 +257,7 @@ def test_faces_are_pasted_into_the_whole_photograph(mapping, faces, command, tmp
     )
     assert done.code == 0, done.err
     photograph = np.asarray(photographs.read(faces / "deep" / "a.png"))
-    pixels, _ = read_png(tmp_path / "out" / "deep" / "a.png.png")
+    pixels, _ = read_png(tmp_path / "out" / "deep" / "a.png")
     assert pixels.shape == photograph.shape
     changed = (pixels != photograph).any(axis=-1)
     assert changed[4:24, 12:32].any()
@@ -268,7 +272,7 @@ def test_the_crop_of_the_run_holds_unless_another_is_given(faces, command, tmp_p
     for name, flags in (("run", ()), ("same", ("--crop=12,4,20,20",)), ("centre", ("--crop=",))):
         out = tmp_path / name / "out"
         assert command("swap", f"--run_dir={run}", f"--in={faces}", "--to=target", f"--out={out}", *flags).code == 0
-        pictures[name] = read_png(out / "a.png.png")[0]
+        pictures[name] = read_png(out / "a.png")[0]
     np.testing.assert_array_equal(pictures["run"], pictures["same"])
     assert (pictures["run"] != pictures["centre"]).any()
 
@@ -282,9 +286,9 @@ def test_aligned_faces_are_pasted_where_they_were_found(command, tmp_path):
     done = command(*arguments, f"--out={out}", "--paste")
     assert done.code == 0, done.err
     assert "2 faces mapped onto target" in done.out
-    assert names_below(out) == ["0.png.png", "1.png.png"]
+    assert names_below(out) == ["0.png", "1.png", "nobody.png"]  # the last as it is
     for number, placed in enumerate(people):
-        changed = (read_png(out / f"{number}.png.png")[0] != np.asarray(placed.picture)).any(axis=-1)
+        changed = (read_png(out / f"{number}.png")[0] != np.asarray(placed.picture)).any(axis=-1)
         for x, y in placed.eyes:
             assert changed[int(y) - 8 : int(y) + 8, int(x) - 8 : int(x) + 8].mean() > 0.9
         rows, columns = np.nonzero(changed)
@@ -300,7 +304,7 @@ def test_a_gray_model_pastes_too(faces, command, tmp_path):
     out = tmp_path / "out"
     done = command("swap", f"--run_dir={run}", f"--in={faces}", "--to=source", f"--out={out}", "--paste")
     assert done.code == 0, done.err
-    assert read_png(out / "a.png.png")[0].shape == (30, 40, 3)
+    assert read_png(out / "a.png")[0].shape == (30, 40, 3)
 
 
 @pytest.mark.parametrize(("people", "asked", "meant"), [(("ann", "bob"), "BOB", "bob"), (("Bob", "bob"), "bob", "bob")])
@@ -380,3 +384,59 @@ def test_faces_are_fitted_by_their_landmarks(faces, command, tmp_path):
         assert done.code == 0, done.err
         pasted[colour] = read_png(tmp_path / colour / "deep" / "a.png.png")[0].astype(int)
     assert np.abs(pasted["match"] - pasted["none"]).max() > 2
+
+
+def found_in():
+    """A detector for two faces in a.png, one in b.png and none in c.png, by their sizes."""
+    points = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]])
+
+    def find(photograph):
+        sides = {120: ((92, 22), (12, 22)), 121: ((50, 22),), 122: ()}[photograph.width]  # the largest first
+        return [Face((left, top, 16.0, 16.0), points * 16.0 + (left, top), 1.0) for left, top in sides]
+
+    return find
+
+
+@pytest.fixture
+def film(tmp_path, monkeypatch):
+    monkeypatch.setattr(detection, "find_faces", found_in())
+    for name, width in (("a", 120), ("b", 121), ("c", 122)):
+        (tmp_path / "film").mkdir(exist_ok=True)
+        Image.fromarray(smooth((width, 60), width)).save(tmp_path / "film" / f"{name}.png")
+    return tmp_path / "film"
+
+
+def changed_columns(film, out, name):
+    """The first and the last column in which a photograph is another than before."""
+    changed = (read_png(out / name)[0] != np.asarray(Image.open(film / name))).any(axis=(0, 2))
+    return (int(changed.argmax()), len(changed) - 1 - int(changed[::-1].argmax())) if changed.any() else None
+
+
+@pytest.mark.parametrize(
+    ("faces", "of_a", "of_b"),
+    [("largest", "right", True), ("all", "both", True), ("1", "left", True), ("2", "right", False)],
+)
+def test_a_film_stays_in_step_and_the_face_is_chosen(film, command, tmp_path, faces, of_a, of_b):
+    run, out = run_of(tmp_path / "run", FaceMapping(image_size=SIZE, filters=(4, 4), inter_dim=4)), tmp_path / "out"
+    arguments = ("swap", f"--run_dir={run}", f"--in={film}", "--to=target", "--align", f"--faces={faces}")
+    done = command(*arguments, "--paste", f"--out={out}")
+    assert done.code == 0, done.err
+    assert names_below(out) == ["a.png", "b.png", "c.png"]
+    assert changed_columns(film, out, "c.png") is None
+    assert (changed_columns(film, out, "b.png") is not None) == of_b
+    first, last = changed_columns(film, out, "a.png")
+    assert ("left" if last < 60 else "right" if first > 60 else "both") == of_a
+    assert f"{1 if of_b else 2} photographs stay as they are: {'c.png' if of_b else 'b.png, c.png'}" in done.out
+
+
+def test_all_faces_have_names_of_their_own(film, command, tmp_path):
+    run, out = run_of(tmp_path / "run", FaceMapping(image_size=SIZE, filters=(4, 4), inter_dim=4)), tmp_path / "out"
+    flags = (f"--in={film}", "--to=target", "--align", "--faces=all", f"--out={out}")
+    assert command("swap", f"--run_dir={run}", *flags).code == 0
+    assert names_below(out) == ["a.0.png", "a.1.png", "b.0.png"]
+
+
+@pytest.mark.parametrize("faces", ["0", "-1", "some", "1.5"])
+def test_another_choice_of_faces_is_refused(command, faces):
+    done = command("swap", "--run_dir=a", "--in=b", "--to=c", "--out=d", f"--faces={faces}")
+    assert (done.code, "--faces" in done.err) == (2, True)

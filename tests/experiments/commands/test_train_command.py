@@ -1,6 +1,9 @@
 """`facezoo train`: what it prints, and that every flag does what it says."""
 
 import json
+import re
+import shlex
+from pathlib import Path
 
 import facezoo
 import keras
@@ -20,6 +23,7 @@ from command_line import (
 )
 from facezoo.datasets import DATASETS
 from facezoo.experiments.training.stopping import EarlyStopping
+from facezoo.experiments.training.telling import in_words, next_commands
 from facezoo.models import VAE, Schedule
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
@@ -33,6 +37,44 @@ def test_a_progress_bar_shows_every_term_and_the_speed(command, tmp_path):
         assert word in last
 
 
+def test_validation_the_time_left_and_what_comes_next_are_told(command, tmp_path):
+    done = command("train", *VAE_FLAGS, f"--run_dir={tmp_path / 'a run'}")
+    first, last = (line for line in done.err.splitlines() if line.startswith("after epoch"))
+    assert re.fullmatch(
+        r"after epoch 1/2: validation loss .*, psnr .*, active_units \d+; less than a minute left", first
+    )
+    assert "left" not in last
+    for command_line in ("facezoo evaluate --run_dir=", "facezoo morph --run_dir="):
+        [line] = [line for line in done.out.splitlines() if line.startswith(command_line)]
+        assert command(*shlex.split(line)[1:], "--dataset=procedural_faces").code == 0, line
+
+
+def test_a_model_that_makes_no_pictures_is_not_said_to_morph():
+    assert next_commands(Path("run"), False, ()) == ["facezoo evaluate --run_dir=run"]
+    swap = "facezoo swap --run_dir=run --in=PHOTOGRAPHS --to='ann lee' --out=swapped"
+    assert swap in next_commands(Path("run"), True, ("bob", "ann lee"))
+
+
+def test_how_long_it_takes_is_told_as_people_say_it():
+    assert [in_words(seconds) for seconds in (10, 70, 600, 3600, 7200)] == [
+        "less than a minute",
+        "about 1 minute",
+        "about 10 minutes",
+        "about 60 minutes",
+        "about 2 hours",
+    ]
+
+
+def test_photographs_without_a_model_are_led_to_the_recipes(command, tmp_path):
+    folder = photographs_in(tmp_path / "photographs", 20)
+    flags = ("train", "--dataset=folder", f"--data_dir={folder}", "--image_size=32", "--set=filters=4,4", "--epochs=1")
+    flags += ("--batch_size=4", "--steps_per_epoch=1", "--latent_dim=2", f"--run_dir={tmp_path / 'run'}")
+    done = command(*flags)
+    assert (done.code, "--recipe=photographs" in done.err) == (0, True)
+    again = command(*flags[:-1], "--r_loss_factor=100000", f"--run_dir={tmp_path / 'another'}")
+    assert (again.code, "--recipe=photographs" in again.err) == (0, False)
+
+
 @pytest.mark.parametrize(("schedule_steps", "code"), [(10, 2), (1000, 0)])
 def test_a_dry_run_takes_the_schedule_that_the_training_would(command, schedule_steps, code):
     flags = (*VAE_FLAGS, "--warmup_steps=50", f"--schedule_steps={schedule_steps}", "--dry_run")
@@ -42,6 +84,7 @@ def test_a_dry_run_takes_the_schedule_that_the_training_would(command, schedule_
 def test_few_pictures_are_seen_for_as_many_epochs_as_the_least_steps_take(train, command):
     folder = train("run", *CAE_FLAGS, "--min_steps=5")
     assert "--epochs=3\n" in (folder / "flags.txt").read_text()
+    assert "--draw_every=3\n" in (folder / "flags.txt").read_text()  # as few pictures as of the epochs asked for
     assert [int(row["step"]) for row in rows_of(folder)] == [2, 4, 6]
     assert "nothing to do" in command("train", *CAE_FLAGS, "--min_steps=5", f"--run_dir={folder}").out
     assert "4 epochs of 2 steps" in command("train", *CAE_FLAGS, "--min_steps=5", "--epochs=4", "--dry_run").out

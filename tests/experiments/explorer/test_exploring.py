@@ -52,6 +52,7 @@ class Untrained(Run):
 def small_survey():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(exploring, "SURVEYED", 24)
+        patch.setattr(exploring, "FITTED", 60)
         yield
 
 
@@ -113,6 +114,29 @@ def test_every_kind_of_model_can_be_explored(explorer_of, kind):
     assert not np.array_equal(face.code, explorer.invented(4).code)
     assert explorer.people == people
     assert explorer.note == ""
+
+
+def test_a_random_face_is_drawn_like_training_faces(explorer_of):
+    explorer = explorer_of("vector")
+    assert explorer._sampler.kind in ("gaussian", "mixture")
+    assert np.isfinite(explorer.invented(0).code).all()
+    assert "facezoo attributes --run_dir=" in explorer.hint
+
+
+def test_a_film_goes_there_and_back(explorer_of):
+    film = explorer_of("vae").film(look_of(explorer_of("vae")))
+    assert film[4:8] == b"ftyp"
+    assert b"linear morph from" in film
+
+
+def test_small_pictures_are_enlarged_smoothly_and_say_what_they_show():
+    png = exploring.as_png(np.eye(20)[..., None].repeat(3, axis=2), "a diagonal")
+    pixels, text = read_png(io.BytesIO(exploring.enlarged(png)))
+    assert (pixels.shape, text["Description"]) == ((260, 260, 3), "a diagonal")
+    assert len(np.unique(pixels)) > 20
+    large = exploring.as_png(np.zeros((256, 256, 1)), "")
+    assert exploring.enlarged(large) is large
+    assert seen(exploring.enlarged(exploring.as_png(np.zeros((8, 80, 1)), ""), 16)).shape[:2] == (16, 160)
 
 
 @pytest.mark.parametrize("path", exploring.PATHS)
@@ -264,8 +288,13 @@ def test_widgets_show_what_is_set(widgets):
     widgets.sliders[0].value = 1.5
     strengths = [1.5, *[0.0] * (len(explorer.sliders) - 1)]
     look = Look(*explorer.first_faces, 0.3, "slerp", strengths, "ann")
-    assert widgets.picture.value == explorer.picture(look)
-    assert widgets.strip.value == explorer.strip(look)
+    assert widgets.picture.value == exploring.enlarged(explorer.picture(look))
+    assert seen(widgets.picture.value).shape == (256, 256, 3)
+    assert widgets.strip.value == exploring.enlarged(explorer.strip(look), explore_widgets.LEAST_STRIP)
+    widgets._reset()
+    assert {slider.value for slider in widgets.sliders} == {0.0}
+    assert widgets.sliders[0].description.startswith("dimension ")
+    assert widgets.picture.value != exploring.enlarged(explorer.picture(look))
     assert widgets.links.value.count("download=") == 2
 
 

@@ -34,8 +34,8 @@ CHECKPOINT_FILES = ("model.keras", "state.json", "SHA256SUMS")
 
 def test_a_run_folder_holds_what_the_design_says(finished):
     files = {path.relative_to(finished).as_posix() for path in finished.rglob("*") if path.is_file()}
-    events = {name for name in files if name.startswith("tensorboard/events.out.tfevents.")}
-    assert len(events) == 1
+    events = {name for name in files if name.startswith(f"tensorboard/{finished.name}/")}
+    assert sorted(name.split("/")[2] for name in events) == ["train", "validation"]
     pictures = {f"images/{kind}-{n:04d}.png" for kind in ("reconstructions", "samples", "morph") for n in (1, 2)}
     assert files - events == pictures | {
         "flags.txt",

@@ -12,15 +12,15 @@ import urllib.request
 
 import numpy as np
 import pytest
-from command_line import read_png, rows_of
+from command_line import VAE_FLAGS, read_png, rows_of
+from facezoo.experiments.runs.folder import find_logs
 from PIL import Image
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
+LOSSES = {f"1 losses/{name}" for name in ("loss", "reconstruction", "kl")}
 SCALARS = {
-    *(f"train/{name}" for name in ("loss", "reconstruction", "kl", "skipped_steps")),
-    *(f"validation/{name}" for name in ("loss", "reconstruction", "kl", "psnr", "ssim", "active_units")),
-    "speed/images_per_second",
-    "speed/learning_rate",
+    "train": LOSSES | {f"3 speed/{name}" for name in ("skipped_steps", "images_per_second", "learning_rate")},
+    "validation": LOSSES | {f"2 quality/{name}" for name in ("psnr", "ssim", "active_units")},
 }
 SHEETS = {"reconstructions", "samples", "morph"}
 
@@ -29,20 +29,27 @@ def test_events_hold_each_term_pictures_codes_flags_and_hparams(finished):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from tensorboard.util import tensor_util
 
-    events = EventAccumulator(str(finished / "tensorboard"), size_guidance={"tensors": 0})
-    events.Reload()
-    kinds = {}
-    for tag in events.Tags()["tensors"]:
-        kind = events.SummaryMetadata(tag).plugin_data.plugin_name
-        kinds.setdefault(kind, set()).add(tag)
-    assert kinds["scalars"] == SCALARS
+    logs = {}
+    for part, scalars in SCALARS.items():
+        log = finished / "tensorboard" / finished.name / part
+        logs[part] = events = EventAccumulator(str(log), size_guidance={"tensors": 0})
+        events.Reload()
+        kinds = {}
+        for tag in events.Tags()["tensors"]:
+            kind = events.SummaryMetadata(tag).plugin_data.plugin_name
+            kinds.setdefault(kind, set()).add(tag)
+        assert kinds["scalars"] == scalars
     assert kinds["images"] == SHEETS
     assert kinds["histograms"] == {"codes"}
     assert kinds["text"] == {"flags"}
-    assert "_hparams_/session_start_info" in kinds["hparams"]
+    assert {"_hparams_/session_start_info", "_hparams_/experiment"} <= kinds["hparams"]
+    start = events.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
+    assert b"latent_dim" in start
+    assert b"None" not in start
 
     written = {
-        event.step: float(tensor_util.make_ndarray(event.tensor_proto)) for event in events.Tensors("train/loss")
+        event.step: float(tensor_util.make_ndarray(event.tensor_proto))
+        for event in logs["train"].Tensors("1 losses/loss")
     }
     np.testing.assert_allclose([written[4], written[8]], [float(row["loss"]) for row in rows_of(finished)], rtol=1e-5)
     text = tensor_util.make_ndarray(events.Tensors("flags")[0].tensor_proto).item().decode()
@@ -71,33 +78,63 @@ def tensorboard(finished):
         server.wait(timeout=30)
 
 
-def test_a_running_tensorboard_serves_them(tensorboard):
+def test_a_running_tensorboard_serves_them(tensorboard, finished):
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def fetch(path, **query):
         with opener.open(f"{tensorboard}/data/plugin/{path}?{urllib.parse.urlencode(query)}", timeout=10) as answer:
             return answer.read()
 
-    def tags(plugin):
-        return json.loads(fetch(f"{plugin}/tags")).get(".", [])
+    def tags(plugin, run=f"{finished.name}/validation"):
+        return json.loads(fetch(f"{plugin}/tags")).get(run, [])
 
     deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         try:
-            if set(tags("scalars")) == SCALARS and set(tags("images")) == SHEETS:
+            if set(tags("scalars")) == SCALARS["validation"] and set(tags("images")) == SHEETS:
                 break
         except (OSError, http.client.HTTPException):  # not up yet
             pass
         time.sleep(0.5)
-    assert set(tags("scalars")) == SCALARS
+    assert set(tags("scalars")) == SCALARS["validation"]
+    assert set(tags("scalars", f"{finished.name}/train")) == SCALARS["train"]
     assert set(tags("images")) == SHEETS
     assert set(tags("histograms")) == {"codes"}
     assert "flags" in set(tags("text"))
-    points = json.loads(fetch("scalars/scalars", run=".", tag="validation/psnr"))
+    run = f"{finished.name}/validation"
+    points = json.loads(fetch("scalars/scalars", run=run, tag="2 quality/psnr"))
     assert [step for _, step, _ in points] == [4, 8]
-    sheets = json.loads(fetch("images/images", run=".", tag="reconstructions", sample=0))
+    sheets = json.loads(fetch("images/images", run=run, tag="reconstructions", sample=0))
     blob = dict(urllib.parse.parse_qsl(sheets[0]["query"]))
     with Image.open(io.BytesIO(fetch("images/individualImage", **blob))) as image:
-        assert image.size == (8 * 32, 2 * 32)
-    (text,) = json.loads(fetch("text/text", run=".", tag="flags"))
+        assert image.size == (8 * 64, 2 * (64 + 15))  # enlarged, with a label below each
+    (text,) = json.loads(fetch("text/text", run=run, tag="flags"))
     assert "latent_dim" in text["text"]
+
+
+def test_curves_have_a_point_every_so_many_steps(train, monkeypatch):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    monkeypatch.setattr("facezoo.experiments.training.run.STEPS_OF_A_POINT", 3)
+    folder = train("run", *VAE_FLAGS)
+    events = EventAccumulator(str(folder / "tensorboard" / "run" / "train"))
+    events.Reload()
+    assert [event.step for event in events.Tensors("1 losses/loss")] == [3, 4, 6, 8]
+    assert [event.step for event in events.Tensors("3 speed/skipped_steps")] == [4, 8]
+
+
+def test_a_run_that_was_renamed_goes_on_in_its_logs(copied):
+    before = find_logs(copied)
+    assert before[0].is_dir()
+    assert find_logs(copied.rename(copied.parent / "other"))[0].name == "train"
+    assert find_logs(copied.parent / "other")[0].parent.name == before[0].parent.name
+    assert find_logs(copied.parent / "new")[1] == copied.parent / "new" / "tensorboard" / "new" / "validation"
+
+
+def test_an_analysis_shows_in_the_runs_own_log(copied, command):
+    assert command("analyse", f"--run_dir={copied}", "--count=20", "--nodisentanglement").code == 0
+    log = find_logs(copied)[1]
+    config = (log / "projector_config.pbtxt").read_text()
+    for name in ("vectors.tsv", "metadata.tsv", "sprite.png"):
+        assert f"../../../analysis/projector/{name}" in config
+        assert (log / "../../../analysis/projector" / name).exists()

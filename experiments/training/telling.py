@@ -1,0 +1,61 @@
+"""What a training tells a person as it goes: figures after each epoch, how long it takes, and what comes next."""
+
+import shlex
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from ..terminal import announce
+
+MINUTE, HOUR = 60.0, 3600.0
+
+
+class Telling:
+    """Tells of the epochs of a training.
+
+    Args:
+      epochs: of the whole run.
+      clock: seconds that only rise.
+    """
+
+    def __init__(self, epochs: int, clock: Callable[[], float] = time.monotonic):
+        self._epochs, self._clock = epochs, clock
+        self._begin, self._told = clock(), 0
+
+    def tell(self, number: int, validation: Mapping[str, float]) -> None:
+        """Says what an epoch has come to in validation, and how long the rest will take at this pace."""
+        self._told += 1
+        left = (self._epochs - number) * (self._clock() - self._begin) / self._told
+        figures = ", ".join(f"{name} {value:.4g}" for name, value in validation.items())
+        rest = f"; {in_words(left)} left" if number < self._epochs else ""
+        announce(f"after epoch {number}/{self._epochs}: validation {figures}{rest}")
+
+
+def in_words(seconds: float) -> str:
+    """About how long, as people say it."""
+    if seconds < MINUTE:
+        return "less than a minute"
+    if seconds < 1.5 * HOUR:
+        return f"about {_counted(seconds / MINUTE, 'minute')}"
+    return f"about {_counted(seconds / HOUR, 'hour')}"
+
+
+def _counted(amount: float, unit: str) -> str:
+    return f"{round(amount)} {unit}{'' if round(amount) == 1 else 's'}"
+
+
+def next_commands(folder: Path, makes_pictures: bool, people: tuple[str, ...]) -> list[str]:
+    """What somebody does with a finished run, as commands to copy.
+
+    Args:
+      folder: of the run.
+      makes_pictures: its model does.
+      people: whom it maps faces onto.
+    """
+    run = f"--run_dir={shlex.quote(str(folder))}"
+    commands = [f"facezoo evaluate {run}"]
+    if people:
+        commands.append(f"facezoo swap {run} --in=PHOTOGRAPHS --to={shlex.quote(people[-1])} --out=swapped")
+    elif makes_pictures:
+        commands.append(f"facezoo morph {run} --start=test:0 --end=test:1")
+    return commands
