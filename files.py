@@ -499,7 +499,7 @@ def cache_folder() -> Path:
 
 
 def name_result(name: str, ending: str = ".png") -> str:
-    """What is made of the file `name` is called so, another ending after its own, see `names_of_results`.
+    """What is made of the file `name` is called so, another ending after its own, see `name_results`.
 
     A name that would be longer than file systems take is shortened, and told from others by a digest.
     """
@@ -511,7 +511,7 @@ def name_result(name: str, ending: str = ".png") -> str:
     return f"{folder}{slash}{begin}-{digest}{ending}"
 
 
-def names_of_results(names: Iterable[str], known: Mapping[str, str] | None = None) -> dict[str, str]:
+def name_results(names: Iterable[str], known: Mapping[str, str] | None = None) -> dict[str, str]:
     """By file, what its result is called but for its ending: `a` of a.jpg, so that it becomes a.png.
 
     Where files of one folder differ in their endings only, or the short name is taken, the ending is kept: a.jpg.png.

@@ -209,12 +209,12 @@ def _parse_index(content: dict[str, Any]) -> _Index:
         **names,
         columns=columns,
         splits={split: [_parse_shard(row) for row in content["splits"][split]] for split in SPLITS},
-        origin=origin_in(content) if "crop" in content else None,
+        origin=parse_origin(content) if "crop" in content else None,
     )
 
 
-def tell_origin(origin: Origin | None) -> dict[str, Any]:
-    """What an index or a card says of how pictures were cut; `origin_in` reads it."""
+def describe_origin(origin: Origin | None) -> dict[str, Any]:
+    """What an index or a card says of how pictures were cut; `parse_origin` reads it."""
     if origin is None:
         return {}
     cut = origin.cut
@@ -222,8 +222,8 @@ def tell_origin(origin: Origin | None) -> dict[str, Any]:
     return {"crop": origin.crop, "cut": told}
 
 
-def origin_in(content: dict[str, Any]) -> Origin:
-    """What `tell_origin` has told, with the pictures' `size`, whoever has written it.
+def parse_origin(content: dict[str, Any]) -> Origin:
+    """What `describe_origin` has told, with the pictures' `size`, whoever has written it.
 
     Raises:
       ValueError, TypeError, KeyError, AttributeError: it tells of no sound cut or crop.

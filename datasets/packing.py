@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 from PIL import Image
 
-from .packed import AROUND, COLUMNS, FORMAT, INDEX_FILE, VERSION, Origin, tell_origin
+from .packed import AROUND, COLUMNS, FORMAT, INDEX_FILE, VERSION, Origin, describe_origin
 from .progress import progress_bar
 from .source import SPLITS, Source, choose_split
 
@@ -66,7 +66,7 @@ def write_pack(
         "columns": {name: first[name].shape[1:] for name in COLUMNS if name in first},
         "splits": {split: writer.shards for split, writer in writers.items()},
     }
-    (root / INDEX_FILE).write_text(json.dumps(index | tell_origin(origin)), encoding="ascii")
+    (root / INDEX_FILE).write_text(json.dumps(index | describe_origin(origin)), encoding="ascii")
     return {split: sum(len(shard["names"]) for shard in writer.shards) for split, writer in writers.items()}
 
 

@@ -85,7 +85,7 @@ def assert_refused(done, *words):
     Before it may stand what was waited for until then.
     """
     code = done.returncode if isinstance(done, subprocess.CompletedProcess) else done.code
-    message = without_announcements(done.stderr if isinstance(done, subprocess.CompletedProcess) else done.err)
+    message = drop_announcements(done.stderr if isinstance(done, subprocess.CompletedProcess) else done.err)
     assert code == 2, message
     assert message.startswith("facezoo: "), message
     assert message.count("facezoo: ") == 1, message
@@ -96,7 +96,7 @@ def assert_refused(done, *words):
     assert not list(Path.cwd().iterdir())
 
 
-def without_announcements(text):
+def drop_announcements(text):
     """What a command says on stderr but for what it does that takes a while: lines like "Loading TensorFlow ..."."""
     lines = text.splitlines(keepends=True)
     return "".join(line for line in lines if not re.match(r"[A-Z][^:]* [.]{3}$", line))

@@ -80,7 +80,8 @@ class CodeKeeper:
         """
         path = self._path(source, is_told)
         kept = {name: column for name, column in found.items() if name in ("codes", "log_var", *COLUMNS)}
-        if sum(column.nbytes for column in kept.values()) > MOST_BYTES * 0.9:
+        is_sound = np.isfinite(kept["codes"]).all()
+        if not is_sound or sum(column.nbytes for column in kept.values()) > MOST_BYTES * 0.9:
             return
         try:
             if self.folder.is_symlink():

@@ -201,7 +201,7 @@ def save_morph(
         list(threads.map(save_frame, range(len(frames))))
     small = pictures.thumbnails(shown, ROW_SIDE)
     pictures.save_png(
-        folder / "row.png", pictures.grid(small, even_columns(len(small), MOST_ROW // small.shape[2])), said
+        folder / "row.png", pictures.grid(small, choose_columns(len(small), MOST_ROW // small.shape[2])), said
     )
     pictures.save_png(folder / "sheet.png", _sheet(shown, stops, closed), said)
     film = shown if closed else pictures.there_and_back(shown)
@@ -215,10 +215,10 @@ def _sheet(frames: np.ndarray, stops: Sequence[str], closed: bool) -> np.ndarray
     side = int(np.clip(frames.shape[1], *SHEET_SIDES))
     labels = [_label(number, len(frames), stops, closed) for number in chosen]
     shown = pictures.resize(frames[chosen], side)
-    return pictures.draw_labelled_sheet(shown, labels, even_columns(len(chosen), SHEET_COLUMNS), 1, SHEET_FONT)
+    return pictures.draw_labelled_sheet(shown, labels, choose_columns(len(chosen), SHEET_COLUMNS), 1, SHEET_FONT)
 
 
-def even_columns(count: int, most: int) -> int:
+def choose_columns(count: int, most: int) -> int:
     """How many pictures stand in a row, at most so many, so that all rows are about as long."""
     num_rows = -(-count // max(1, most))
     return -(-count // num_rows)

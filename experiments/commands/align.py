@@ -10,7 +10,7 @@ from ...datasets.labels import read_landmarks
 from ...datasets.manifest import MANIFEST_FILE, Cut
 from ...datasets.photographs import MEGAPIXELS, MOST_MEGAPIXELS
 from ..errors import UsageError
-from ..faces.crops import known_rows, names_of_crops, new_files, report, show, stamp_of, with_new_rows
+from ..faces.crops import known_rows, name_crops, new_files, report, show, stamp_of, with_new_rows
 from ..flags import groups, kinds
 from ..terminal import announce
 
@@ -47,7 +47,7 @@ def run(values: flags.FlagValues) -> None:
     rows = known
     if photographs:
         announce(f"Aligning {len(photographs):,} files in {processes} processes ...")
-        aligner = Aligner(root, out, cut, points, max_pixels, names_of_crops(known, photographs))
+        aligner = Aligner(root, out, cut, points, max_pixels, name_crops(known, photographs))
         rows = with_new_rows(known, stamp, aligner, photographs, processes)
     report(out, rows, len(photographs))
     show(out, rows)

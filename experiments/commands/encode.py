@@ -53,8 +53,8 @@ def run(values: flags.FlagValues) -> None:
         else:
             partial, folder = stack.enter_context(files.whole_file(out, is_new=True)), None
         codes = encoded(model, source)["codes"]
+        names = files.name_results(source.names)
         result.save(partial, functools.partial(_save_codes, codes=codes, names=source.names))
-        names = files.names_of_results(source.names)
         if folder:
             for rows, decoded in decodings(model, codes, told_person(model, person)):
                 _save_pictures(folder, {name: names[name] for name in source.names[rows]}, decoded, made_by)

@@ -9,7 +9,7 @@ from absl import flags
 from ... import files
 from ..errors import UsageError
 from ..runs.model_files import CARD
-from ..runs.places import shipped_names
+from ..runs.places import list_shipped
 from ..terminal import wrapped
 
 # Read as text, and not imported, which would wait for TensorFlow.
@@ -24,17 +24,17 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues) -> None:
-    for name, (summary, arguments) in listed_models().items():
+    for name, (summary, arguments) in list_models().items():
         print(f"{name}: {summary}")
         text = ", ".join(argument.replace(" ", UNBROKEN) for argument in arguments)
         print(wrapped(text, INDENT).replace(UNBROKEN, " "))
     print()
-    for name in shipped_names():
+    for name in list_shipped():
         card = _card(name)
         print(f"--init_from={name}: recipe {card['recipe']}, {card['data']}")
 
 
-def listed_models() -> dict[str, tuple[str, list[str]]]:
+def list_models() -> dict[str, tuple[str, list[str]]]:
     """Of each architecture the first line of its description, and its constructor's arguments with their defaults."""
     parts = [part for path in sorted(FOLDER.glob("*.py")) for part in ast.parse(path.read_text("utf-8")).body]
     classes = {part.name: part for part in parts if isinstance(part, ast.ClassDef)}

@@ -6,7 +6,7 @@ from pathlib import Path
 from absl import flags
 
 from ... import __version__, files, pictures
-from ...datasets.packed import tell_origin
+from ...datasets.packed import describe_origin
 from ...datasets.source import SPLITS
 from ..backend import load_tensorflow
 from ..codes.portrait import page, portrait
@@ -83,7 +83,7 @@ def _publish(values: flags.FlagValues, opened: Run, name: str, folder: Path, has
         "metrics": measurement.values,
     }
     if origin := opened.origin or origin_of_data(opened.settings.data):
-        card["origin"] = {**tell_origin(origin), "size": opened.image_shape[0]}
+        card["origin"] = {**describe_origin(origin), "size": opened.image_shape[0]}
     rows: list[str] = []
     if has_pictures and model.reconstructs:
         sheet, rows = portrait(model, read)

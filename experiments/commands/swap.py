@@ -17,7 +17,7 @@ from ..codes.encoding import asked_person, batches, codes_of, floats, people_of
 from ..errors import UsageError
 from ..faces.fitting import FaceFitter
 from ..faces.origins import crop_of_pictures
-from ..faces.reader import EVERY, LARGEST, NAMED, most_pixels, photographs_of, pictures_of
+from ..faces.reader import EVERY, LARGEST, NAMED, list_photographs, most_pixels, pictures_of
 from ..flags import groups, kinds
 from ..flags.groups import LandmarkSettings
 from ..flags.kinds import are_digits, read, read_given
@@ -55,7 +55,7 @@ def run(values: flags.FlagValues) -> None:
     if values.faces != LARGEST and not values.align:
         raise UsageError(f"--faces={values.faces} does nothing without --align, which finds them")
     source = pictures_of(in_folder, opened, alignment, given, values.faces)
-    everything = photographs_of(in_folder, opened, given)
+    everything = list_photographs(in_folder, opened, given)
     crop = crop_of_pictures(opened, given) if values.paste and not values.align else None
     max_pixels = most_pixels(given.get("max_megapixels"))
 
@@ -64,7 +64,7 @@ def run(values: flags.FlagValues) -> None:
         fitter = None
         if values.paste:
             fitter = stack.enter_context(FaceFitter(read(values, LandmarkSettings), values.colour == "match"))
-        names = files.names_of_results(everything)
+        names = files.name_results(everything)
         for name, group in itertools.groupby(_mapped(model, source, person), key=lambda mapped: mapped.name):
             if fitter:
                 picture = _photograph(Path(in_folder) / name, max_pixels)

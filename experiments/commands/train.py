@@ -12,7 +12,6 @@ from ..runs.folder import default_folder
 from ..training.start import summary, train_into
 
 define_flags = define_train_flags
-WORDS = ("data_dir",)  # flags that words without dashes are meant as
 FLAGS_BY_TITLE = titles_of(TrainingSettings)
 
 

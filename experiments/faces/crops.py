@@ -50,14 +50,14 @@ def new_files(root: Path, known: Sequence[Row], by_points: bool) -> list[Picture
     return [file for file in found if file[:3] not in done]
 
 
-def names_of_crops(known: Sequence[Row], photographs: Sequence[Picture]) -> dict[str, str]:
+def name_crops(known: Sequence[Row], photographs: Sequence[Picture]) -> dict[str, str]:
     """By photograph, what its crops are called but for number and ending.
 
     Those that are there keep their names, also where facezoo 0.1 has given them; of a photograph that has changed, its
     own.
     """
     there = {row.source: _without_endings(row) for row in known if row.output}
-    return files.names_of_results([row.source for row in known] + [file.name for file in photographs], there)
+    return files.name_results([row.source for row in known] + [file.name for file in photographs], there)
 
 
 def _without_endings(row: Row) -> str:

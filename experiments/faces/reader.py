@@ -62,10 +62,10 @@ def aligned(photograph, cut: Cut, channels: int) -> tuple[np.ndarray, np.ndarray
     Raises:
       NoFaceError: there is none.
     """
-    return aligned_faces(photograph, cut, channels)[0]
+    return align_faces(photograph, cut, channels)[0]
 
 
-def aligned_faces(photograph, cut: Cut, channels: int, faces: str = LARGEST) -> list[tuple[np.ndarray, np.ndarray]]:
+def align_faces(photograph, cut: Cut, channels: int, faces: str = LARGEST) -> list[tuple[np.ndarray, np.ndarray]]:
     """Faces of a photograph, each as `aligned` gives it; at least one.
 
     Args:
@@ -116,7 +116,7 @@ def pictures_of(
       run: of the model.
       alignment: whether and how faces are found.
       given: data settings that win over the run's.
-      faces: that are found in each, as `aligned_faces` takes them.
+      faces: that are found in each, as `align_faces` takes them.
     """
     image_size, _, channels = run.image_shape
     cut = cut_of(alignment, given, run.settings, run.origin)
@@ -127,7 +127,7 @@ def pictures_of(
     return folder(ALL, data_dir=data_dir, crop=crop, **told)
 
 
-def photographs_of(data_dir: str, run: Run, given: Mapping[str, Any]) -> Sequence[str]:
+def list_photographs(data_dir: str, run: Run, given: Mapping[str, Any]) -> Sequence[str]:
     """The paths of all photographs below a folder, also of those in which no face is found."""
     size, _, channels = run.image_shape
     told: dict[str, Any] = {"image_size": size, "channels": channels, "max_megapixels": given.get("max_megapixels")}
@@ -144,7 +144,7 @@ def aligned_folder(
       cut: how faces are cut out.
       channels: of them.
       max_megapixels: that a photograph may have.
-      faces: of each photograph, as `aligned_faces` takes them.
+      faces: of each photograph, as `align_faces` takes them.
 
     Returns:
       Pictures, each called by its photograph, with a further column `matrix` float64 [n, 2, 3], from their pixels to
@@ -160,7 +160,7 @@ def aligned_folder(
     names, without = [], []
     for name in progress_bar("finding faces", whole.names):
         try:
-            these = aligned_faces(photographs.read(Path(data_dir) / name, max_pixels), cut, channels, faces)
+            these = align_faces(photographs.read(Path(data_dir) / name, max_pixels), cut, channels, faces)
             found += these
             names += [name] * len(these)
         except alignment.NoFaceError as error:

@@ -65,7 +65,7 @@ def parse(
         rest = values(["facezoo", *arguments])[1:]
     except flags.IllegalFlagValueError as error:
         if "=None: is required" in str(error) and (bare := _bare_words(own)):
-            raise _no_flag(bare, words) from error
+            raise _no_flag(bare, own, words) from error
         raise UsageError(*str(error).replace("=None: is required", " is required").splitlines()) from error
     except flags.UnrecognizedFlagError as error:
         meant = MEANT.get(str(error.flagname))
@@ -77,7 +77,7 @@ def parse(
     except RecursionError as error:  # absl looks for the nearest name recursively
         raise UsageError("a flag has a name of hundreds of letters: write --flag=value") from error
     if rest:
-        raise _no_flag(rest, words)
+        raise _no_flag(rest, own, words)
     if len(own) < len(arguments):
         given = defined(define_flags)
         given.unparse_flags()
@@ -97,9 +97,11 @@ def _bare_words(arguments: Sequence[str]) -> list[str]:
     ]
 
 
-def _no_flag(rest: Sequence[str], words: Sequence[str]) -> UsageError:
+def _no_flag(rest: Sequence[str], arguments: Sequence[str], words: Sequence[str]) -> UsageError:
+    given = {argument.lstrip("-").partition("=")[0] for argument in arguments if argument.startswith("-")}
+    words = [word for word in words if word not in given]
     meant = " ".join(f"--{name}={shlex.quote(word)}" for name, word in zip(words, rest, strict=False))
-    return UsageError(f"{rest[0]!r} is no flag: write {meant or '--flag=value'}")
+    return UsageError(f"{rest[0]!r} is no flag: write --flag=value{f', as {meant}' if meant else ''}")
 
 
 def parse_training(arguments: Sequence[str], has_recipes: bool = False) -> TrainingSettings:

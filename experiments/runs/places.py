@@ -36,7 +36,7 @@ def place_of(named: str | Path) -> Path:
         raise UsageError(f"{path} is not a regular file")
     if path.suffix:
         raise UsageError(f"{path}: no such file")
-    ship = ", ".join(shipped_names()) or "none"
+    ship = ", ".join(list_shipped()) or "none"
     raise UsageError(f"{path}: no such folder, file or published model; those that ship are {ship}")
 
 
@@ -51,9 +51,9 @@ def is_shipped(path: Path) -> bool:
 
 
 def _shipped(name: str) -> Path | None:
-    return files.WEIGHTS_FOLDER / f"{name}{PUBLISHED}" if name in shipped_names() else None
+    return files.WEIGHTS_FOLDER / f"{name}{PUBLISHED}" if name in list_shipped() else None
 
 
-def shipped_names() -> list[str]:
+def list_shipped() -> list[str]:
     """What the models that ship are called, found without TensorFlow."""
     return sorted(path.stem for path in files.WEIGHTS_FOLDER.glob(f"*{CARD}"))

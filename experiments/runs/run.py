@@ -10,7 +10,7 @@ from typing import Any
 
 from absl import logging
 
-from ...datasets.packed import Origin, origin_in
+from ...datasets.packed import Origin, parse_origin
 from ...datasets.source import Source
 from ..errors import UsageError
 from ..flags.sources import open_source
@@ -146,7 +146,7 @@ def _told_origin(card: Mapping[str, Any], weights: Path) -> Origin | None:
     if "origin" not in card:
         return None
     try:
-        return origin_in(card["origin"])
+        return parse_origin(card["origin"])
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UsageError(f"the card of {weights} does not say soundly how its pictures were cut") from error
 

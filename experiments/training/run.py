@@ -157,7 +157,6 @@ class TrainingRun:
         monitor = None
         if self.workers.is_chief:
             monitor = Monitor(self.folder, session.examples(), flat(settings), state.rows, state.step)
-        self._monitor = monitor
         self._telling = Telling(settings.schedule.epochs)
         stopping = EarlyStopping(settings.run.monitor, settings.run.patience, state.best, state.epochs_since_best)
         measurer = Measurer(session.model, session.strategy)
@@ -182,21 +181,21 @@ class TrainingRun:
                         return
                     self._stop_if(self._agreed_stop_request())
                 else:
-                    self._record_step(step.number)
+                    self._record_step(step.number, monitor)
                     request, save_every = self._agreed_stop_request(), settings.run.save_every
                     is_due = save_every and step.number % save_every == 0 and not step.skipped_in_a_row
                     if request or is_due:
                         self._save()
                     self._stop_if(request)
 
-    def _record_step(self, step: int) -> None:
+    def _record_step(self, step: int, monitor: Monitor | None) -> None:
         """A point of the curves, now and then; all workers read it, since what they have counted is summed."""
         if step % STEPS_OF_A_POINT:
             return
         terms = {metric.name: float(metric.result()) for metric in self.session.model.metrics}
         terms.pop("skipped_steps", None)  # a sum, which an epoch's end tells
-        if self._monitor:
-            self._monitor.record_step(step, terms)
+        if monitor:
+            monitor.record_step(step, terms)
 
     def _end_epoch(self, epoch: Epoch, monitor: Monitor | None, stopping: EarlyStopping, measurer: Measurer) -> None:
         """Measures, records and draws."""

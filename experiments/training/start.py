@@ -20,7 +20,7 @@ from ..runs.settings import epochs_of, precision_of, settings_text
 from ..terminal import announce
 from .arguments import sources_and_arguments
 from .starting import with_start
-from .telling import next_commands
+from .telling import list_next_commands
 
 if TYPE_CHECKING:  # settings are refused before TensorFlow is waited for
     from .devices import Workers
@@ -109,7 +109,7 @@ def train_into(
         with source_errors():
             training.train()
         model = session.model
-        commands = next_commands(folder, model.reconstructs, people_of(model)) if session.workers.is_chief else []
+        commands = list_next_commands(folder, model.reconstructs, people_of(model)) if session.workers.is_chief else []
         return Outcome(was_finished=False, is_chief=session.workers.is_chief, next_commands=tuple(commands))
 
 

@@ -27,11 +27,11 @@ class Telling:
         self._told += 1
         left = (self._epochs - number) * (self._clock() - self._begin) / self._told
         figures = ", ".join(f"{name} {value:.4g}" for name, value in validation.items())
-        rest = f"; {in_words(left)} left" if number < self._epochs else ""
+        rest = f"; {say_duration(left)} left" if number < self._epochs else ""
         announce(f"after epoch {number}/{self._epochs}: validation {figures}{rest}")
 
 
-def in_words(seconds: float) -> str:
+def say_duration(seconds: float) -> str:
     """About how long, as people say it."""
     if seconds < MINUTE:
         return "less than a minute"
@@ -44,7 +44,7 @@ def _counted(amount: float, unit: str) -> str:
     return f"{round(amount)} {unit}{'' if round(amount) == 1 else 's'}"
 
 
-def next_commands(folder: Path, makes_pictures: bool, people: tuple[str, ...]) -> list[str]:
+def list_next_commands(folder: Path, makes_pictures: bool, people: tuple[str, ...]) -> list[str]:
     """What somebody does with a finished run, as commands to copy.
 
     Args:

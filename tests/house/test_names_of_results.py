@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from facezoo.files import names_of_results
+from facezoo.files import name_results
 
 
 @pytest.mark.parametrize(
@@ -18,11 +18,11 @@ from facezoo.files import names_of_results
     ],
 )
 def test_short_where_that_is_clear(names, results):
-    assert names_of_results(names) == dict(zip(names, results, strict=True))
+    assert name_results(names) == dict(zip(names, results, strict=True))
 
 
 def test_what_is_known_stays():
-    assert names_of_results(["a.png", "b.jpg"], {"a.jpg": "a"}) == {"a.jpg": "a", "a.png": "a.png", "b.jpg": "b"}
+    assert name_results(["a.png", "b.jpg"], {"a.jpg": "a"}) == {"a.jpg": "a", "a.png": "a.png", "b.jpg": "b"}
 
 
 def test_never_two_by_one_name():
@@ -33,7 +33,7 @@ def test_never_two_by_one_name():
             for _ in "12345678"
         }
         known = {name: name for name in names if draw.random() < 0.3}
-        results = names_of_results(names, known)
+        results = name_results(names, known)
         assert results.keys() == names
         assert len({result.casefold() for result in results.values()}) == len(names)
         assert known.items() <= results.items()

@@ -128,6 +128,7 @@ def stop_before_work(reads_models: bool = False) -> None:
     from facezoo.datasets import detection
     from facezoo.experiments import cli
     from facezoo.experiments.benchmarks import measures
+    from facezoo.experiments.codes import encoding
     from facezoo.experiments.commands import align, benchmark, compare, demo, edit, evaluate, pack
     from facezoo.experiments.errors import StoppedError
     from facezoo.experiments.explorer import server
@@ -144,7 +145,7 @@ def stop_before_work(reads_models: bool = False) -> None:
 
     if not reads_models:
         runs.Run.model = reached
-    evaluate._as_in_training = edit.codes_of = reached
+    evaluate._as_in_training = edit.codes_of = encoding.codes_of = reached
     start._session, devices.make_strategy, launcher.Team.work = session, reached, reached
     pack.write_pack = align.with_new_rows = demo.warp_through = server.quiet_gradio = reached
     framing.frame_photographs = framing.framed = detection.find_faces = detection.largest_face = reached

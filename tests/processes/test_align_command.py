@@ -7,13 +7,14 @@ import shutil
 import struct
 import subprocess
 import sys
+import time
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from clutter import clutter, placed_faces
-from command_line import SOFTWARE, assert_refused, contents, folder_of_crops, picture, read_png, truncate
+from command_line import SCRIPT, SOFTWARE, assert_refused, contents, folder_of_crops, picture, read_png, truncate
 from deadly import Deadly
 from facezoo import files
 from facezoo.datasets import photographs
@@ -155,6 +156,30 @@ def test_a_run_that_was_killed_goes_on(align, tmp_path):
         assert {name: data for name, (data, _) in contents(tmp_path / "out").items()} == {
             name: data for name, (data, _) in whole.items()
         }
+
+
+def test_no_process_outlives_one_that_is_killed(tmp_path):
+    root = tmp_path / "photographs"
+    root.mkdir()
+    picture((600, 600)).save(root / "000.jpg")
+    for number in range(1, 300):
+        shutil.copy(root / "000.jpg", root / f"{number:03d}.jpg")
+    points = points_file(tmp_path / "points.csv", [f"{number:03d}.jpg" for number in range(300)])
+    arguments = [f"--in={root}", f"--out={tmp_path / 'out'}", f"--landmarks={points}", "--processes=2"]
+    process = subprocess.Popen([SCRIPT, "align", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while len(read_manifest(tmp_path / "out")) < 3:
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process.pid)], capture_output=True, text=True)
+    children = [int(number) for number in listed.stdout.split()]
+    assert len(children) >= 2
+    process.kill()
+    process.wait()
+    while any(Path(f"/proc/{child}").exists() for child in children):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_a_folder_of_facezoo_0_1_is_gone_on_with_under_its_names(align, tmp_path):

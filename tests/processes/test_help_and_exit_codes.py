@@ -51,9 +51,10 @@ def test_what_absl_adds_to_the_help_and_to_errors_is_put_into_our_words(command)
 
 
 def test_words_without_flags_and_names_of_others_are_led_to_ours(command):
-    assert_refused(command("morph", "a.jpg", "b c.jpg"), "write --start=a.jpg --end='b c.jpg'")
+    assert_refused(command("morph", "a.jpg", "b c.jpg"), "write --flag=value, as --start=a.jpg --end='b c.jpg'")
     assert_refused(command("morph", "--start", "a.jpg"), "--end is required")
-    assert_refused(command("sample", "runs/a"), "write --run_dir=runs/a")
+    assert_refused(command("sample", "runs/a"), "write --flag=value, as --run_dir=runs/a")
+    assert_refused(command("analyse", "--run_dir=runs/a", "smiling"), "'smiling' is no flag: write --flag=value")
     assert_refused(command("morph", "--frames=9"), "no flag --frames; did you mean --steps?")
     assert_refused(command("train", "--lr=1"), "did you mean --learning_rate?")
     assert_refused(command("models", "--frames=9"), "Unknown command line flag 'frames'")

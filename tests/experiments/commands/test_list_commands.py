@@ -8,7 +8,7 @@ from command_line import SOFTWARE, assert_refused, photographs_in, read_png
 from facezoo.datasets import DATASETS
 from facezoo.experiments.cli import COMMANDS
 from facezoo.experiments.commands.datasets import GAP
-from facezoo.experiments.commands.models import listed_models
+from facezoo.experiments.commands.models import list_models
 from facezoo.models import FACE_NETWORKS, MODELS
 
 CHANGES = ("--flip", "--rotation=20.0", "--scale=1.2", "--shift=0.1", "--colour=0.3", "--blur", "--warp=0.2")
@@ -27,7 +27,7 @@ def test_models_are_listed_with_their_arguments(command):
 
 
 def test_what_is_listed_of_models_is_what_their_constructors_take():
-    for name, (summary, arguments) in listed_models().items():
+    for name, (summary, arguments) in list_models().items():
         kind = (MODELS | FACE_NETWORKS)[name]
         assert summary == kind.__doc__.splitlines()[0]
         taken = inspect.signature(kind).parameters.values()

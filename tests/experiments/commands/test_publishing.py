@@ -8,7 +8,7 @@ import pytest
 from command_line import SOFTWARE, assert_refused, mapping_run, photographs_in, read_png, run_of
 from facezoo import files
 from facezoo.datasets.manifest import Cut
-from facezoo.datasets.packed import Origin, origin_in, tell_origin
+from facezoo.datasets.packed import Origin, describe_origin, parse_origin
 from facezoo.datasets.procedural import procedural_faces
 from facezoo.experiments.codes.portrait import page, portrait
 from facezoo.experiments.faces.origins import crop_of_data, cut_of_data
@@ -124,7 +124,7 @@ def test_published_weights_tell_how_their_pictures_were_cut(run, command, tmp_pa
     told = Origin((1, 2, 30, 30), Cut("celeba", 0.25, 32, shift=(0.1, 0.0)))
     assert (cut_of_data(nowhere, told), crop_of_data(nowhere, told)) == (told.cut, told.crop)
     assert not caplog.text
-    assert origin_in({**tell_origin(told), "size": 32}) == told
+    assert parse_origin({**describe_origin(told), "size": 32}) == told
 
 
 UNSOUND = {"crop": None, "cut": {"template": "x", "margin": 0, "shift": [0, 0]}, "size": 9}

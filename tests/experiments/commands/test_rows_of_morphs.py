@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 from command_line import read_png
-from facezoo.experiments.codes.morphing import MOST_ROW, even_columns, save_morph
+from facezoo.experiments.codes.morphing import MOST_ROW, choose_columns, save_morph
 
 
 @pytest.mark.parametrize(("count", "most", "columns"), [(10, 40, 10), (24, 10, 8), (11, 10, 6), (3, 0, 1)])
 def test_rows_are_about_as_long(count, most, columns):
-    assert even_columns(count, most) == columns
+    assert choose_columns(count, most) == columns
 
 
 def test_many_frames_are_wrapped_into_rows(tmp_path):

@@ -23,7 +23,7 @@ from command_line import (
 )
 from facezoo.datasets import DATASETS
 from facezoo.experiments.training.stopping import EarlyStopping
-from facezoo.experiments.training.telling import in_words, next_commands
+from facezoo.experiments.training.telling import list_next_commands, say_duration
 from facezoo.models import VAE, Schedule
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
@@ -50,13 +50,13 @@ def test_validation_the_time_left_and_what_comes_next_are_told(command, tmp_path
 
 
 def test_a_model_that_makes_no_pictures_is_not_said_to_morph():
-    assert next_commands(Path("run"), False, ()) == ["facezoo evaluate --run_dir=run"]
+    assert list_next_commands(Path("run"), False, ()) == ["facezoo evaluate --run_dir=run"]
     swap = "facezoo swap --run_dir=run --in=PHOTOGRAPHS --to='ann lee' --out=swapped"
-    assert swap in next_commands(Path("run"), True, ("bob", "ann lee"))
+    assert swap in list_next_commands(Path("run"), True, ("bob", "ann lee"))
 
 
 def test_how_long_it_takes_is_told_as_people_say_it():
-    assert [in_words(seconds) for seconds in (10, 70, 600, 3600, 7200)] == [
+    assert [say_duration(seconds) for seconds in (10, 70, 600, 3600, 7200)] == [
         "less than a minute",
         "about 1 minute",
         "about 10 minutes",

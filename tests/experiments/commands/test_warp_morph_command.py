@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from command_line import assert_refused, contents, drawn, picture, read_png, reconstructed, without_announcements
+from command_line import assert_refused, contents, drawn, drop_announcements, picture, read_png, reconstructed
 from facezoo.datasets.procedural import procedural_faces
 from facezoo.experiments.codes.morphing import warp_and_code_through, warp_through
 from facezoo.experiments.faces import framing
@@ -138,7 +138,7 @@ def test_a_photograph_without_a_face_is_named_in_a_line(command, centre, tmp_pat
     before = contents(tmp_path)
     done = command("morph", *files, centre, "--out=new")
     assert_refused(done, f"{tmp_path / 'nobody.png'}: no face found")
-    assert len(without_announcements(done.err).splitlines()) == 1
+    assert len(drop_announcements(done.err).splitlines()) == 1
     assert contents(tmp_path) == before
 
 
@@ -155,7 +155,7 @@ def test_where_the_best_reader_finds_no_face_the_next_one_is_asked(command, monk
     files = (f"--start={tmp_path / 'a.png'}", f"--end={tmp_path / 'b.png'}")
     done = command("morph", *files, "--steps=2", f"--out={tmp_path / 'out'}")
     assert done.code == 0, done.err
-    said = without_announcements(done.err).splitlines()
+    said = drop_announcements(done.err).splitlines()
     assert said == [f"WARNING: {tmp_path / 'a.png'}: no face found by mediapipe: taken by mtcnn"]
 
 

@@ -26,6 +26,7 @@ from facezoo.experiments.runs import checkpoints
 from facezoo.experiments.runs.folder import LOCK_FILE, locked
 from facezoo.experiments.runs.run import open_run
 from facezoo.experiments.training import run as training_run
+from facezoo.pictures import resize
 from PIL import Image
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
@@ -95,10 +96,11 @@ def test_pictures_of_training_say_what_made_them(finished):
             assert image.text["Software"] == SOFTWARE
             assert "finished" in image.text["Description"]
     with Image.open(finished / "images" / "reconstructions-0001.png") as image:
-        assert image.size == (8 * 32, 2 * 32)
-        shown = np.asarray(image)[:32].reshape(32, 8, 32, 3).swapaxes(0, 1)
+        assert image.size == (8 * 64, 2 * (64 + 15))  # enlarged, each with its label below
+        shown = np.asarray(image)[:64].reshape(64, 8, 64, 3).swapaxes(0, 1)
     far_apart = np.linspace(0, 1999, 8).astype(int)
-    np.testing.assert_array_equal(shown, np.rint(drawn(far_apart, "validation") * 255).astype(np.uint8))
+    given = np.rint(drawn(far_apart, "validation") * 255).astype(np.uint8)
+    np.testing.assert_array_equal(shown, resize(given, 64))
 
 
 def test_the_flag_file_reproduces_the_run_bit_for_bit(finished, train, tmp_path):
