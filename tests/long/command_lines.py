@@ -113,6 +113,7 @@ def make_materials(folder: Path) -> None:
     (folder / "empty").mkdir()
     (folder / "esc\x1b[31m").mkdir()
     (folder / "empty.txt").touch()
+    (folder / "sweep.toml").write_text("[grid]\nlatent_dim = [2, 3]\n")
     (folder / "letter.txt").write_text("dear\n")
     (folder / "junk").write_bytes(np.random.default_rng(0).bytes(5000))
     os.mkfifo(folder / "pipe")
@@ -145,9 +146,14 @@ def stop_before_work(reads_models: bool = False) -> None:
         reached()
 
     stops = [
-        *((evaluate, "_as_in_training"), (edit, "encode_batch"), (encoding, "encode_batch"), (devices, "make_strategy")),
+        *(
+            (evaluate, "_as_in_training"),
+            (edit, "encode_batch"),
+            (encoding, "encode_batch"),
+            (devices, "make_strategy"),
+        ),
         *((launcher.Team, "work"), (pack, "write_pack"), (align, "with_new_rows"), (demo, "warp_through")),
-        *((server, "quiet_gradio"), (framing, "frame_photographs"), (framing, "frame_face"), (detection, "find_faces")),
+        *((server, "quiet_gradio"), (framing, "frame_photographs"), (framing, "frame_face")),
         *((detection, "largest_face"), (benchmark, "_measure_morphs"), (compare.charts, "save_curves")),
         *([] if reads_models else [(runs.Run, "model")]),
     ]
