@@ -70,7 +70,7 @@ def whole_folder(target: Path) -> Iterator[Path]:
     Raises:
       OccupiedError: something is in the place, or another process is making it.
     """
-    with locked(target):
+    with lock(target):
         partial = _hidden_folder(target)
         _clear_up(partial, target)  # of a process that was killed: nobody else holds the lock
         refuse_what_is_there(target)
@@ -89,7 +89,7 @@ def whole_file_and_folder(path: Path, folder: Path) -> Iterator[tuple[Path, Path
     Raises:
       OccupiedError: something has one of the names, or another process is making it.
     """
-    with locked(path), locked(folder):
+    with lock(path), lock(folder):
         hidden, partial = _hidden_file(path), _hidden_folder(folder)
         if _has_name_too(path, hidden):
             (path if partial.exists() else hidden).unlink()  # the folder got its name last
@@ -128,7 +128,7 @@ def whole_files(stem: Path, names: list[str]) -> Iterator[Path]:
     folder = stem.parent
     for name in names:
         _check_name(folder / name)
-    with locked(stem):
+    with lock(stem):
         partial = folder / _choose_hidden_name(stem.name, "partial")
         _clear_up(partial, folder)
         if taken := [name for name in names if os.path.lexists(folder / name)]:
@@ -139,7 +139,7 @@ def whole_files(stem: Path, names: list[str]) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def locked(target: Path) -> Iterator[None]:
+def lock(target: Path) -> Iterator[None]:
     """Holds a name, whatever may have it, until the block ends. Folders above are made.
 
     Raises:
@@ -237,7 +237,7 @@ def write_text(path: Path, text: str, is_shared: bool = False) -> None:
 @contextlib.contextmanager
 def _taken_up(path: Path, partial: Path) -> Iterator[None]:
     """Holds a name that nothing may have; of a file that was ready when its process was killed the hidden one goes."""
-    with locked(path):
+    with lock(path):
         if _has_name_too(path, partial):
             partial.unlink()
         refuse_what_is_there(path)

@@ -34,12 +34,13 @@ from .commands import (
     publish,
     sample,
     swap,
+    sweep,
     train,
 )
 from .errors import StoppedError, UsageError, is_of_memory
-from .flags.parsing import defined, parse, recipes
+from .flags.parsing import define_all, parse, recipes
 from .processes import NOBODY_READS, leave_closed_pipes, open_closed_streams
-from .terminal import PrintableStream, message_of, printable, shortened, show_announcements, wrapped
+from .terminal import PrintableStream, find_message, printable, shorten, show_announcements, wrapped
 
 COMMANDS: dict[str, ModuleType] = {
     "demo": demo,
@@ -61,6 +62,7 @@ COMMANDS: dict[str, ModuleType] = {
     "publish": publish,
     "benchmark": benchmark,
     "launch": launch,
+    "sweep": sweep,
 }
 NO_MEMORY = (
     "there is not enough memory; smaller pictures, batches and models, or --cache_gb=0 in a training, take less, and "
@@ -88,7 +90,7 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError as error:
         if leave_closed_pipes():
             return NOBODY_READS
-        print(f"facezoo: {message_of(error)}", file=sys.stderr)
+        print(f"facezoo: {find_message(error)}", file=sys.stderr)
         return 2
 
 
@@ -100,10 +102,10 @@ def _run_and_tell(arguments: list[str]) -> int:
     except BrokenPipeError:
         raise
     except (UsageError, DatasetError, flags.Error, OSError) as error:
-        print(f"facezoo: {message_of(error)}", file=sys.stderr)
+        print(f"facezoo: {find_message(error)}", file=sys.stderr)
         return 2
     except StoppedError as stopped:
-        print(f"facezoo: {message_of(stopped)}", file=sys.stderr)
+        print(f"facezoo: {find_message(stopped)}", file=sys.stderr)
         return stopped.code
     except KeyboardInterrupt:
         print("facezoo: interrupted", file=sys.stderr)
@@ -148,8 +150,7 @@ def _run_command(name: str, arguments: list[str]) -> int:
     if command is launch:
         return launch.run(values, launched)
     with _naming_flags(list(values)):
-        command.run(values)
-    return 0
+        return command.run(values) or 0
 
 
 @contextlib.contextmanager
@@ -174,7 +175,7 @@ def commands_help() -> str:
 def command_help(name: str) -> str:
     """The flags of one command, those of a group of settings under what they are about."""
     command = COMMANDS[name]
-    values = defined(command.define_flags)
+    values = define_all(command.define_flags)
     lines = [wrapped(f"facezoo {name}: {_summary(command)}")]
     left = list(values)
     for title, names in getattr(command, "FLAGS_BY_TITLE", {}).items():
@@ -208,7 +209,7 @@ class _OneLine(Formatter):
     """A warning may hold names from anywhere."""
 
     def format(self, record: LogRecord) -> str:
-        return shortened(printable(super().format(record)))
+        return shorten(printable(super().format(record)))
 
 
 def _summary(command: ModuleType) -> str:

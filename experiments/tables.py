@@ -9,14 +9,14 @@ from .terminal import printable
 def table(metrics: Mapping[str, object]) -> str:
     """Two columns: what, and how much."""
     width = max(map(len, metrics))
-    return "\n".join(f"{printable(name):{width}}  {_shown(value)}" for name, value in metrics.items())
+    return "\n".join(f"{printable(name):{width}}  {_show(value)}" for name, value in metrics.items())
 
 
 def figures_table(figures: Mapping[str, Any], better: Mapping[str, str]) -> str:
     """What, how much, the interval of 95 %, of how many, and what is better: a line for each figure."""
     width = max(map(len, figures))
     return "\n".join(
-        f"{name:{width}}  {_shown(figure.value):>8}  [{_shown(figure.interval[0])}, {_shown(figure.interval[1])}]"
+        f"{name:{width}}  {_show(figure.value):>8}  [{_show(figure.interval[0])}, {_show(figure.interval[1])}]"
         f"  of {figure.num_pictures}, {better[name]} is better"
         for name, figure in figures.items()
     )
@@ -30,9 +30,9 @@ def markdown_row(about: Mapping[str, object], values: Mapping[str, object]) -> s
 def markdown_table(rows: Sequence[Mapping[str, object]]) -> str:
     """A table as pages show it, with a column for each name that any row has."""
     names = list(dict.fromkeys(name for row in rows for name in row))
-    cells = [[_shown(row.get(name, "")).replace("|", "\\|") for name in names] for row in rows]
+    cells = [[_show(row.get(name, "")).replace("|", "\\|") for name in names] for row in rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in (names, ["---"] * len(names), *cells))
 
 
-def _shown(value: object) -> str:
+def _show(value: object) -> str:
     return f"{value:.5g}" if isinstance(value, float) else printable(str(value))

@@ -34,16 +34,16 @@ def printable(text: str, kept: str = "") -> str:
     )
 
 
-def shortened(text: str, most: int = MOST_CHARACTERS) -> str:
+def shorten(text: str, most: int = MOST_CHARACTERS) -> str:
     """A text without its middle if it is long."""
     half = (most - 5) // 2
     return text if len(text) <= most else f"{text[:half]} ... {text[-half:]}"
 
 
-def message_of(error: BaseException) -> str:
+def find_message(error: BaseException) -> str:
     """An error in at most MOST_LINES lines: those that it was given as arguments, each escaped and shortened."""
     lines = [str(argument) for argument in error.args] if _has_lines(error) else [_said_by(error)]
-    return "\n".join(shortened(printable(line)) for line in lines[:MOST_LINES])
+    return "\n".join(shorten(printable(line)) for line in lines[:MOST_LINES])
 
 
 def _has_lines(error: BaseException) -> bool:
@@ -77,7 +77,7 @@ class _Announcer(logging.Handler):
     """Writes to what is stderr at the time."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(shortened(printable(record.getMessage())), file=sys.stderr, flush=True)
+        print(shorten(printable(record.getMessage())), file=sys.stderr, flush=True)
 
 
 def wrapped(text: str, indent: int = 0, first_indent: int | None = None) -> str:

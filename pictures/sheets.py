@@ -43,14 +43,26 @@ def draw_labelled_sheet(
 ) -> np.ndarray:
     """A grid with some lines of text under each picture: [N, H, W, C] -> uint8 [..., ..., 3].
 
-    A line that is wider than a picture is cut.
+    A line that is wider than a picture goes on below the next ones of its row while these have no label, and is cut.
     """
-    line_height = font_size + 2
-    cells = [
-        _label(picture, label, label_lines * line_height + 4, font_size)
-        for picture, label in zip(pictures, labels, strict=True)
-    ]
-    return grid(np.stack(cells), columns)
+    text_height = label_lines * (font_size + 2) + 4
+    reaches = [_reach(labels, place, columns) for place in range(len(labels))]
+    cells = np.stack([_add_space(picture, text_height) for picture in pictures])
+    sheet = Image.fromarray(grid(cells, columns))
+    height, width = cells.shape[1:3]
+    for place, (label, reach) in enumerate(zip(labels, reaches, strict=True)):
+        if label:
+            text = Image.new("RGB", (reach * width, text_height), "white")
+            ImageDraw.Draw(text).multiline_text((2, 1), label, fill="black", font_size=font_size, spacing=2)
+            row, column = divmod(place, columns)
+            sheet.paste(text, (column * width, (row + 1) * height - text_height))
+    return np.asarray(sheet)
+
+
+def _reach(labels: Sequence[str], place: int, columns: int) -> int:
+    """How many cells of its row a label has for itself: its own and those after it that have none."""
+    after = labels[place + 1 : (place // columns + 1) * columns]
+    return 1 + next((number for number, label in enumerate(after) if label), len(after))
 
 
 def as_image(picture: np.ndarray) -> Image.Image:
@@ -69,11 +81,11 @@ def _draw_dots(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
     return np.asarray(image)
 
 
-def _label(picture: np.ndarray, label: str, text_height: int, font_size: int) -> np.ndarray:
+def _add_space(picture: np.ndarray, height: int) -> np.ndarray:
+    """The picture in colour, with white below it."""
     image = as_image(picture).convert("RGB")
-    cell = Image.new("RGB", (image.width, image.height + text_height), "white")
+    cell = Image.new("RGB", (image.width, image.height + height), "white")
     cell.paste(image)
-    ImageDraw.Draw(cell).multiline_text((2, image.height + 1), label, fill="black", font_size=font_size, spacing=2)
     return np.asarray(cell)
 
 

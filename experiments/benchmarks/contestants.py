@@ -52,7 +52,7 @@ class Contestant:
 
     def seconds(self, count: int) -> float:
         """How long `count` repetitions took."""
-        return self._process.submit(_timed, count).result()
+        return self._process.submit(_time, count).result()
 
     def peak_megabytes(self) -> float:
         """The most memory that the process has held."""
@@ -98,7 +98,7 @@ def _prepare(make_and_arguments: bytes) -> None:
         _work[:] = [make(*arguments)]
 
 
-def _timed(count: int) -> float:
+def _time(count: int) -> float:
     start = time.perf_counter()
     _work[0](count)
     return time.perf_counter() - start

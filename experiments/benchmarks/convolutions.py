@@ -4,7 +4,7 @@ import time
 
 import tensorflow as tf
 
-from .flops import flops_of
+from .flops import count_flops
 
 # Side, channels in, channels out, kernel: of VGG, and of facenet's blocks.
 VGG_SHAPES = ((64, 64, 64, 3), (32, 128, 128, 3), (16, 256, 256, 3))
@@ -27,7 +27,7 @@ class BestConvolution:
         self._chosen.repeat(count)
 
     def flops(self) -> int:
-        """Of one convolution."""
+        """Returns those of one convolution."""
         return self._chosen.flops()
 
 
@@ -44,7 +44,7 @@ class _Convolution:
         maps.numpy()
 
     def flops(self) -> int:
-        return flops_of(self._convolve.get_concrete_function(self._maps, self._kernel).graph)
+        return count_flops(self._convolve.get_concrete_function(self._maps, self._kernel).graph)
 
 
 def _rate(convolution: _Convolution) -> float:

@@ -8,7 +8,7 @@ import tensorflow as tf
 FuncGraph = Any  # what `tf.types.experimental.ConcreteFunction.graph` is
 
 
-def flops_of(graph: FuncGraph) -> int:
+def count_flops(graph: FuncGraph) -> int:
     """What one run of a graph costs; what lies in branches of conditions is not counted.
 
     Raises:
@@ -33,11 +33,11 @@ def _convolution(operation: tf.Operation) -> int:
     return 2 * _places(operation.outputs[0]) * _size(operation.inputs[1])
 
 
-def _gradient_of_maps(operation: tf.Operation) -> int:
+def _count_map_gradient(operation: tf.Operation) -> int:
     return 2 * _places(operation.inputs[2]) * _size(operation.inputs[1])
 
 
-def _gradient_of_kernel(operation: tf.Operation) -> int:
+def _count_kernel_gradient(operation: tf.Operation) -> int:
     return 2 * _places(operation.inputs[2]) * _size(operation.outputs[0])
 
 
@@ -61,7 +61,7 @@ def _size(tensor: tf.Tensor) -> int:
 
 _COUNTS = {
     "Conv2D": _convolution,
-    "Conv2DBackpropInput": _gradient_of_maps,
-    "Conv2DBackpropFilter": _gradient_of_kernel,
+    "Conv2DBackpropInput": _count_map_gradient,
+    "Conv2DBackpropFilter": _count_kernel_gradient,
     "MatMul": _matrix_product,
 }

@@ -177,20 +177,18 @@ def _startup(settings: BenchmarkSettings, models: Sequence[str]) -> Iterator[Row
     with tempfile.TemporaryDirectory() as folder:
         run_dir = f"--run_dir={Path(folder) / 'run'}"
         short = ("--epochs=1", "--steps_per_epoch=1", "--validation_steps=1", f"--image_size={settings.image_size}")
-        _seconds_of_command("train", "--model=vae", *short, run_dir)
+        _time_command("train", "--model=vae", *short, run_dir)
         commands = {
             "--help": ("--help",),
             "train --help": ("train", "--help"),
             "morph": ("morph", run_dir, "--start=test:3", "--end=test:10"),
         }
-        turns = [
-            [_seconds_of_command(*arguments) for arguments in commands.values()] for _ in range(settings.alternations)
-        ]
+        turns = [[_time_command(*arguments) for arguments in commands.values()] for _ in range(settings.alternations)]
         for name, seconds in zip(commands, zip(*turns, strict=True), strict=True):
             yield Row("startup", f"facezoo {name}", Timing(seconds))
 
 
-def _seconds_of_command(*arguments: str) -> float:
+def _time_command(*arguments: str) -> float:
     start = time.perf_counter()
     done = subprocess.run(command_line(*arguments), capture_output=True, text=True)
     if done.returncode:

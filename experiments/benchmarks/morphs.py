@@ -18,8 +18,8 @@ from ..codes.encoding import BATCH_SIZE, floats
 from ..codes.morphing import morph_through, warp_and_code_through
 from ..errors import UsageError
 from ..faces.framing import Stop, largest_face
-from ..faces.landmarks.readers import READERS, installed_readers
-from ..faces.places import known_points
+from ..faces.landmarks.readers import READERS, list_readers
+from ..faces.places import find_known_points
 from ..flags import groups
 from ..flags.kinds import Settings, number, path
 from ..flags.sources import open_source
@@ -139,7 +139,7 @@ def _reader_name(source: Source, landmarks: groups.LandmarkSettings) -> tuple[st
     elif len(source.landmark_names) == SCHEMES["drawn"].num_points:
         return None, "drawn"
     else:
-        name = installed_readers()[0]
+        name = list_readers()[0]
     return name, READERS[name].scheme
 
 
@@ -153,7 +153,7 @@ def _with_points(
     try:
         for position in progress_bar("finding landmarks", order.tolist()):
             example = {key: column[0] for key, column in source.load(np.array([position])).items()}
-            known = None if reader else known_points(source, example)
+            known = None if reader else find_known_points(source, example)
             if known is not None:
                 yield position, known / size
             if reader is None:
@@ -175,7 +175,7 @@ def _methods(model: Any) -> dict[str, Callable[[Pairs], np.ndarray]]:
     """By name, what makes midpoints [N, S, S, C] of pairs. The surroundings are the start's where they are one's."""
     methods: dict[str, Callable[[Pairs], np.ndarray]] = {
         "cross-fade": lambda pairs: (pairs.start + pairs.end) / 2.0,
-        "warped, blended everywhere": _blended_everywhere,
+        "warped, blended everywhere": _blend_everywhere,
         "warped, in the oval": _in_oval(has_energy=False, spares_covered=False, change=0.0),
         "the same, energy given back": _in_oval(spares_covered=False, change=0.0),
         "warp": _in_oval(change=0.0),
@@ -189,7 +189,7 @@ def _methods(model: Any) -> dict[str, Callable[[Pairs], np.ndarray]]:
     return methods
 
 
-def _blended_everywhere(pairs: Pairs) -> np.ndarray:
+def _blend_everywhere(pairs: Pairs) -> np.ndarray:
     midpoints = []
     for start, end, *points in zip(*pairs[:4], strict=True):
         shape = np.mean(points, axis=0)
@@ -238,13 +238,13 @@ class Judge:
         self.apart = self._in_batches(self.lpips, pairs.start, pairs.end)
 
     def real(self) -> Quality:
-        """Of the starts themselves."""
-        return Quality("real faces", self._kernel_distance(self.pairs.start), self._sharpness_of(self.pairs.start))
+        """Returns the quality of the starts themselves."""
+        return Quality("real faces", self._kernel_distance(self.pairs.start), self._measure_sharpness(self.pairs.start))
 
     def __call__(self, method: str, midpoints: np.ndarray) -> Quality:
         """The quality of midpoints float32 [N, S, S, C] in [0, 1]."""
         near, far = (self._in_batches(self.lpips, ends, midpoints) for ends in self.pairs[:2])
-        measured = self._kernel_distance(midpoints), self._sharpness_of(midpoints)
+        measured = self._kernel_distance(midpoints), self._measure_sharpness(midpoints)
         apart = self.apart.mean()
         return Quality(method, *measured, float((near + far).mean() / apart), float((far - near).mean() / apart))
 
@@ -253,7 +253,7 @@ class Judge:
 
         return kernel_distance(*standardise(self.others, self._in_batches(self.features, faces)))
 
-    def _sharpness_of(self, faces: np.ndarray) -> float:
+    def _measure_sharpness(self, faces: np.ndarray) -> float:
         return self._sharpness(faces) / self.sharpness
 
     def _sharpness(self, faces: np.ndarray) -> float:

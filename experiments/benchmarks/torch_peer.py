@@ -130,11 +130,11 @@ def _distance(judge, images, reconstruction):
     """The mean squared difference of the features, before it is divided by a constant."""
     kind = judge[0].weight.dtype
     with torch.no_grad():
-        target = judge(_preprocessed(images).to(kind))
-    return functional.mse_loss(judge(_preprocessed(reconstruction).to(kind)).float(), target.float())
+        target = judge(_preprocess(images).to(kind))
+    return functional.mse_loss(judge(_preprocess(reconstruction).to(kind)).float(), target.float())
 
 
-def _preprocessed(images):
+def _preprocess(images):
     """RGB in [0, 1] to what VGG takes: BGR in 0..255 less a mean."""
     means = images.new_tensor((103.939, 116.779, 123.68)).reshape(1, 3, 1, 1)
     return 255.0 * images.flip(1) - means

@@ -7,10 +7,10 @@ from pathlib import Path
 import keras
 
 from ..flags.parsing import parse_training
-from ..training.arguments import sources_and_arguments
+from ..training.arguments import open_sources
 from ..training.loop import step_function
 from ..training.setup import Session
-from .flops import flops_of
+from .flops import count_flops
 
 
 class TrainingStep:
@@ -23,9 +23,9 @@ class TrainingStep:
     def __init__(self, flags: Sequence[str]):
         with tempfile.TemporaryDirectory() as folder:
             settings = parse_training([*flags, "--schedule_steps=1000000", *_stand_in_weights(flags, Path(folder))])
-            self.session = Session(settings, *sources_and_arguments(settings))
+            self.session = Session(settings, *open_sources(settings))
         strategy = self.session.strategy
-        self._batch = next(iter(self.session.distributed_batches()))
+        self._batch = next(iter(self.session.distribute_batches()))
         self._step = step_function(self.session.model, strategy)
 
     def __call__(self, count: int) -> None:
@@ -34,9 +34,9 @@ class TrainingStep:
         float(logs["loss"])  # waits for the last one
 
     def flops(self) -> int | None:
-        """Of one step; None where it depends on the batch, as of people who each have a decoder."""
+        """Returns those of one step; None where it depends on the batch, as of people who each have a decoder."""
         try:
-            return flops_of(self._step.get_concrete_function(self._batch).graph)
+            return count_flops(self._step.get_concrete_function(self._batch).graph)
         except ValueError:
             return None
 

@@ -22,7 +22,7 @@ from ...models import MODELS
 from ..errors import UsageError
 from ..faces.aligning import Aligner, make_pool, run_aligner
 from ..flags.parsing import parse_training
-from ..training.arguments import sources_and_arguments
+from ..training.arguments import open_sources
 from ..training.setup import Session
 
 MORPH_PICTURES = 10
@@ -74,7 +74,7 @@ class Pipeline:
 
     def __init__(self, flags: Sequence[str]):
         settings = parse_training(list(flags))
-        self.session = Session(settings, *sources_and_arguments(settings))
+        self.session = Session(settings, *open_sources(settings))
         source = self.session.sources["train"]
         for start in range(0, len(source), settings.schedule.batch_size):  # so that what is kept in memory is there
             source.load(np.arange(start, min(start + settings.schedule.batch_size, len(source))))

@@ -14,7 +14,7 @@ from ..errors import UsageError
 from ..runs.run import Run
 from ..tables import table
 from ..terminal import announce
-from .encoding import Columns, decoded
+from .encoding import Columns, decode_codes
 from .survey import Survey
 
 MOST_POINTS = 2000  # of the projections
@@ -37,22 +37,22 @@ def analyse_codes(
       attribute: that colours the projections; None chooses one.
       num_groups: of the FactorVAE score; 0 measures no disentanglement.
     """
-    from .disentanglement import disentanglement
+    from .disentanglement import measure_disentanglement
 
     found: dict[str, Any] = {}
     is_vector = faces.codes.ndim == 2
     description = f"{source.name}, {len(faces.codes)} faces, by {run_name}"
     if is_vector:
-        dimensions = dimensions_of(faces)
+        dimensions = order_dimensions(faces)
         found |= dimensions.summary()
-        decode = functools.partial(decoded, model, told=faces.told)
+        decode = functools.partial(decode_codes, model, told=faces.told)
         _draw_traversals(folder, dimensions, faces.codes[0], decode, f"{source.name.rpartition('/')[2]}:0", description)
         _draw_histograms(folder, dimensions, faces, description)
     announce("Projecting codes onto a plane ...")
     found["projection"] = _draw_projection(folder, source, faces, attribute, description)
     _save_projector(folder, source, faces, description)
     if is_vector and source.factor_names and num_groups:
-        measured = disentanglement(model, source, faces.codes, faces.known["factors"], num_groups)
+        measured = measure_disentanglement(model, source, faces.codes, faces.known["factors"], num_groups)
         guess = 1.0 / len(measured.factors)  # whose groups are equally many
         found |= {"disentanglement": measured.values | {"factor_vae_guess": guess}, "factors": measured.factors}
         found["constant_factors"] = list(measured.constant)
@@ -105,8 +105,8 @@ class Dimensions(NamedTuple):
         return {**total, "active_units": int(self.active.sum()), "dimensions": rows}
 
 
-def dimensions_of(faces: Survey) -> Dimensions:
-    """Of vector codes."""
+def order_dimensions(faces: Survey) -> Dimensions:
+    """Returns the dimensions of vector codes, those that carry most first."""
     codes = faces.codes.astype(np.float64)
     kl = None if faces.log_var is None else measure_kl(faces.codes, faces.log_var)
     return Dimensions(codes.mean(axis=0), codes.var(axis=0), kl, active_dimensions(codes))
@@ -134,7 +134,7 @@ def _draw_traversals(
 
 def _draw_histograms(folder: Path, dimensions: Dimensions, faces: Survey, description: str) -> None:
     """histograms.png: drawn codes, or where there is no prior codes in their own standard deviations."""
-    chosen, codes = dimensions.order[:SHOWN], faces.drawn()
+    chosen, codes = dimensions.order[:SHOWN], faces.draw()
     kind, axis = "Codes drawn", "value"
     if dimensions.kl is None:
         codes = (codes - dimensions.means) / np.sqrt(np.maximum(dimensions.variances, 1e-12))
@@ -155,7 +155,7 @@ def _draw_projection(
 ) -> dict[str, Any]:
     """projection.png; returns what `analysis.json` says of it."""
     codes = faces.codes[:MOST_POINTS]
-    attribute = asked or _half_of_all(source, faces.known)
+    attribute = asked or _find_even_attribute(source, faces.known)
     colours = None
     if attribute is not None:
         colours = attribute, faces.known["attributes"][: len(codes), source.attribute_names.index(attribute)] > 0.5
@@ -175,7 +175,7 @@ def _draw_projection(
     return found
 
 
-def _half_of_all(source: Source, known: Columns) -> str | None:
+def _find_even_attribute(source: Source, known: Columns) -> str | None:
     """The first attribute whose share is nearest to one half."""
     if not source.attribute_names:
         return None

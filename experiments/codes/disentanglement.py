@@ -9,7 +9,7 @@ from ...datasets.procedural import ATTRIBUTE_NAMES, draw_faces, face_attributes,
 from ...datasets.progress import progress_bar
 from ...datasets.source import Source
 from ...metrics import disentanglement as measures
-from .encoding import attributes_of, codes_of, floats, told_of
+from .encoding import choose_conditions, encode_batch, floats, list_attributes
 
 GROUP_SIZE = 100  # L in Kim and Mnih (2018), section 4
 
@@ -29,8 +29,10 @@ class Disentanglement(NamedTuple):
     constant: tuple[str, ...]
 
 
-def disentanglement(model, source: Source, codes: np.ndarray, factors: np.ndarray, groups: int) -> Disentanglement:
-    """All measures of `metrics.disentanglement`, the FactorVAE score on groups that are drawn for it.
+def measure_disentanglement(
+    model, source: Source, codes: np.ndarray, factors: np.ndarray, groups: int
+) -> Disentanglement:
+    """All measures of `metrics.measure_disentanglement`, the FactorVAE score on groups that are drawn for it.
 
     Args:
       model: an `Autoencoder`.
@@ -50,7 +52,7 @@ def disentanglement(model, source: Source, codes: np.ndarray, factors: np.ndarra
         progress.set_description("DCI")
         progress.update()
         values |= {f"dci_{name}": value for name, value in measures.dci(codes, table, choices).items()}
-    drawn = _encoded_groups(model, source, factors, np.flatnonzero(varies), groups)
+    drawn = _encode_groups(model, source, factors, np.flatnonzero(varies), groups)
     values["factor_vae_score"] = measures.factor_vae_score(codes, drawn)
     found = {
         str(name): {"dimension": int(column.argmax()), "mutual_information": float(column.max()), "gap": float(gap)}
@@ -81,17 +83,17 @@ def factor_groups(
         yield number, group
 
 
-def _encoded_groups(
+def _encode_groups(
     model, source: Source, factors: np.ndarray, numbers: np.ndarray, count: int
 ) -> Iterator[tuple[int, np.ndarray]]:
     for number, group in progress_bar("drawing groups", factor_groups(factors, numbers, count), count):
-        yield number, _codes_of_drawn(model, source, group)
+        yield number, _encode_drawn(model, source, group)
 
 
-def _codes_of_drawn(model, source: Source, factors: np.ndarray) -> np.ndarray:
+def _encode_drawn(model, source: Source, factors: np.ndarray) -> np.ndarray:
     """Codes of faces that are drawn from factors [n, F] in the shape of a source: [n, D]."""
     image_size, _, channels = source.image_shape
     faces = draw_faces(factors, image_size)
-    columns = [ATTRIBUTE_NAMES.index(name) for name in attributes_of(model)]
-    told = told_of(model, {"attributes": face_attributes(factors)[:, columns]})
-    return codes_of(model, floats(faces if channels == 3 else gray(faces)), told)
+    columns = [ATTRIBUTE_NAMES.index(name) for name in list_attributes(model)]
+    told = choose_conditions(model, {"attributes": face_attributes(factors)[:, columns]})
+    return encode_batch(model, floats(faces if channels == 3 else gray(faces)), told)

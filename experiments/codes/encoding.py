@@ -36,40 +36,40 @@ def _portions(total: int, what: str, begin: int = 0) -> Iterator[slice]:
         yield slice(start, min(start + BATCH_SIZE, total))
 
 
-def attributes_of(model) -> tuple[str, ...]:
+def list_attributes(model) -> tuple[str, ...]:
     """The attributes that a conditional model is told; () of others."""
-    return _named(model, "attributes")
+    return _list_names(model, "attributes")
 
 
-def people_of(model) -> tuple[str, ...]:
+def list_people(model) -> tuple[str, ...]:
     """The people as whom a mapping model decodes; () of others."""
-    return _named(model, "identity")
+    return _list_names(model, "identity")
 
 
-def _named(model, column: str) -> tuple[str, ...]:
+def _list_names(model, column: str) -> tuple[str, ...]:
     """What a model calls the values of a column that it is told; () where it is not."""
     network = model.network()
     return next((tuple(getattr(network, name)) for name, told in network.conditions.items() if told == column), ())
 
 
-def told_of(model, examples: Columns) -> Columns:
-    """Of examples as `for_model` gives them, the columns that the model is told besides pictures, if it is any."""
+def choose_conditions(model, examples: Columns) -> Columns:
+    """Returns the columns of examples, as `for_model` gives them, that the model is told besides pictures, if any."""
     return {column: examples[column] for column in model.network().conditions.values() if column in examples}
 
 
-def told_person(model, person: str | None) -> Columns:
-    """What makes a model decode as its `chosen_person`, one row for all codes; nothing where it maps nobody."""
-    chosen = chosen_person(model, person)
-    return NOTHING if chosen is None else {"identity": np.array([people_of(model).index(chosen)], np.int32)}
+def tell_person(model, person: str | None) -> Columns:
+    """What makes a model decode as its `choose_person`, one row for all codes; nothing where it maps nobody."""
+    chosen = choose_person(model, person)
+    return NOTHING if chosen is None else {"identity": np.array([list_people(model).index(chosen)], np.int32)}
 
 
-def chosen_person(model, person: str | None) -> str | None:
+def choose_person(model, person: str | None) -> str | None:
     """Whose face a model decodes: the person's, or the last one's that it knows; None where it maps nobody.
 
     Raises:
       ValueError: it does not know the person, or maps nobody.
     """
-    people = people_of(model)
+    people = list_people(model)
     if person is None:
         return people[-1] if people else None
     if not people:
@@ -80,10 +80,10 @@ def chosen_person(model, person: str | None) -> str | None:
     return meant
 
 
-def asked_person(model, person: str | None, flag: str = "person") -> str | None:
-    """`chosen_person`, with a UsageError that names the flag."""
+def ask_person(model, person: str | None, flag: str = "person") -> str | None:
+    """`choose_person`, with a UsageError that names the flag."""
     try:
-        return chosen_person(model, person)
+        return choose_person(model, person)
     except ValueError as error:
         raise UsageError(f"--{flag}={person}: {error}") from error
 
@@ -98,13 +98,13 @@ def floats(images: np.ndarray) -> np.ndarray:
     return images.astype(np.float32) / 255.0
 
 
-def codes_of(model, images: np.ndarray, told: Columns = NOTHING) -> np.ndarray:
+def encode_batch(model, images: np.ndarray, told: Columns = NOTHING) -> np.ndarray:
     """Codes of one batch of pictures, float32 [N, H, W, C] in [0, 1], with what the model is told of them."""
     conditions = [told["attributes"]] if "attributes" in told else []
     return np.asarray(model.encode(images, *conditions))
 
 
-def encoded(
+def encode_source(
     model,
     source: Source,
     columns: Sequence[str] = (),
@@ -127,7 +127,7 @@ def encoded(
       `codes` float32 [N, *code shape], and the columns [N, ...].
     """
     total = len(source) if count is None else min(count, len(source))
-    is_told = told and bool(attributes_of(model)) and bool(source.attribute_names)
+    is_told = told and bool(list_attributes(model)) and bool(source.attribute_names)
     known = keeper.find(source, is_told) if keeper else {}
     num_known = min(total, len(known["codes"])) if known else 0
     if keeper and num_known:
@@ -138,19 +138,21 @@ def encoded(
         wanted = KEPT_COLUMNS if keeper else columns
         parts = [{name: known[name] for name in ("codes", *wanted) if name in known}] if known else []
         for _, examples in batches(source, "encoding", count, num_known):
-            codes = codes_of(model, floats(examples["image"]), told_of(model, examples) if told else NOTHING)
+            codes = encode_batch(
+                model, floats(examples["image"]), choose_conditions(model, examples) if told else NOTHING
+            )
             parts.append({"codes": codes} | {name: examples[name] for name in wanted if name in examples})
-        known = joined(parts)
+        known = join_examples(parts)
         if keeper and total > BATCH_SIZE:
             keeper.keep(source, is_told, known)
     return {name: known[name][:total] for name in ("codes", *columns)}
 
 
-def joined(parts: Sequence[Columns]) -> dict[str, np.ndarray]:
+def join_examples(parts: Sequence[Columns]) -> dict[str, np.ndarray]:
     return {name: np.concatenate([part[name] for part in parts if name in part]) for name in parts[0]}
 
 
-def decoded(model, codes: np.ndarray, told: Columns = NOTHING) -> np.ndarray:
+def decode_codes(model, codes: np.ndarray, told: Columns = NOTHING) -> np.ndarray:
     """Pictures of codes.
 
     Args:
@@ -161,11 +163,11 @@ def decoded(model, codes: np.ndarray, told: Columns = NOTHING) -> np.ndarray:
     Returns:
       float32 [N, H, W, C] in [0, 1].
     """
-    return np.concatenate([pictures for _, pictures in decodings(model, codes, told)])
+    return np.concatenate([pictures for _, pictures in decode_batches(model, codes, told)])
 
 
-def decodings(model, codes: np.ndarray, told: Columns = NOTHING) -> Iterator[tuple[slice, np.ndarray]]:
-    """As `decoded`, batch by batch, and where each stands."""
+def decode_batches(model, codes: np.ndarray, told: Columns = NOTHING) -> Iterator[tuple[slice, np.ndarray]]:
+    """As `decode_codes`, batch by batch, and where each stands."""
     columns = [codes, *(np.broadcast_to(column, (len(codes), *column.shape[1:])) for column in told.values())]
     for rows in _portions(len(codes), "decoding"):
         yield rows, np.asarray(model.decode(*(column[rows] for column in columns)))

@@ -20,7 +20,7 @@ DEFAULT_LAYERS = {
 CALIBRATION_PAIRS = 128
 
 
-def pairs_of_people(image_size: int, channels: int) -> tuple[np.ndarray, np.ndarray]:
+def draw_pairs(image_size: int, channels: int) -> tuple[np.ndarray, np.ndarray]:
     """Drawn faces of different people, against which the feature distance 1 is set: two float32 [N, H, W, C]."""
     size = int(np.clip(image_size, *IMAGE_SIZES))
     faces = procedural_faces("validation", image_size=size, channels=channels)
@@ -31,7 +31,7 @@ def pairs_of_people(image_size: int, channels: int) -> tuple[np.ndarray, np.ndar
     return images[:CALIBRATION_PAIRS], images[CALIBRATION_PAIRS:]
 
 
-def face_network() -> Any:
+def load_face_network() -> Any:
     """The network that reads drawn faces, with the weights that ship; a UsageError where they are damaged."""
     try:
         return load_pretrained("face_features")
@@ -67,8 +67,8 @@ def face_features(pictures: np.ndarray) -> np.ndarray:
 @functools.cache
 def _network(image_size: int, channels: int):
     """The network, and what each of its layers is multiplied by."""
-    network = face_network().feature_network(DEFAULT_LAYERS["face"], channels)
-    pairs = pairs_of_people(image_size, channels)
+    network = load_face_network().feature_network(DEFAULT_LAYERS["face"], channels)
+    pairs = draw_pairs(image_size, channels)
     scales = feature_scales(network, *pairs)
     sizes = [int(np.prod(layer.shape[1:])) for layer in tf.nest.flatten(network(pairs[0][:1], training=False))]
     return network, [1.0 / np.sqrt(scale * size * len(scales)) for scale, size in zip(scales, sizes, strict=True)]

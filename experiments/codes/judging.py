@@ -14,7 +14,7 @@ from ...metrics.face_reading import landmark_errors
 from ...metrics.path_length import EPSILON
 from ...metrics.streams import SET_DISTANCES, Stream
 from ..errors import UsageError
-from .face_network import face_network
+from .face_network import load_face_network
 from .making import Made
 
 
@@ -56,26 +56,6 @@ class Measure:
     reads: str = "sets"
 
 
-def _psnr(setting: Setting) -> Stream:
-    return metrics.OfEach("psnr", metrics.psnr)
-
-
-def _ssim(setting: Setting) -> Stream:
-    return metrics.OfEach("ssim", ssim)
-
-
-def _ms_ssim(setting: Setting) -> Stream:
-    return metrics.OfEach("ms_ssim", metrics.ms_ssim)
-
-
-def _lpips(setting: Setting) -> Stream:
-    return metrics.OfEach("lpips", _traced(metrics.LPIPS("alex", setting.image_size)))
-
-
-def _lpips_squeeze(setting: Setting) -> Stream:
-    return metrics.OfEach("lpips_squeeze", _traced(metrics.LPIPS("squeeze", setting.image_size)))
-
-
 def _vgg19_distance(setting: Setting) -> Stream:
     if setting.vgg19_weights is None:
         raise CannotMeasureError("--vgg19_weights names its file, or imagenet")
@@ -83,20 +63,20 @@ def _vgg19_distance(setting: Setting) -> Stream:
 
 
 def _sets(setting: Setting) -> Stream:
-    return metrics.OfSets(_traced(metrics.PooledFeatures(setting.image_size)), SET_DISTANCES)
+    return metrics.OfSets(_trace(metrics.PooledFeatures(setting.image_size)), SET_DISTANCES)
 
 
 def _identity(setting: Setting) -> Stream:
     if setting.square is None:
         raise CannotMeasureError("it cannot be told where the faces lie in these pictures: the recogniser has its cut")
-    return metrics.OfEach("identity", _traced(metrics.IdentityDistance(setting.image_size, setting.square)))
+    return metrics.OfEach("identity", _trace(metrics.IdentityDistance(setting.image_size, setting.square)))
 
 
 def _landmark_error(setting: Setting) -> Stream:
-    names = face_network().landmark_names
+    names = load_face_network().landmark_names
     if tuple(setting.landmark_names) != tuple(names):
         raise CannotMeasureError("the face network reads the landmarks of drawn faces only")
-    read = face_network().landmark_network(setting.channels)
+    read = load_face_network().landmark_network(setting.channels)
 
     def errors(real: np.ndarray, made: np.ndarray) -> np.ndarray:
         there, here = (np.asarray(read(pictures, training=False), np.float64) for pictures in (real, made))
@@ -111,21 +91,23 @@ def _sharpness(setting: Setting) -> Stream:
     )
 
 
-def _lattice(setting: Setting) -> Stream:
-    return metrics.AgainstReal("lattice", metrics.log_lattices, metrics.lattice)
-
-
 def _path_length(setting: Setting) -> Stream:
-    distance = _traced(metrics.LPIPS("alex", setting.image_size))
+    distance = _trace(metrics.LPIPS("alex", setting.image_size))
     return metrics.OfEach("path_length", lambda at, after: np.asarray(distance(at, after), np.float64) / EPSILON**2)
 
 
 MEASURES: dict[str, Measure] = {
-    "psnr": Measure("higher", _psnr, "pairs"),
-    "ssim": Measure("higher", _ssim, "pairs"),
-    "ms_ssim": Measure("higher", _ms_ssim, "pairs"),
-    "lpips": Measure("lower", _lpips, "pairs"),
-    "lpips_squeeze": Measure("lower", _lpips_squeeze, "pairs"),
+    "psnr": Measure("higher", lambda _: metrics.OfEach("psnr", metrics.psnr), "pairs"),
+    "ssim": Measure("higher", lambda _: metrics.OfEach("ssim", ssim), "pairs"),
+    "ms_ssim": Measure("higher", lambda _: metrics.OfEach("ms_ssim", metrics.ms_ssim), "pairs"),
+    "lpips": Measure(
+        "lower", lambda setting: metrics.OfEach("lpips", _trace(metrics.LPIPS("alex", setting.image_size))), "pairs"
+    ),
+    "lpips_squeeze": Measure(
+        "lower",
+        lambda setting: metrics.OfEach("lpips_squeeze", _trace(metrics.LPIPS("squeeze", setting.image_size))),
+        "pairs",
+    ),
     "vgg19_distance": Measure("lower", _vgg19_distance, "pairs"),
     "identity": Measure("lower", _identity, "pairs"),
     "landmark_error": Measure("lower", _landmark_error, "pairs"),
@@ -134,12 +116,12 @@ MEASURES: dict[str, Measure] = {
     "precision": Measure("higher", _sets),
     "recall": Measure("higher", _sets),
     "sharpness": Measure("1", _sharpness),
-    "lattice": Measure("1", _lattice),
+    "lattice": Measure("1", lambda _: metrics.AgainstReal("lattice", metrics.log_lattices, metrics.lattice)),
     "path_length": Measure("lower", _path_length, "steps"),
 }
 
 
-def _traced(function: Callable) -> Callable:
+def _trace(function: Callable) -> Callable:
     """The same as a graph, traced once for any number of pictures."""
     import tensorflow as tf
 

@@ -10,7 +10,7 @@ from ...metrics.path_length import EPSILON
 from ..errors import UsageError
 from ..flags.sources import for_model
 from ..runs.run import Run
-from .encoding import batches, codes_of, decoded, floats, told_of, told_person
+from .encoding import batches, choose_conditions, decode_codes, encode_batch, floats, tell_person
 from .kept import CodeKeeper
 from .measure_names import EDITS, RECONSTRUCTIONS, SAMPLES
 from .sampling import SamplingSettings, sample_source
@@ -35,7 +35,7 @@ class Made(NamedTuple):
     steps: Pictures | None = None
 
 
-def making(kind: str, run: Run, model, source: Source, count: int | None, seed: int = 0) -> Iterator[Made]:
+def make_batches(kind: str, run: Run, model, source: Source, count: int | None, seed: int = 0) -> Iterator[Made]:
     """What a model makes of the first pictures of a split.
 
     Args:
@@ -66,7 +66,7 @@ def making(kind: str, run: Run, model, source: Source, count: int | None, seed: 
 def _reconstructions(model, source: Source, total: int) -> Iterator[Made]:
     for _, examples in batches(source, "reconstructing", total):
         pictures = floats(examples["image"])
-        outputs = model.network()({"image": pictures, **told_of(model, examples)}, training=False)
+        outputs = model.network()({"image": pictures, **choose_conditions(model, examples)}, training=False)
         made = np.clip(np.asarray(outputs["reconstruction"], np.float32), 0.0, 1.0)
         if "mask" in examples and "mask" in model.batch_columns:  # it has learnt what is inside of it
             pictures, made = (examples["mask"] * images for images in (pictures, made))
@@ -85,17 +85,17 @@ def _samples(run: Run, model, source: Source, total: int, seed: int) -> Iterator
 
 
 def _morphs(model, source: Source, total: int, seed: int) -> Iterator[Made]:
-    told, numbers = told_person(model, None), np.random.default_rng(seed)
+    told, numbers = tell_person(model, None), np.random.default_rng(seed)
     pairs = total // 4
     nothing = np.empty((0, *source.image_shape), np.float32)
     for start in range(0, pairs, 64):
         first = np.arange(start, min(start + 64, pairs))
         ends = [floats(source.load(positions)["image"]) for positions in (first, pairs + first)]
-        codes = [codes_of(model, pictures) for pictures in ends]
+        codes = [encode_batch(model, pictures) for pictures in ends]
 
         def pictures_at(alphas: np.ndarray, codes: list[np.ndarray] = codes) -> np.ndarray:
             ways = np.reshape(alphas, (-1, *[1] * (codes[0].ndim - 1))).astype(np.float32)
-            return decoded(model, (1.0 - ways) * codes[0] + ways * codes[1], told)
+            return decode_codes(model, (1.0 - ways) * codes[0] + ways * codes[1], told)
 
         middles = pictures_at(np.full(len(first), 0.5))
         places = numbers.uniform(0.0, 1.0 - EPSILON, len(first))
@@ -112,5 +112,5 @@ def _edits(run: Run, model, source: Source, total: int) -> Iterator[Made]:
     for rows, examples in batches(source, "editing", total):
         pictures = floats(examples["image"])
         added = vectors[np.arange(rows.start, rows.stop) % len(vectors)]
-        made = decoded(model, codes_of(model, pictures) + added, told_person(model, None))
+        made = decode_codes(model, encode_batch(model, pictures) + added, tell_person(model, None))
         yield Made((pictures, made), (pictures, made))

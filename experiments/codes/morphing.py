@@ -10,7 +10,7 @@ from ... import pictures
 from ...latents.interpolation import even_alphas, find_equal_change, interpolate, interpolate_through
 from ...warping import morph as warps
 from ...warping.shapes import Scheme
-from .encoding import BATCH_SIZE, codes_of, decoded, told_person
+from .encoding import BATCH_SIZE, decode_codes, encode_batch, tell_person
 
 METHODS = ("code", "warp", "warp+code")
 WARP_PATHS = ("linear", "uniform")  # the others lead through codes
@@ -46,16 +46,16 @@ def morph_through(
     Raises:
       ValueError: the model does not know the person, or maps nobody.
     """
-    told = told_person(model, person)
-    codes = codes_of(model, np.asarray(faces))
+    told = tell_person(model, person)
+    codes = encode_batch(model, np.asarray(faces))
 
     def pictures_at(alphas: np.ndarray) -> np.ndarray:
-        return decoded(model, interpolate_through(codes, alphas, path, closed), told)
+        return decode_codes(model, interpolate_through(codes, alphas, path, closed), told)
 
-    return pictures_at(_placed(pictures_at, steps, path, closed))
+    return pictures_at(_place(pictures_at, steps, path, closed))
 
 
-def _placed(pictures_at: Callable[[np.ndarray], np.ndarray], steps: int, path: str, closed: bool) -> np.ndarray:
+def _place(pictures_at: Callable[[np.ndarray], np.ndarray], steps: int, path: str, closed: bool) -> np.ndarray:
     """Where on a way the frames lie, [steps]: evenly, or at equal distances as the face network sees its pictures."""
     if path != "uniform":
         return even_alphas(steps, closed)
@@ -91,7 +91,7 @@ def warp_through(
     if path not in WARP_PATHS:
         raise ValueError(f"path={path!r} leads through codes; a warp takes {' or '.join(WARP_PATHS)}")
     small = pictures.thumbnails(pictures.to_uint8(faces), SMALL).astype(np.float32) / 255.0
-    placed = _placed(lambda alphas: warps.morph_through(small, points, scheme, alphas, closed), steps, path, closed)
+    placed = _place(lambda alphas: warps.morph_through(small, points, scheme, alphas, closed), steps, path, closed)
     return warps.morph_through(faces, points, scheme, placed, closed)
 
 
@@ -110,8 +110,8 @@ def warp_and_code_through(
     Inside of the face's oval what the codes decode to is shown; around it, as in a warp, the nearer end as it is
     decoded. The arguments are those of `morph_through` and `warp_through`, the pictures those of the first.
     """
-    told = told_person(model, person)
-    ends = decoded(model, codes_of(model, faces), told)
+    told = tell_person(model, person)
+    ends = decode_codes(model, encode_batch(model, faces), told)
 
     def pictures_at(alphas: np.ndarray) -> np.ndarray:
         numbers, shares = warps.stretches(alphas, len(faces), closed)
@@ -119,13 +119,13 @@ def warp_and_code_through(
         for start in range(0, len(numbers), BATCH_SIZE):
             own = slice(start, start + BATCH_SIZE)
             both = [_in_shape(faces, points, scheme, *place) for place in zip(numbers[own], shares[own], strict=True)]
-            first, second = (codes_of(model, np.stack(side)) for side in zip(*both, strict=True))
+            first, second = (encode_batch(model, np.stack(side)) for side in zip(*both, strict=True))
             ways = zip(first, second, shares[own, None], strict=True)
             portions.append(np.concatenate([interpolate(*way, path) for way in ways]))
-        inner = decoded(model, np.concatenate(portions), told)
+        inner = decode_codes(model, np.concatenate(portions), told)
         return warps.frame_through(ends, points, scheme, alphas, inner, closed)
 
-    return pictures_at(_placed(pictures_at, steps, path, closed))
+    return pictures_at(_place(pictures_at, steps, path, closed))
 
 
 def _in_shape(faces: np.ndarray, points: np.ndarray, scheme: Scheme, number: int, share: float) -> list[np.ndarray]:

@@ -7,7 +7,17 @@ import numpy as np
 from ... import pictures
 from ...datasets.source import Source
 from ...latents.sampling import fit_gaussian
-from .encoding import NOTHING, Columns, codes_of, decoded, encoded, floats, people_of, told_of, told_person
+from .encoding import (
+    NOTHING,
+    Columns,
+    choose_conditions,
+    decode_codes,
+    encode_batch,
+    encode_source,
+    floats,
+    list_people,
+    tell_person,
+)
 from .morphing import interpolate_pictures
 
 SHOWN = 8  # pictures in a row
@@ -30,13 +40,13 @@ def portrait(model, source: Source) -> tuple[np.ndarray, list[str]]:
     chosen = np.unique(np.linspace(0, len(source) - 1, min(SHOWN, len(source))).astype(int))
     examples = source.load(chosen)
     images = floats(examples["image"])
-    rows = {"pictures that it has not seen": images, **_remade(model, images, told_of(model, examples))}
-    if not people_of(model) and len(images) > 1:
+    rows = {"pictures that it has not seen": images, **_remade(model, images, choose_conditions(model, examples))}
+    if not list_people(model) and len(images) > 1:
         rows["from the first to the last"] = interpolate_pictures(model, images[0], images[-1], steps=len(images))
-    if len(model.shape_of_code()) == 1 and not people_of(model) and len(source) >= 2 * SHOWN:
-        codes = encoded(model, source, count=FITTED)["codes"]
+    if len(model.shape_of_code()) == 1 and not list_people(model) and len(source) >= 2 * SHOWN:
+        codes = encode_source(model, source, count=FITTED)["codes"]
         drawn = fit_gaussian(codes, "").draw(0, len(images), TYPICAL)
-        rows["new faces"] = decoded(model, drawn.astype(np.float32))
+        rows["new faces"] = decode_codes(model, drawn.astype(np.float32))
     enlarged = max(1, LEAST_PIXELS // images.shape[1])
     sheet = pictures.grid(np.concatenate(list(rows.values())), len(images))
     return sheet.repeat(enlarged, axis=0).repeat(enlarged, axis=1), list(rows)
@@ -44,11 +54,11 @@ def portrait(model, source: Source) -> tuple[np.ndarray, list[str]]:
 
 def _remade(model, images: np.ndarray, told: Columns) -> dict[str, np.ndarray]:
     """Reconstructions; of a mapping model the same faces as each of some people."""
-    people = people_of(model)
+    people = list_people(model)
     if not people:
-        return {"what it makes of their codes": decoded(model, codes_of(model, images, told), told)}
-    codes = codes_of(model, images, NOTHING)
-    return {f"as {person}": decoded(model, codes, told_person(model, person)) for person in people[:MOST_PEOPLE]}
+        return {"what it makes of their codes": decode_codes(model, encode_batch(model, images, told), told)}
+    codes = encode_batch(model, images, NOTHING)
+    return {f"as {person}": decode_codes(model, codes, tell_person(model, person)) for person in people[:MOST_PEOPLE]}
 
 
 def page(card: dict[str, Any], model, rows: list[str]) -> str:

@@ -12,7 +12,7 @@ from ...datasets.source import Source
 from ...latents import sampling
 from ..errors import UsageError
 from ..flags.kinds import Settings, number, one_of
-from .encoding import BATCH_SIZE, attributes_of, batches, decoded, encoded, told_person
+from .encoding import BATCH_SIZE, batches, decode_codes, encode_source, list_attributes, tell_person
 from .kept import CodeKeeper
 
 LABELS_FILE = "labels.csv"
@@ -38,7 +38,7 @@ class SamplingSettings(Settings):
         kind=float,
     )
     fit_count: int | None = number(None, "Only the first training faces are fitted to; all if absent.", 1)
-    seed: int = number(0, "Of what is drawn.", 0, 2**31 - 1)
+    seed: int = number(0, "Seed of what is drawn.", 0, 2**31 - 1)
 
 
 def sample_source(
@@ -58,22 +58,22 @@ def sample_source(
     Raises:
       UsageError: too few training faces for the sampler.
     """
-    columns = ("attributes",) if attributes_of(model) and source.attribute_names else ()
+    columns = ("attributes",) if list_attributes(model) and source.attribute_names else ()
     is_shape_enough = settings.sampler == "normal" and not columns
     count = 1 if is_shape_enough else settings.fit_count
-    known = encoded(model, source, columns, count, told=True, keeper=None if is_shape_enough else keeper)
+    known = encode_source(model, source, columns, count, told=True, keeper=None if is_shape_enough else keeper)
     codes = _sampler(known["codes"], settings, keeper.model_hash).draw(
         settings.seed, settings.count, settings.truncation
     )
     rows = np.random.default_rng(settings.seed).integers(0, len(known["codes"]), settings.count)
     told = {name: known[name][rows] for name in columns}
-    told_of_person = told_person(model, person)
+    told_of_person = tell_person(model, person)
 
     @functools.lru_cache(maxsize=4)  # one after the other is asked for, by several threads
     def portion(number: int) -> np.ndarray:
         rows = slice(BATCH_SIZE * number, BATCH_SIZE * (number + 1))
         return pictures.to_uint8(
-            decoded(model, codes[rows], {**{name: told[name][rows] for name in told}, **told_of_person})
+            decode_codes(model, codes[rows], {**{name: told[name][rows] for name in told}, **told_of_person})
         )
 
     def load(positions: np.ndarray) -> dict[str, np.ndarray]:

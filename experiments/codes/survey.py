@@ -8,7 +8,7 @@ from ...datasets.source import Source
 from ...pictures.sheets import thumbnails
 from ..flags.sources import for_model
 from ..terminal import announce
-from .encoding import BATCH_SIZE, NOTHING, Columns, attributes_of, batches, floats, joined, told_of
+from .encoding import BATCH_SIZE, NOTHING, Columns, batches, choose_conditions, floats, join_examples, list_attributes
 from .kept import COLUMNS, CodeKeeper
 
 
@@ -29,7 +29,7 @@ class Survey(NamedTuple):
     images: np.ndarray
     told: Columns
 
-    def drawn(self, seed: int = 0) -> np.ndarray:
+    def draw(self, seed: int = 0) -> np.ndarray:
         """Codes as a variational model draws them, mean + exp(log_var / 2) e; of others the codes themselves."""
         if self.log_var is None:
             return self.codes
@@ -54,14 +54,14 @@ def survey(
       DatasetError: the data set does not have what the model was trained with.
     """
     as_told = source if masks is None else for_model(source, model, masks)
-    is_told = masks is not None and bool(attributes_of(model)) and bool(source.attribute_names)
+    is_told = masks is not None and bool(list_attributes(model)) and bool(source.attribute_names)
     if is_told and as_told.attribute_names != source.attribute_names:
         keeper = None  # which keeps either what the model was told or what is known
     total = min(count, len(source))
     if keeper and (kept := _kept(keeper, model, source, is_told, total)):
         keeper.tell(source, is_told, total)
         known = {name: kept[name] for name in COLUMNS if name in kept}
-        told = NOTHING if masks is None else told_of(model, as_told.load(np.array([0])))
+        told = NOTHING if masks is None else choose_conditions(model, as_told.load(np.array([0])))
         return Survey(kept["codes"], kept.get("log_var"), known, _thumbnails(source, min(shown, total)), told)
     if total > BATCH_SIZE:
         announce(f"Encoding {total:,} faces of {source.name} ...")
@@ -69,7 +69,7 @@ def survey(
     parts: list[Columns] = []
     for rows, examples in batches(source, "encoding", count):
         read = examples if as_told is source else as_told.load(np.arange(rows.start, rows.stop))
-        told = NOTHING if masks is None else told_of(model, read)
+        told = NOTHING if masks is None else choose_conditions(model, read)
         outputs = model.network()({"image": floats(examples["image"]), **told}, training=False)
         found = {"codes": outputs["z"], "log_var": outputs.get("log_var")}
         found |= {name: examples.get(name) for name in COLUMNS}
@@ -79,7 +79,7 @@ def survey(
         first = first or {name: column[:1] for name, column in told.items()}
         if outputs["z"].shape.rank > 2 and 0 < shown <= rows.stop:
             break
-    whole = joined(parts)
+    whole = join_examples(parts)
     if keeper and whole["codes"].ndim == 2 and total > BATCH_SIZE:
         keeper.keep(source, is_told, whole)
     known = {name: whole[name] for name in COLUMNS if name in whole}

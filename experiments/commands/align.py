@@ -10,7 +10,7 @@ from ...datasets.labels import read_landmarks
 from ...datasets.manifest import MANIFEST_FILE, Cut
 from ...datasets.photographs import MEGAPIXELS, MOST_MEGAPIXELS
 from ..errors import UsageError
-from ..faces.crops import known_rows, name_crops, new_files, report, show, stamp_of, with_new_rows
+from ..faces.crops import find_known_rows, make_stamp, name_crops, new_files, report, show, with_new_rows
 from ..flags import groups, kinds
 from ..terminal import announce
 
@@ -23,7 +23,7 @@ def define_flags(values: flags.FlagValues) -> None:
     kinds.define_required(values, "out", f"Folder for the crops and {MANIFEST_FILE}; a second run does what is new.")
     kinds.define_number(values, "size", 128, "Height and width of the crops in pixels.", 16, 1024)
     groups.define_template(values, "facezoo", 0.0)
-    flags.DEFINE_enum("faces", "largest", FACES, "Of each photograph the largest face, or all.", flag_values=values)
+    flags.DEFINE_enum("faces", "largest", FACES, "The faces of a photograph: the largest, or all.", flag_values=values)
     text = "CelebA's list of landmarks, or a CSV of its columns: the five points of each file, instead of a detector's."
     kinds.define_path(values, "landmarks", text)
     text = f"Larger photographs are left out; {MEGAPIXELS} if absent."
@@ -36,8 +36,8 @@ def run(values: flags.FlagValues) -> None:
 
     root, out = _folders(values)
     cut = Cut(values.template, values.margin, values.size, values.faces)
-    stamp = stamp_of(out)
-    known = known_rows(root, out, cut)
+    stamp = make_stamp(out)
+    known = find_known_rows(root, out, cut)
     points = read_landmarks(Path(values.landmarks)) if values.landmarks else None
     if points is None:
         detection.check_installed()

@@ -73,11 +73,11 @@ def run(values: flags.FlagValues) -> None:
     log = find_logs(opened.folder)[1]
     if out.parent == opened.folder and log.is_dir() and files.is_below(log, opened.folder):
         link_projector(log, out / "projector")
-    print("\n".join([report(found), *_left_out(found, source, values)]))
+    print("\n".join([report(found), *_explain_gaps(found, source, values)]))
     print(f"{out}\ntensorboard --logdir {out / 'projector'}")
 
 
-def _left_out(found: dict[str, Any], source: Source, values: flags.FlagValues) -> list[str]:
+def _explain_gaps(found: dict[str, Any], source: Source, values: flags.FlagValues) -> list[str]:
     """A sentence for whatever does not apply to this model and data."""
     if "dimensions" not in found:
         return [

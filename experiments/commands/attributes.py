@@ -9,7 +9,7 @@ from ... import files
 from ...datasets.source import SPLITS, Source, with_attributes
 from ...latents.attributes import LEAST_EXAMPLES, AttributeVectors, find_attributes, save_attributes
 from ..backend import load_tensorflow
-from ..codes.encoding import encoded
+from ..codes.encoding import encode_source
 from ..codes.kept import CodeKeeper
 from ..codes.vectors import ATTRIBUTES_FILE, attributes_path
 from ..errors import UsageError
@@ -42,14 +42,14 @@ def run(values: flags.FlagValues) -> None:
     source = with_attributes(source, values.attributes or source.attribute_names)
     load_tensorflow()
     with saved_elsewhere(out) as result, files.whole_file(out, is_new=True) as partial:
-        found = _found(opened, source, values.count)
+        found = _find(opened, source, values.count)
         result.save(partial, functools.partial(save_attributes, found=found))
     print(table(found))
     print(out)
 
 
-def _found(opened: Run, source: Source, count: int | None) -> AttributeVectors:
-    known = encoded(opened.model(), source, ("attributes",), count, keeper=CodeKeeper(opened))
+def _find(opened: Run, source: Source, count: int | None) -> AttributeVectors:
+    known = encode_source(opened.model(), source, ("attributes",), count, keeper=CodeKeeper(opened))
     try:
         return find_attributes(known["codes"], known["attributes"], source.attribute_names, opened.model_hash)
     except ValueError as error:

@@ -53,18 +53,18 @@ def run(values: flags.FlagValues) -> None:
         rows = [row for measure in TIMED if measure in measures for row in MEASURE[measure](settings, models)]
         if rows:
             print(table(rows))
-        qualities = _measured_morphs(values, settings) if "morph" in measures else []
+        qualities = _measure_morphs(values, settings) if "morph" in measures else []
         if partial:
             figures = as_json(settings, rows) | {"morphs": [quality._asdict() for quality in qualities]}
             partial.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 
-def _measured_morphs(values: flags.FlagValues, settings: BenchmarkSettings) -> Sequence[Quality]:
+def _measure_morphs(values: flags.FlagValues, settings: BenchmarkSettings) -> Sequence[Quality]:
     from ...losses.weights import WeightsError
     from ..benchmarks.morphs import measure_morphs
     from ..benchmarks.morphs import table as table_of_morphs
 
-    data = DataSettings(**groups.given_data(values, NOT_DATA))
+    data = DataSettings(**groups.read_given_data(values, NOT_DATA))
     landmarks = read(values, LandmarkSettings)
     try:
         qualities = measure_morphs(read(values, MorphBenchmarkSettings), data, landmarks, settings.image_size)

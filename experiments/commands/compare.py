@@ -13,7 +13,7 @@ from ...datasets.source import SPLITS
 from ...pictures import charts
 from ..errors import UsageError
 from ..flags import groups
-from ..flags.kinds import flags_of
+from ..flags.kinds import make_flags
 from ..folders import new_folder
 from ..runs.run import Run, open_run
 from ..tables import markdown_table
@@ -45,14 +45,14 @@ def run(values: flags.FlagValues) -> None:
     models = [each.model() for each in runs]
     rows = [
         {"run": name, **about, **_figures(each), "parameters": f"{model.count_params():,}"}
-        for name, about, each, model in zip(names, _differing(runs), runs, models, strict=True)
+        for name, about, each, model in zip(names, _find_differing(runs), runs, models, strict=True)
     ]
     said = f"comparison of {', '.join(names)}"
     with files.whole_folder(out) as partial:
         table = markdown_table(_transposed(rows))
         files.write_text(partial / "table.md", table + "\n")
         drawn = _save_curves(partial, names, runs, said)
-        shown = [_pictures_of(each, model, values.split) for each, model in zip(runs, models, strict=True)]
+        shown = [_make_pictures(each, model, values.split) for each, model in zip(runs, models, strict=True)]
         pictures.save_png(partial / "sheet.png", _sheet(names, shown, values.split), said)
     print(f"{table}\n\n" + "\n".join(str(out / name) for name in ("table.md", *drawn, "sheet.png")))
 
@@ -86,9 +86,9 @@ def _distinct(names: list[str]) -> list[str]:
     ]
 
 
-def _differing(runs: list[Run]) -> list[dict[str, Any]]:
-    """Of each run the settings in which they are not all alike."""
-    values = [flags_of(each.settings) for each in runs]
+def _find_differing(runs: list[Run]) -> list[dict[str, Any]]:
+    """Returns for each run the settings in which they are not all alike."""
+    values = [make_flags(each.settings) for each in runs]
     settings = [{name: each[name].value for name in each} for each in values]
     names = [name for name in settings[0] if name not in NO_SETTINGS and len({str(one[name]) for one in settings}) > 1]
     return [{name: _as_text(one[name]) for name in names} for one in settings]
@@ -108,7 +108,7 @@ def _epochs(each: Run) -> list[dict[str, str]]:
 
 
 def _figures(each: Run) -> dict[str, Any]:
-    """Of the last epoch: the measures of validation; of all: how long, and how fast."""
+    """Returns the last epoch's measures of validation, and how long all epochs took and how fast."""
     epochs = _epochs(each)
     if not epochs:
         return {}
@@ -131,9 +131,9 @@ def _curve(each: Run) -> tuple[list[float], list[float]]:
     return seen, [float(row["val_psnr"]) for row in known]
 
 
-def _pictures_of(each: Run, model, split: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _make_pictures(each: Run, model, split: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Faces of a split, what the model makes of them, and the way from the first to the second."""
-    from ..codes.encoding import codes_of, decoded, floats, told_of, told_person
+    from ..codes.encoding import choose_conditions, decode_codes, encode_batch, floats, tell_person
     from ..codes.morphing import morph_through
     from ..flags.sources import for_model
 
@@ -141,8 +141,8 @@ def _pictures_of(each: Run, model, split: str) -> tuple[np.ndarray, np.ndarray, 
     if len(source) < FACES:
         raise UsageError(f"{source.name} of {each.folder} has fewer than {FACES} pictures")
     examples = source.load(np.linspace(0, len(source) - 1, FACES).astype(int))  # neighbours may show one person
-    faces, told = floats(examples["image"]), told_of(model, examples)
-    made = decoded(model, codes_of(model, faces, told), told or told_person(model, None))
+    faces, told = floats(examples["image"]), choose_conditions(model, examples)
+    made = decode_codes(model, encode_batch(model, faces, told), told or tell_person(model, None))
     return faces, made, morph_through(model, faces[:2], STEPS)
 
 

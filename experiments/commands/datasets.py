@@ -74,10 +74,10 @@ def _examples(values: flags.FlagValues, source: Source, count: int) -> dict[str,
         with without_chatter():  # some data sets take TensorFlow to be read
             return source.load(np.arange(count))
     load_tensorflow()
-    from ..flags.augmentation import asked_for, changed_examples
+    from ..flags.augmentation import change_examples, make_augmentation
 
-    augment = asked_for(read(values, groups.AugmentationSettings), source, is_warped=values.warp is not None)
-    return changed_examples(source, count, augment) if augment else source.load(np.arange(count))
+    augment = make_augmentation(read(values, groups.AugmentationSettings), source, is_warped=values.warp is not None)
+    return change_examples(source, count, augment) if augment else source.load(np.arange(count))
 
 
 def _changes(values: flags.FlagValues) -> str:

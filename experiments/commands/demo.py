@@ -68,7 +68,7 @@ def _faces(names: list[str], size: int) -> Framed:
 
 def _rows(model, faces: Framed) -> list[_Row]:
     """The ways of a warp, of the model that ships and of the one trained on, and of a warp with codes."""
-    before = _shipped(model.image_size)
+    before = _load_shipped(model.image_size)
     codes = [(f"{word} training", one) for word, one in (("before", before), ("after", model))]
     return [
         _Row("warp alone", warp_through(*faces, COLUMNS)),
@@ -80,7 +80,7 @@ def _rows(model, faces: Framed) -> list[_Row]:
     ]
 
 
-def _shipped(image_size: int):
+def _load_shipped(image_size: int):
     """The autoencoder that ships, for pictures of another size, which changes none of its weights."""
     from ...models import load_pretrained
 

@@ -10,7 +10,7 @@ from absl import flags
 
 from ... import files, pictures
 from ...latents.attributes import METHODS, move, orthogonalise
-from ..codes.encoding import as_person, asked_person, codes_of, decoded, told_person
+from ..codes.encoding import as_person, ask_person, decode_codes, encode_batch, tell_person
 from ..codes.vectors import ATTRIBUTES_FILE, check_shape, read_vectors
 from ..errors import UsageError
 from ..faces.places import check_there
@@ -51,19 +51,19 @@ def run(values: flags.FlagValues) -> None:
 
     check_there(values.image)
     opened = open_run(values.run_dir, values.checkpoint)
-    out, strengths = new_folder(values.out, opened.folder / "edits"), strengths_of(values.strength)
+    out, strengths = new_folder(values.out, opened.folder / "edits"), parse_strengths(values.strength)
     vectors = _vectors(values, opened)
     reader = FaceReader(opened, read(values, groups.AlignmentSettings), read_given(values, groups.DataSettings))
     face = reader.read(values.image)
     model = opened.model()
-    person = asked_person(model, values.person)
-    codes, told = codes_of(model, face[None]), told_person(model, person)
+    person = ask_person(model, values.person)
+    codes, told = encode_batch(model, face[None]), tell_person(model, person)
     check_shape(vectors.values(), codes.shape[1:])
     described = f"{values['image'].value} by {opened.folder.name}{as_person(person)}"
     with files.whole_folder(out) as partial:
         rows = []
         for name, vector in vectors.items():
-            frames = decoded(model, move(codes, vector, strengths)[0], told)
+            frames = decode_codes(model, move(codes, vector, strengths)[0], told)
             _save_frames(partial / name, frames, [f"{name} {strength:+g} of {described}" for strength in strengths])
             rows.append(frames)
         labels = [f"{name}\n{strength:+.2f}" for name in vectors for strength in strengths]
@@ -72,7 +72,7 @@ def run(values: flags.FlagValues) -> None:
     print(out / SHEET)
 
 
-def strengths_of(text: str) -> np.ndarray:
+def parse_strengths(text: str) -> np.ndarray:
     """ "-2:2:9" as nine numbers from -2 to 2, "1.5" as one."""
     parts = text.split(":")
     if len(parts) == 1:
@@ -92,15 +92,15 @@ def _are_strengths(text: str) -> bool:
 
 def _vectors(values: flags.FlagValues, opened: Run) -> dict[str, np.ndarray]:
     found = read_vectors(opened, values.vectors)
-    with _blamed("keep", values.keep):
+    with _blame("keep", values.keep):
         for name in values.keep:
             found.position(name)
-    with _blamed("attribute", values.attribute):
+    with _blame("attribute", values.attribute):
         return {name: orthogonalise(found, name, values.keep, values.method) for name in values.attribute}
 
 
 @contextlib.contextmanager
-def _blamed(flag: str, names: list[str]) -> Iterator[None]:
+def _blame(flag: str, names: list[str]) -> Iterator[None]:
     try:
         yield
     except ValueError as error:

@@ -9,9 +9,9 @@ import numpy as np
 from absl import flags
 
 from ... import files, pictures
-from ..codes.encoding import as_person, asked_person, decodings, encoded, told_person
+from ..codes.encoding import as_person, ask_person, decode_batches, encode_source, tell_person
 from ..errors import UsageError
-from ..faces.reader import pictures_of
+from ..faces.reader import read_pictures
 from ..flags import groups, kinds
 from ..flags.kinds import read, read_given
 from ..folders import new_folder, saved_elsewhere
@@ -42,9 +42,9 @@ def run(values: flags.FlagValues) -> None:
     if values.person is not None and reconstructions is None:
         raise UsageError(f"--person={values.person} does nothing without --reconstructions")
     alignment, given = read(values, groups.AlignmentSettings), read_given(values, groups.DataSettings)
-    source = pictures_of(in_folder, opened, alignment, given)
+    source = read_pictures(in_folder, opened, alignment, given)
     model = opened.model()
-    person = asked_person(model, values.person)
+    person = ask_person(model, values.person)
     made_by = f"by {opened.folder.name}{as_person(person)}"
     with contextlib.ExitStack() as stack:
         result = stack.enter_context(saved_elsewhere(out))
@@ -52,11 +52,11 @@ def run(values: flags.FlagValues) -> None:
             partial, folder = stack.enter_context(files.whole_file_and_folder(out, reconstructions_folder))
         else:
             partial, folder = stack.enter_context(files.whole_file(out, is_new=True)), None
-        codes = encoded(model, source)["codes"]
+        codes = encode_source(model, source)["codes"]
         names = files.name_results(source.names)
         result.save(partial, functools.partial(_save_codes, codes=codes, names=source.names))
         if folder:
-            for rows, decoded in decodings(model, codes, told_person(model, person)):
+            for rows, decoded in decode_batches(model, codes, tell_person(model, person)):
                 _save_pictures(folder, {name: names[name] for name in source.names[rows]}, decoded, made_by)
     if reconstructions_folder:
         print(f"{reconstructions_folder}: {len(source)} reconstructions")

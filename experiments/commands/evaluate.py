@@ -29,7 +29,7 @@ def define_flags(values: flags.FlagValues) -> None:
     kinds.define_number(values, "count", None, "Only the first examples of the split.", 1)
     text = "What is measured: all, or names with commas between them (docs/measuring.md); as in training if absent."
     flags.DEFINE_list("metrics", None, text, flag_values=values)
-    text = "Of what: pictures decoded from their codes, drawn codes, middles between codes, or codes with attributes."
+    text = "Pictures to measure: decoded from codes, from drawn codes, from middles between codes, or with attributes."
     flags.DEFINE_enum("what", WHOLE, groups.MADE, text, flag_values=values)
     text = "Adds the feature distance in VGG19: its weights file, or imagenet to download them."
     kinds.define_path(values, "vgg19_weights", text)
@@ -57,7 +57,7 @@ def run(values: flags.FlagValues) -> None:
     with source_errors():
         if is_whole:
             measured |= _as_in_training(values, opened, model, source)
-        found = _judged(values, opened, model, source, given) if values.metrics else {}
+        found = _judge(values, opened, model, source, given) if values.metrics else {}
     measured |= {name: figure.value for name, figure in found.items()}
     count = measured.pop("count", None) or min(figure.num_pictures for figure in found.values())
     provenance = opened.provenance(values.split, given) | ({} if values.what == WHOLE else {"what": values.what})
@@ -97,19 +97,19 @@ def _as_in_training(values: flags.FlagValues, opened: Run, model, source) -> dic
     return {"count": measurement.count, **measurement.values}
 
 
-def _judged(values: flags.FlagValues, opened: Run, model, source, given) -> dict[str, Any]:
+def _judge(values: flags.FlagValues, opened: Run, model, source, given) -> dict[str, Any]:
     from ..codes.judging import Setting, judge, make_streams
-    from ..codes.making import making
-    from ..faces.origins import recognised_square
+    from ..codes.making import make_batches
+    from ..faces.origins import recognise_square
 
     if not model.reconstructs:
         raise UsageError(f"--metrics={','.join(values.metrics)}: the model of {opened.folder} makes no pictures")
     names = chosen(values.metrics, values.what)
     size, _, channels = source.image_shape
-    square = recognised_square(with_data(opened.settings, given).data, source) if "identity" in names else None
+    square = recognise_square(with_data(opened.settings, given).data, source) if "identity" in names else None
     setting = Setting(size, channels, source.landmark_names, square, values.vgg19_weights)
     streams = make_streams(names, setting, is_asked=values.metrics != ["all"])
-    return judge(making(values.what, opened, model, source, values.count), streams)
+    return judge(make_batches(values.what, opened, model, source, values.count), streams)
 
 
 def _feature_distance(weights: str, image_size: int):

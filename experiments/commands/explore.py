@@ -44,7 +44,7 @@ def define_flags(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues) -> None:
     if not values.host:
         raise UsageError("--host= names no address")
-    token = token_of(values.token, values.host)
+    token = find_token(values.token, values.host)
     check_installed("gradio", "explore")
     opened = open_run(values.run_dir, values.checkpoint)
     with contextlib.ExitStack() as stack:
@@ -63,7 +63,7 @@ def run(values: flags.FlagValues) -> None:
         server.serve(blocks, bound, values.host, token, folder, page.looks())
 
 
-def token_of(asked: str | None, host: str) -> str | None:
+def find_token(asked: str | None, host: str) -> str | None:
     """The secret that requests need, or None where they need none. It never stands on a command line.
 
     Args:
@@ -76,10 +76,10 @@ def token_of(asked: str | None, host: str) -> str | None:
     if asked == "make":
         return secrets.token_urlsafe(24)
     if asked == "ask":
-        return _checked(getpass.getpass("token: "), "--token=ask")
+        return _check(getpass.getpass("token: "), "--token=ask")
     if asked is not None:
         try:
-            return _checked(files.read_text(Path(asked), MOST_TOKEN_BYTES), f"--token={asked}")
+            return _check(files.read_text(Path(asked), MOST_TOKEN_BYTES), f"--token={asked}")
         except FileNotFoundError as error:
             raise UsageError(
                 f"--token={asked}: no such file. The token itself has no place on the command line, where everybody on "
@@ -88,11 +88,11 @@ def token_of(asked: str | None, host: str) -> str | None:
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"--token={asked} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if (named := os.environ.get(TOKEN_VARIABLE)) is not None:
-        return _checked(named, TOKEN_VARIABLE)
+        return _check(named, TOKEN_VARIABLE)
     return None if server.is_local(host) else secrets.token_urlsafe(24)
 
 
-def _checked(token: str, where: str) -> str:
+def _check(token: str, where: str) -> str:
     if not TOKEN.fullmatch(token.strip()):
         raise UsageError(f"{where}: a token has 8 to 200 letters, digits, - and _")
     return token.strip()

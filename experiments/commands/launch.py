@@ -12,7 +12,7 @@ from ..flags.parsing import define_train_flags, parse
 from ..flags.training import TrainingSettings
 from ..processes import NOBODY_READS
 from ..runs.folder import default_folder
-from ..training.launcher import Team, shares_of_gpus
+from ..training.launcher import Team, share_gpus
 
 MOST_WORKERS = 1024
 
@@ -33,7 +33,7 @@ def run(values: flags.FlagValues, command: Sequence[str]) -> int:
     Raises:
       UsageError: another command, flags that it refuses, or fewer GPUs than workers.
     """
-    team = Team(values.workers, _train_arguments(command), shares_of_gpus(values.workers))
+    team = Team(values.workers, _train_arguments(command), share_gpus(values.workers))
     with team.passing_on_signals():
         for restart in range(values.restarts + 1):
             number, code = team.work()

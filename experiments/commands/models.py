@@ -35,7 +35,7 @@ def run(values: flags.FlagValues) -> None:
 
 
 def list_models() -> dict[str, tuple[str, list[str]]]:
-    """Of each architecture the first line of its description, and its constructor's arguments with their defaults."""
+    """Returns the first line of each architecture's description, and its constructor's arguments with defaults."""
     parts = [part for path in sorted(FOLDER.glob("*.py")) for part in ast.parse(path.read_text("utf-8")).body]
     classes = {part.name: part for part in parts if isinstance(part, ast.ClassDef)}
     named = [part for part in parts if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name)]

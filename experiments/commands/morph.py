@@ -5,7 +5,7 @@ from absl import flags
 
 from ... import files
 from ...latents.interpolation import PATHS
-from ..codes.encoding import as_person, asked_person
+from ..codes.encoding import as_person, ask_person
 from ..codes.morphing import (
     METHODS,
     WARP_PATHS,
@@ -93,7 +93,7 @@ def _check(values: flags.FlagValues, opened: Run | None, method: str) -> None:
     if method == "warp" and values.path not in WARP_PATHS:
         raise UsageError(f"--path={values.path} leads through codes: --method=warp takes {' or '.join(WARP_PATHS)}")
     if method == "code":
-        for name in kinds.names_of(LandmarkSettings):
+        for name in kinds.list_names(LandmarkSettings):
             if values[name].present:
                 raise UsageError(f"--{name} does nothing with --method=code")
 
@@ -117,7 +117,7 @@ def _by_warp(values: flags.FlagValues, stops: list[str], steps: int) -> tuple[np
     """The frames, and by what they are made."""
     from ..faces.framing import frame_photographs
 
-    given = groups.given_data(values, NOT_DATA)
+    given = groups.read_given_data(values, NOT_DATA)
     alignment = groups.AlignmentSettings(True, values.template, values.margin)
     framed = frame_photographs(stops, read(values, LandmarkSettings), alignment, given, values.size)
     return warp_through(*framed, steps, values.path, values.closed), "a warp"
@@ -126,19 +126,21 @@ def _by_warp(values: flags.FlagValues, stops: list[str], steps: int) -> tuple[np
 def _from_run(
     values: flags.FlagValues, opened: Run, method: str, stops: list[str], steps: int
 ) -> tuple[np.ndarray, str]:
-    from ..faces.framing import Framed, framed
+    from ..faces.framing import Framed, frame_face
     from ..faces.reader import FaceReader
 
-    reader = FaceReader(opened, read(values, groups.AlignmentSettings), groups.given_data(values, NOT_DATA))
+    reader = FaceReader(opened, read(values, groups.AlignmentSettings), groups.read_given_data(values, NOT_DATA))
     faces = np.stack([reader.read(stop) for stop in stops])
 
     def in_frame() -> Framed:
-        return framed(faces, stops, read(values, LandmarkSettings), [reader.known_points(stop) for stop in stops])
+        return frame_face(
+            faces, stops, read(values, LandmarkSettings), [reader.find_known_points(stop) for stop in stops]
+        )
 
     if method == "warp":
         return warp_through(*in_frame(), steps, values.path, values.closed), "a warp"
     model = opened.model()
-    person = asked_person(model, values.person)
+    person = ask_person(model, values.person)
     by_model = f"{opened.folder.name}{as_person(person)}"
     if method == "code":
         return morph_through(model, faces, steps, values.path, values.closed, person), by_model

@@ -13,7 +13,7 @@ from ..backend import load_tensorflow
 from ..errors import UsageError
 from ..flags import groups, kinds
 from ..flags.kinds import read_given
-from ..flags.sources import given_arguments
+from ..flags.sources import read_given_arguments
 from ..folders import new_folder
 
 WORDS = ("in", "out")  # flags that words without dashes are meant as
@@ -34,7 +34,7 @@ def run(values: flags.FlagValues) -> None:
     in_folder = groups.in_folder(values)
     data = groups.DataSettings(**read_given(values, groups.DataSettings))
     shape = {"image_size": values.size, "channels": int(values.channels)}
-    source = folder(ALL, data_dir=in_folder, **shape, **given_arguments(data))
+    source = folder(ALL, data_dir=in_folder, **shape, **read_given_arguments(data))
     crop = data.square()
     splits = choose_splits(source.names, data.split_by or "file", data.partition)
     origin = Origin(crop, find_cut(Path(in_folder), crop))

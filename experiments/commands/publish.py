@@ -11,11 +11,11 @@ from ...datasets.source import SPLITS
 from ..backend import load_tensorflow
 from ..codes.portrait import page, portrait
 from ..errors import UsageError
-from ..faces.origins import origin_of_data
+from ..faces.origins import find_data_origin
 from ..flags import groups, kinds
 from ..flags.sources import for_model
 from ..runs.run import Run, open_run
-from ..runs.settings import settings_text
+from ..runs.settings import write_settings
 from ..terminal import announce
 
 BATCH_SIZE = 64
@@ -79,10 +79,10 @@ def _publish(values: flags.FlagValues, opened: Run, name: str, folder: Path, has
         "data": f"{opened.settings.data.dataset}, measured on its {values.split} split of {measurement.count}",
         "seed": opened.settings.run.seed,
         "facezoo": __version__,
-        "flags": settings_text(opened.settings, with_paths=False).splitlines(),
+        "flags": write_settings(opened.settings, with_paths=False).splitlines(),
         "metrics": measurement.values,
     }
-    if origin := opened.origin or origin_of_data(opened.settings.data):
+    if origin := opened.origin or find_data_origin(opened.settings.data):
         card["origin"] = {**describe_origin(origin), "size": opened.image_shape[0]}
     rows: list[str] = []
     if has_pictures and model.reconstructs:

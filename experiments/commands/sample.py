@@ -6,11 +6,11 @@ from absl import flags
 from ... import files
 from ...datasets.packing import write_pack
 from ..backend import load_tensorflow
-from ..codes.encoding import as_person, asked_person
+from ..codes.encoding import as_person, ask_person
 from ..codes.kept import CodeKeeper
 from ..codes.sampling import LABELS_FILE, SHARD_BYTES, SamplingSettings, sample_source, save_pictures
 from ..errors import UsageError
-from ..faces.origins import origin_of_data
+from ..faces.origins import find_data_origin
 from ..flags import groups, kinds
 from ..flags.kinds import define, read, read_given
 from ..flags.sources import for_model
@@ -39,9 +39,9 @@ def run(values: flags.FlagValues) -> None:
     source = opened.source("train", read_given(values, groups.DataSettings))
     tf = load_tensorflow()
     model = opened.model()
-    person = asked_person(model, values.person)
+    person = ask_person(model, values.person)
     description = f"{values.sampler} sample of {opened.folder.name}{as_person(person)}"
-    origin = (opened.origin or origin_of_data(opened.settings.data)) if values.format == PACK else None
+    origin = (opened.origin or find_data_origin(opened.settings.data)) if values.format == PACK else None
     with files.whole_folder(out) as partial:
         samples = sample_source(
             model,

@@ -13,11 +13,11 @@ from ... import files, pictures
 from ...datasets import photographs
 from ...datasets.source import DatasetError, Source
 from ..backend import load_tensorflow
-from ..codes.encoding import asked_person, batches, codes_of, floats, people_of
+from ..codes.encoding import ask_person, batches, encode_batch, floats, list_people
 from ..errors import UsageError
 from ..faces.fitting import FaceFitter
-from ..faces.origins import crop_of_pictures
-from ..faces.reader import EVERY, LARGEST, NAMED, list_photographs, most_pixels, pictures_of
+from ..faces.origins import find_picture_crop
+from ..faces.reader import EVERY, LARGEST, NAMED, list_photographs, most_pixels, read_pictures
 from ..flags import groups, kinds
 from ..flags.groups import LandmarkSettings
 from ..flags.kinds import are_digits, read, read_given
@@ -37,7 +37,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_bool("paste", False, text, flag_values=values)
     text = "Colours of pasted faces: those of the skin that they cover, or as the model makes them."
     flags.DEFINE_enum("colour", "match", ("match", "none"), text, flag_values=values)
-    text = "Of the faces that --align finds in a photograph: the largest, all, or which from the left, 1, 2, ..."
+    text = "Which of the faces that --align finds in a photograph: the largest, all, or which from the left, 1, 2, ..."
     flags.DEFINE_string("faces", LARGEST, text, flag_values=values)
     flags.register_validator("faces", _is_choice, "must be largest, all, or a number from 1", flag_values=values)
     groups.define_crop(values)
@@ -51,12 +51,12 @@ def run(values: flags.FlagValues) -> None:
     alignment, given = read(values, groups.AlignmentSettings), read_given(values, groups.DataSettings)
     out = new_folder(values.out, opened.folder)
     model = _mapping_model(opened)
-    person = str(asked_person(model, values.to, "to"))
+    person = str(ask_person(model, values.to, "to"))
     if values.faces != LARGEST and not values.align:
         raise UsageError(f"--faces={values.faces} does nothing without --align, which finds them")
-    source = pictures_of(in_folder, opened, alignment, given, values.faces)
+    source = read_pictures(in_folder, opened, alignment, given, values.faces)
     everything = list_photographs(in_folder, opened, given)
-    crop = crop_of_pictures(opened, given) if values.paste and not values.align else None
+    crop = find_picture_crop(opened, given) if values.paste and not values.align else None
     max_pixels = most_pixels(given.get("max_megapixels"))
 
     description = f"face mapped onto {person} by {opened.folder.name}"
@@ -65,7 +65,7 @@ def run(values: flags.FlagValues) -> None:
         if values.paste:
             fitter = stack.enter_context(FaceFitter(read(values, LandmarkSettings), values.colour == "match"))
         names = files.name_results(everything)
-        for name, group in itertools.groupby(_mapped(model, source, person), key=lambda mapped: mapped.name):
+        for name, group in itertools.groupby(_map(model, source, person), key=lambda mapped: mapped.name):
             if fitter:
                 picture = _photograph(Path(in_folder) / name, max_pixels)
                 for mapped in group:
@@ -98,7 +98,7 @@ def _mapping_model(opened: Run):
     from ...models import TrainableModel
 
     model = opened.model(TrainableModel).network()
-    if not people_of(model):
+    if not list_people(model):
         kind = opened.settings.model.model
         raise UsageError(
             f"--run_dir={opened.folder}: a {kind} cannot map faces; train with --model=face_mapping and name that run"
@@ -124,10 +124,10 @@ class Mapped(NamedTuple):
     matrix: np.ndarray | None
 
 
-def _mapped(model, source: Source, person: str) -> Iterator[Mapped]:
+def _map(model, source: Source, person: str) -> Iterator[Mapped]:
     for rows, examples in batches(source, "mapping"):
         images = floats(examples["image"])
-        codes = codes_of(model, images)
+        codes = encode_batch(model, images)
         nothing = [None] * len(codes)
         faces, masks = model.decode_with_mask(codes, person) if model.mask_head else (model.decode(codes, person), None)
         columns = nothing if masks is None else np.asarray(masks), examples.get("matrix", nothing)

@@ -138,7 +138,7 @@ class Explorer:
         self.finds_faces = self._reader.cut is not None
         size = self._reader.image_size
         self.title = f"{_harmless(self._run_name)} ({run.settings.model.model}, {size} pixels)"
-        self.people, self._told = encoding.people_of(self._model), encoding.attributes_of(self._model)
+        self.people, self._told = encoding.list_people(self._model), encoding.list_attributes(self._model)
         traced = load_tensorflow().function(self._model.decode, autograph=False)
         self._traced = types.SimpleNamespace(decode=traced)  # all that `decoded` needs of a model
         faces = survey(self._model, validation, masks=None, count=SURVEYED)
@@ -166,7 +166,7 @@ class Explorer:
 
     def first_look(self) -> Look:
         """What is seen before anything is moved: the middle between two faces of the test split."""
-        person = encoding.chosen_person(self._model, None)
+        person = encoding.choose_person(self._model, None)
         return Look(*self.first_faces, alpha=0.5, strengths=[0.0] * len(self.sliders), person=person)
 
     def close(self) -> None:
@@ -220,7 +220,7 @@ class Explorer:
         return dataclasses.replace(face, picture=pictures.to_uint8(self._decode(code[None], Look(face, face))[0]))
 
     def _encoded(self, name: str, picture: np.ndarray) -> Face:
-        return Face(name, pictures.to_uint8(picture), encoding.codes_of(self._model, picture[None])[0])
+        return Face(name, pictures.to_uint8(picture), encoding.encode_batch(self._model, picture[None])[0])
 
     # Pictures.
 
@@ -250,11 +250,11 @@ class Explorer:
 
     def _decode(self, codes: np.ndarray, look: Look) -> np.ndarray:
         """Pictures of codes, float32 [N, H, W, C] in [0, 1]."""
-        told = encoding.told_person(self._model, look.person)
+        told = encoding.tell_person(self._model, look.person)
         if self._told:
             strengths = np.array(look.strengths[: len(self._told)] or [0.0] * len(self._told), np.float32)
             told = {"attributes": (strengths[None] + 1.0) / 2.0}
-        return encoding.decoded(self._traced, codes, told)
+        return encoding.decode_codes(self._traced, codes, told)
 
     def _description(self, look: Look) -> str:
         changes = [
@@ -301,12 +301,12 @@ def _sampler(model, run: Run, given: Mapping[str, Any], codes: np.ndarray) -> Sa
         if codes.ndim > 2:
             return fit_gaussian(codes, "")
         source, keeper = run.source("train", given), CodeKeeper(run)
-        is_told = bool(encoding.attributes_of(model)) and bool(source.attribute_names)
+        is_told = bool(encoding.list_attributes(model)) and bool(source.attribute_names)
         if is_told:
             source = for_model(source, model, run.settings.objective.masks)
         num_kept = len(keeper.find(source, is_told).get("codes", ()))
         count = max(FITTED, min(num_kept, MOST_FITTED))
-        known = encoding.encoded(model, source, (), count, told=True, keeper=keeper)["codes"]
+        known = encoding.encode_source(model, source, (), count, told=True, keeper=keeper)["codes"]
         components = int(np.clip(len(known) // (FACES_PER_DIMENSION * known.shape[1]), 1, COMPONENTS))
         return fit_mixture(known, keeper.model_hash, components) if components > 1 else fit_gaussian(known, "")
     except ValueError:  # one code, or the same again and again

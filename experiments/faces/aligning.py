@@ -67,7 +67,7 @@ class Aligner:
             return [dataclasses.replace(row, reason=f"{UNREADABLE}: {error}")]
         except DatasetError as error:
             return [dataclasses.replace(row, reason=str(error))]
-        return [self._cut_out(row, photograph, face, name) for face, name in self._named(file.name, faces)]
+        return [self._cut_out(row, photograph, face, name) for face, name in self._name(file.name, faces)]
 
     def row(self, file: Picture, reason: str = "") -> Row:
         return Row(str(self.root), file.name, file.num_bytes, file.modified_ns, self.cut, reason=reason)
@@ -78,7 +78,7 @@ class Aligner:
             key = self._names_of_points.find(name)
             if key is None:
                 raise alignment.NoFaceError(NO_POINTS)
-            return [_face_of(self.points[key])]
+            return [_make_face(self.points[key])]
         if self.cut.faces == "largest":
             return [detection.largest_face(photograph)]
         faces = detection.find_faces(photograph)
@@ -86,7 +86,7 @@ class Aligner:
             raise alignment.NoFaceError(detection.NONE_FOUND)
         return faces
 
-    def _named(self, name: str, faces: Sequence[detection.Face]) -> Iterator[tuple[detection.Face, str]]:
+    def _name(self, name: str, faces: Sequence[detection.Face]) -> Iterator[tuple[detection.Face, str]]:
         """Faces with the names of their crops."""
         for number, face in enumerate(faces):
             ending = f".{number}{CROP_SUFFIX}" if self.cut.faces == "all" else CROP_SUFFIX
@@ -116,13 +116,13 @@ class Aligner:
         return dataclasses.replace(row, output=path.relative_to(self.out).as_posix())
 
 
-def _face_of(points: np.ndarray) -> detection.Face:
+def _make_face(points: np.ndarray) -> detection.Face:
     left, top = points.min(axis=0).tolist()
     right, bottom = points.max(axis=0).tolist()
     return detection.Face((left, top, right - left, bottom - top), points, 1.0)
 
 
-def aligned_in_processes(aligner: Aligner, unread: Sequence[Picture], processes: int) -> Iterator[list[Row]]:
+def align_in_processes(aligner: Aligner, unread: Sequence[Picture], processes: int) -> Iterator[list[Row]]:
     """What `aligner` says of each file, as they get ready.
 
     The files that were being read when a process died are tried again, each alone; the one it dies of once more is

@@ -16,13 +16,13 @@ from ...datasets.picture_index import UNREADABLE, Picture, find_files
 from ...datasets.progress import progress_bar
 from ..errors import UsageError
 from ..folders import is_ours, save_sheet
-from ..terminal import printable, shortened
+from ..terminal import printable, shorten
 
 NAMED = 3
 SHOWN = 48  # faces on the sheet
 
 
-def known_rows(root: Path, out: Path, cut: Cut) -> list[Row]:
+def find_known_rows(root: Path, out: Path, cut: Cut) -> list[Row]:
     """What earlier runs into the folder have found; a UsageError where they cut otherwise, or it is not theirs."""
     rows = read_manifest(out)
     if not (out / MANIFEST_FILE).exists() and out.exists() and not all(map(files.is_unfinished, out.iterdir())):
@@ -65,7 +65,7 @@ def _without_endings(row: Row) -> str:
     return re.sub(r"[.]\d+$", "", name) if row.cut.faces == "all" else name
 
 
-def stamp_of(out: Path) -> tuple[int, int] | None:
+def make_stamp(out: Path) -> tuple[int, int] | None:
     """What changes with the manifest of a folder; None where it has none."""
     try:
         status = (out / MANIFEST_FILE).stat()
@@ -81,7 +81,7 @@ def with_new_rows(
 
     Args:
       known: what the manifest told.
-      stamp: `stamp_of` the folder before it was read.
+      stamp: `make_stamp` the folder before it was read.
       aligner: an `aligning.Aligner`.
       photographs: what is new.
       processes: that work side by side.
@@ -91,16 +91,16 @@ def with_new_rows(
     """
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(files.locked(aligner.out / MANIFEST_FILE))
+            stack.enter_context(files.lock(aligner.out / MANIFEST_FILE))
         except files.HeldError as error:
             raise UsageError(f"--out={aligner.out}: another `facezoo align` writes there") from error
-        if stamp_of(aligner.out) != stamp:
+        if make_stamp(aligner.out) != stamp:
             raise UsageError(f"--out={aligner.out}: another `facezoo align` has written there: give the command again")
-        return _aligned(known, aligner, photographs, processes)
+        return _align(known, aligner, photographs, processes)
 
 
-def _aligned(known: Sequence[Row], aligner, photographs: Sequence[Picture], processes: int) -> list[Row]:
-    from .aligning import aligned_in_processes
+def _align(known: Sequence[Row], aligner, photographs: Sequence[Picture], processes: int) -> list[Row]:
+    from .aligning import align_in_processes
 
     renewed = {photograph.name for photograph in photographs}
     path = aligner.out / MANIFEST_FILE
@@ -108,7 +108,7 @@ def _aligned(known: Sequence[Row], aligner, photographs: Sequence[Picture], proc
     _write(path, rows)
     progress = progress_bar("aligning", total=len(photographs))
     with progress, path.open("a", encoding="utf-8", errors="surrogateescape", newline="") as file:
-        for new in aligned_in_processes(aligner, photographs, processes):
+        for new in align_in_processes(aligner, photographs, processes):
             rows += new
             file.write(as_csv(new))
             file.flush()
@@ -171,5 +171,5 @@ def _reasons(rows: Sequence[Row]) -> str:
     """The most frequent ones, and where they all stand."""
     counted = Counter(row.reason for row in rows).most_common(NAMED)
     return "; ".join(
-        [*(f"{count}: {shortened(printable(reason), 200)}" for reason, count in counted), f"see {MANIFEST_FILE}"]
+        [*(f"{count}: {shorten(printable(reason), 200)}" for reason, count in counted), f"see {MANIFEST_FILE}"]
     )

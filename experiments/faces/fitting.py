@@ -10,7 +10,7 @@ from ...warping.shapes import SCHEMES
 from ..errors import UsageError
 from ..flags.groups import LandmarkSettings
 from .framing import Stop, largest_face
-from .landmarks.readers import READERS, LandmarkReader, installed_readers
+from .landmarks.readers import READERS, LandmarkReader, list_readers
 
 
 class FaceFitter:
@@ -59,7 +59,7 @@ def _open_reader(landmarks: LandmarkSettings) -> LandmarkReader | None:
     if landmarks.landmarks != "auto":
         return READERS[landmarks.landmarks](landmarks.landmark_model)
     try:
-        return READERS[installed_readers()[0]](landmarks.landmark_model)
+        return READERS[list_readers()[0]](landmarks.landmark_model)
     except UsageError as error:
         logging.warning("faces are pasted by an oval, not by their landmarks: %s", error)
         return None

@@ -13,11 +13,11 @@ from ...datasets.manifest import Cut
 from ...datasets.source import DatasetError
 from ...warping.shapes import SCHEMES, Scheme, five_points, is_turned
 from ..errors import UsageError
-from ..flags.groups import AlignmentSettings, DataSettings, LandmarkSettings, square_of
+from ..flags.groups import AlignmentSettings, DataSettings, LandmarkSettings, parse_square
 from ..flags.sources import open_source
 from ..terminal import announce
-from .landmarks.readers import READERS, LandmarkReader, installed_readers
-from .places import example_at, is_place, known_points, split_of_place
+from .landmarks.readers import READERS, LandmarkReader, list_readers
+from .places import example_at, find_known_points, is_place, parse_place
 
 # Of frames of photographs: the face is large, and its chin inside.
 TEMPLATE, SHIFT = "celeba", (0.0, 0.1)
@@ -77,15 +77,15 @@ def frame_photographs(
     """
     stops = [_read(name, given, size or DRAWN_SIZE) for name in names]
     if "crop" in given:
-        return _cropped(stops, landmarks, square_of(given["crop"]), size)
+        return _crop(stops, landmarks, parse_square(given["crop"]), size)
     if all(is_place(stop.name) for stop in stops):
         pictures = np.stack([np.asarray(stop.photograph, np.float32) / 255.0 for stop in stops])
-        return framed(pictures, names, landmarks, [stop.points for stop in stops])
-    points, scheme = _found(stops, landmarks)
-    return _aligned(stops, points, scheme, alignment_settings, size)
+        return frame_face(pictures, names, landmarks, [stop.points for stop in stops])
+    points, scheme = _find(stops, landmarks)
+    return _align(stops, points, scheme, alignment_settings, size)
 
 
-def framed(
+def frame_face(
     pictures: np.ndarray, names: Sequence[str], landmarks: LandmarkSettings, known: Sequence[np.ndarray | None]
 ) -> Framed:
     """Pictures that are in one frame already, and their landmarks.
@@ -102,7 +102,7 @@ def framed(
     images = [
         Image.fromarray(np.rint(255.0 * picture).astype(np.uint8).squeeze()).convert("RGB") for picture in pictures
     ]
-    points, scheme = _found(list(map(Stop, names, images, known)), landmarks)
+    points, scheme = _find(list(map(Stop, names, images, known)), landmarks)
     return Framed(pictures, np.stack(points) / pictures.shape[1], scheme)
 
 
@@ -116,22 +116,22 @@ def _read(name: str, given: Mapping[str, Any], size: int) -> Stop:
 
 
 def _from_split(name: str, data: DataSettings, size: int) -> Stop:
-    source = open_source(data, split_of_place(name), size, 3)
+    source = open_source(data, parse_place(name), size, 3)
     example = example_at(source, name)
-    return Stop(name, Image.fromarray(example["image"]), known_points(source, example))
+    return Stop(name, Image.fromarray(example["image"]), find_known_points(source, example))
 
 
 # Landmarks.
 
 
-def _found(stops: Sequence[Stop], settings: LandmarkSettings) -> tuple[list[np.ndarray], Scheme]:
+def _find(stops: Sequence[Stop], settings: LandmarkSettings) -> tuple[list[np.ndarray], Scheme]:
     """The landmarks of each, [L, 2] in pixels, all of one scheme: by the best reader that finds all faces."""
     if settings.landmarks != "auto":
         return _read_by(settings.landmarks, stops, settings)
     known = [stop.points for stop in stops if stop.points is not None]
     if len(known) == len(stops):
         return known, SCHEMES["drawn"]
-    first, *others = installed_readers()
+    first, *others = list_readers()
     try:
         return _read_by(first, stops, settings)
     except UsageError as error:
@@ -170,13 +170,13 @@ def largest_face(reader: LandmarkReader, stop: Stop, is_quiet: bool = False) -> 
         raise NoFaceError(f"{stop.name}: no face found")
     if len(faces) > 1 and not is_quiet:
         logging.warning("%s shows %d faces: the largest is taken", stop.name, len(faces))
-    points = _turned_back(faces[0], turn, stop.photograph.size)
+    points = _turn_back(faces[0], turn, stop.photograph.size)
     if is_turned(five_points(points, SCHEMES[reader.scheme])) and not is_quiet:
         logging.warning("%s: the face is turned far aside: half of it is not seen, and will be smeared", stop.name)
     return points
 
 
-def _turned_back(points: np.ndarray, turn: Image.Transpose | None, size: tuple[int, int]) -> np.ndarray:
+def _turn_back(points: np.ndarray, turn: Image.Transpose | None, size: tuple[int, int]) -> np.ndarray:
     """Points of a turned photograph, (x, y) in pixels, where they lie in the photograph of (width, height)."""
     (x, y), (width, height) = points.T, size
     places = {
@@ -191,7 +191,7 @@ def _turned_back(points: np.ndarray, turn: Image.Transpose | None, size: tuple[i
 # Frames.
 
 
-def _aligned(
+def _align(
     stops: Sequence[Stop], points: Sequence[np.ndarray], scheme: Scheme, settings: AlignmentSettings, size: int | None
 ) -> Framed:
     """Squares in which eyes, nose and mouth lie where the template has them."""
@@ -231,7 +231,7 @@ def _is_inside(matrix: np.ndarray, size: tuple[int, int]) -> bool:
     return bool((corners >= 0).all() and (size >= corners.T).all())
 
 
-def _cropped(stops: Sequence[Stop], landmarks: LandmarkSettings, crop: Any, size: int | None) -> Framed:
+def _crop(stops: Sequence[Stop], landmarks: LandmarkSettings, crop: Any, size: int | None) -> Framed:
     """What --crop takes of each photograph, as it lies."""
     try:
         boxes = [photographs.crop_box(stop.photograph.size, crop) for stop in stops]
@@ -239,11 +239,11 @@ def _cropped(stops: Sequence[Stop], landmarks: LandmarkSettings, crop: Any, size
         raise UsageError(f"--crop: {error}") from error
     size = size or _frame_size([right - left for left, _, right, _ in boxes])
     pictures = np.stack([photographs.fit(stop.photograph, size, crop) for stop in stops]).astype(np.float32) / 255.0
-    return framed(pictures, [stop.name for stop in stops], landmarks, [None] * len(stops))
+    return frame_face(pictures, [stop.name for stop in stops], landmarks, [None] * len(stops))
 
 
 def _frame_size(sides: Sequence[float]) -> int:
-    """Of frames that take squares of so many pixels: even, as films want it."""
+    """Returns the size of frames that take squares of so many pixels: even, as films want it."""
     held = min(sides)
     size = int(np.clip(held, *SIZES)) // 2 * 2
     if held < size:

@@ -12,17 +12,17 @@ from ...datasets.origins import face_square, find_celeba_cut, find_origin
 from ...datasets.packed import Origin
 from ...datasets.source import Source
 from ..errors import UsageError
-from ..flags.groups import AlignmentSettings, DataSettings, square_of
+from ..flags.groups import AlignmentSettings, DataSettings, parse_square
 from ..flags.training import TrainingSettings
 from ..runs.run import Run
 
 
-def crop_of_pictures(run: Run, given: Mapping[str, Any]) -> photographs.Crop | None:
+def find_picture_crop(run: Run, given: Mapping[str, Any]) -> photographs.Crop | None:
     """What of each picture is taken that is not aligned: as the run's data were cropped, or as is given."""
-    return square_of(given["crop"]) if "crop" in given else crop_of_data(run.settings.data, run.origin)
+    return parse_square(given["crop"]) if "crop" in given else find_data_crop(run.settings.data, run.origin)
 
 
-def cut_of(
+def find_cut(
     alignment: AlignmentSettings, given: Mapping[str, Any], settings: TrainingSettings, origin: Origin | None = None
 ) -> Cut | None:
     """How photographs are aligned, as the run's pictures were unless it is said otherwise; None where they are not.
@@ -48,7 +48,7 @@ def cut_of(
     if "crop" in given:
         raise UsageError("--crop and --align: either a crop or the face that is found")
     detection.check_installed()
-    known = cut_of_data(settings.data, origin) if None in (template, margin) else Cut()
+    known = find_data_cut(settings.data, origin) if None in (template, margin) else Cut()
     return Cut(
         template=template or known.template,
         margin=known.margin if margin is None else margin,
@@ -57,14 +57,14 @@ def cut_of(
     )
 
 
-def cut_of_data(data: DataSettings, origin: Origin | None = None) -> Cut:
+def find_data_cut(data: DataSettings, origin: Origin | None = None) -> Cut:
     """How the faces lie in the pictures that a run was trained on; where nothing tells, as in drawn ones.
 
     Args:
       data: the pictures.
       origin: what the model itself tells of them.
     """
-    origin = origin or origin_of_data(data)
+    origin = origin or find_data_origin(data)
     if origin and origin.cut:
         return origin.cut
     text = "nothing tells where faces lie in the run's pictures (%s): taken to be as in drawn ones"
@@ -72,7 +72,7 @@ def cut_of_data(data: DataSettings, origin: Origin | None = None) -> Cut:
     return Cut()
 
 
-def crop_of_data(data: DataSettings, origin: Origin | None = None) -> photographs.Crop | None:
+def find_data_crop(data: DataSettings, origin: Origin | None = None) -> photographs.Crop | None:
     """What is taken of a photograph: --crop, or as a run's pack was cut; the largest square where nothing tells.
 
     Args:
@@ -81,20 +81,20 @@ def crop_of_data(data: DataSettings, origin: Origin | None = None) -> photograph
     """
     if data.crop is not None:
         return data.square()
-    origin = origin or origin_of_data(data)
+    origin = origin or find_data_origin(data)
     if origin is None:
         text = "nothing tells how the photographs in %s were cropped: the largest square is taken, or what --crop says"
         logging.warning(text, data.data_dir)
     return origin.crop if origin else None
 
 
-def recognised_square(data: DataSettings, source: Source) -> tuple[float, float, float] | None:
+def recognise_square(data: DataSettings, source: Source) -> tuple[float, float, float] | None:
     """The square that the recogniser looks at in the pictures of a data set, in sides of them.
 
     It is None where nothing tells. A folder of single photographs tells where their size is that of CelebA's aligned
     pictures, or half of it.
     """
-    origin = origin_of_data(data)
+    origin = find_data_origin(data)
     cut = origin.cut if origin else None
     first = Path(data.data_dir or "") / source.names[0]
     if cut is None and data.data_dir and first.is_file():
@@ -102,6 +102,6 @@ def recognised_square(data: DataSettings, source: Source) -> tuple[float, float,
     return face_square(cut) if cut else None
 
 
-def origin_of_data(data: DataSettings) -> Origin | None:
+def find_data_origin(data: DataSettings) -> Origin | None:
     """How the pictures that a run was trained on were cut; None where a pack does not tell."""
     return find_origin(data.dataset, data.data_dir, data.square())

@@ -27,7 +27,7 @@ def check_there(face: str) -> None:
     raise UsageError(f"{face}: no such file")
 
 
-def split_of_place(face: str) -> str:
+def parse_place(face: str) -> str:
     """Its split."""
     return face.partition(":")[0]
 
@@ -44,7 +44,7 @@ def example_at(source: Source, face: str) -> dict[str, np.ndarray]:
     return {name: column[0] for name, column in source.load(np.array([int(place)])).items()}
 
 
-def known_points(source: Source, example: dict[str, np.ndarray]) -> np.ndarray | None:
+def find_known_points(source: Source, example: dict[str, np.ndarray]) -> np.ndarray | None:
     """The landmarks of a drawn face [70, 2], (x, y) in pixels; None of others, of which no warp knows the scheme."""
     if len(source.landmark_names) != SCHEMES["drawn"].num_points:
         return None

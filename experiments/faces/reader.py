@@ -21,8 +21,8 @@ from ..flags.sources import open_source
 from ..runs.run import NOTHING_GIVEN, Run
 from ..runs.settings import with_data
 from ..terminal import announce
-from .origins import crop_of_data, crop_of_pictures, cut_of
-from .places import check_there, example_at, is_place, known_points, split_of_place
+from .origins import find_cut, find_data_crop, find_picture_crop
+from .places import check_there, example_at, find_known_points, is_place, parse_place
 
 NAMED = 5
 LARGEST, EVERY = "largest", "all"  # of the faces in a photograph
@@ -53,10 +53,10 @@ def read_face(
     if template is None:
         return _as_floats(photographs.fit(photographs.read(path), model.image_size, crop, model.channels))
     cut = Cut(template, margin, model.image_size, shift=shift)
-    return _as_floats(aligned(photographs.read(path), cut, model.channels)[0])
+    return _as_floats(align_photograph(photographs.read(path), cut, model.channels)[0])
 
 
-def aligned(photograph, cut: Cut, channels: int) -> tuple[np.ndarray, np.ndarray]:
+def align_photograph(photograph, cut: Cut, channels: int) -> tuple[np.ndarray, np.ndarray]:
     """The largest face of a photograph: its crop, uint8 [S, S, C], and the matrix from its pixels to the photograph's.
 
     Raises:
@@ -66,7 +66,7 @@ def aligned(photograph, cut: Cut, channels: int) -> tuple[np.ndarray, np.ndarray
 
 
 def align_faces(photograph, cut: Cut, channels: int, faces: str = LARGEST) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Faces of a photograph, each as `aligned` gives it; at least one.
+    """Faces of a photograph, each as `align_photograph` gives it; at least one.
 
     Args:
       photograph: RGB.
@@ -106,7 +106,7 @@ def most_pixels(max_megapixels: int | None) -> int:
     return (max_megapixels or photographs.MEGAPIXELS) * 10**6
 
 
-def pictures_of(
+def read_pictures(
     data_dir: str, run: Run, alignment: AlignmentSettings, given: Mapping[str, Any], faces: str = LARGEST
 ) -> Source:
     """The pictures below a folder as a run's model takes them: cropped as its data were or as is given, or aligned.
@@ -119,10 +119,10 @@ def pictures_of(
       faces: that are found in each, as `align_faces` takes them.
     """
     image_size, _, channels = run.image_shape
-    cut = cut_of(alignment, given, run.settings, run.origin)
+    cut = find_cut(alignment, given, run.settings, run.origin)
     if cut:
-        return aligned_folder(data_dir, cut, channels, given.get("max_megapixels"), faces)
-    crop, most = crop_of_pictures(run, given), given.get("max_megapixels")
+        return align_folder(data_dir, cut, channels, given.get("max_megapixels"), faces)
+    crop, most = find_picture_crop(run, given), given.get("max_megapixels")
     told: dict[str, Any] = {"image_size": image_size, "channels": channels, "subfolders": None, "max_megapixels": most}
     return folder(ALL, data_dir=data_dir, crop=crop, **told)
 
@@ -134,7 +134,7 @@ def list_photographs(data_dir: str, run: Run, given: Mapping[str, Any]) -> Seque
     return folder(ALL, data_dir=data_dir, subfolders=None, **told).names
 
 
-def aligned_folder(
+def align_folder(
     data_dir: str, cut: Cut, channels: int, max_megapixels: int | None = None, faces: str = LARGEST
 ) -> Source:
     """The faces of each photograph below a folder, held in memory; those without one are left out and named.
@@ -206,14 +206,14 @@ class FaceReader:
     def __init__(self, run: Run, alignment: AlignmentSettings, given: Mapping[str, Any] = NOTHING_GIVEN):
         self.settings = with_data(run.settings, given)
         self.image_size, self.channels = run.image_shape[0], run.image_shape[2]
-        self.cut = cut_of(alignment, given, run.settings, run.origin)
+        self.cut = find_cut(alignment, given, run.settings, run.origin)
         self._origin = None if {"dataset", "data_dir"} & given.keys() else run.origin
         self.max_pixels = most_pixels(self.settings.data.max_megapixels)
 
     @functools.cached_property
     def crop(self) -> photographs.Crop | None:
-        """Of photographs that are not aligned."""
-        return crop_of_data(self.settings.data, self._origin)
+        """What is taken of photographs that are not aligned."""
+        return find_data_crop(self.settings.data, self._origin)
 
     def read(self, face: str) -> np.ndarray:
         """A file, or `test:17`: float32 [H, W, C] in [0, 1].
@@ -236,7 +236,7 @@ class FaceReader:
             photograph = photographs.read(path, self.max_pixels)
             if not self.cut:
                 return self.from_photograph(photograph)
-            crop, matrix = aligned(photograph, self.cut, self.channels)
+            crop, matrix = align_photograph(photograph, self.cut, self.channels)
             if turned := detection.describe_turns(_tilts(matrix[None])):
                 logging.warning("%s: %s", path, turned)
             return _as_floats(crop)
@@ -255,15 +255,15 @@ class FaceReader:
           DatasetError: the crop does not fit, or there is no face to align.
         """
         if self.cut and align:
-            return _as_floats(aligned(photograph, self.cut, self.channels)[0])
+            return _as_floats(align_photograph(photograph, self.cut, self.channels)[0])
         return _as_floats(photographs.fit(photograph, self.image_size, self.crop, self.channels))
 
-    def known_points(self, face: str) -> np.ndarray | None:
+    def find_known_points(self, face: str) -> np.ndarray | None:
         """The landmarks of a place in a split of drawn faces, [70, 2] in pixels; None of others."""
         if not is_place(face):
             return None
         source = self._source(face)
-        return known_points(source, example_at(source, face))
+        return find_known_points(source, example_at(source, face))
 
     def _source(self, face: str) -> Source:
-        return open_source(self.settings.data, split_of_place(face), self.image_size, self.channels)
+        return open_source(self.settings.data, parse_place(face), self.image_size, self.channels)

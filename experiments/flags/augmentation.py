@@ -15,7 +15,7 @@ PICTURES = ("image", "warped", "mask", "clip")
 AT_ONCE = 8  # pictures of the largest size, which are large as floats
 
 
-def asked_for(settings: AugmentationSettings, source: Source, is_warped: bool) -> pipeline.Augmentation | None:
+def make_augmentation(settings: AugmentationSettings, source: Source, is_warped: bool) -> pipeline.Augmentation | None:
     """The augmentation of a source's pictures, or None where nothing is asked for.
 
     Args:
@@ -45,7 +45,7 @@ def _random_warp(settings: AugmentationSettings, moves: dict[str, Any], names: d
     return augmentation.random_warp(warp=warp, **moves, **names)
 
 
-def changed_examples(source: Source, count: int, augment: pipeline.Augmentation) -> dict[str, np.ndarray]:
+def change_examples(source: Source, count: int, augment: pipeline.Augmentation) -> dict[str, np.ndarray]:
     """The first examples as a training could see them, pictures in uint8 as `source.load` gives them."""
     batches = []
     for step, start in enumerate(range(0, count, AT_ONCE)):

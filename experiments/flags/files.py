@@ -20,13 +20,13 @@ def expand(arguments: Sequence[str]) -> list[str]:
     Raises:
       UsageError: a file is not there, is none of flags, or includes itself; or they are very many.
     """
-    expanded = list(_expanded(arguments, (), [MOST_FILES]))
+    expanded = list(_expand(arguments, (), [MOST_FILES]))
     if len(expanded) > MOST_LINES + len(arguments):
         raise UsageError(f"--flagfile: more than {MOST_LINES} flags in all files together")
     return expanded
 
 
-def _expanded(arguments: Sequence[str], within: tuple[str, ...], left: list[int]) -> Iterator[str]:
+def _expand(arguments: Sequence[str], within: tuple[str, ...], left: list[int]) -> Iterator[str]:
     waiting = list(reversed(arguments))
     while waiting:
         argument = waiting.pop()
@@ -46,7 +46,7 @@ def _expanded(arguments: Sequence[str], within: tuple[str, ...], left: list[int]
         left[0] -= 1
         if left[0] < 0:
             raise UsageError(f"--flagfile={file}: more than {MOST_FILES} files of flags")
-        yield from _expanded(_lines_of(Path(file.strip()).expanduser(), f"--flagfile={file}"), (*within, path), left)
+        yield from _expand(_read_lines(Path(file.strip()).expanduser(), f"--flagfile={file}"), (*within, path), left)
 
 
 def read_flags(path: Path) -> list[str]:
@@ -55,7 +55,7 @@ def read_flags(path: Path) -> list[str]:
     Raises:
       UsageError: it is not there, is none of flags, or names another.
     """
-    return refuse_files(_lines_of(path, str(path)), str(path))
+    return refuse_files(_read_lines(path, str(path)), str(path))
 
 
 def refuse_files(lines: list[str], what: str) -> list[str]:
@@ -68,7 +68,7 @@ def refuse_files(lines: list[str], what: str) -> list[str]:
     return lines
 
 
-def _lines_of(path: Path, what: str) -> list[str]:
+def _read_lines(path: Path, what: str) -> list[str]:
     try:
         text = files.read_text(path, MOST_BYTES, "utf-8-sig")  # as some editors write it
     except UnicodeDecodeError as error:

@@ -84,10 +84,10 @@ class DataSettings(Settings):
 
     def square(self) -> Crop | None:
         """`crop` as the side of a square in the centre, or (left, top, width, height); None is the largest square."""
-        return square_of(self.crop)
+        return parse_square(self.crop)
 
 
-def square_of(crop: Sequence[int] | None) -> Crop | None:
+def parse_square(crop: Sequence[int] | None) -> Crop | None:
     """--crop as a side or (left, top, width, height); None where it is absent, or asks for the largest square."""
     if not crop:
         return None
@@ -108,7 +108,7 @@ def define_data_flags(values: flags.FlagValues, without: Sequence[str] = ()) -> 
     define(values, DataSettings, names, dataset=None)
 
 
-def given_data(values: flags.FlagValues, without: Sequence[str] = ()) -> dict[str, Any]:
+def read_given_data(values: flags.FlagValues, without: Sequence[str] = ()) -> dict[str, Any]:
     """The data settings given explicitly; `without` those whose flags a command calls something else by."""
     given = read_given(values, DataSettings)
     return {name: value for name, value in given.items() if name not in without}

@@ -1,7 +1,7 @@
 """Settings: fields of frozen dataclasses, each of a kind, from which flags are made and read.
 
 A setting is declared once, as a field that carries its help, its range and its kind. `define` makes the flags of a
-class, `read` an object of what was given, `flags_of` the flags of an object; nobody else sees a flag.
+class, `read` an object of what was given, `make_flags` the flags of an object; nobody else sees a flag.
 """
 
 import dataclasses
@@ -48,10 +48,10 @@ class Settings:
     """
 
     def __post_init__(self):
-        values = flags_of(self)
-        for name, kind in kinds_of(type(self)):
+        values = make_flags(self)
+        for name, kind in list_kinds(type(self)):
             try:
-                values[name].value = checked(values[name])
+                values[name].value = check_flag(values[name])
             except (ValueError, TypeError) as error:
                 raise UsageError(f"--{name}={getattr(self, name)}: {error}") from error
             object.__setattr__(self, name, kind.read(values[name].value))
@@ -61,26 +61,26 @@ class Settings:
             raise UsageError(str(error).removeprefix("flag ")) from error
 
 
-def checked(flag: flags.Flag) -> Any:
+def check_flag(flag: flags.Flag) -> Any:
     """A flag's value as its parser leaves it."""
     if flag.value is None or isinstance(flag.value, list | bool):
         return flag.value
     return flag.parser.parse(flag.value)
 
 
-def kinds_of(of: type) -> Iterator[tuple[str, Kind]]:
+def list_kinds(of: type) -> Iterator[tuple[str, Kind]]:
     """The fields of a class that are settings themselves, and not groups of them."""
     for field in dataclasses.fields(of):
         if "kind" in field.metadata:
             yield field.name, field.metadata["kind"]
 
 
-def names_of(of: type) -> list[str]:
+def list_names(of: type) -> list[str]:
     """The names of the settings of a class, without its groups'."""
-    return [name for name, _ in kinds_of(of)]
+    return [name for name, _ in list_kinds(of)]
 
 
-def groups_of(of: type) -> dict[str, type]:
+def list_groups(of: type) -> dict[str, type]:
     """The fields of a class that are groups of settings: by name, their classes."""
     return {
         field.name: field.default_factory  # type: ignore[misc]
@@ -99,27 +99,27 @@ def define(values: flags.FlagValues, of: type, only: Sequence[str] | None = None
       defaults: by name, those that are not the class' own.
     """
     own = {field.name: field.default for field in dataclasses.fields(of)}
-    for name, kind in kinds_of(of):
+    for name, kind in list_kinds(of):
         if only is None or name in only:
             kind.define(values, name, kind.write(defaults.get(name, own[name])))
-    for group in groups_of(of).values():
+    for group in list_groups(of).values():
         define(values, group)
 
 
 def read(values: flags.FlagValues, of: type[AnySettings]) -> AnySettings:
     """The settings that flags say."""
-    own = {name: kind.read(values[name].value) for name, kind in kinds_of(of)}
-    return of(**own, **{name: read(values, group) for name, group in groups_of(of).items()})
+    own = {name: kind.read(values[name].value) for name, kind in list_kinds(of)}
+    return of(**own, **{name: read(values, group) for name, group in list_groups(of).items()})
 
 
 def read_given(values: flags.FlagValues, of: type[Settings]) -> dict[str, Any]:
     """Those settings of a class, without its groups, whose flags were given explicitly."""
     return {
-        name: kind.read(values[name].value) for name, kind in kinds_of(of) if name in values and values[name].present
+        name: kind.read(values[name].value) for name, kind in list_kinds(of) if name in values and values[name].present
     }
 
 
-def flags_of(settings: Settings) -> flags.FlagValues:
+def make_flags(settings: Settings) -> flags.FlagValues:
     """Flags with the values of settings and of their groups."""
     values = flags.FlagValues()
     _fill(values, settings)
@@ -127,32 +127,33 @@ def flags_of(settings: Settings) -> flags.FlagValues:
 
 
 def _fill(values: flags.FlagValues, settings: Settings) -> None:
-    for name, kind in kinds_of(type(settings)):
+    for name, kind in list_kinds(type(settings)):
         kind.define(values, name, None)
         values[name].value = kind.write(getattr(settings, name))
-    for group in groups_of(type(settings)):
+    for group in list_groups(type(settings)):
         _fill(values, getattr(settings, group))
 
 
-def titles_of(of: type) -> dict[str, list[str]]:
+def list_titles(of: type) -> dict[str, list[str]]:
     """The settings of each group of a class, by what the group is about."""
     return {
-        (group.__doc__ or "").splitlines()[0]: [name for name, _ in kinds_of(group)] for group in groups_of(of).values()
+        (group.__doc__ or "").splitlines()[0]: [name for name, _ in list_kinds(group)]
+        for group in list_groups(of).values()
     }
 
 
-def flat(settings: Settings) -> dict[str, Any]:
+def flatten(settings: Settings) -> dict[str, Any]:
     """All settings by name, without their groups."""
-    own = {name: getattr(settings, name) for name, _ in kinds_of(type(settings))}
-    for group in groups_of(type(settings)):
-        own |= flat(getattr(settings, group))
+    own = {name: getattr(settings, name) for name, _ in list_kinds(type(settings))}
+    for group in list_groups(type(settings)):
+        own |= flatten(getattr(settings, group))
     return own
 
 
 def every_kind(of: type) -> dict[str, Kind]:
     """All settings of a class and of its groups, by name."""
-    return dict(kinds_of(of)) | {
-        name: kind for group in groups_of(of).values() for name, kind in every_kind(group).items()
+    return dict(list_kinds(of)) | {
+        name: kind for group in list_groups(of).values() for name, kind in every_kind(group).items()
     }
 
 

@@ -58,7 +58,7 @@ def parse(
       flags.Error: an unknown flag or a value out of range.
       UsageError: a word that is no flag, or a recipe or a flag file that cannot be.
     """
-    values = defined(define_flags)
+    values = define_all(define_flags)
     own = [argument for argument in arguments if not _is_recipe(argument)]
     arguments = expand([_expand_recipe(argument, has_recipes) for argument in arguments])
     try:
@@ -79,7 +79,7 @@ def parse(
     if rest:
         raise _no_flag(rest, own, words)
     if len(own) < len(arguments):
-        given = defined(define_flags)
+        given = define_all(define_flags)
         given.unparse_flags()
         given(["facezoo", *expand(own)], known_only=True)
         for name in values:
@@ -117,7 +117,7 @@ def define_train_flags(values: flags.FlagValues) -> None:
     define_path(values, "run_dir", "Run folder (runs/<model>-<dataset>-<time>).")
 
 
-def defined(define_flags: Callable[[flags.FlagValues], None]) -> flags.FlagValues:
+def define_all(define_flags: Callable[[flags.FlagValues], None]) -> flags.FlagValues:
     """The flags of a command, none of them given."""
     values = flags.FlagValues()
     define_flags(values)

@@ -27,7 +27,7 @@ def open_source(data: DataSettings, split: str, image_size: int, channels: int) 
     name = data.dataset
     function = _function(name)
     parameters = inspect.signature(function).parameters
-    given = given_arguments(data)
+    given = read_given_arguments(data)
     for flag in given:
         if flag not in parameters:
             raise UsageError(f"--{flag} does not go with --dataset={name}")
@@ -37,7 +37,7 @@ def open_source(data: DataSettings, split: str, image_size: int, channels: int) 
     return function(split, image_size=image_size, channels=channels, **given)
 
 
-def given_arguments(data: DataSettings) -> dict[str, Any]:
+def read_given_arguments(data: DataSettings) -> dict[str, Any]:
     """What data settings say to the function of a data set."""
     given = {name: getattr(data, name) for name in OPTIONAL_FLAGS if getattr(data, name) is not None}
     return given | ({"crop": data.square()} if "crop" in given else {})

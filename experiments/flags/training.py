@@ -38,12 +38,14 @@ class ModelSettings(Settings):
 
     model: str = word("vae", "Architecture; `facezoo models` lists them.")
     image_size: int = number(64, "Height and width in pixels.", MIN_IMAGE_SIZE, MAX_IMAGE_SIZE)
-    channels: int | None = one_of(("1", "3"), None, "1 gray, 3 RGB; as the data set has them if absent.", int)
+    channels: int | None = one_of(
+        ("1", "3"), None, "Channels of the pictures, 1 for gray and 3 for RGB; the data set's if absent.", int
+    )
     latent_dim: int | None = number(None, "Dimensions of the code; the model's own if absent.", 1)
     attributes: tuple[str, ...] | None = words(
         None, "Attributes of a conditional model; all of the data set's if absent."
     )
-    set: tuple[str, ...] = repeated("name=value of any other constructor argument of the model.")
+    set: tuple[str, ...] = repeated("Any other constructor argument of the model, as name=value.")
     init_from: str | None = path(None, "Run, model file or pretrained name whose weights training starts from.")
 
 
@@ -78,7 +80,7 @@ class ScheduleSettings(Settings):
     min_steps: int | None = number(
         None, "More epochs than --epochs where they take fewer steps than this: a few pictures are seen more often.", 1
     )
-    steps_per_epoch: int | None = number(None, "Only the first batches of each epoch's shuffle.", 1)
+    steps_per_epoch: int | None = number(None, "Batches of an epoch, the first of its shuffle; all if absent.", 1)
     schedule: str = one_of(("constant", "cosine", "exponential"), "constant", "The learning rate after the warm-up.")
     schedule_steps: int | None = number(
         None, "Steps that the schedule spans; those of the first --epochs if absent.", 1, is_changeable=True
@@ -114,7 +116,7 @@ class ObjectiveSettings(Settings):
         "Frozen network of the perceptual loss; `face` ships with facezoo, lpips_... make the loss LPIPS.",
     )
     perceptual_layers: tuple[str, ...] | None = words(
-        None, "Its layers, as block3_conv3 or relu3_1; the network's usual ones if absent."
+        None, "Layers of that network, such as block3_conv3 or relu3_1; its usual ones if absent."
     )
     perceptual_weights: str = path(
         "imagenet", "Weights file; imagenet downloads VGG's, and finds others by FACEZOO_WEIGHTS or in the cache."
@@ -152,11 +154,17 @@ class AdversarialSettings(Settings):
     balance: str = one_of(
         ("adaptive", "skip", "none"),
         "adaptive",
-        "Of reconstruction and discriminator: by their gradients, by skipping the stronger's steps, or none.",
+        "How both players are kept in balance: by their gradients, by skipping the stronger's steps, or not at all.",
     )
-    discriminator: str = one_of(("global", "patch"), "global", "One judgement a picture, or a map.")
+    discriminator: str = one_of(
+        ("global", "patch"), "global", "Kind of discriminator: one judgement of a picture, or a map of them."
+    )
     discriminator_filters: tuple[int, ...] = words(
-        (32, 64, 128, 256), "Channels of its stages.", _are_positive, "must be positive whole numbers", int
+        (32, 64, 128, 256),
+        "Channels of the discriminator's stages.",
+        _are_positive,
+        "must be positive whole numbers",
+        int,
     )
     adversarial_start: int = number(0, "Steps before the discriminator starts.")
     r1_factor: float = number(0.0, "Factor of the discriminator's R1 gradient penalty.", kind=float)
@@ -169,7 +177,7 @@ class AdversarialSettings(Settings):
 class RunSettings(Settings):
     """Where and how it computes, and what it keeps."""
 
-    seed: int = number(0, "Of weights, data order, noise.", 0, 2**31 - 1)
+    seed: int = number(0, "Seed of weights, data order and noise.", 0, 2**31 - 1)
     precision: str = one_of(
         ("auto", *PRECISIONS),
         "float32",
@@ -178,7 +186,7 @@ class RunSettings(Settings):
     strategy: str = one_of(
         STRATEGIES,
         "one_device",
-        "Of tf.distribute; multi_worker finds the others by TF_CONFIG or Slurm, auto takes all that there is.",
+        "Strategy of tf.distribute; multi_worker finds the others by TF_CONFIG or Slurm, auto takes all that there is.",
         is_what=False,
     )
     devices: int | None = number(
@@ -196,11 +204,15 @@ class RunSettings(Settings):
         kind=float,
         is_what=False,
     )
-    validation_steps: int | None = number(None, "Only the first batches of the validation split.", 1)
+    validation_steps: int | None = number(
+        None, "Batches of the validation split to measure, the first ones; all if absent.", 1
+    )
     monitor: str = word("loss", "Validation value of the best epoch: a loss term, psnr or ssim.")
     patience: int | None = number(None, "Stop after so many epochs without a new best.", 1, is_changeable=True)
     save_every: int | None = number(None, "Steps between checkpoints, besides one after each epoch.", 1)
-    keep_checkpoints: int = number(2, "The last so many are kept, and the best model.", 1, is_changeable=True)
+    keep_checkpoints: int = number(
+        2, "How many of the last checkpoints are kept, besides the best model.", 1, is_changeable=True
+    )
     rollbacks: int = number(
         3, "How often a run whose updates are not finite goes back to its last checkpoint, at half the learning rate."
     )
@@ -226,7 +238,7 @@ class TrainingSettings(Settings):
     run: RunSettings = dataclasses.field(default_factory=RunSettings)
 
 
-def factors_of(settings: TrainingSettings) -> "list[Factor]":
+def list_factors(settings: TrainingSettings) -> "list[Factor]":
     """Every factor, with its value."""
     return [
         Factor(field.name, field.metadata["term"], getattr(group, field.name), field.metadata["companions"], group)
@@ -254,7 +266,7 @@ class Factor:
     companions: tuple[str, ...]
     group: ObjectiveSettings | AdversarialSettings
 
-    def changed_companions(self) -> list[str]:
+    def find_changed_companions(self) -> list[str]:
         """Those that are not as they are by default."""
         own = {field.name: field.default for field in dataclasses.fields(self.group)}
         return [name for name in self.companions if getattr(self.group, name) != own[name]]

@@ -14,7 +14,7 @@ from absl import logging
 
 from ... import files
 from ..errors import UsageError
-from .model_files import check_sizes, saved_config
+from .model_files import check_sizes, read_config
 
 if TYPE_CHECKING:
     import keras
@@ -85,7 +85,7 @@ class Checkpoints:
         try:
             _write(model, temporary / MODEL_FILE)
             (temporary / STATE_FILE).write_text(json.dumps(dataclasses.asdict(state)), encoding="utf-8")
-            sums = [f"{_sum_of(temporary / name)}  {name}" for name in (MODEL_FILE, STATE_FILE)]
+            sums = [f"{_sum(temporary / name)}  {name}" for name in (MODEL_FILE, STATE_FILE)]
             (temporary / SUMS_FILE).write_text("\n".join(sums) + "\n", encoding="utf-8")
             for path in (*temporary.iterdir(), temporary):
                 sync(path)
@@ -158,7 +158,7 @@ class Checkpoints:
         for place in reversed(sorted([*self.places(), aside]) if aside else self.places()):
             if place == aside:
                 return self.folder / _BEFORE
-            fault = _fault_of(place)
+            fault = _find_fault(place)
             if fault is None:
                 return place
             logging.warning("%s is left out: %s", place, fault)
@@ -167,7 +167,7 @@ class Checkpoints:
     def _put_aside(self) -> Path | None:
         """The place of a state whose writer was killed when it had moved the one before it and not yet the new one."""
         before = self.folder / _BEFORE
-        if before.is_symlink() or not before.is_dir() or _fault_of(before):
+        if before.is_symlink() or not before.is_dir() or _find_fault(before):
             return None
         place = self.folder / f"{_read_state(before).step:09d}"
         return None if place.exists() else place
@@ -193,7 +193,7 @@ def _write(model: "keras.Model", path: Path) -> None:
     model.save(path)
 
 
-def trackers_of(model: "TrainableModel") -> dict[str, list[float]]:
+def read_trackers(model: "TrainableModel") -> dict[str, list[float]]:
     """What `State.trackers` keeps of a model."""
     return {metric.name: [float(variable.numpy()) for variable in metric.variables] for metric in model.metrics}
 
@@ -218,19 +218,19 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _sum_of(path: Path) -> str:
+def _sum(path: Path) -> str:
     with files.open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _fault_of(place: Path) -> str | None:
+def _find_fault(place: Path) -> str | None:
     """What is wrong with a state's files, or None."""
     try:
         lines = files.read_text(place / SUMS_FILE, MOST_STATE_BYTES).splitlines()
         sums = {name: expected for expected, name in (line.split("  ", 1) for line in lines)}
         if sums.keys() != {MODEL_FILE, STATE_FILE}:
             return f"{SUMS_FILE} does not name its files"
-        wrong = [name for name, expected in sums.items() if _sum_of(place / name) != expected]
+        wrong = [name for name, expected in sums.items() if _sum(place / name) != expected]
         return f"{' and '.join(wrong)} is damaged" if wrong else None
     except (OSError, ValueError) as error:
         return str(error)
@@ -255,7 +255,7 @@ def _load_weights(model: "TrainableModel", path: Path) -> None:
 
     from ...models.pretrained import reason
 
-    there = saved_config(path)
+    there = read_config(path)
     here = keras.saving.serialize_keras_object(model)
     differing = list(_differences(there.get("config", {}), json.loads(json.dumps(here["config"]))))
     if there.get("class_name") != here["class_name"]:

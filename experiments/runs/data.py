@@ -12,13 +12,13 @@ from ... import files
 from ...datasets.source import Source
 from ..errors import UsageError
 from ..flags.groups import DataSettings
-from .settings import settings_of
+from .settings import read_settings
 
 DATA_FILE = "data.json"
 _PLACES = ("data_dir", "labels", "landmarks", "partition")
 
 
-def told_of(sources: Mapping[str, Source]) -> dict[str, Any]:
+def describe_data(sources: Mapping[str, Source]) -> dict[str, Any]:
     """What is kept of each split: how many pictures, and a digest of them; nothing where they follow from settings."""
     told = {split: {"pictures": len(source), "digest": source.digest()} for split, source in sources.items()}
     return told if all(kept["digest"] for kept in told.values()) else {}
@@ -32,7 +32,7 @@ def write_data(folder: Path, told: Mapping[str, Any], is_new: bool) -> None:
 
 def is_elsewhere(folder: Path, data: DataSettings) -> bool:
     """Whether the data of a run that is there are said to lie in another place than they did."""
-    before = settings_of(folder).data
+    before = read_settings(folder).data
     return any(_place(getattr(before, name)) != _place(getattr(data, name)) for name in _PLACES)
 
 
@@ -44,7 +44,7 @@ def check_data(folder: Path, data: DataSettings, told: Mapping[str, Any]) -> Non
     Args:
       folder: of the run.
       data: where the pictures are said to lie.
-      told: `told_of` them.
+      told: `choose_conditions` them.
 
     Raises:
       UsageError: they lie elsewhere and are others, or nothing tells whether they are.
@@ -52,7 +52,7 @@ def check_data(folder: Path, data: DataSettings, told: Mapping[str, Any]) -> Non
     before = _read(folder)
     changes = _changes(before, told)
     if is_elsewhere(folder, data):
-        place = f"--run_dir={folder}: the pictures were in {settings_of(folder).data.data_dir}, now {data.data_dir}"
+        place = f"--run_dir={folder}: the pictures were in {read_settings(folder).data.data_dir}, now {data.data_dir}"
         if not before or not told:
             raise UsageError(f"{place}, and nothing tells whether they are the same: the run goes on there only")
         if changes:

@@ -26,7 +26,7 @@ def environment(seed: int, precision: str, devices: list[str]) -> dict:
 
 
 def _git_revision() -> str | None:
-    """Of the checkout that facezoo runs from, or None where it is installed without one."""
+    """Returns the commit of the checkout that facezoo runs from, or None where it is installed without one."""
     root = Path(__file__).parents[2]
     if not (root / ".git").exists():
         return None

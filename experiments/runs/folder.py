@@ -13,7 +13,7 @@ from ..errors import UsageError
 from ..flags.training import TrainingSettings
 from .checkpoints import MODEL_FILE, Checkpoints, State
 from .data import DATA_FILE
-from .settings import FLAGS_FILE, refuse_other_settings, settings_of, settings_text
+from .settings import FLAGS_FILE, read_settings, refuse_other_settings, write_settings
 
 LOCK_FILE = ".lock"
 
@@ -23,7 +23,7 @@ def default_folder(model: str, dataset: str) -> Path:
     return Path("runs") / f"{model}-{dataset}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
 
 
-def state_of(folder: Path, settings: TrainingSettings) -> State | None:
+def find_state(folder: Path, settings: TrainingSettings) -> State | None:
     """Where the run with these settings stands, or None for a new one.
 
     Raises:
@@ -60,14 +60,14 @@ def _is_of_a_start(path: Path) -> bool:
 def is_finished(folder: Path, state: State | None, settings: TrainingSettings) -> bool:
     """Whether nothing is left to do for a run; where its checkpoints are gone, its model tells."""
     if state is None:
-        return (folder / MODEL_FILE).is_file() and settings.schedule.epochs == settings_of(folder).schedule.epochs
+        return (folder / MODEL_FILE).is_file() and settings.schedule.epochs == read_settings(folder).schedule.epochs
     is_patient = settings.run.patience is None or state.epochs_since_best < settings.run.patience
     goes_on = is_patient and state.step < settings.schedule.epochs * state.steps_per_epoch
     return not goes_on and (folder / MODEL_FILE).is_file()
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def lock(folder: Path) -> Iterator[None]:
     """Makes a run's folder and holds it for one training; the lock of a process that has died holds nobody up.
 
     After an error, folders that were made here and hold nothing are removed again.
@@ -140,7 +140,7 @@ def remove_beginning(folder: Path) -> None:
 def create(folder: Path, settings: TrainingSettings, environment: dict) -> None:
     """Makes the folder with flags.txt and environment.json."""
     folder.mkdir(parents=True, exist_ok=True)
-    files.write_text(folder / FLAGS_FILE, settings_text(settings))  # first: from here on the folder is a run
+    files.write_text(folder / FLAGS_FILE, write_settings(settings))  # first: from here on the folder is a run
     for name in ("checkpoints", "tensorboard", "images"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     if not (folder / "environment.json").exists():  # where it began

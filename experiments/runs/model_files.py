@@ -48,7 +48,7 @@ def load_model(path: Path, kind: type | None = None):
     kind = kind or Autoencoder
     if not path.is_file():
         raise UsageError(f"{path}: no such model file")
-    model = _published_model(path) if path.suffix == PUBLISHED else _saved_model(path, kind)
+    model = _load_published(path) if path.suffix == PUBLISHED else _load_saved(path, kind)
     if not isinstance(model, kind):
         raise UsageError(f"{path} holds a {type(model).__name__}, not one of facezoo's {_plural(kind)}")
     _warn_of_weights(path, model)
@@ -60,12 +60,12 @@ def _warn_of_weights(path: Path, model: Any) -> None:
         logging.warning("%s: not all weights are finite numbers: its training has come apart", path)
 
 
-def _saved_model(path: Path, kind: type) -> Any:
+def _load_saved(path: Path, kind: type) -> Any:
     import keras
 
     from ...models.pretrained import reason
 
-    config = saved_config(path)
+    config = read_config(path)
     if "class_name" in config and not _is_known(config):
         raise UsageError(f"{path} holds a {config['class_name']}, not one of facezoo's {_plural(kind)}")
     if foreign := _foreign_classes(config):
@@ -83,7 +83,7 @@ def _saved_model(path: Path, kind: type) -> Any:
         keras.config.set_dtype_policy(policy)
 
 
-def _published_model(weights: Path) -> Any:
+def _load_published(weights: Path) -> Any:
     from ...models import load_pretrained
 
     try:
@@ -111,7 +111,7 @@ def read_published(weights: Path) -> dict[str, Any]:
         raise UsageError(str(error)) from error
 
 
-def described_model(path: Path) -> tuple[str, dict[str, Any]]:
+def describe_model(path: Path) -> tuple[str, dict[str, Any]]:
     """The class of the network in a model file, and its constructor's arguments; of a GAN, its autoencoder's.
 
     Raises:
@@ -119,14 +119,14 @@ def described_model(path: Path) -> tuple[str, dict[str, Any]]:
     """
     load_tensorflow()
     if path.suffix == PUBLISHED:
-        return _described(path, read_published(path)["model"])
-    return _described(path, saved_config(path))
+        return _describe(path, read_published(path)["model"])
+    return _describe(path, read_config(path))
 
 
-def _described(path: Path, description: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+def _describe(path: Path, description: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     config = description.get("config")
     if isinstance(config, dict) and isinstance(config.get("autoencoder"), dict):
-        return _described(path, config["autoencoder"])
+        return _describe(path, config["autoencoder"])
     if not isinstance(config, dict) or not isinstance(description.get("class_name"), str):
         raise UsageError(f"{path} cannot be read as a model: it describes none")
     return description["class_name"], config
@@ -146,12 +146,12 @@ def check_sizes(path: Path, config: dict[str, Any]) -> None:
         if WEIGHTS not in archive.namelist():
             raise ValueError(f"it has no {WEIGHTS}")
         with archive.open(WEIGHTS) as member, h5py.File(member, "r") as weights:
-            stored, num_arrays = stored_numbers(weights)
+            stored, num_arrays = count_stored(weights)
     if (count := num_parameters({key: config.get(key) for key in DESCRIPTION}, num_arrays)) > stored:
         raise ValueError(f"its configuration asks for {count:,} parameters, it holds {stored:,}")
 
 
-def stored_numbers(file: "h5py.Group") -> tuple[int, int]:
+def count_stored(file: "h5py.Group") -> tuple[int, int]:
     """How many numbers the data sets of an HDF5 file hold, and how many data sets there are.
 
     Raises:
@@ -179,7 +179,7 @@ def _plural(kind: type) -> str:
     return "autoencoders" if kind.__name__ == "Autoencoder" else "models"
 
 
-def saved_config(path: Path) -> dict[str, Any]:
+def read_config(path: Path) -> dict[str, Any]:
     """What a model file says of its model, as Keras serialises it.
 
     Raises:

@@ -10,7 +10,7 @@ from .model_files import CARD, PUBLISHED
 from .settings import FLAGS_FILE
 
 
-def place_of(named: str | Path) -> Path:
+def find_place(named: str | Path) -> Path:
     """The run folder, the `.keras` file or the published weights that a user means.
 
     A model file of a run is that file; RUN/model.keras is the run. Published weights may be named with their ending,
@@ -28,7 +28,7 @@ def place_of(named: str | Path) -> Path:
         return path.with_suffix(PUBLISHED) if path.suffix == CARD else path
     if path.suffix not in (PUBLISHED, CARD) and (card := Path(f"{path}{CARD}")).is_file():
         return card.with_suffix(PUBLISHED)
-    if re.fullmatch(r"[A-Za-z0-9_-]+", str(named)) and (ships := _shipped(str(named))):
+    if re.fullmatch(r"[A-Za-z0-9_-]+", str(named)) and (ships := _find_shipped(str(named))):
         return ships
     if path.is_dir():
         raise UsageError(f"{path} is not a run: it has no {FLAGS_FILE}")
@@ -50,7 +50,7 @@ def is_shipped(path: Path) -> bool:
     return path.suffix == PUBLISHED and path.parent == files.WEIGHTS_FOLDER
 
 
-def _shipped(name: str) -> Path | None:
+def _find_shipped(name: str) -> Path | None:
     return files.WEIGHTS_FOLDER / f"{name}{PUBLISHED}" if name in list_shipped() else None
 
 

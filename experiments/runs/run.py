@@ -16,9 +16,9 @@ from ..errors import UsageError
 from ..flags.sources import open_source
 from ..flags.training import TrainingSettings
 from .checkpoints import MODEL_FILE, Checkpoints
-from .model_files import PUBLISHED, described_model, load_model, read_published
-from .places import is_run, is_shipped, place_of
-from .settings import FLAGS_FILE, picture_shape, settings_of, settings_of_lines, settings_of_model, with_data
+from .model_files import PUBLISHED, describe_model, load_model, read_published
+from .places import find_place, is_run, is_shipped
+from .settings import FLAGS_FILE, make_settings, parse_settings, picture_shape, read_settings, with_data
 
 NOTHING_GIVEN: Mapping[str, Any] = MappingProxyType({})
 BEST = Path("checkpoints", "best", MODEL_FILE)
@@ -98,24 +98,24 @@ def open_run(named: str | Path, checkpoint: str | None = None) -> Run:
       UsageError: there is no such thing, or its training has not finished.
     """
     try:
-        place = place_of(named)
+        place = find_place(named)
     except UsageError as error:
         raise UsageError(f"--run_dir={error}") from error
     if is_run(place):
         return _run_in(place, checkpoint)
     if checkpoint == "best":
         raise UsageError(f"--checkpoint=best: {place} is one model, only a run folder has several")
-    return _published(place) if place.suffix == PUBLISHED else _of_file(place)
+    return _open_published(place) if place.suffix == PUBLISHED else _open_file(place)
 
 
 def _run_in(folder: Path, checkpoint: str | None) -> Run:
     if (folder / MODEL_FILE).is_file():
-        return Run(folder, settings_of(folder), folder / (BEST if checkpoint == "best" else MODEL_FILE))
+        return Run(folder, read_settings(folder), folder / (BEST if checkpoint == "best" else MODEL_FILE))
     if checkpoint is None:
         there = (folder / BEST).is_file()
         hint = "; --checkpoint=best or --checkpoint=last takes what there is of it" if there else ""
         raise UsageError(f"--run_dir={folder}: its training has not finished, there is no {MODEL_FILE} yet{hint}")
-    settings, checkpoints = settings_of(folder), Checkpoints(folder / "checkpoints", 1)
+    settings, checkpoints = read_settings(folder), Checkpoints(folder / "checkpoints", 1)
     place, state = checkpoints.newest_place(), checkpoints.newest()
     path = folder / BEST if checkpoint == "best" else place and place / MODEL_FILE
     if state is None or path is None or not path.is_file():
@@ -126,17 +126,17 @@ def _run_in(folder: Path, checkpoint: str | None) -> Run:
     return Run(folder, settings, path, is_interim=checkpoint == "last")
 
 
-def _of_file(path: Path) -> Run:
+def _open_file(path: Path) -> Run:
     """A model file: of a run's best epoch or of a state, with its run; of one alone, which says little of itself."""
     for folder in path.parents[1:3]:
         if is_run(folder):
-            return Run(folder, settings_of(folder), path)
-    return Run(path.with_suffix(""), settings_of_model(path, *described_model(path)), path)
+            return Run(folder, read_settings(folder), path)
+    return Run(path.with_suffix(""), make_settings(path, *describe_model(path)), path)
 
 
-def _published(weights: Path) -> Run:
+def _open_published(weights: Path) -> Run:
     card = read_published(weights)
-    settings = settings_of_lines(card.get("flags"), f"the card of {weights}")
+    settings = parse_settings(card.get("flags"), f"the card of {weights}")
     folder = Path(weights.stem) if is_shipped(weights) else weights.with_suffix("")
     return Run(folder, settings, weights, origin=_told_origin(card, weights))
 
@@ -161,5 +161,5 @@ def load(named: str | Path, checkpoint: str | None = None):
     Raises:
       UsageError: nothing is there, the run has not finished, or the file is not one of facezoo's models.
     """
-    place = place_of(named)
+    place = find_place(named)
     return _run_in(place, checkpoint).model() if is_run(place) else load_model(place)

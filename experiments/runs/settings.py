@@ -10,7 +10,7 @@ from absl import flags
 from ..errors import UsageError
 from ..flags.files import read_flags, refuse_files
 from ..flags.groups import DataSettings
-from ..flags.kinds import every_kind, flags_of
+from ..flags.kinds import every_kind, make_flags
 from ..flags.parsing import parse_training
 from ..flags.sources import default_channels
 from ..flags.training import ModelSettings, TrainingSettings
@@ -25,7 +25,7 @@ def picture_shape(settings: TrainingSettings) -> tuple[int, int, int]:
     return settings.model.image_size, settings.model.image_size, channels
 
 
-def settings_of(folder: Path) -> TrainingSettings:
+def read_settings(folder: Path) -> TrainingSettings:
     """What a run was trained with; an error names its file, since the flags in it are not those of the command."""
     path = folder / FLAGS_FILE
     try:
@@ -34,7 +34,7 @@ def settings_of(folder: Path) -> TrainingSettings:
         raise UsageError(str(error) if str(path) in str(error) else f"{path}: {error}") from error
 
 
-def settings_of_lines(lines: Any, what: str) -> TrainingSettings:
+def parse_settings(lines: Any, what: str) -> TrainingSettings:
     """What a model was trained with by the flags that its card tells; an error begins with `what` they are of.
 
     Raises:
@@ -48,7 +48,7 @@ def settings_of_lines(lines: Any, what: str) -> TrainingSettings:
         raise UsageError(str(error) if str(error).startswith(what) else f"{what}: {error}") from error
 
 
-def settings_of_model(path: Path, class_name: str, arguments: Mapping[str, Any]) -> TrainingSettings:
+def make_settings(path: Path, class_name: str, arguments: Mapping[str, Any]) -> TrainingSettings:
     """The settings that a model file alone tells of: the network's; everything else is as without flags.
 
     Raises:
@@ -76,34 +76,36 @@ def with_data(settings: TrainingSettings, given: Mapping[str, Any]) -> TrainingS
     return dataclasses.replace(settings, data=data)
 
 
-def settings_text(settings: TrainingSettings, with_paths: bool = True) -> str:
+def write_settings(settings: TrainingSettings, with_paths: bool = True) -> str:
     """The flag file that reproduces a run; without paths, what of it others may read.
 
     Raises:
       UsageError: a path is not UTF-8.
     """
-    values = flags_of(settings)
+    values = make_flags(settings)
     told = {name: kind for name, kind in _KINDS.items() if kind.is_what and (with_paths or not kind.is_path)}
-    lines = [_serialized(values[name], told[name].is_path) for name in sorted(told)]
+    lines = [_serialize(values[name], told[name].is_path) for name in sorted(told)]
     return "\n".join(line for line in lines if line) + "\n"
 
 
-def precision_of(folder: Path) -> str | None:
+def read_precision(folder: Path) -> str | None:
     """What a run computes in, or None where there is none yet."""
-    return settings_of(folder).run.precision if (folder / FLAGS_FILE).is_file() else None
+    return read_settings(folder).run.precision if (folder / FLAGS_FILE).is_file() else None
 
 
-def epochs_of(folder: Path) -> int | None:
+def read_epochs(folder: Path) -> int | None:
     """How many epochs a run was asked for, or None where there is none yet."""
-    return settings_of(folder).schedule.epochs if (folder / FLAGS_FILE).is_file() else None
+    return read_settings(folder).schedule.epochs if (folder / FLAGS_FILE).is_file() else None
 
 
 def refuse_other_settings(folder: Path, settings: TrainingSettings) -> None:
     """Raises UsageError, which names each, where a run was trained with other settings or more epochs."""
-    before, epochs = settings_of(folder), settings.schedule.epochs
+    before, epochs = read_settings(folder), settings.schedule.epochs
     if epochs < before.schedule.epochs:
         raise UsageError(f"--run_dir={folder} is a run of {before.schedule.epochs} epochs: --epochs={epochs} is fewer")
-    there, now = ({line for line in settings_text(told).splitlines() if _is_fixed(line)} for told in (before, settings))
+    there, now = (
+        {line for line in write_settings(told).splitlines() if _is_fixed(line)} for told in (before, settings)
+    )
     if there == now:
         return
     lines = [f"  {line}" for line in sorted(there ^ now)]
@@ -116,7 +118,7 @@ def _is_fixed(line: str) -> bool:
     return kind is None or not kind.is_changeable  # `--noflip` is of no name
 
 
-def _serialized(flag: flags.Flag, is_path: bool) -> str:
+def _serialize(flag: flags.Flag, is_path: bool) -> str:
     line = flag.serialize() if flag.value is not None else ""
     if is_path and flag.value and Path(flag.value).exists():  # not a name, nor a place in the cloud
         line = f"--{flag.name}={Path(flag.value).absolute()}"

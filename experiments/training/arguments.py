@@ -12,7 +12,7 @@ from ..flags.training import OWN_FLAGS, TrainingSettings
 from ..runs.settings import picture_shape
 
 
-def sources_and_arguments(settings: TrainingSettings) -> tuple[dict[str, Source], dict[str, Any]]:
+def open_sources(settings: TrainingSettings) -> tuple[dict[str, Source], dict[str, Any]]:
     """What a `Session` is made of: "train" and "validation", and the arguments of the model's constructor.
 
     Raises:
@@ -25,7 +25,7 @@ def sources_and_arguments(settings: TrainingSettings) -> tuple[dict[str, Source]
     if settings.model.attributes:
         _check_takes_attributes(settings.model.model)
         sources = {split: with_attributes(source, settings.model.attributes) for split, source in sources.items()}
-    return sources, model_arguments(settings, image_size, channels)
+    return sources, parse_arguments(settings, image_size, channels)
 
 
 def _check_takes_attributes(model: str) -> None:
@@ -39,7 +39,7 @@ def _check_takes_attributes(model: str) -> None:
         raise UsageError(f"--attributes: --model={model} takes none; {' and '.join(able)} do")
 
 
-def model_arguments(settings: TrainingSettings, image_size: int, channels: int) -> dict[str, Any]:
+def parse_arguments(settings: TrainingSettings, image_size: int, channels: int) -> dict[str, Any]:
     """The constructor arguments that the flags name."""
     arguments: dict[str, Any] = {"image_size": image_size, "channels": channels, "seed": settings.run.seed}
     if settings.model.latent_dim is not None:

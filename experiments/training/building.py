@@ -64,7 +64,7 @@ def _data_arguments(network: type[TrainableModel], source: Source) -> dict[str, 
     return {argument: getattr(source, field) for argument, field in network.data_arguments.items()}
 
 
-def with_discriminator(model: TrainableModel, settings: TrainingSettings) -> TrainableModel:
+def add_discriminator(model: TrainableModel, settings: TrainingSettings) -> TrainableModel:
     """The model as it is, or, where an adversarial factor is above 0, held together with a discriminator."""
     chosen = settings.adversarial
     if not (chosen.adversarial_factor or chosen.feature_matching_factor) or not model.reconstructs:
@@ -144,7 +144,7 @@ def make_optimizer(
 
 
 def copy_weights(start: str, model: TrainableModel) -> None:
-    """Starts `model` from the weights of a model that is named as `runs.places.place_of` takes it.
+    """Starts `model` from the weights of a model that is named as `runs.places.find_place` takes it.
 
     An autoencoder that was trained with a discriminator gives its own weights only. Pictures may have another size
     where that changes no weight, as in networks of convolutions alone.

@@ -72,7 +72,7 @@ def make_strategy(name: str, devices: int | None) -> tf.distribute.Strategy:
     return tf.distribute.MirroredStrategy(found[:devices])
 
 
-def distributed(
+def distribute(
     strategy: tf.distribute.Strategy, batches: Callable[[Share], tf.data.Dataset], batch_size: int
 ) -> tf.distribute.DistributedDataset:
     """Global batches, of which each worker loads its share and each replica gets its rows.
@@ -124,7 +124,7 @@ class Workers:
         self.numbers(0)
 
     @contextlib.contextmanager
-    def watched(self) -> Iterator[None]:
+    def watch(self) -> Iterator[None]:
         """Within, a worker that is lost, which the others cannot do without, ends this one with a clear line.
 
         Raises:

@@ -11,7 +11,7 @@ from ...losses import ssim
 from ...metrics import active_units, face_reading, psnr
 from ...metrics.features import FeatureDistance
 from ...models import TrainableModel
-from .devices import distributed
+from .devices import distribute
 
 READ = ("embedding", "attribute_logits", "landmarks", "factors")
 KNOWN = ("identity", "attributes", "landmarks", "factors")
@@ -51,7 +51,7 @@ class Measurer:
 
     def __call__(self, source: Source, batch_size: int, count: int | None = None) -> Measurement:
         """Measures the first `count` examples of a source, all of them by default."""
-        dataset = distributed(
+        dataset = distribute(
             self.strategy, lambda share: evaluation_batches(source, batch_size, count, share), batch_size
         )
         batches = [{name: value.numpy() for name, value in self._step(batch).items()} for batch in dataset]

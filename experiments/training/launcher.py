@@ -21,7 +21,7 @@ POLL_SECONDS = 0.1
 PATIENCE_SECONDS = 15.0  # for the chief to say by itself what another worker has ended by
 
 
-def shares_of_gpus(workers: int) -> list[str | None]:
+def share_gpus(workers: int) -> list[str | None]:
     """Each worker's CUDA_VISIBLE_DEVICES; None where there are no GPUs."""
     gpus = _gpus()
     if not gpus:
@@ -50,13 +50,14 @@ class Team:
       count: of workers.
       arguments: of `facezoo`, the same for all.
       gpus: CUDA_VISIBLE_DEVICES of each, or None.
+      is_cluster: they train together; else one works alone.
 
     Attributes:
       signals: that the user has sent.
     """
 
-    def __init__(self, count: int, arguments: Sequence[str], gpus: Sequence[str | None]):
-        self.count, self.arguments, self.gpus = count, arguments, gpus
+    def __init__(self, count: int, arguments: Sequence[str], gpus: Sequence[str | None], is_cluster: bool = True):
+        self.count, self.arguments, self.gpus, self.is_cluster = count, arguments, gpus, is_cluster
         self.signals: list[signal.Signals] = []
         self._processes: list[subprocess.Popen] = []
 
@@ -82,7 +83,7 @@ class Team:
 
     def _start(self, number: int, addresses: Sequence[str], said: IO | None) -> None:
         cluster = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": number}}
-        environment = os.environ | {"TF_CONFIG": json.dumps(cluster)}
+        environment = os.environ | ({"TF_CONFIG": json.dumps(cluster)} if self.is_cluster else {})
         if (gpus := self.gpus[number]) is not None:
             environment["CUDA_VISIBLE_DEVICES"] = gpus
         streams: dict[str, Any] = {"stdout": said, "stderr": said} if said else {}

@@ -100,7 +100,8 @@ def take_steps(
                 skipped_before, skipped = skipped, float(logs["skipped_steps"])
                 skipped_in_a_row = skipped_in_a_row + 1 if skipped > skipped_before else 0
                 if skipped_in_a_row == SKIPPED_IN_A_ROW:
-                    raise UnstableError(before + step, _global_batch(batch, strategy))
+                    whole = {name: strategy.gather(rows, axis=0) for name, rows in batch.items()}
+                    raise UnstableError(before + step, whole)
                 _show(bar, logs, (step - begin) * batch_size / (time.perf_counter() - start))
                 if step < steps_per_epoch:
                     yield Step(before + step, skipped_in_a_row)
@@ -121,10 +122,6 @@ def step_function(model: TrainableModel, strategy: tf.distribute.Strategy) -> tf
         return {name: strategy.reduce("MEAN", value, axis=None) for name, value in logs.items()}
 
     return step
-
-
-def _global_batch(batch, strategy: tf.distribute.Strategy) -> dict[str, tf.Tensor]:
-    return {name: strategy.gather(values, axis=0) for name, values in batch.items()}
 
 
 def _progress_bar(number: int, epochs: int, steps: int, begin: int, is_shown: bool) -> tqdm:

@@ -18,10 +18,10 @@ from ...losses.vgg import vgg_features
 from ...losses.weights import WeightsError
 from ...models import TrainableModel
 from ...models.trainable import FromStep
-from ..codes.face_network import DEFAULT_LAYERS, face_network, pairs_of_people
+from ..codes.face_network import DEFAULT_LAYERS, draw_pairs, load_face_network
 from ..errors import UsageError
-from ..faces.origins import recognised_square
-from ..flags.training import FITTED_DISTANCES, TrainingSettings, factors_of
+from ..faces.origins import recognise_square
+from ..flags.training import FITTED_DISTANCES, TrainingSettings, list_factors
 
 # What a picture shows besides whose face it is and the face network reads: not the gaze, too small at its size.
 EXPRESSION = (
@@ -33,12 +33,12 @@ EXPRESSION = (
 def _perceptual_loss(settings: TrainingSettings, source: Source) -> PerceptualLoss:
     image_size, _, channels = source.image_shape
     if settings.objective.perceptual_network in FITTED_DISTANCES:
-        return _fitted_distance(settings, source)
+        return _fit_distance(settings, source)
     network = _perceptual_network(settings, image_size, channels)
-    return PerceptualLoss(network, feature_scales(network, *pairs_of_people(image_size, channels)))
+    return PerceptualLoss(network, feature_scales(network, *draw_pairs(image_size, channels)))
 
 
-def _fitted_distance(settings: TrainingSettings, source: Source) -> PerceptualLoss:
+def _fit_distance(settings: TrainingSettings, source: Source) -> PerceptualLoss:
     """LPIPS as it is; the recogniser's squared distance, 1 between two strangers."""
     objective, image_size = settings.objective, source.image_shape[0]
     given = f"--perceptual_network={objective.perceptual_network}"
@@ -50,7 +50,7 @@ def _fitted_distance(settings: TrainingSettings, source: Source) -> PerceptualLo
             return PerceptualLoss(
                 lpips_network(objective.perceptual_network.removeprefix("lpips_"), weights, image_size)
             )
-        square = recognised_square(settings.data, source)
+        square = recognise_square(settings.data, source)
         if square is None:
             raise ValueError(f"it cannot be told where the faces lie in the pictures of {source.name}")
         return PerceptualLoss(recogniser(square, image_size, weights), [STRANGERS**2 / CODE_SIZE])
@@ -63,7 +63,7 @@ def _perceptual_network(settings: TrainingSettings, image_size: int, channels: i
     layers = settings.objective.perceptual_layers or DEFAULT_LAYERS[name]
     try:
         if name == "face":
-            return face_network().feature_network(layers, channels)
+            return load_face_network().feature_network(layers, channels)
         return vgg_features(name, layers, settings.objective.perceptual_weights, image_size)
     except WeightsError as error:
         hint = "; --perceptual_network=face ships with facezoo"
@@ -85,11 +85,11 @@ def _landmark_error(settings: TrainingSettings, source: Source) -> LandmarkWeigh
 
 
 def _landmark_consistency(settings: TrainingSettings, source: Source) -> LandmarkConsistency:
-    return LandmarkConsistency(face_network().landmark_network(source.image_shape[2]))
+    return LandmarkConsistency(load_face_network().landmark_network(source.image_shape[2]))
 
 
 def _expression_code(settings: TrainingSettings, source: Source) -> ExpressionCode:
-    return ExpressionCode(face_network().factor_network(EXPRESSION, source.image_shape[2]))
+    return ExpressionCode(load_face_network().factor_network(EXPRESSION, source.image_shape[2]))
 
 
 OUTSIDE_TERMS: dict[str, Callable[[TrainingSettings, Source], Term]] = {
@@ -128,7 +128,7 @@ def make_objective(model: TrainableModel, settings: TrainingSettings, source: So
     factors: dict[str, Any] = dict(model.default_factors)
     if len(model.parts()) > 1 and settings.adversarial.adversarial_factor is None:
         factors["adversarial"] = 0.0  # a discriminator for its features only
-    for factor in factors_of(settings):
+    for factor in list_factors(settings):
         if factor.value is None or (factor.value == 0 and factor.term not in known):
             continue
         if factor.term not in known:
@@ -154,12 +154,12 @@ def make_objective(model: TrainableModel, settings: TrainingSettings, source: So
 
 def _refuse_useless(settings: TrainingSettings, factors: dict[str, Any]) -> None:
     """A UsageError for a flag about a term that neither the model nor a factor flag, be it 0, asks for."""
-    asked = [factor for factor in factors_of(settings) if factor.value is not None or factors.get(factor.term)]
+    asked = [factor for factor in list_factors(settings) if factor.value is not None or factors.get(factor.term)]
     used = {name for factor in asked for name in factor.companions}
-    for factor in factors_of(settings):
-        for name in factor.changed_companions():
+    for factor in list_factors(settings):
+        for name in factor.find_changed_companions():
             if name not in used:
-                able = [other.name for other in factors_of(settings) if name in other.companions]
+                able = [other.name for other in list_factors(settings) if name in other.companions]
                 raise UsageError(f"--{name} does nothing without --{' or --'.join(able)}")
     if settings.objective.perceptual_network == "face" and settings.objective.perceptual_weights != "imagenet":
         raise UsageError("--perceptual_weights does nothing with --perceptual_network=face, which ships with facezoo")
@@ -178,7 +178,7 @@ def _refuse_codes_without_room(model: TrainableModel, settings: TrainingSettings
 def complete_objective(model: TrainableModel, settings: TrainingSettings, source: Source) -> None:
     """Gives a loaded model the terms that come from outside; a warning names those that cannot be had here."""
     if not model.compiled:  # it was published: without its discriminator, if it had one
-        model.compile(objective=_known_objective(model, settings))
+        model.compile(objective=_find_known_objective(model, settings))
     for name, term in model.objective.terms.items():
         if isinstance(term, MissingTerm):
             try:
@@ -187,11 +187,11 @@ def complete_objective(model: TrainableModel, settings: TrainingSettings, source
                 logging.warning("%s is not measured, nor is loss: %s", name, error)
 
 
-def _known_objective(model: TrainableModel, settings: TrainingSettings) -> Objective:
+def _find_known_objective(model: TrainableModel, settings: TrainingSettings) -> Objective:
     """The factors that settings give to terms of the network by itself, with a `MissingTerm` for those from outside."""
     terms: dict[str, Term] = {name: MissingTerm(name) for name in (OUTSIDE_TERMS if model.reconstructs else ())}
     terms |= model.loss_terms()
-    asked = {factor.term: factor.value for factor in factors_of(settings) if factor.value is not None}
+    asked = {factor.term: factor.value for factor in list_factors(settings) if factor.value is not None}
     return Objective(
         terms, {name: value for name, value in {**model.default_factors, **asked}.items() if name in terms}
     )

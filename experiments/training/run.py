@@ -14,12 +14,12 @@ from absl import logging
 from ... import files
 from ...models import randomness
 from ..errors import StoppedError, UsageError
-from ..flags.kinds import flat
-from ..runs.checkpoints import MODEL_FILE, Checkpoints, State, save_model, trackers_of
-from ..runs.data import check_data, told_of, write_data
+from ..flags.kinds import flatten
+from ..runs.checkpoints import MODEL_FILE, Checkpoints, State, read_trackers, save_model
+from ..runs.data import check_data, describe_data, write_data
 from ..runs.environment import environment
-from ..runs.folder import create, locked, remove_beginning, state_of
-from ..runs.settings import FLAGS_FILE, settings_text
+from ..runs.folder import create, find_state, lock, remove_beginning
+from ..runs.settings import FLAGS_FILE, write_settings
 from .evaluation import Measurement, Measurer
 from .loop import Epoch, UnstableError, take_steps
 from .records import STEPS_OF_A_POINT, Monitor
@@ -41,7 +41,7 @@ class TrainingRun:
     Args:
       session: what trains.
       folder: the run folder. Of several workers, to which it must be the same one, only the chief writes there.
-      state: where the run stands, as `runs.state_of` says; None is a new one.
+      state: where the run stands, as `runs.find_state` says; None is a new one.
 
     Raises:
       UsageError: the data are not those that the run began with.
@@ -59,7 +59,7 @@ class TrainingRun:
                 f"--run_dir={folder}: the data fill {session.steps_per_epoch} steps an epoch, not "
                 f"{self.state.steps_per_epoch} as when the run began: it goes on with the same pictures only"
             )
-        self._data = told_of(session.sources)
+        self._data = describe_data(session.sources)
         if state is not None:
             check_data(folder, self.settings.data, self._data)
         self.checkpoints = Checkpoints(folder / "checkpoints", self.settings.run.keep_checkpoints)
@@ -73,26 +73,26 @@ class TrainingRun:
         """
         with stop_requests() as self._stop_request:
             self._check_agreement()
-            with self._held_folder():
+            with self._hold_folder():
                 self.workers.wait()  # until the chief holds it
                 self._restore()
                 self.workers.wait()  # before the chief writes there
-                with self._begun():
+                with self._write_run():
                     self._train()
                 self.workers.wait()
 
     @contextlib.contextmanager
-    def _held_folder(self) -> Iterator[None]:
+    def _hold_folder(self) -> Iterator[None]:
         """Holds the folder, as chief; the others leave it alone."""
         if not self.workers.is_chief:
             yield
             return
-        with locked(self.folder):
+        with lock(self.folder):
             self.checkpoints.clean()
             yield
 
     @contextlib.contextmanager
-    def _begun(self) -> Iterator[None]:
+    def _write_run(self) -> Iterator[None]:
         """As chief, begins the run before, saves its model after, and leaves nothing of a beginning that fails."""
         if not self.workers.is_chief:
             yield
@@ -101,7 +101,7 @@ class TrainingRun:
         try:
             self._begin()
             yield
-            with self.session.averaged():
+            with self.session.average_weights():
                 save_model(self.session.model, self.folder / MODEL_FILE)
         except Exception:
             if is_begun_here and self._has_nothing_to_keep():
@@ -115,7 +115,7 @@ class TrainingRun:
             state.step,
             state.rollbacks,
             self.session.schedule_steps,
-            settings_text(self.settings, with_paths=False),
+            write_settings(self.settings, with_paths=False),
         )
         if len(self.workers.numbers(zlib.crc32(repr(point).encode()))) > 1:
             raise UsageError(
@@ -125,7 +125,7 @@ class TrainingRun:
 
     def _restore(self) -> None:
         """Takes up the state that the model was compiled for."""
-        state = state_of(self.folder, self.settings)
+        state = find_state(self.folder, self.settings)
         if (state.step if state else 0) != self.state.step:
             raise UsageError(f"--run_dir={self.folder}: another training has gone on there: give the command again")
         self.state = self.checkpoints.restore(self.session.model, self.workers.is_chief) or self.state
@@ -156,13 +156,13 @@ class TrainingRun:
         session, settings, state = self.session, self.settings, self.state
         monitor = None
         if self.workers.is_chief:
-            monitor = Monitor(self.folder, session.examples(), flat(settings), state.rows, state.step)
+            monitor = Monitor(self.folder, session.examples(), flatten(settings), state.rows, state.step)
         self._telling = Telling(settings.schedule.epochs)
         stopping = EarlyStopping(settings.run.monitor, settings.run.patience, state.best, state.epochs_since_best)
         measurer = Measurer(session.model, session.strategy)
         steps = take_steps(
             session.model,
-            session.distributed_batches(state.step),
+            session.distribute_batches(state.step),
             session.strategy,
             first_step=state.step,
             epochs=0 if stopping.should_stop else settings.schedule.epochs,
@@ -179,10 +179,10 @@ class TrainingRun:
                     self._save()
                     if stopping.should_stop or step.epoch.number == settings.schedule.epochs:
                         return
-                    self._stop_if(self._agreed_stop_request())
+                    self._stop_if(self._agree_on_stop())
                 else:
                     self._record_step(step.number, monitor)
-                    request, save_every = self._agreed_stop_request(), settings.run.save_every
+                    request, save_every = self._agree_on_stop(), settings.run.save_every
                     is_due = save_every and step.number % save_every == 0 and not step.skipped_in_a_row
                     if request or is_due:
                         self._save()
@@ -200,7 +200,7 @@ class TrainingRun:
     def _end_epoch(self, epoch: Epoch, monitor: Monitor | None, stopping: EarlyStopping, measurer: Measurer) -> None:
         """Measures, records and draws."""
         session, state = self.session, self.state
-        with session.averaged():
+        with session.average_weights():
             validation = measurer(session.sources["validation"], session.batch_size, session.validation_count)
             is_new_best = stopping.is_new_best(validation.values)
             if monitor:
@@ -215,7 +215,7 @@ class TrainingRun:
                 state.rows = monitor.rows
         state.best, state.epochs_since_best = stopping.best, stopping.epochs_since_best
 
-    def _agreed_stop_request(self) -> signal.Signals | None:
+    def _agree_on_stop(self) -> signal.Signals | None:
         """That of any worker, known to all."""
         request = max(self.workers.numbers(self._stop_request() or 0))
         return signal.Signals(request) if request else None
@@ -227,7 +227,7 @@ class TrainingRun:
             raise StoppedError(f"{request.name}: {message}", 128 + request)
 
     def _save(self) -> None:
-        self.state.schedule_steps, self.state.trackers = self.session.schedule_steps, trackers_of(self.session.model)
+        self.state.schedule_steps, self.state.trackers = self.session.schedule_steps, read_trackers(self.session.model)
         if self.workers.is_chief:
             self.checkpoints.save(self.session.model, self.state)
 
@@ -239,7 +239,7 @@ class TrainingRun:
         """
         rollbacks, scale = self.state.rollbacks + 1, self.state.learning_rate_scale / 2.0
         if rollbacks > self.settings.run.rollbacks:
-            raise DivergedError(self._explained(error))
+            raise DivergedError(self._explain(error))
         self.state = dataclasses.replace(
             self.checkpoints.newest() or self.state,
             skipped_in_a_row=0,
@@ -253,7 +253,7 @@ class TrainingRun:
         self.workers.wait()  # all have read it
         self._save()  # a kill does not undo it
 
-    def _explained(self, error: UnstableError) -> str:
+    def _explain(self, error: UnstableError) -> str:
         """Saves the batch of the last update, and says which term was not finite."""
         path, model = self.folder / BAD_BATCH_FILE, self.session.model
         told = {name: values for name, values in error.batch.items() if not name.startswith("target_features")}

@@ -12,13 +12,13 @@ from ...datasets import pipeline
 from ...datasets.share import WHOLE, Share
 from ...datasets.source import Source
 from ..errors import UsageError
-from ..flags.augmentation import asked_for
+from ..flags.augmentation import make_augmentation
 from ..flags.sources import for_model
 from ..flags.training import TrainingSettings
 from ..runs.checkpoints import State
-from ..runs.settings import settings_text
+from ..runs.settings import write_settings
 from . import devices
-from .building import compile_model, copy_weights, make_model, with_discriminator
+from .building import add_discriminator, compile_model, copy_weights, make_model
 from .records import SHOWN
 
 # Of --cache_gb, about as the splits are cut.
@@ -70,7 +70,7 @@ class Session:
             network = make_model(settings.model.model, model_arguments, sources["train"])
             if settings.model.init_from and state is None:
                 copy_weights(settings.model.init_from, network)
-            self.model = with_discriminator(network, settings)
+            self.model = add_discriminator(network, settings)
         self._uncached = {
             name: for_model(source, self.model, settings.objective.masks) for name, source in sources.items()
         }
@@ -102,7 +102,7 @@ class Session:
             self.sources["train"] = pipeline.cache(source, gigabytes)
 
     @contextlib.contextmanager
-    def averaged(self) -> Iterator[None]:
+    def average_weights(self) -> Iterator[None]:
         """Within, the weights that are learned are their running mean, where --ema keeps one.
 
         The moments of batch normalisation, running means themselves, stay the latest.
@@ -125,9 +125,9 @@ class Session:
     def total_steps(self) -> int:
         return self.settings.schedule.epochs * self.steps_per_epoch
 
-    def distributed_batches(self, first_step: int = 0) -> tf.distribute.DistributedDataset:
+    def distribute_batches(self, first_step: int = 0) -> tf.distribute.DistributedDataset:
         """The endless stream of training batches, as the strategy takes them."""
-        return devices.distributed(self.strategy, lambda share: self.batches(first_step, share), self.batch_size)
+        return devices.distribute(self.strategy, lambda share: self.batches(first_step, share), self.batch_size)
 
     def batches(self, first_step: int = 0, share: Share = WHOLE) -> tf.data.Dataset:
         """The endless stream of training batches, or of a share of each."""
@@ -142,7 +142,7 @@ class Session:
         )
 
     def _augmentation(self) -> pipeline.Augmentation | None:
-        return asked_for(self.settings.augmentation, self.sources["train"], self._is_warped)
+        return make_augmentation(self.settings.augmentation, self.sources["train"], self._is_warped)
 
     @property
     def _is_warped(self) -> bool:
@@ -155,8 +155,8 @@ class Session:
         sizes = ", ".join(f"{len(source)} {name}" for name, source in self.sources.items())
         return "\n".join(
             [
-                settings_text(self.settings).strip(),
-                *(line for network in self.model.parts() for line in _described(network)),
+                write_settings(self.settings).strip(),
+                *(line for network in self.model.parts() for line in _describe(network)),
                 f"loss factors: {self.model.objective.factors}",
                 f"{sizes} examples; {self.settings.schedule.epochs} epochs of {self.steps_per_epoch} steps",
                 "one batch:",
@@ -215,7 +215,7 @@ class Session:
             raise UsageError(f"--monitor={self.settings.run.monitor} must be one of {', '.join(known)}")
 
 
-def _described(network: keras.Model) -> list[str]:
+def _describe(network: keras.Model) -> list[str]:
     """Class, parameters and the constructor's arguments, a line each."""
     trainable = sum(int(np.prod(weight.shape)) for weight in network.trainable_variables)
     arguments = [f"  {name}={value!r}" for name, value in network.get_config().items()]

@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..backend import check_keras_backend, load_tensorflow
-from ..codes.encoding import people_of
+from ..codes.encoding import list_people
 from ..errors import UsageError
 from ..flags.training import TrainingSettings
 from ..runs.checkpoints import State
-from ..runs.data import check_data, is_elsewhere, told_of
-from ..runs.folder import default_folder, is_finished, state_of
+from ..runs.data import check_data, describe_data, is_elsewhere
+from ..runs.folder import default_folder, find_state, is_finished
 from ..runs.places import is_run
 from ..runs.run import Run, open_run
-from ..runs.settings import epochs_of, precision_of, settings_text
+from ..runs.settings import read_epochs, read_precision, write_settings
 from ..terminal import announce
-from .arguments import sources_and_arguments
-from .starting import with_start
+from .arguments import open_sources
+from .starting import inherit_settings
 from .telling import list_next_commands
 
 if TYPE_CHECKING:  # settings are refused before TensorFlow is waited for
@@ -86,20 +86,20 @@ def train_into(
       folder: of the run.
       settings: what to train, and how.
       is_named: the user has named the folder, so that all workers know it.
-      given: the model's settings that --init_from does not change, see `starting.with_start`.
+      given: the model's settings that --init_from does not change, see `starting.inherit_settings`.
     """
-    settings_text(settings)  # refuses what no run could tell of
-    settings = with_start(settings, folder, given)
-    settings = _with_precision(settings, folder)
-    settings = _with_epochs(settings, folder) if is_run(folder) else settings
-    state = state_of(folder, settings)
+    write_settings(settings)  # refuses what no run could tell of
+    settings = inherit_settings(settings, folder, given)
+    settings = _resolve_precision(settings, folder)
+    settings = _resolve_epochs(settings, folder) if is_run(folder) else settings
+    state = find_state(folder, settings)
     if is_finished(folder, state, settings):
         if is_elsewhere(folder, settings.data):
-            check_data(folder, settings.data, told_of(sources_and_arguments(settings)[0]))
+            check_data(folder, settings.data, describe_data(open_sources(settings)[0]))
         return Outcome(was_finished=True, is_chief=True)
-    with _workers(settings, is_named) as workers:
-        settings = _with_epochs(settings, folder)
-        session = _session(settings, state, workers)
+    with _gather_workers(settings, is_named) as workers:
+        settings = _resolve_epochs(settings, folder)
+        session = _make_session(settings, state, workers)
         if state is None and _is_plain(settings):
             announce(FROM_NOTHING)
         from ...datasets.pipeline import source_errors
@@ -109,26 +109,28 @@ def train_into(
         with source_errors():
             training.train()
         model = session.model
-        commands = list_next_commands(folder, model.reconstructs, people_of(model)) if session.workers.is_chief else []
+        commands = (
+            list_next_commands(folder, model.reconstructs, list_people(model)) if session.workers.is_chief else []
+        )
         return Outcome(was_finished=False, is_chief=session.workers.is_chief, next_commands=tuple(commands))
 
 
-def summary(settings: TrainingSettings, given: Collection[str] | None = None) -> str:
+def summarise(settings: TrainingSettings, given: Collection[str] | None = None) -> str:
     """The resolved settings, the parameters and one batch's shapes of a training that is not begun."""
-    settings_text(settings)
-    settings = with_start(settings, None, given)
-    settings = _with_precision(settings, None)
-    with _workers(settings, is_named=True) as workers:
-        settings = _with_epochs(settings, None)
-        session = _session(settings, None, workers)
+    write_settings(settings)
+    settings = inherit_settings(settings, None, given)
+    settings = _resolve_precision(settings, None)
+    with _gather_workers(settings, is_named=True) as workers:
+        settings = _resolve_epochs(settings, None)
+        session = _make_session(settings, None, workers)
         from ...datasets.pipeline import source_errors
 
         with source_errors():
             return session.summary()
 
 
-def _session(settings: TrainingSettings, state: State | None, workers: "Workers | None") -> "Session":
-    sources, arguments = sources_and_arguments(settings)
+def _make_session(settings: TrainingSettings, state: State | None, workers: "Workers | None") -> "Session":
+    sources, arguments = open_sources(settings)
     load_tensorflow()
     from .setup import Session
 
@@ -145,11 +147,11 @@ def _is_plain(settings: TrainingSettings) -> bool:
     )
 
 
-def _with_precision(settings: TrainingSettings, folder: Path | None) -> TrainingSettings:
+def _resolve_precision(settings: TrainingSettings, folder: Path | None) -> TrainingSettings:
     """The settings with "auto" resolved: what the run computes in already, or what this machine is fast in."""
     if settings.run.precision != "auto":
         return settings
-    known = precision_of(folder) if folder else None
+    known = read_precision(folder) if folder else None
     if known is None:
         load_tensorflow()
         from .devices import best_precision
@@ -158,7 +160,7 @@ def _with_precision(settings: TrainingSettings, folder: Path | None) -> Training
     return dataclasses.replace(settings, run=dataclasses.replace(settings.run, precision=known))
 
 
-def _with_epochs(settings: TrainingSettings, folder: Path | None) -> TrainingSettings:
+def _resolve_epochs(settings: TrainingSettings, folder: Path | None) -> TrainingSettings:
     """The settings with as many epochs as --min_steps takes: those of the run, or those that the pictures need.
 
     Of a new run it opens the data, before which workers must meet.
@@ -166,9 +168,9 @@ def _with_epochs(settings: TrainingSettings, folder: Path | None) -> TrainingSet
     schedule = settings.schedule
     if schedule.min_steps is None:
         return settings
-    epochs = epochs_of(folder) if folder else None
+    epochs = read_epochs(folder) if folder else None
     if epochs is None:
-        sources, _ = sources_and_arguments(settings)
+        sources, _ = open_sources(settings)
         steps = schedule.steps_per_epoch or max(1, len(sources["train"]) // schedule.batch_size)
         epochs = math.ceil(schedule.min_steps / steps)
     more = max(schedule.epochs, epochs) / schedule.epochs
@@ -178,7 +180,7 @@ def _with_epochs(settings: TrainingSettings, folder: Path | None) -> TrainingSet
 
 
 @contextlib.contextmanager
-def _workers(settings: TrainingSettings, is_named: bool) -> Iterator["Workers | None"]:
+def _gather_workers(settings: TrainingSettings, is_named: bool) -> Iterator["Workers | None"]:
     """Those that train together, before data are opened: that may start TensorFlow, which is too late for them."""
     if settings.run.strategy not in ("auto", "multi_worker"):
         yield None
@@ -189,5 +191,5 @@ def _workers(settings: TrainingSettings, is_named: bool) -> Iterator["Workers | 
     workers = Workers(make_strategy(settings.run.strategy, settings.run.devices))
     if workers.count > 1 and not is_named:
         raise UsageError("several workers need --run_dir, the same for all")
-    with workers.watched():
+    with workers.watch():
         yield workers

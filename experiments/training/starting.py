@@ -12,14 +12,14 @@ from ..backend import load_tensorflow
 from ..errors import UsageError
 from ..flags.training import OWN_FLAGS, ModelSettings, TrainingSettings
 from ..runs.checkpoints import MODEL_FILE
-from ..runs.model_files import described_model
-from ..runs.places import is_run, place_of
-from ..runs.settings import settings_of, settings_of_model
+from ..runs.model_files import describe_model
+from ..runs.places import find_place, is_run
+from ..runs.settings import make_settings, read_settings
 
 INHERITED = ("model", "image_size", "channels", "latent_dim", "attributes")  # by settings of their own
 
 
-def with_start(
+def inherit_settings(
     settings: TrainingSettings, folder: Path | None, given: Collection[str] | None = None
 ) -> TrainingSettings:
     """Settings whose network is that of --init_from but for what is given.
@@ -37,18 +37,18 @@ def with_start(
     asked = settings.model
     if not asked.init_from:
         return settings
-    given = _changed(asked) if given is None else given
+    given = _find_changed(asked) if given is None else given
     if folder is not None and is_run(folder):
-        start = settings_of(folder).model
+        start = read_settings(folder).model
         if not _is_same(start.init_from, asked.init_from):
             return settings  # which is refused with all that differs
     else:
-        start = _described(asked.init_from)
+        start = _describe(asked.init_from)
     if _is_another(asked, start, given):
         return settings  # which is refused with all that differs
     taken = {name: getattr(start, name) for name in INHERITED if name not in given}
     kept = asked.set if "set" in given else ()
-    return dataclasses.replace(settings, model=dataclasses.replace(asked, **taken, set=_merged(start.set, kept)))
+    return dataclasses.replace(settings, model=dataclasses.replace(asked, **taken, set=_merge(start.set, kept)))
 
 
 def model_file(start: str) -> Path:
@@ -58,13 +58,13 @@ def model_file(start: str) -> Path:
       UsageError: there is none.
     """
     try:
-        place = place_of(start)
+        place = find_place(start)
     except UsageError as error:
         raise UsageError(f"--init_from={error}") from error
     return place / MODEL_FILE if place.is_dir() else place
 
 
-def _described(start: str) -> ModelSettings:
+def _describe(start: str) -> ModelSettings:
     """The settings of the network in a model file: its arguments that are not the class' own, nor free to differ."""
     path = model_file(start)
     if not path.is_file():
@@ -72,8 +72,8 @@ def _described(start: str) -> ModelSettings:
     load_tensorflow()
     from ...models import FACE_NETWORKS, MODELS
 
-    name, arguments = described_model(path)
-    found = settings_of_model(path, name, arguments).model
+    name, arguments = describe_model(path)
+    found = make_settings(path, name, arguments).model
     network = (MODELS | FACE_NETWORKS)[found.model]
     left_out = {*OWN_FLAGS, *network.free_arguments, *network.data_arguments}
     own = {one.name: one.default for one in inspect.signature(network).parameters.values()}
@@ -100,7 +100,7 @@ def _is_another(asked: ModelSettings, start: ModelSettings, given: Collection[st
     return any(_plain(_literal(ours[name])) != _plain(_literal(there[name])) for name in ours.keys() & there.keys())
 
 
-def _changed(settings: ModelSettings) -> set[str]:
+def _find_changed(settings: ModelSettings) -> set[str]:
     """The settings that are not as by default."""
     own = ModelSettings()
     return {
@@ -108,7 +108,7 @@ def _changed(settings: ModelSettings) -> set[str]:
     }
 
 
-def _merged(there: Collection[str], given: Collection[str]) -> tuple[str, ...]:
+def _merge(there: Collection[str], given: Collection[str]) -> tuple[str, ...]:
     """Arguments as `name=value`, those that are given last and instead of those there."""
     named: Mapping[str, str] = {text.partition("=")[0]: text for text in (*there, *given)}
     return tuple(named.values())

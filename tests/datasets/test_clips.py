@@ -17,7 +17,7 @@ from facezoo.datasets.procedural import (
     sample_factors,
 )
 from facezoo.datasets.source import DatasetError
-from facezoo.experiments.flags.augmentation import changed_examples
+from facezoo.experiments.flags.augmentation import change_examples
 
 ALL = np.arange(2_400)
 MOVES = np.isin(FACTOR_NAMES, list(PACE))
@@ -198,7 +198,7 @@ def test_a_clip_is_mirrored_with_its_picture():
     eyes = after["clip_landmarks"][:, :, pupils, 0]  # the person's right eye is on the left
     assert (eyes[..., 0] < eyes[..., 1]).all()
     assert not {"factors", "clip_factors"} & set(after)
-    shown = changed_examples(source, 1, augment)
+    shown = change_examples(source, 1, augment)
     assert (shown["clip"].dtype, shown["clip_landmarks"].dtype) == (np.uint8, np.float32)
 
 

@@ -293,7 +293,7 @@ def test_several_splits_can_share_one_look_at_the_folder(tmp_path, monkeypatch):
     with find_once():
         assert sum(len(folder(split, data_dir=root)) for split in SPLITS) == 100
     assert walks == 5 * [root]
-    arguments.sources_and_arguments(parsing.parse_training(["--dataset=folder", f"--data_dir={root}"]))
+    arguments.open_sources(parsing.parse_training(["--dataset=folder", f"--data_dir={root}"]))
     assert walks == 6 * [root]
 
 

@@ -9,7 +9,7 @@ from facezoo.datasets.folder import folder
 from facezoo.datasets.labels import read_landmarks, snake_case
 from facezoo.datasets.naming import Names
 from facezoo.datasets.source import DatasetError, with_attributes
-from facezoo.experiments.codes.encoding import chosen_person
+from facezoo.experiments.codes.encoding import choose_person
 from facezoo.experiments.flags.files import expand
 from facezoo.models import FaceMapping
 from PIL import Image
@@ -102,7 +102,7 @@ def test_accents_in_or_beside_their_letters_are_the_same(tmp_path, form):
     (tmp_path / "labels.csv").write_text(unicodedata.normalize(other, "file,Hüte\nZoë.png,1\n"))
     assert attributes(root, tmp_path / "labels.csv") == (("hüte",), [[1]])
     model = FaceMapping(image_size=32, filters=(4, 4), inter_dim=6, people=("max", unicodedata.normalize(form, "Zoë")))
-    assert chosen_person(model, unicodedata.normalize(other, "Zoë")) == model.people[1]
+    assert choose_person(model, unicodedata.normalize(other, "Zoë")) == model.people[1]
 
 
 def test_landmarks_with_semicolons_and_commas_in_numbers(tmp_path):

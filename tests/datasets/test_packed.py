@@ -35,7 +35,7 @@ from facezoo.datasets.packing import write_pack
 from facezoo.datasets.pipeline import evaluation_batches, training_batches
 from facezoo.datasets.share import Share
 from facezoo.datasets.source import SPLITS, DatasetError, Source, choose_split
-from facezoo.experiments.faces.origins import crop_of_data, cut_of_data
+from facezoo.experiments.faces.origins import find_data_crop, find_data_cut
 from facezoo.experiments.faces.reader import FaceReader
 from facezoo.experiments.flags import parsing
 from facezoo.experiments.flags.groups import AlignmentSettings
@@ -241,7 +241,7 @@ def test_a_pack_of_photographs_tells_their_crop(command, people, flags, crop):
 def test_faces_lie_in_a_pack_as_in_the_crops_that_were_packed(command, crops, caplog, flags):
     pack, points = packed_by(command, crops, *flags), np.array(TEMPLATES["facezoo"]) * 300
     caplog.clear()
-    of_pack, of_folder = (cut_of_data(settings_of(*data)) for data in (("packed", pack), ("folder", crops, *flags)))
+    of_pack, of_folder = (find_data_cut(settings_of(*data)) for data in (("packed", pack), ("folder", crops, *flags)))
     assert (of_pack.template, of_pack.size) == ("celeba", 32)
     np.testing.assert_array_equal(of_pack.matrix(points), of_folder.matrix(points))
     assert not caplog.text
@@ -289,7 +289,7 @@ def test_a_pack_that_does_not_tell_opens_and_is_warned_of(command, crops, caplog
     for data_dir in (pack, pack / "gone"):
         caplog.clear()
         settings = settings_of("packed", data_dir)
-        assert (read_origin(data_dir), cut_of_data(settings), crop_of_data(settings)) == (None, Cut(), None)
+        assert (read_origin(data_dir), find_data_cut(settings), find_data_crop(settings)) == (None, Cut(), None)
         assert f"nothing tells where faces lie in the run's pictures ({data_dir})" in caplog.text
         assert f"nothing tells how the photographs in {data_dir} were cropped" in caplog.text
 

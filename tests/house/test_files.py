@@ -249,7 +249,7 @@ def test_other_paths_are_let_through(name):
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "link", "letter"])
 def test_what_is_in_the_place_of_a_lock_is_told_of_and_stays(tmp_path, kind):
-    with files.locked(tmp_path / "a"):
+    with files.lock(tmp_path / "a"):
         (lock,) = tmp_path.iterdir()
     if kind == "folder":
         lock.mkdir()
@@ -261,7 +261,7 @@ def test_what_is_in_the_place_of_a_lock_is_told_of_and_stays(tmp_path, kind):
         lock.write_text("dear")
     before = os.lstat(lock)
     with pytest.raises(files.OccupiedError, match=r"is no lock of facezoo's: remove it"):
-        files.locked(tmp_path / "a").__enter__()
+        files.lock(tmp_path / "a").__enter__()
     assert os.lstat(lock)[:7] == before[:7]
     assert names_in(tmp_path) == [lock.name]
 

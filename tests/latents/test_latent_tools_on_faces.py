@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from facezoo.datasets.procedural import procedural_faces
-from facezoo.experiments.codes.encoding import decoded, encoded, floats
+from facezoo.experiments.codes.encoding import decode_codes, encode_source, floats
 from facezoo.latents import sampling
 from facezoo.latents.attributes import find_attributes, orthogonalise
 from facezoo.metrics import frechet_distance
@@ -44,7 +44,7 @@ class Bench(NamedTuple):
     plain: Seen
 
     def edited(self, faces, vector, strength) -> Seen:
-        return seen(self.judge, decoded(self.model, self.test["codes"][faces] + np.float32(strength) * vector))
+        return seen(self.judge, decode_codes(self.model, self.test["codes"][faces] + np.float32(strength) * vector))
 
     def faces_without(self, name: str) -> np.ndarray:
         """The first test faces that do not have an attribute, nor seem to when they are decoded."""
@@ -66,9 +66,9 @@ def seen(judge, images) -> Seen:
 def bench():
     model, judge = load_pretrained(MODEL), load_pretrained("face_features")
     train = procedural_faces("train")
-    known = encoded(model, train, ("attributes",), SAMPLES)
-    test = encoded(model, procedural_faces("test"), ("attributes", "image"))
-    plain = seen(judge, decoded(model, test["codes"]))
+    known = encode_source(model, train, ("attributes",), SAMPLES)
+    test = encode_source(model, procedural_faces("test"), ("attributes", "image"))
+    plain = seen(judge, decode_codes(model, test["codes"]))
     return Bench(model, judge, train.attribute_names, known["codes"], known["attributes"], test, plain)
 
 
@@ -138,7 +138,7 @@ def test_a_mixture_s_faces_are_nearer_to_real_ones_than_the_prior_s(bench):
     distance = {}
     for name, sampler in samplers.items():
         codes = sampler.draw(0, SAMPLES)
-        drawn = features(decoded(bench.model, codes[start : start + 250]) for start in starts(SAMPLES))
+        drawn = features(decode_codes(bench.model, codes[start : start + 250]) for start in starts(SAMPLES))
         distance[name] = frechet_distance(drawn, real)
         print(f"{name}: {distance[name]:.2f}")
     assert distance["mixture"] < distance["prior"]

@@ -328,6 +328,13 @@ def test_a_labelled_sheet_keeps_the_pictures_and_writes_below(channels):
     assert sheet[40:, 40:80].min() == 255
 
 
+def test_a_long_label_goes_on_below_pictures_without_one():
+    for second, reaches in (("", True), ("b", False)):
+        sheet = drawing.draw_labelled_sheet(np.zeros((4, 40, 40, 3)), ["w" * 30, second, "c", "d"], 2, 1)
+        assert (sheet[40:55, 70:80].min() < 255) == reaches
+        assert sheet[95:, 60:80].min() == 255  # the next row's last cell has a short one
+
+
 @pytest.mark.parametrize(("channels", "side"), [(1, 1), (3, 2)])
 def test_dots_are_seen_on_dark_and_light_and_hide_no_more(channels, side):
     size = 128 * side

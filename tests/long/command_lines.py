@@ -40,6 +40,7 @@ BASES = {
         "--recipe=vae",
     ],
     "evaluate": ["--run_dir=@/run --count=8", "--run_dir=@/pub/tiny.npz"],
+    "sweep": ["--file=@/sweep.toml --out=new"],
     "compare": ["@/run @/run --out=new"],
     "analyse": ["--run_dir=@/run --out=new --count=20"],
     "morph": ["--run_dir=@/run --start=test:0 --end=test:1 --out=new", "--start=@/a.jpg --end=@/b.png --out=new"],
@@ -112,6 +113,7 @@ def make_materials(folder: Path) -> None:
     (folder / "empty").mkdir()
     (folder / "esc\x1b[31m").mkdir()
     (folder / "empty.txt").touch()
+    (folder / "sweep.toml").write_text("[grid]\nlatent_dim = [2, 3]\n")
     (folder / "letter.txt").write_text("dear\n")
     (folder / "junk").write_bytes(np.random.default_rng(0).bytes(5000))
     os.mkfifo(folder / "pipe")
@@ -140,21 +142,26 @@ def stop_before_work(reads_models: bool = False) -> None:
         raise StoppedError("reached", 0)
 
     def session(settings, state, workers):
-        start.sources_and_arguments(settings)
+        start.open_sources(settings)
         reached()
 
     stops = [
-        *((evaluate, "_as_in_training"), (edit, "codes_of"), (encoding, "codes_of"), (devices, "make_strategy")),
+        *(
+            (evaluate, "_as_in_training"),
+            (edit, "encode_batch"),
+            (encoding, "encode_batch"),
+            (devices, "make_strategy"),
+        ),
         *((launcher.Team, "work"), (pack, "write_pack"), (align, "with_new_rows"), (demo, "warp_through")),
-        *((server, "quiet_gradio"), (framing, "frame_photographs"), (framing, "framed"), (detection, "find_faces")),
-        *((detection, "largest_face"), (benchmark, "_measured_morphs"), (compare.charts, "save_curves")),
+        *((server, "quiet_gradio"), (framing, "frame_photographs"), (framing, "frame_face")),
+        *((detection, "largest_face"), (benchmark, "_measure_morphs"), (compare.charts, "save_curves")),
         *([] if reads_models else [(runs.Run, "model")]),
     ]
     for owner, name in stops:
         assert hasattr(owner, name), name
         setattr(owner, name, reached)
-    assert hasattr(start, "_session")
-    start._session = session
+    assert hasattr(start, "_make_session")
+    start._make_session = session
     for name in measures.MEASURE:
         measures.MEASURE[name] = reached
     assert set(BASES) == set(cli.COMMANDS)
@@ -225,10 +232,10 @@ TABLES: dict[str, object] = {}
 
 def flags_of(name):
     from facezoo.experiments.cli import COMMANDS
-    from facezoo.experiments.flags.parsing import defined
+    from facezoo.experiments.flags.parsing import define_all
 
     if name not in TABLES:
-        TABLES[name] = defined(COMMANDS[name].define_flags)
+        TABLES[name] = define_all(COMMANDS[name].define_flags)
     return TABLES[name]
 
 

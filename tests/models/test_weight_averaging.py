@@ -38,9 +38,9 @@ def test_a_run_s_model_has_the_mean_and_its_checkpoints_the_weights(train):
 
 def test_before_the_first_update_there_is_no_mean():
     values = parsing.parse_training([*FLAGS, "--ema=0.25"])
-    session = Session(values, *arguments.sources_and_arguments(values))
+    session = Session(values, *arguments.open_sources(values))
     before = [variable.numpy() for variable in session.model.trainable_variables]
-    with session.averaged():
+    with session.average_weights():
         for variable, value in zip(session.model.trainable_variables, before, strict=True):
             np.testing.assert_array_equal(variable, value)
 

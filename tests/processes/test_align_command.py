@@ -25,7 +25,7 @@ from facezoo.datasets.photographs import NO_PICTURE
 from facezoo.datasets.picture_index import Picture, find_files
 from facezoo.datasets.source import DatasetError
 from facezoo.experiments.faces import crops
-from facezoo.experiments.faces.aligning import DEADLY, aligned_in_processes
+from facezoo.experiments.faces.aligning import DEADLY, align_in_processes
 from PIL import Image
 
 SIDE = 60  # of the pictures whose points are given
@@ -254,7 +254,7 @@ def test_crops_of_another_folder_are_not_mixed_with_these(align, command, tmp_pa
 def test_two_do_not_write_into_one_folder(align, command, tmp_path):
     root, points = photographs_with_points(tmp_path / "photographs", ["a.jpg"])
     (tmp_path / "out").mkdir()
-    with files.locked(tmp_path / "out" / "manifest.csv"):
+    with files.lock(tmp_path / "out" / "manifest.csv"):
         done = command("align", f"--in={root}", f"--out={tmp_path / 'out'}", f"--landmarks={points}")
         assert_refused(done, "another `facezoo align` writes there")
     assert align(root, points)["a.jpg"].output == "a.png"
@@ -516,7 +516,7 @@ def test_a_file_that_kills_its_process_is_named_and_the_others_are_done(tmp_path
     root, _ = photographs_with_points(tmp_path / "photographs", names)
     aligner = Deadly(root, tmp_path / "out", Cut(), dict.fromkeys(names, GIVEN))
     (tmp_path / "out").mkdir()
-    rows = [row for new in aligned_in_processes(aligner, find_files(root), 2) for row in new]
+    rows = [row for new in align_in_processes(aligner, find_files(root), 2) for row in new]
     assert sorted(row.source for row in rows) == sorted(names)
     assert {row.source: row.reason for row in rows if row.reason} == {"deadly.png": DEADLY}
     assert len(list((tmp_path / "out").iterdir())) == 5

@@ -279,19 +279,23 @@ def test_without_a_token_whoever_names_the_address_is_let_through():
 
 def test_a_token_never_stands_on_a_command_line(tmp_path, monkeypatch):
     monkeypatch.delenv("FACEZOO_TOKEN", raising=False)
-    assert explore.token_of(None, "127.0.0.1") is None
-    made = {explore.token_of(None, "0.0.0.0"), explore.token_of("make", "127.0.0.1"), explore.token_of("make", "::")}
+    assert explore.find_token(None, "127.0.0.1") is None
+    made = {
+        explore.find_token(None, "0.0.0.0"),
+        explore.find_token("make", "127.0.0.1"),
+        explore.find_token("make", "::"),
+    }
     assert len(made) == 3  # a page that others reach always has one
     assert all(len(token) >= 32 and explore.TOKEN.fullmatch(token) for token in made)
     (tmp_path / "token").write_text("from-a-file\n")
-    assert explore.token_of(str(tmp_path / "token"), "127.0.0.1") == "from-a-file"
+    assert explore.find_token(str(tmp_path / "token"), "127.0.0.1") == "from-a-file"
     monkeypatch.setenv("FACEZOO_TOKEN", "from-the-environment")
-    assert explore.token_of(None, "127.0.0.1") == "from-the-environment"
+    assert explore.find_token(None, "127.0.0.1") == "from-the-environment"
     monkeypatch.setenv("FACEZOO_TOKEN", "short")
     with pytest.raises(UsageError, match="FACEZOO_TOKEN: a token has 8 to 200"):
-        explore.token_of(None, "127.0.0.1")
+        explore.find_token(None, "127.0.0.1")
     monkeypatch.setattr("getpass.getpass", lambda prompt: "typed-in-here")
-    assert explore.token_of("ask", "127.0.0.1") == "typed-in-here"
+    assert explore.find_token("ask", "127.0.0.1") == "typed-in-here"
 
 
 def test_wrong_tokens_are_not_answered_for_ever():

@@ -28,7 +28,7 @@ def test_the_second_of_two_is_refused(name, command, finished, tmp_path):
         )
     places = {"run": finished, "pictures": tmp_path / "pictures", "above": above, "made": above / made}
     flags = arguments.format(**places, vectors=tmp_path / "vectors.npz").split()
-    with files.locked(above / held):
+    with files.lock(above / held):
         assert_refused(command(name, *flags), str(above / held), "another facezoo is making it")
         assert not (above / made).exists()
     done = command(name, *flags)

@@ -187,12 +187,12 @@ def test_the_launcher_refuses(command, monkeypatch, empty_folder, arguments, wor
 
 def test_the_launcher_shares_out_gpus(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6,7")
-    assert launcher.shares_of_gpus(2) == ["4,5", "6,7"]
+    assert launcher.share_gpus(2) == ["4,5", "6,7"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
-    assert launcher.shares_of_gpus(2) == [None, None]
+    assert launcher.share_gpus(2) == [None, None]
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     monkeypatch.setenv("PATH", "")
-    assert launcher.shares_of_gpus(2) == [None, None]
+    assert launcher.share_gpus(2) == [None, None]
 
 
 def test_the_launcher_finds_gpus_by_nvidia_s_tool(monkeypatch, tmp_path):
@@ -201,7 +201,7 @@ def test_the_launcher_finds_gpus_by_nvidia_s_tool(monkeypatch, tmp_path):
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    assert launcher.shares_of_gpus(2) == ["0", "1"]
+    assert launcher.share_gpus(2) == ["0", "1"]
 
 
 def test_what_all_workers_must_agree_on_is_told_to_all():

@@ -64,7 +64,7 @@ class FaceMesh:
 
     def faces(self, photograph: Image.Image, closely: bool = False) -> list[np.ndarray]:
         """The faces of an RGB photograph, the largest first: [478, 2] each, (x, y) in its pixels."""
-        found = [] if closely else self._looked_at(photograph)
+        found = [] if closely else self._look_at(photograph)
         for share, places in PARTS if closely else ():
             parts = _parts(photograph.size, share, places)
             found = found or [points for part in parts for points in self._part(photograph, part)]
@@ -72,9 +72,9 @@ class FaceMesh:
 
     def _part(self, photograph: Image.Image, box: tuple[int, int, int, int]) -> list[np.ndarray]:
         part = Image.fromarray(np.asarray(photograph)[box[1] : box[3], box[0] : box[2]])
-        return [points + box[:2] for points in self._looked_at(part)]
+        return [points + box[:2] for points in self._look_at(part)]
 
-    def _looked_at(self, photograph: Image.Image) -> list[np.ndarray]:
+    def _look_at(self, photograph: Image.Image) -> list[np.ndarray]:
         from mediapipe import Image as MediaPipeImage
         from mediapipe import ImageFormat
 

@@ -45,7 +45,7 @@ READERS: dict[str, type[LandmarkReader]] = {
 BY_THEMSELVES = ("mediapipe", "mtcnn")  # those that find faces in any photograph, the best first
 
 
-def installed_readers() -> list[str]:
+def list_readers() -> list[str]:
     """Those that find faces in photographs and are installed, the best first.
 
     Raises:

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from facezoo.experiments.benchmarks import measures
 from facezoo.experiments.benchmarks.contestants import Timing, alternate
-from facezoo.experiments.benchmarks.flops import flops_of
+from facezoo.experiments.benchmarks.flops import count_flops
 from facezoo.experiments.benchmarks.training_steps import TrainingStep
 from facezoo.experiments.benchmarks.usage import Latency, Pipeline, faces_on_disk
 from facezoo.experiments.commands import benchmark
@@ -24,19 +24,19 @@ def graph_of(function, *shapes):
 
 def test_a_convolution_costs_two_operations_for_each_weight_and_place():
     graph = graph_of(lambda x, k: tf.nn.conv2d(x, k, 2, "SAME"), (4, 8, 8, 3), (5, 5, 3, 16))
-    assert flops_of(graph) == 2 * (4 * 4 * 4) * (5 * 5 * 3 * 16)
+    assert count_flops(graph) == 2 * (4 * 4 * 4) * (5 * 5 * 3 * 16)
 
 
 def test_a_transposed_convolution_costs_by_its_small_side():
     graph = graph_of(lambda x, k: tf.nn.conv2d_transpose(x, k, (4, 8, 8, 3), 2, "SAME"), (4, 4, 4, 16), (5, 5, 3, 16))
-    assert flops_of(graph) == 2 * (4 * 4 * 4) * (5 * 5 * 3 * 16)
+    assert count_flops(graph) == 2 * (4 * 4 * 4) * (5 * 5 * 3 * 16)
 
 
 @pytest.mark.parametrize("transposed", [False, True])
 def test_a_matrix_product_costs_two_operations_for_each_factor(transposed):
     left = (7, 5) if transposed else (5, 7)
     graph = graph_of(lambda a, b: tf.matmul(a, b, transpose_a=transposed), left, (7, 3))
-    assert flops_of(graph) == 2 * 5 * 7 * 3
+    assert count_flops(graph) == 2 * 5 * 7 * 3
 
 
 def test_a_training_step_costs_three_forward_passes_less_the_first_gradient():
@@ -49,12 +49,12 @@ def test_a_training_step_costs_three_forward_passes_less_the_first_gradient():
         return tape.gradient(loss, network.trainable_variables)
 
     first, second = (2 * (2 * 6 * 6) * 3 * 3 * weights for weights in (3 * 8, 8 * 4))
-    assert flops_of(graph_of(step, (2, 6, 6, 3))) == 3 * (first + second) - first
+    assert count_flops(graph_of(step, (2, 6, 6, 3))) == 3 * (first + second) - first
 
 
 def test_shapes_that_are_not_known_are_refused():
     with pytest.raises(ValueError, match="unknown shape"):
-        flops_of(graph_of(lambda x, k: tf.nn.conv2d(x, k, 1, "SAME"), (None, 8, 8, 3), (3, 3, 3, 4)))
+        count_flops(graph_of(lambda x, k: tf.nn.conv2d(x, k, 1, "SAME"), (None, 8, 8, 3), (3, 3, 3, 4)))
 
 
 def test_a_timing_is_told_by_its_median_and_spread():
@@ -137,7 +137,7 @@ def test_a_face_s_way_can_be_timed(what):
 
 def test_start_up_is_timed_by_commands(monkeypatch):
     commands = []
-    monkeypatch.setattr(measures, "_seconds_of_command", lambda *arguments: commands.append(arguments[0]) or 0.5)
+    monkeypatch.setattr(measures, "_time_command", lambda *arguments: commands.append(arguments[0]) or 0.5)
     rows = list(measures._startup(small_benchmark(), ["vae"]))
     assert commands == ["train", *2 * ["--help", "train", "morph"]]
     assert [row.timing.seconds for row in rows] == 3 * [(0.5, 0.5)]

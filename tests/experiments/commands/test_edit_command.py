@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from command_line import SOFTWARE, assert_refused, contents, drawn, mapping_run, read_png, reconstructed
 from facezoo.datasets.procedural import ATTRIBUTE_NAMES, procedural_faces
-from facezoo.experiments.commands.edit import strengths_of
+from facezoo.experiments.commands.edit import parse_strengths
 from facezoo.experiments.runs.run import open_run
 from facezoo.latents.attributes import AttributeVectors, load_attributes, orthogonalise, save_attributes
 
@@ -132,7 +132,7 @@ def test_a_mapping_model_edits_the_face_of_the_person_asked_for(command, tmp_pat
 
 @pytest.mark.parametrize(("text", "expected"), [("-2:2:5", [-2, -1, 0, 1, 2]), ("1.5", [1.5]), ("3:0:2", [3, 0])])
 def test_strengths_are_read(text, expected):
-    assert strengths_of(text).tolist() == expected
+    assert parse_strengths(text).tolist() == expected
 
 
 @pytest.mark.parametrize(

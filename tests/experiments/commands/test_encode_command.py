@@ -17,7 +17,7 @@ from command_line import (
 )
 from facezoo.datasets import photographs
 from facezoo.datasets.manifest import Cut
-from facezoo.experiments.faces.reader import FaceReader, aligned_folder
+from facezoo.experiments.faces.reader import FaceReader, align_folder
 from facezoo.experiments.flags.groups import AlignmentSettings
 from facezoo.experiments.runs.run import open_run
 from facezoo.files import name_results
@@ -104,8 +104,8 @@ def test_what_sub_folders_are_called_does_not_matter(finished, command, tmp_path
     with np.load(out) as archive:
         assert archive["names"].tolist() == ["---/000.jpg", "Ann B/000.jpg", "ann_b/000.jpg"]
     face = np.zeros((8, 8, 3), np.uint8), np.eye(3)[:2]
-    monkeypatch.setattr("facezoo.experiments.faces.reader.aligned", lambda photograph, cut, channels: face)
-    assert len(aligned_folder(tmp_path / "pictures", Cut(size=8), 3)) == 3
+    monkeypatch.setattr("facezoo.experiments.faces.reader.align_photograph", lambda photograph, cut, channels: face)
+    assert len(align_folder(tmp_path / "pictures", Cut(size=8), 3)) == 3
 
 
 def test_faces_are_found_and_photographs_without_one_left_out(finished, command, model, tmp_path, monkeypatch):

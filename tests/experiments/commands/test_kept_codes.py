@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from facezoo.experiments.codes import kept
-from facezoo.experiments.codes.encoding import encoded
+from facezoo.experiments.codes.encoding import encode_source
 from facezoo.experiments.codes.kept import CodeKeeper
 from facezoo.experiments.runs.run import open_run
 
@@ -33,11 +33,11 @@ def files_in(folder):
 
 def test_codes_are_kept_and_read_and_gone_on_with(opened, model):
     source, keeper, counting = opened.source("train"), CodeKeeper(opened), Counting(model)
-    first = encoded(counting, source, ("attributes",), 100, keeper=keeper)
+    first = encode_source(counting, source, ("attributes",), 100, keeper=keeper)
     assert counting.count == 100
-    more = encoded(counting, source, (), 130, keeper=keeper)
+    more = encode_source(counting, source, (), 130, keeper=keeper)
     assert counting.count == 130
-    fewer = encoded(counting, source, ("attributes",), 70, keeper=CodeKeeper(opened))
+    fewer = encode_source(counting, source, ("attributes",), 70, keeper=CodeKeeper(opened))
     assert counting.count == 130
     assert len(files_in(opened.folder)) == 1
     assert np.array_equal(first["codes"], more["codes"][:100])
@@ -48,7 +48,7 @@ def test_codes_are_kept_and_read_and_gone_on_with(opened, model):
 @pytest.mark.parametrize("how", ["model", "pictures", "damage", "interim"])
 def test_codes_of_another_state_are_not_read(opened, model, how, monkeypatch):
     source, keeper = opened.source("train"), CodeKeeper(opened)
-    encoded(model, source, (), 70, keeper=keeper)
+    encode_source(model, source, (), 70, keeper=keeper)
     if how == "model":
         keeper.model_hash = "another"
     elif how == "interim":
@@ -63,20 +63,20 @@ def test_codes_of_another_state_are_not_read(opened, model, how, monkeypatch):
 
 def test_codes_take_no_more_room_than_they_may(opened, model, monkeypatch):
     source, keeper = opened.source("train"), CodeKeeper(opened)
-    encoded(model, source, (), 70, keeper=keeper)
+    encode_source(model, source, (), 70, keeper=keeper)
     [oldest] = files_in(opened.folder)
     monkeypatch.setattr(kept, "MOST_FOLDER_BYTES", oldest.stat().st_size)
-    encoded(model, opened.source("test"), (), 70, keeper=keeper)
+    encode_source(model, opened.source("test"), (), 70, keeper=keeper)
     assert len(files_in(opened.folder)) == 1
     assert not oldest.exists()
     monkeypatch.setattr(kept, "MOST_BYTES", 100)
-    encoded(model, opened.source("validation"), (), 70, keeper=keeper)
+    encode_source(model, opened.source("validation"), (), 70, keeper=keeper)
     assert len(files_in(opened.folder)) == 1
 
 
 def test_a_run_that_may_only_be_read_gives_codes_all_the_same(opened, model):
     (opened.folder / "codes").write_text("a file in the folder's place")
-    assert len(encoded(model, opened.source("train"), (), 70, keeper=CodeKeeper(opened))["codes"]) == 70
+    assert len(encode_source(model, opened.source("train"), (), 70, keeper=CodeKeeper(opened))["codes"]) == 70
 
 
 def test_commands_say_what_they_read(command, copied):
@@ -102,5 +102,5 @@ def test_an_analysis_reads_what_an_analysis_has_kept(command, copied):
 def test_a_model_without_a_run_keeps_its_codes_in_the_users_cache(copied, empty_folder, tmp_path, model):
     (copied / "model.keras").rename(tmp_path / "alone.keras")
     opened = open_run(tmp_path / "alone.keras")
-    encoded(model, opened.source("train", {"dataset": "procedural_faces"}), (), 70, keeper=CodeKeeper(opened))
+    encode_source(model, opened.source("train", {"dataset": "procedural_faces"}), (), 70, keeper=CodeKeeper(opened))
     assert len(files_in(tmp_path / "cache")) == 1

@@ -27,7 +27,7 @@ from facezoo.datasets.manifest import Cut
 from facezoo.datasets.procedural import procedural_faces
 from facezoo.experiments.codes.face_network import face_features
 from facezoo.experiments.codes.morphing import morph_through
-from facezoo.experiments.faces.origins import cut_of, cut_of_data
+from facezoo.experiments.faces.origins import find_cut, find_data_cut
 from facezoo.experiments.faces.reader import FaceReader
 from facezoo.experiments.flags import parsing
 from facezoo.experiments.flags.groups import AlignmentSettings
@@ -152,7 +152,8 @@ def test_a_gray_run_morphs_and_draws_in_gray(train, command):
     assert facezoo.load(run).channels == 1
     assert command("morph", f"--run_dir={run}", "--start=test:0", "--end=test:1", "--steps=2").code == 0
     assert read_png(run / "morphs" / "row.png")[0].shape == (32, 64)
-    assert read_png(run / "images" / "morph-0001.png")[0].ndim == 2
+    drawn = read_png(run / "images" / "morph-0001.png")[0]
+    assert (drawn == drawn[..., :1]).all()  # a sheet with labels, without any colour
 
 
 def test_a_closed_morph_goes_through_faces_and_back(finished, command, model, tmp_path):
@@ -258,7 +259,7 @@ def test_without_the_detector_align_says_what_to_install(finished, command, monk
 
 def test_the_data_of_a_run_tell_how_its_faces_lie(tmp_path, caplog):
     def cut(*flags):
-        return cut_of_data(parsing.parse_training(["--model=vae", *flags]).data)
+        return find_data_cut(parsing.parse_training(["--model=vae", *flags]).data)
 
     assert cut("--dataset=procedural_faces") == Cut()
     assert cut("--dataset=celeb_a", "--crop=15,35,148,148") == Cut("celeba", size=148)
@@ -275,7 +276,7 @@ def test_the_data_of_a_run_tell_how_its_faces_lie(tmp_path, caplog):
 def test_faces_lie_in_a_crop_beside_the_middle_where_the_photograph_has_them(crop):
     """A face that lies in the whole picture as the template says is cut out by the crop's own box."""
     box = ",".join(map(str, crop))
-    cut = cut_of_data(parsing.parse_training(["--model=vae", "--dataset=celeb_a", f"--crop={box}"]).data)
+    cut = find_data_cut(parsing.parse_training(["--model=vae", "--dataset=celeb_a", f"--crop={box}"]).data)
     points = np.array(TEMPLATES["celeba"]) * 148 + (15, 35)
     np.testing.assert_allclose(cut.matrix(points), [[crop[2], 0, crop[0]], [0, crop[3], crop[1]]], atol=1e-9)
 
@@ -283,7 +284,9 @@ def test_faces_lie_in_a_crop_beside_the_middle_where_the_photograph_has_them(cro
 def test_a_crop_of_crops_lies_where_it_was_taken(tmp_path):
     crops = folder_of_crops(tmp_path / "crops")
     data = ("--model=vae", "--dataset=folder", f"--data_dir={crops}")
-    whole, part = (cut_of_data(parsing.parse_training([*data, *flags]).data) for flags in ((), ("--crop=8,40,64,64",)))
+    whole, part = (
+        find_data_cut(parsing.parse_training([*data, *flags]).data) for flags in ((), ("--crop=8,40,64,64",))
+    )
     points = np.array(TEMPLATES["facezoo"]) * 300  # a face in some photograph
     corner, pixel = whole.matrix(points), whole.matrix(points)[:, :2] / 128
     np.testing.assert_allclose(part.matrix(points)[:, :2], pixel * 64, atol=1e-9)
@@ -299,5 +302,5 @@ def test_the_shift_of_a_run_goes_with_its_own_template_only(monkeypatch):
         ({"template": "facezoo"}, "facezoo", False),
         ({"margin": 0.5}, "celeba", False),
     ]:
-        cut = cut_of(AlignmentSettings(align=True, **asked), {}, settings)
+        cut = find_cut(AlignmentSettings(align=True, **asked), {}, settings)
         assert (cut.template, cut.size, any(cut.shift)) == (template, 32, is_shifted)

@@ -11,7 +11,7 @@ from facezoo.datasets.manifest import Cut
 from facezoo.datasets.packed import Origin, describe_origin, parse_origin
 from facezoo.datasets.procedural import procedural_faces
 from facezoo.experiments.codes.portrait import page, portrait
-from facezoo.experiments.faces.origins import crop_of_data, cut_of_data
+from facezoo.experiments.faces.origins import find_data_crop, find_data_cut
 from facezoo.experiments.flags import parsing
 from facezoo.experiments.runs.run import open_run
 from facezoo.models import VAE, FaceMapping
@@ -122,7 +122,7 @@ def test_published_weights_tell_how_their_pictures_were_cut(run, command, tmp_pa
     assert opened.origin == Origin(None, Cut(size=32))
     nowhere = parsing.parse_training(["--dataset=packed", "--data_dir=gone", "--image_size=32"]).data
     told = Origin((1, 2, 30, 30), Cut("celeba", 0.25, 32, shift=(0.1, 0.0)))
-    assert (cut_of_data(nowhere, told), crop_of_data(nowhere, told)) == (told.cut, told.crop)
+    assert (find_data_cut(nowhere, told), find_data_crop(nowhere, told)) == (told.cut, told.crop)
     assert not caplog.text
     assert parse_origin({**describe_origin(told), "size": 32}) == told
 

@@ -12,9 +12,9 @@ from facezoo.datasets import detection, photographs
 from facezoo.datasets.alignment import align_points
 from facezoo.datasets.detection import Face
 from facezoo.datasets.manifest import Cut
-from facezoo.experiments.codes.encoding import asked_person
+from facezoo.experiments.codes.encoding import ask_person
 from facezoo.experiments.commands import swap
-from facezoo.experiments.faces.reader import aligned
+from facezoo.experiments.faces.reader import align_photograph
 from facezoo.experiments.runs.run import Run, open_run
 from facezoo.models import VAE, FaceMapping
 from facezoo.pictures import pasting
@@ -292,7 +292,7 @@ def test_aligned_faces_are_pasted_where_they_were_found(command, tmp_path):
         for x, y in placed.eyes:
             assert changed[int(y) - 8 : int(y) + 8, int(x) - 8 : int(x) + 8].mean() > 0.9
         rows, columns = np.nonzero(changed)
-        _, matrix = aligned(placed.picture, Cut(size=SIZE), 3)
+        _, matrix = align_photograph(placed.picture, Cut(size=SIZE), 3)
         places = align_points(np.stack([columns, rows], axis=1) + 0.5, matrix)
         assert places.min() > -1
         assert places.max() < SIZE + 1
@@ -310,7 +310,7 @@ def test_a_gray_model_pastes_too(faces, command, tmp_path):
 @pytest.mark.parametrize(("people", "asked", "meant"), [(("ann", "bob"), "BOB", "bob"), (("Bob", "bob"), "bob", "bob")])
 def test_a_person_is_found_in_other_letters_unless_there_is_another(people, asked, meant):
     model = FaceMapping(image_size=32, filters=(4, 4), inter_dim=6, people=people)
-    assert asked_person(model, asked, "to") == meant
+    assert ask_person(model, asked, "to") == meant
 
 
 def test_an_unknown_person_is_answered_with_the_known_ones(mapping, faces, command, tmp_path):

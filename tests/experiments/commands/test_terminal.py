@@ -8,7 +8,7 @@ import pytest
 from command_line import VAE_FLAGS, picture
 from facezoo.datasets.source import DatasetError
 from facezoo.experiments.errors import UsageError
-from facezoo.experiments.terminal import MOST_CHARACTERS, MOST_LINES, PrintableStream, message_of, printable
+from facezoo.experiments.terminal import MOST_CHARACTERS, MOST_LINES, PrintableStream, find_message, printable
 
 NASTY = "a\x1b[2J\x1b[1;1Hb\rc\nfacezoo: all is well\x9b31m\u202egpj.\u2028"
 
@@ -32,24 +32,24 @@ def test_what_has_no_shape_is_written_out(text, shown):
 
 @pytest.mark.parametrize("kind", [UsageError, DatasetError, ValueError])
 def test_a_message_is_one_line_whatever_its_names_hold(kind):
-    shown = message_of(kind(f"{NASTY}: damaged"))
+    shown = find_message(kind(f"{NASTY}: damaged"))
     assert "\n" not in shown
     assert printable(shown) == shown
-    assert len(message_of(kind("x" * 10**6))) <= MOST_CHARACTERS
+    assert len(find_message(kind("x" * 10**6))) <= MOST_CHARACTERS
 
 
 def test_an_error_of_the_system_comes_without_its_number(tmp_path):
     with pytest.raises(FileNotFoundError) as missing:
         (tmp_path / "a\x1b").read_text()
-    assert message_of(missing.value) == f"{tmp_path}/a\\x1b: No such file or directory"
-    assert message_of(OSError(errno.ENOSPC, "No space left on device")) == "No space left on device"
-    assert message_of(OSError("in words")) == "in words"
+    assert find_message(missing.value) == f"{tmp_path}/a\\x1b: No such file or directory"
+    assert find_message(OSError(errno.ENOSPC, "No space left on device")) == "No space left on device"
+    assert find_message(OSError("in words")) == "in words"
 
 
 def test_a_message_has_its_own_lines_and_not_many():
-    assert message_of(UsageError("one", "two\nthree")) == "one\ntwo\\nthree"
+    assert find_message(UsageError("one", "two\nthree")) == "one\ntwo\\nthree"
     assert str(DatasetError("one", "two")) == "one\ntwo"
-    assert len(message_of(UsageError(*["x"] * 50)).splitlines()) == MOST_LINES
+    assert len(find_message(UsageError(*["x"] * 50)).splitlines()) == MOST_LINES
 
 
 def test_a_stream_passes_lines_on_and_escapes_the_rest():

@@ -25,6 +25,7 @@ from facezoo.datasets import DATASETS
 from facezoo.experiments.training.stopping import EarlyStopping
 from facezoo.experiments.training.telling import list_next_commands, say_duration
 from facezoo.models import VAE, Schedule
+from facezoo.pictures import resize
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
@@ -173,8 +174,8 @@ def test_few_validation_pictures_are_enough(train, tmp_path):
     assert len(source) < 3
     run = train("run", *CAE_FLAGS, *flags)
     pixels, _ = read_png(run / "images" / "reconstructions-0001.png")
-    assert pixels.shape == (2 * 32, len(source) * 32, 3)
-    np.testing.assert_array_equal(pixels[:32, :32], source.load(np.array([0]))["image"][0])
+    assert pixels.shape == (2 * (64 + 15), len(source) * 64, 3)  # enlarged, each with its label below
+    np.testing.assert_array_equal(pixels[:64, :64], resize(source.load(np.array([0]))["image"], 64)[0])
 
 
 def test_early_stopping_by_hand():

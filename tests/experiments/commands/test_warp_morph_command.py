@@ -149,7 +149,7 @@ def test_where_the_best_reader_finds_no_face_the_next_one_is_asked(command, monk
 
     monkeypatch.setitem(READERS, "mediapipe", Blind)
     monkeypatch.setitem(READERS, "mtcnn", Centre)
-    monkeypatch.setattr(framing, "installed_readers", lambda: ["mediapipe", "mtcnn"])
+    monkeypatch.setattr(framing, "list_readers", lambda: ["mediapipe", "mtcnn"])
     for name in ("a.png", "b.png"):
         picture((300, 300)).save(tmp_path / name)
     files = (f"--start={tmp_path / 'a.png'}", f"--end={tmp_path / 'b.png'}")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from facezoo.experiments.errors import UsageError
 from facezoo.experiments.faces import framing
-from facezoo.experiments.faces.framing import Stop, frame_photographs, framed, largest_face
+from facezoo.experiments.faces.framing import Stop, frame_face, frame_photographs, largest_face
 from facezoo.experiments.faces.landmarks import face_mesh, readers
 from facezoo.experiments.faces.landmarks.readers import READERS
 from facezoo.experiments.flags.groups import LANDMARK_READERS, AlignmentSettings, LandmarkSettings
@@ -101,7 +101,7 @@ def test_frames_hold_eyes_and_mouth_in_one_place(upright, tmp_path):
 def test_what_a_data_set_knows_is_taken():
     pictures, points, scheme = frame_photographs(["test:1", "test:2"], LandmarkSettings(), ALIGNED, {}, 64)
     assert scheme is SCHEMES["drawn"] and pictures.shape == (2, 64, 64, 3)
-    read = framed(pictures, ["test:1", "test:2"], LandmarkSettings(landmarks="face"), [None, None])
+    read = frame_face(pictures, ["test:1", "test:2"], LandmarkSettings(landmarks="face"), [None, None])
     eyes = np.linalg.norm(np.diff(five_points(points[0], scheme)[:2], axis=0))
     assert np.linalg.norm(read.points - points, axis=-1).mean() < 0.15 * eyes
 
@@ -109,7 +109,7 @@ def test_what_a_data_set_knows_is_taken():
 def test_without_any_reader_it_is_said_what_to_install(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"pip install 'facezoo\[landmarks\]'"):
-        readers.installed_readers()
+        readers.list_readers()
     with pytest.raises(UsageError, match=r"mediapipe is not installed: pip install 'facezoo\[landmarks\]'"):
         face_mesh.FaceMesh()
 

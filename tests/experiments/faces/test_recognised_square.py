@@ -8,7 +8,7 @@ from facezoo.datasets.folder import folder
 from facezoo.datasets.manifest import Cut
 from facezoo.datasets.origins import face_square, find_celeba_cut
 from facezoo.datasets.procedural import procedural_faces
-from facezoo.experiments.faces.origins import recognised_square
+from facezoo.experiments.faces.origins import recognise_square
 from facezoo.experiments.flags.groups import DataSettings
 
 # The square of side 54 around (44.5, 66) of CelebA's pictures at half size, 89 x 109.
@@ -42,7 +42,7 @@ def test_drawn_faces_lie_in_it_as_real_ones_do():
 
     there, here = (eyes(template, np.array(face_square(Cut(template)))) for template in ("celeba", "facezoo"))
     np.testing.assert_allclose(here, there, atol=0.05)
-    assert recognised_square(DataSettings(), procedural_faces("test", image_size=32)) == face_square(Cut())
+    assert recognise_square(DataSettings(), procedural_faces("test", image_size=32)) == face_square(Cut())
 
 
 @pytest.mark.usefixtures("empty_folder")
@@ -50,5 +50,5 @@ def test_drawn_faces_lie_in_it_as_real_ones_do():
 def test_a_folder_of_photographs_tells_by_their_size_only(tmp_path, size, is_known):
     place = photographs_in(tmp_path / "photographs", 30, size)
     source = folder("train", image_size=32, data_dir=place)
-    found = recognised_square(DataSettings(dataset="folder", data_dir=str(place)), source)
+    found = recognise_square(DataSettings(dataset="folder", data_dir=str(place)), source)
     assert (found is not None) == is_known

@@ -21,7 +21,7 @@ MAPPING = (
 
 
 def asked(flags, is_warped=False):
-    return augmenting.asked_for(parsing.parse_training(flags.split()).augmentation, SOURCE, is_warped)
+    return augmenting.make_augmentation(parsing.parse_training(flags.split()).augmentation, SOURCE, is_warped)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_what_changes_nothing_is_nothing(flags):
 def test_examples_are_changed_as_in_training_in_portions():
     """The second eight are the batch of the second step."""
     augment = asked("--flip --colour=0.4 --rotation=10")
-    examples = augmenting.changed_examples(SOURCE, 11, augment)
+    examples = augmenting.change_examples(SOURCE, 11, augment)
     assert examples["image"].shape == (11, 32, 32, 3)
     assert examples["image"].dtype == np.uint8
     last = augment(load_batch(SOURCE, np.arange(8, 11)), tf.constant([0, 1], tf.int64))

@@ -139,16 +139,16 @@ def test_a_recipe_s_network_gives_way_and_a_given_one_does_not(here, command, mo
 
 def test_settings_from_python_are_given_where_they_are_not_as_by_default(here):
     from facezoo.experiments.flags.training import ModelSettings, TrainingSettings
-    from facezoo.experiments.training.starting import with_start
+    from facezoo.experiments.training.starting import inherit_settings
 
     asked = TrainingSettings(model=ModelSettings(init_from="mine", set=("dropout=0.1",)))
-    model = with_start(asked, None).model
+    model = inherit_settings(asked, None).model
     assert (model.image_size, model.latent_dim) == (32, 4)
     assert "filters=8,8" in model.set
     assert "dropout=0.1" in model.set
     asked = TrainingSettings(model=ModelSettings(init_from="mine", latent_dim=8))
-    assert with_start(asked, None).model.latent_dim == 8
-    assert with_start(TrainingSettings(), None) == TrainingSettings()
+    assert inherit_settings(asked, None).model.latent_dim == 8
+    assert inherit_settings(TrainingSettings(), None) == TrainingSettings()
 
 
 # Runs that have not finished.

@@ -23,7 +23,7 @@ from command_line import (
 from facezoo import files
 from facezoo.experiments.errors import UsageError
 from facezoo.experiments.runs import checkpoints
-from facezoo.experiments.runs.folder import LOCK_FILE, locked
+from facezoo.experiments.runs.folder import LOCK_FILE, lock
 from facezoo.experiments.runs.run import open_run
 from facezoo.experiments.training import run as training_run
 from facezoo.pictures import resize
@@ -325,14 +325,14 @@ def test_the_events_of_other_runs_behind_a_link_are_not_touched(copied, command,
 def test_what_is_in_the_place_of_a_run_s_lock_is_told_of(tmp_path, kind):
     folder = tmp_path / "run"
     folder.mkdir()
-    lock = folder / LOCK_FILE
+    place = folder / LOCK_FILE
     if kind == "folder":
-        lock.mkdir()
+        place.mkdir()
     elif kind == "link":
-        lock.symlink_to(tmp_path / "theirs")
+        place.symlink_to(tmp_path / "theirs")
     else:
-        lock.write_text("dear")
-    with pytest.raises(UsageError, match=r"--run_dir=.*[.]lock is no lock of facezoo's"), locked(folder):
+        place.write_text("dear")
+    with pytest.raises(UsageError, match=r"--run_dir=.*[.]lock is no lock of facezoo's"), lock(folder):
         pass
     assert [path.name for path in folder.iterdir()] == [LOCK_FILE]
 

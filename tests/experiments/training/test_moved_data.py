@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from command_line import CAE_FLAGS, assert_refused, picture
 from facezoo.experiments.runs.data import DATA_FILE
-from facezoo.experiments.runs.settings import settings_of
+from facezoo.experiments.runs.settings import read_settings
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_pictures_may_be_moved_but_not_be_others(command, tmp_path, photographs)
     assert train(command, run, others, 1).code == 2  # also where nothing is left to do
     done = train(command, run, moved, 2)
     assert done.code == 0, done.err
-    assert settings_of(run).data.data_dir == str(moved)
+    assert read_settings(run).data.data_dir == str(moved)
     (tmp_path / "link").symlink_to(moved)
     assert train(command, run, tmp_path / "link", 2).code == 0  # the same place
 

@@ -14,10 +14,10 @@ from command_line import VAE_FLAGS, assert_same, contents, rows_of, weights_of
 from facezoo import TrainingSettings
 from facezoo.experiments.errors import UsageError
 from facezoo.experiments.flags.groups import AugmentationSettings, DataSettings
-from facezoo.experiments.flags.kinds import every_kind, flags_of
+from facezoo.experiments.flags.kinds import every_kind, make_flags
 from facezoo.experiments.flags.parsing import parse_training
 from facezoo.experiments.flags.training import ModelSettings, ObjectiveSettings, RunSettings, ScheduleSettings
-from facezoo.experiments.runs.settings import settings_text
+from facezoo.experiments.runs.settings import write_settings
 from facezoo.experiments.training import start
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
@@ -104,12 +104,12 @@ def test_settings_are_what_their_flags_say_and_back():
     assert settings.adversarial.discriminator_filters == (8, 16)
     assert settings.model.set == ("filters=8,8", "a=1", "b=2")
     assert settings.data.data_dir == os.path.expanduser("~/x")  # noqa: PTH111
-    assert parse_training(settings_text(settings).split("\n")[:-1]) == settings
-    assert set(flags_of(settings)) == set(every_kind(TrainingSettings))
+    assert parse_training(write_settings(settings).split("\n")[:-1]) == settings
+    assert set(make_flags(settings)) == set(every_kind(TrainingSettings))
 
 
 def test_every_setting_says_what_it_is():
-    values = flags_of(TrainingSettings())
+    values = make_flags(TrainingSettings())
     for name in every_kind(TrainingSettings):
         assert values[name].help.partition(";\n")[0].endswith((".", ")")), name
 
@@ -127,10 +127,10 @@ def test_workers_meet_before_data_are_opened(monkeypatch, tmp_path):
         happened.append("data")
         raise UsageError("enough")
 
-    monkeypatch.setattr(start, "_workers", workers)
-    monkeypatch.setattr(start, "sources_and_arguments", opened)
+    monkeypatch.setattr(start, "_gather_workers", workers)
+    monkeypatch.setattr(start, "open_sources", opened)
     settings = dataclasses.replace(SETTINGS, schedule=ScheduleSettings(min_steps=5))
-    for begin in (lambda: start.train_into(tmp_path / "run", settings), lambda: start.summary(settings)):
+    for begin in (lambda: start.train_into(tmp_path / "run", settings), lambda: start.summarise(settings)):
         happened.clear()
         with pytest.raises(UsageError, match="enough"):
             begin()

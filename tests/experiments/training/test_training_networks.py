@@ -388,7 +388,7 @@ FEATURES = (
 )
 def test_features_of_pictures_that_never_change_are_kept_beside_them(flags, are_kept):
     values = parsing.parse_training([*FEATURES, *flags])
-    session = Session(values, *arguments.sources_and_arguments(values))
+    session = Session(values, *arguments.open_sources(values))
     batch = next(iter(session.batches()))
     assert ("target_features_0" in batch) == are_kept
 

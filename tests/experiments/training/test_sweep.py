@@ -1,0 +1,62 @@
+"""The trainings that a file tells of."""
+
+import pytest
+from facezoo.experiments.errors import UsageError
+from facezoo.experiments.training.sweep import read_sweep
+
+
+def sweep_of(tmp_path, text):
+    path = tmp_path / "sweep.toml"
+    path.write_text(text, encoding="utf-8")
+    return read_sweep(path)
+
+
+def test_a_grid_is_every_value_with_every_other_and_single_runs_come_besides(tmp_path):
+    text = (
+        'flags = ["--epochs=1"]\n[grid]\nlatent_dim = [4, 8]\nflip = [true, false]\n'
+        '[[runs]]\nname = "cae"\nflags = ["--model=cae"]\n'
+    )
+    trials = sweep_of(tmp_path, text)
+    assert [trial.name for trial in trials] == [
+        "latent_dim=4,flip=true",
+        "latent_dim=4,flip=false",
+        "latent_dim=8,flip=true",
+        "latent_dim=8,flip=false",
+        "cae",
+    ]
+    assert trials[1].arguments == ("--epochs=1", "--latent_dim=4", "--flip=false")
+    assert trials[-1].arguments == ("--epochs=1", "--model=cae")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "0 runs"),
+        ("flags = 3\n[[runs]]\nname = 'a'", "flags must be a list of texts"),
+        ("grid = 3", "grid must be a table of lists"),
+        ("[grid]\nepochs = 3", "grid must be a table of lists"),
+        ("[grid]\nepochs = []", "grid must be a table of lists"),
+        ("runs = 1", "runs must be tables"),
+        ("[[runs]]\nname = '../a'", "must be made of letters"),
+        ("[[runs]]\nname = '..'", "must be made of letters"),
+        ("[[runs]]\nflags = []", "must be made of letters"),
+        ("[[runs]]\nname = 'a'\nflag = []", "'flag' of the run a"),
+        ("[[runs]]\nname = 'a'\n[[runs]]\nname = 'a'", "two runs are called a"),
+        ("[[runs]]\nname = 'a'\nflags = ['--run_dir=b']", "a folder of its own"),
+        ("[grid]\nno_such_flag = [1]", "no_such_flag"),
+        ("[grid]\nepochs = [-1]", "epochs"),
+        ("[gird]\nepochs = [1]", "'gird' is none of flags, grid, runs"),
+        ("[grid]\nepochs = [1" + ",1" * 1000 + "]", "1001 runs"),
+        ("[grid", "--file="),
+    ],
+)
+def test_what_tells_of_no_trainings_is_refused_in_one_line(tmp_path, text, said):
+    with pytest.raises(UsageError) as refusal:
+        sweep_of(tmp_path, text)
+    assert said in str(refusal.value)
+    assert str(refusal.value).startswith("--file=")
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(UsageError, match="No such file"):
+        read_sweep(tmp_path / "none.toml")
