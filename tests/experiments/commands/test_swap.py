@@ -382,7 +382,7 @@ def test_faces_are_fitted_by_their_landmarks(faces, command, tmp_path):
     for colour in ("match", "none"):
         done = command(*arguments, f"--colour={colour}", f"--out={tmp_path / colour}")
         assert done.code == 0, done.err
-        pasted[colour] = read_png(tmp_path / colour / "deep" / "a.png.png")[0].astype(int)
+        pasted[colour] = read_png(tmp_path / colour / "deep" / "a.png")[0].astype(int)
     assert np.abs(pasted["match"] - pasted["none"]).max() > 2
 
 
