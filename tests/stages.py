@@ -34,7 +34,16 @@ DEAREST = (
     "models/test_adversarial.py",
 )
 TOGETHER = (
-    ("experiments/benchmarks", "experiments/explorer", "experiments/faces", "experiments/flags", "experiments/runs"),
+    (
+        "experiments",
+        *(
+            "experiments/benchmarks",
+            "experiments/explorer",
+            "experiments/faces",
+            "experiments/flags",
+            "experiments/runs",
+        ),
+    ),
     ("house", "latents", "losses", "metrics", "refusals", "warping"),
 )
 
