@@ -188,7 +188,10 @@ def taken_lock(lock: Path) -> filelock.BaseFileLock | None:
 
 def _is_lock(path: Path) -> bool:
     """Whether a file is an empty one, as locks are."""
-    status = os.lstat(path)
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:  # its holder has just let go of it
+        return True
     return stat.S_ISREG(status.st_mode) and not status.st_size
 
 

@@ -109,7 +109,8 @@ def save_sheet(folder: Path, images: np.ndarray, labels: Sequence[str], descript
       labels: a line for each.
       description: of all.
     """
-    path = folder.with_name(files.name_result(f"{folder.name}-sheet"))
+    place = folder.resolve() if folder.name in ("", "..") else folder
+    path = place.with_name(files.name_result(f"{place.name}-sheet"))
     size = int(np.clip(images.shape[1], LEAST_PIXELS, MOST_PIXELS))
     shown = pictures.resize(images, size) if size != images.shape[1] else images
     try:

@@ -275,7 +275,7 @@ class TrainableModel(keras.Model):
         return {name: value for name, value in outputs.items() if tf.is_tensor(value) and value.shape.rank}
 
     def evaluate_batch(self, batch, outputs) -> dict[str, tf.Tensor]:
-        """What evaluation tells of a batch, as `Objective.measured`: the unweighted terms and `loss`, float32 [B]."""
+        """What evaluation tells of a batch, as `Objective.measure`: the unweighted terms and `loss`, float32 [B]."""
         return self.objective.measure(batch, outputs)
 
     def regularization(self):

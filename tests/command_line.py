@@ -97,9 +97,9 @@ def assert_refused(done, *words):
 
 
 def drop_announcements(text):
-    """What a command says on stderr but for what it does that takes a while: lines like "Loading TensorFlow ..."."""
+    """What a command says on stderr but for what takes a while, "Loading TensorFlow ...", and what has been kept."""
     lines = text.splitlines(keepends=True)
-    return "".join(line for line in lines if not re.match(r"[A-Z][^:]* [.]{3}$", line))
+    return "".join(line for line in lines if not re.match(r"[A-Z][^:]* [.]{3}$|codes of [0-9,]+ faces ", line))
 
 
 def contents(folder):

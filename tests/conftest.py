@@ -148,8 +148,8 @@ def finished(trained):
 
 @pytest.fixture
 def copied(finished, tmp_path):
-    """A copy of it, for what writes into the run folder."""
-    return Path(shutil.copytree(finished, tmp_path / "copied"))
+    """A copy of it, for what writes into the run folder, without codes that other tests have kept."""
+    return Path(shutil.copytree(finished, tmp_path / "copied", ignore=shutil.ignore_patterns("codes")))
 
 
 @pytest.fixture(scope="session")

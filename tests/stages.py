@@ -87,8 +87,10 @@ def list_stages(with_processes: bool) -> dict[str, list[Path]]:
     found: dict[str, list[Path]] = {name: [] for name in DEAREST}
     for path in sorted(TESTS.rglob("test_*.py")):
         found.setdefault(name_stage(path.relative_to(TESTS)), []).append(path)
-    del found["long"]
-    return {name: files for name, files in found.items() if with_processes or not name.startswith("processes")}
+    found.pop("long", None)
+    return {
+        name: files for name, files in found.items() if files and (with_processes or not name.startswith("processes"))
+    }
 
 
 def name_stage(path: Path) -> str:

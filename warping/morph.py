@@ -1,4 +1,4 @@
-"""Two faces warped onto each other and blend: the face inside of an oval, its surroundings from one end at a time.
+"""Two faces warped onto each other and blended: the face inside of an oval, its surroundings from one end at a time.
 
 Ghosts in the mean of two faces come from what does not lie in the same places. Inside of a face landmarks bring it
 there; hair, hats and backgrounds have no counterpart. So one end's are shown until, around the middle, the other's take

@@ -32,7 +32,7 @@ class Disentanglement(NamedTuple):
 def measure_disentanglement(
     model, source: Source, codes: np.ndarray, factors: np.ndarray, groups: int
 ) -> Disentanglement:
-    """All measures of `metrics.measure_disentanglement`, the FactorVAE score on groups that are drawn for it.
+    """All measures of `metrics.disentanglement`, the FactorVAE score on groups that are drawn for it.
 
     Args:
       model: an `Autoencoder`.

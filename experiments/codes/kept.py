@@ -1,5 +1,6 @@
 """Codes that a run's model has found once, kept with the run: the same pictures are not encoded again."""
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Mapping
@@ -109,10 +110,14 @@ class CodeKeeper:
 
     def _remove_oldest(self, newest: Path) -> None:
         """Removes kept codes, the oldest first, while all take more than they may."""
-        kept = [path for path in self.folder.glob("*-" + "[0-9a-f]" * 16 + ".npz") if not path.is_symlink()]
-        sizes = {path: path.stat() for path in sorted(kept, key=os.path.getmtime) if path != newest}
-        total = newest.stat().st_size + sum(status.st_size for status in sizes.values())
-        for path, status in sizes.items():
+        found: dict[Path, os.stat_result] = {}
+        for path in self.folder.glob("*-" + "[0-9a-f]" * 16 + ".npz"):
+            with contextlib.suppress(FileNotFoundError):  # another process has removed it
+                if not path.is_symlink():
+                    found[path] = path.stat()
+        total = sum(status.st_size for status in found.values())
+        found.pop(newest, None)
+        for path, status in sorted(found.items(), key=lambda item: item[1].st_mtime):
             if total > MOST_FOLDER_BYTES:
                 path.unlink(missing_ok=True)
                 total -= status.st_size

@@ -54,6 +54,9 @@ def run(values: flags.FlagValues) -> None:
     person = str(ask_person(model, values.to, "to"))
     if values.faces != LARGEST and not values.align:
         raise UsageError(f"--faces={values.faces} does nothing without --align, which finds them")
+    for name in ("colour", *kinds.list_names(LandmarkSettings)):
+        if values[name].present and not values.paste:
+            raise UsageError(f"--{name}={values[name].value} does nothing without --paste")
     source = read_pictures(in_folder, opened, alignment, given, values.faces)
     everything = list_photographs(in_folder, opened, given)
     crop = find_picture_crop(opened, given) if values.paste and not values.align else None
@@ -78,7 +81,7 @@ def run(values: flags.FlagValues) -> None:
         without = sorted(set(everything) - set(source.names)) if values.paste else []
         for name in without:
             as_it_is = _photograph(Path(in_folder) / name, max_pixels)
-            pictures.save_named(partial, names[name], as_it_is, f"{name} as it is: no face was found")
+            pictures.save_named(partial, names[name], as_it_is, f"{name} as it is: no such face was found")
     print(f"{out}: {len(source)} faces mapped onto {person}")
     if without:
         print(f"{len(without)} photographs stay as they are: {_listed(without)}")

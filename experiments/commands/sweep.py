@@ -12,9 +12,9 @@ from ..flags import kinds
 from ..folders import new_folder
 from ..processes import NOBODY_READS, command_line
 from ..training.launcher import Team
-from ..training.sweep import Trial, read_sweep
+from ..training.sweep import SWEEP_FILE, Trial, read_sweep
 
-SWEEP_FILE = "sweep.toml"
+WORDS = ("file", "out")  # flags that words without dashes are meant as
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -24,7 +24,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues) -> int:
-    """Trains what has not been trained yet; returns the exit code, that of the last run that failed.
+    """Trains what has not been trained yet; returns the exit code: of the last run that failed, or of the comparison.
 
     Raises:
       UsageError: a file that tells of no trainings, or a folder that is another sweep's.
@@ -45,11 +45,14 @@ def run(values: flags.FlagValues) -> int:
             if code:
                 failed[trial.name] = code
     for name, code in failed.items():
-        print(f"facezoo: {name} ended with code {code}; the same command tries again", file=sys.stderr)
+        how = f"ended with code {code}" if code > 0 else f"was killed by signal {-code}"
+        print(f"facezoo: {name} {how}; the same command tries again", file=sys.stderr)
     done = [str(folder / trial.name) for trial in trials if trial.name not in failed]
+    code = list(failed.values())[-1] if failed else 0
     if values.compare and len(done) > 1:
-        subprocess.run(command_line("compare", *done, f"--out={new_folder(None, folder / 'comparison')}"))
-    return max(failed.values(), default=0)
+        comparison = command_line("compare", *done, f"--out={new_folder(None, folder / 'comparison')}")
+        code = code or subprocess.run(comparison).returncode
+    return code if code >= 0 else 1
 
 
 def _train(team: Team, trial: Trial, folder: Path) -> int:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import shlex
 import tempfile
 import threading
 import types
@@ -140,12 +141,12 @@ class Explorer:
         self.title = f"{_harmless(self._run_name)} ({run.settings.model.model}, {size} pixels)"
         self.people, self._told = encoding.list_people(self._model), encoding.list_attributes(self._model)
         traced = load_tensorflow().function(self._model.decode, autograph=False)
-        self._traced = types.SimpleNamespace(decode=traced)  # all that `decoded` needs of a model
+        self._traced = types.SimpleNamespace(decode=traced)  # all that `decode_codes` needs of a model
         faces = survey(self._model, validation, masks=None, count=SURVEYED)
         self._sampler = _sampler(self._model, run, given, faces.codes)
         found, self.note = _attributes_of(run, faces.codes.shape[1:])
         has_some = any(found.names) if found else bool(self._told)
-        self.hint = "" if has_some or self.note else _HINT.format(run.folder)
+        self.hint = "" if has_some or self.note else _HINT.format(shlex.quote(str(run.folder)))
         self._set_sliders(faces, found)
         self.first_faces = self.at(0), self.at(min(1, len(self._test) - 1))
         for show in (self.picture, self.strip):  # which traces the decoder, so that nobody waits for it

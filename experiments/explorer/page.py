@@ -16,7 +16,6 @@ from . import server
 from .explorer import FIND_LABEL, LEAST_SHOWN, PATH_NOTES, PATHS, Explorer, Face, Look, Slider, as_png, enlarged
 
 ENDS = ("start", "end")
-UPLOAD_LABEL = "Upload, or drop one"
 LEAST_STRIP = 96  # pixels of the row's height
 GROUPS = {
     "told": "What the decoder is told: -1 no, 1 yes, 0 nothing",

@@ -44,7 +44,7 @@ def check_data(folder: Path, data: DataSettings, told: Mapping[str, Any]) -> Non
     Args:
       folder: of the run.
       data: where the pictures are said to lie.
-      told: `choose_conditions` them.
+      told: `describe_data` of them.
 
     Raises:
       UsageError: they lie elsewhere and are others, or nothing tells whether they are.

@@ -41,7 +41,7 @@ class TrainingRun:
     Args:
       session: what trains.
       folder: the run folder. Of several workers, to which it must be the same one, only the chief writes there.
-      state: where the run stands, as `runs.find_state` says; None is a new one.
+      state: where the run stands, as `runs.folder.find_state` says; None is a new one.
 
     Raises:
       UsageError: the data are not those that the run began with.
@@ -69,7 +69,7 @@ class TrainingRun:
 
         Raises:
           UsageError: another training writes there, or the updates stay other than finite.
-          StoppedError: Ctrl-C or SIGTERM; the run is saved.
+          StoppedError: Ctrl-C, SIGTERM or another of `stopping.SIGNALS`; the run is saved.
         """
         with stop_requests() as self._stop_request:
             self._check_agreement()

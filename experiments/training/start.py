@@ -68,7 +68,7 @@ def train(settings: TrainingSettings | None = None, run_dir: str | Path | None =
     Raises:
       UsageError, DatasetError: settings that do not go together, a folder that is not such a run's, or data that are
         not there.
-      StoppedError: Ctrl-C or SIGTERM; what is saved goes on with the next call.
+      StoppedError: Ctrl-C, SIGTERM or the like; what is saved goes on with the next call.
     """
     check_keras_backend()
     settings = settings or TrainingSettings()

@@ -14,7 +14,9 @@ from ..errors import UsageError
 from ..flags.parsing import parse_training
 
 KEYS = ("flags", "grid", "runs")
-MOST_RUNS = 1000
+SWEEP_FILE = "sweep.toml"  # with the runs
+OF_NO_SWEEP = {"run_dir": "each run of a sweep has a folder of its own", "dry_run": "nothing would be trained"}
+MOST_RUNS, MOST_CHARACTERS = 1000, 200
 NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._=,+-]+")
 
 
@@ -47,9 +49,12 @@ def read_sweep(path: Path) -> list[Trial]:
     trials = [Trial(name, (*shared, *own)) for name, own in (*_grid(path, told), *_single_runs(path, told))]
     if not 1 <= len(trials) <= MOST_RUNS:
         raise _refusal(path, f"it tells of {len(trials)} runs: from 1 to {MOST_RUNS:,} can be made")
-    names = [trial.name for trial in trials]
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise _refusal(path, f"two runs are called {twice[0]}")
+    names = [trial.name.casefold() for trial in trials]  # some file systems take both for one
+    for trial, name in zip(trials, names, strict=True):
+        if names.count(name) > 1:
+            raise _refusal(path, f"two runs are called {trial.name}")
+        if name == SWEEP_FILE or len(trial.name) > MOST_CHARACTERS:
+            raise _refusal(path, f"no run can be called {trial.name[:MOST_CHARACTERS]}: give it a table of [[runs]]")
     for trial in trials:
         try:
             parse_training(trial.arguments, has_recipes=True)
@@ -72,6 +77,8 @@ def _grid(path: Path, told: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]
     grid = told.get("grid", {})
     if not isinstance(grid, dict) or not all(isinstance(choices, list) and choices for choices in grid.values()):
         raise _refusal(path, "grid must be a table of lists, as latent_dim = [32, 64]")
+    for flag in grid:
+        _check_flag(path, flag)
     if not grid:
         return
     for choices in itertools.product(*grid.values()):
@@ -95,9 +102,14 @@ def _single_runs(path: Path, told: Mapping[str, Any]) -> Iterator[tuple[str, lis
 def _flags_in(path: Path, words: Any, what: str) -> list[str]:
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise _refusal(path, f'{what} must be a list of texts, as ["--epochs=4"]')
-    if named := [word for word in words if word.lstrip("-").partition("=")[0] == "run_dir"]:
-        raise _refusal(path, f"{named[0]}: each run of a sweep has a folder of its own")
+    for word in words:
+        _check_flag(path, word)
     return words
+
+
+def _check_flag(path: Path, word: str) -> None:
+    if why := OF_NO_SWEEP.get(word.lstrip("-").partition("=")[0]):
+        raise _refusal(path, f"{word}: {why}")
 
 
 def _as_word(value: Any) -> str:

@@ -5,9 +5,10 @@ import os
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from facezoo.experiments.errors import UsageError
-from facezoo.experiments.folders import saved_elsewhere
+from facezoo.experiments.folders import save_sheet, saved_elsewhere
 
 
 def write(path):
@@ -48,3 +49,11 @@ def test_where_nothing_can_be_kept_it_says_so_and_leaves_nothing(tmp_path, monke
     with pytest.raises(PermissionError), saved_elsewhere(tmp_path / "a"):
         raise PermissionError
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("folder", "sheet"), [("crops", "crops-sheet.png"), (".", "../here-sheet.png")])
+def test_a_sheet_lies_beside_its_folder_whatever_that_is_called(tmp_path, monkeypatch, folder, sheet):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    save_sheet(Path(folder), np.zeros((1, 8, 8, 3)), ["one"], "a test")
+    assert Path(sheet).is_file()

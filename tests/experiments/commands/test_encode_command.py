@@ -104,7 +104,7 @@ def test_what_sub_folders_are_called_does_not_matter(finished, command, tmp_path
     with np.load(out) as archive:
         assert archive["names"].tolist() == ["---/000.jpg", "Ann B/000.jpg", "ann_b/000.jpg"]
     face = np.zeros((8, 8, 3), np.uint8), np.eye(3)[:2]
-    monkeypatch.setattr("facezoo.experiments.faces.reader.align_photograph", lambda photograph, cut, channels: face)
+    monkeypatch.setattr("facezoo.experiments.faces.reader.align_faces", lambda photograph, cut, channels, faces: [face])
     assert len(align_folder(tmp_path / "pictures", Cut(size=8), 3)) == 3
 
 

@@ -440,3 +440,9 @@ def test_all_faces_have_names_of_their_own(film, command, tmp_path):
 def test_another_choice_of_faces_is_refused(command, faces):
     done = command("swap", "--run_dir=a", "--in=b", "--to=c", "--out=d", f"--faces={faces}")
     assert (done.code, "--faces" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize("flag", ["--colour=none", "--landmarks=face"])
+def test_flags_of_pasting_do_nothing_without_it(mapping, faces, command, tmp_path, flag):
+    done = command("swap", f"--run_dir={mapping}", f"--in={faces}", "--to=bob", f"--out={tmp_path / 'out'}", flag)
+    assert_refused(done, tmp_path / "out", flag, "without --paste")
