@@ -191,6 +191,15 @@ def test_handlers_are_given_back_and_sums_can_be_checked_with_the_usual_tool(tra
     subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=newest(folder), check=True)
 
 
+@pytest.fixture
+def heeds_sighup():
+    """Nobody has started these tests by `nohup`, nor what they start."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("heeds_sighup")
 @pytest.mark.parametrize("name", ["SIGHUP", "SIGUSR1", "SIGUSR2", "SIGXCPU"])
 def test_whatever_ends_a_process_leaves_a_request(name):
     number = getattr(signal, name)
@@ -200,6 +209,7 @@ def test_whatever_ends_a_process_leaves_a_request(name):
         assert request() == number
 
 
+@pytest.mark.usefixtures("heeds_sighup")
 def test_a_terminal_that_closes_saves_but_for_nohup(command, tmp_path, signal_at, monkeypatch):
     signal_at(4, signal.SIGHUP)
     done = command("train", *FLAGS, f"--run_dir={tmp_path / 'run'}")
@@ -211,6 +221,7 @@ def test_a_terminal_that_closes_saves_but_for_nohup(command, tmp_path, signal_at
         signal.signal(signal.SIGHUP, before)
 
 
+@pytest.mark.usefixtures("heeds_sighup")
 def test_a_training_outlives_its_terminal_until_it_has_saved(tmp_path):
     """As when its window is closed: its output goes to what is no terminal any more."""
     ours, theirs = pty.openpty()
@@ -219,15 +230,18 @@ def test_a_training_outlives_its_terminal_until_it_has_saved(tmp_path):
         [*command, "--epochs=5000", f"--run_dir={tmp_path / 'run'}"], stdout=theirs, stderr=theirs, cwd="/"
     )
     os.close(theirs)
-    while len(saved(tmp_path / "run")) < 2:
-        assert process.poll() is None
-        if select.select([ours], [], [], 0.1)[0]:
-            os.read(ours, 1024)
-    process.send_signal(signal.SIGSTOP)
-    os.close(ours)
-    process.send_signal(signal.SIGHUP)
-    process.send_signal(signal.SIGCONT)
-    assert process.wait(60) == 129
+    try:
+        while len(saved(tmp_path / "run")) < 2:
+            assert process.poll() is None
+            if select.select([ours], [], [], 0.1)[0]:
+                os.read(ours, 1024)
+        process.send_signal(signal.SIGSTOP)
+        os.close(ours)
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGCONT)
+        assert process.wait(60) == 129
+    finally:
+        process.kill()
     assert newest(tmp_path / "run").joinpath("SHA256SUMS").is_file()
 
 
