@@ -78,6 +78,7 @@ class Monitor:
         """A point of each term's curve: its mean since the epoch began."""
         with self.train.as_default(step=step):
             _write_scalars(terms)
+        self.train.flush()  # a run that goes back cuts off what it finds on the disk
 
     def record(self, epoch: Epoch, validation: Measurement, learning_rate: float) -> None:
         """One row of metrics.csv and TensorBoard's scalars of an epoch."""
