@@ -20,11 +20,15 @@ def check_there(face: str) -> None:
 
     What else may be wrong with it only reading it tells, and that is waited for.
     """
-    if is_place(face) or Path(face).exists():
+    if is_place(face):
         return
-    if are_digits(face):
-        raise UsageError(f"{face}: no such file; a face of the run's data is test:{face}, train:{face}, ...")
-    raise UsageError(f"{face}: no such file")
+    try:
+        Path(face).stat()
+    except FileNotFoundError as error:
+        more = f"; a face of the run's data is test:{face}, train:{face}, ..." if are_digits(face) else ""
+        raise UsageError(f"{face}: no such file{more}") from error
+    except (OSError, ValueError) as error:  # ValueError: with a NUL in it
+        raise UsageError(f"{face}: {(getattr(error, 'strerror', None) or str(error)).lower()}") from error
 
 
 def parse_place(face: str) -> str:

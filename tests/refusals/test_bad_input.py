@@ -22,6 +22,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
+from facezoo import files
 from facezoo.datasets.packing import write_pack
 from facezoo.datasets.source import Source
 from facezoo.experiments import cli
@@ -1518,6 +1519,7 @@ def shown_warnings():
 def ship_instead(folder, monkeypatch):
     """Lets a folder stand in for the weights that ship with the package."""
     monkeypatch.setattr(pretrained, "FOLDER", folder)
+    monkeypatch.setattr(files, "WEIGHTS_FOLDER", folder)
     for function in (pretrained.load_pretrained, pretrained.read_card):
         monkeypatch.setattr(function, "__defaults__", (folder,))
 
