@@ -40,8 +40,9 @@ def test_methods_go_half_way(pairs, model):
     assert {midpoints.shape for midpoints in made.values()} == {(3, 32, 32, 3)}
     np.testing.assert_allclose(made["cross-fade"], (pairs.start + pairs.end) / 2, atol=1e-6)
     corner = np.s_[:, :3, :3]  # far from the faces
-    for name in ("warped, in the oval", "the same, energy given back", "warp"):
-        assert np.abs(made[name] - pairs.start)[corner].mean() < 0.3 * np.abs(pairs.end - pairs.start)[corner].mean()
+    for name in ("warped, in the oval", "the same, energy given back", "warp"):  # in colours half-way to the end's
+        near, far = (np.abs(made[name] - ends)[corner].mean() for ends in (pairs.start, pairs.end))
+        assert near < 0.6 * far
 
 
 def test_the_table_has_a_line_for_each():
