@@ -3,6 +3,7 @@
 import gc
 import resource
 import shutil
+import signal
 import types
 from pathlib import Path
 
@@ -155,3 +156,13 @@ def copied(finished, tmp_path):
 @pytest.fixture(scope="session")
 def model(finished):
     return facezoo.load(finished)
+
+
+@pytest.fixture
+def heeds_signals():
+    """SIGHUP and Ctrl-C end what is started here, though `nohup` or a background shell has the tests ignore them."""
+    ours = {signal.SIGHUP: signal.SIG_DFL, signal.SIGINT: signal.default_int_handler}
+    before = {number: signal.signal(number, handler) for number, handler in ours.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)

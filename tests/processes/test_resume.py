@@ -191,15 +191,7 @@ def test_handlers_are_given_back_and_sums_can_be_checked_with_the_usual_tool(tra
     subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=newest(folder), check=True)
 
 
-@pytest.fixture
-def heeds_sighup():
-    """Nobody has started these tests by `nohup`, nor what they start."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    yield
-    signal.signal(signal.SIGHUP, before)
-
-
-@pytest.mark.usefixtures("heeds_sighup")
+@pytest.mark.usefixtures("heeds_signals")
 @pytest.mark.parametrize("name", ["SIGHUP", "SIGUSR1", "SIGUSR2", "SIGXCPU"])
 def test_whatever_ends_a_process_leaves_a_request(name):
     number = getattr(signal, name)
@@ -209,7 +201,7 @@ def test_whatever_ends_a_process_leaves_a_request(name):
         assert request() == number
 
 
-@pytest.mark.usefixtures("heeds_sighup")
+@pytest.mark.usefixtures("heeds_signals")
 def test_a_terminal_that_closes_saves_but_for_nohup(command, tmp_path, signal_at, monkeypatch):
     signal_at(4, signal.SIGHUP)
     done = command("train", *FLAGS, f"--run_dir={tmp_path / 'run'}")
@@ -221,7 +213,7 @@ def test_a_terminal_that_closes_saves_but_for_nohup(command, tmp_path, signal_at
         signal.signal(signal.SIGHUP, before)
 
 
-@pytest.mark.usefixtures("heeds_sighup")
+@pytest.mark.usefixtures("heeds_signals")
 def test_a_training_outlives_its_terminal_until_it_has_saved(tmp_path):
     """As when its window is closed: its output goes to what is no terminal any more."""
     ours, theirs = pty.openpty()

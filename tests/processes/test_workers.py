@@ -359,15 +359,7 @@ def alone(folder, number=0):
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True), addresses[number]
 
 
-@pytest.fixture
-def heeds_control_c():
-    """What is started here has not been put into the background by a shell, which would have it ignore Ctrl-C."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("heeds_control_c")
+@pytest.mark.usefixtures("heeds_signals")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
 def test_a_worker_that_waits_can_be_stopped(tmp_path, number, code):
     process, own = alone(tmp_path / "run", int(number == signal.SIGTERM))
