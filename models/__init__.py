@@ -14,6 +14,7 @@ from .blocks import conv2d_block, leaky_relu, sampling
 from .cae import ConvolutionalAutoencoder, build_autoencoder
 from .conditional_vae import ConditionalVAE
 from .dfc_vae import DFCVAE
+from .diffusion_autoencoder import DiffusionAutoencoder
 from .discriminator import Discriminator
 from .face_features import FaceFeatures
 from .face_mapping import FaceMapping
@@ -28,6 +29,7 @@ MODELS: dict[str, type[Autoencoder]] = {
     "dfc_vae": DFCVAE,
     "conditional_vae": ConditionalVAE,
     "face_mapping": FaceMapping,
+    "diffusion_autoencoder": DiffusionAutoencoder,
 }
 # Networks that read faces instead of making them.
 FACE_NETWORKS: dict[str, type[TrainableModel]] = {
@@ -43,6 +45,7 @@ __all__ = [
     "AutoencoderGAN",
     "ConditionalVAE",
     "ConvolutionalAutoencoder",
+    "DiffusionAutoencoder",
     "Discriminator",
     "FaceFeatures",
     "FaceMapping",

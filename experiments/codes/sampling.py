@@ -12,7 +12,7 @@ from ...datasets.source import Source
 from ...latents import sampling
 from ..errors import UsageError
 from ..flags.kinds import Settings, number, one_of
-from .encoding import BATCH_SIZE, batches, decode_codes, encode_source, list_attributes, tell_person
+from .encoding import BATCH_SIZE, batches, decode_codes, draw_noise, encode_source, list_attributes, tell_person
 from .kept import CodeKeeper
 
 LABELS_FILE = "labels.csv"
@@ -72,9 +72,9 @@ def sample_source(
     @functools.lru_cache(maxsize=4)  # one after the other is asked for, by several threads
     def portion(number: int) -> np.ndarray:
         rows = slice(BATCH_SIZE * number, BATCH_SIZE * (number + 1))
-        return pictures.to_uint8(
-            decode_codes(model, codes[rows], {**{name: told[name][rows] for name in told}, **told_of_person})
-        )
+        told_here = {**{name: told[name][rows] for name in told}, **told_of_person}
+        noise = draw_noise(model, len(codes[rows]), (settings.seed, number))
+        return pictures.to_uint8(decode_codes(model, codes[rows], {**told_here, **noise}))
 
     def load(positions: np.ndarray) -> dict[str, np.ndarray]:
         images = [portion(position // BATCH_SIZE)[position % BATCH_SIZE] for position in positions.tolist()]

@@ -44,6 +44,8 @@ def parse_arguments(settings: TrainingSettings, image_size: int, channels: int) 
     arguments: dict[str, Any] = {"image_size": image_size, "channels": channels, "seed": settings.run.seed}
     if settings.model.latent_dim is not None:
         arguments["latent_dim"] = settings.model.latent_dim
+    if settings.model.autoencoder is not None:
+        arguments["autoencoder"] = settings.model.autoencoder
     for setting in settings.model.set:
         name, equals, text = setting.partition("=")
         if not equals:

@@ -14,7 +14,7 @@ from ..errors import UsageError
 from ..flags.training import OWN_FLAGS, TrainingSettings
 from ..runs.model_files import load_model
 from .objective import make_objective
-from .starting import model_file
+from .starting import find_file
 
 # What a model wants to know of the data, and how a user gives it.
 DATA_HINTS = {
@@ -47,13 +47,28 @@ def make_model(name: str, arguments: dict[str, Any], source: Source) -> Trainabl
         if argument not in known:
             flag = f"--{argument}" if argument in OWN_FLAGS else f"--set={argument}"
             raise UsageError(f"{flag}: --model={name} has no argument {argument!r}; it has {', '.join(known)}")
+    places = {part: arguments[part] for part in networks[name].model_arguments if part in arguments}
+    models = {part: _load_part(part, place, arguments) for part, place in places.items()}
     try:
-        return networks[name](**_data_arguments(networks[name], source) | arguments)
+        return networks[name](**_data_arguments(networks[name], source) | arguments | models)
     except (ValueError, TypeError) as error:
         raise UsageError(f"--model={name}: {reason(error)}") from error
     except tf.errors.OpError as error:
         given = ", ".join(f"{argument}={value!r}" for argument, value in arguments.items())
         raise UsageError(f"--model={name} does not fit into memory with {given}") from error
+
+
+def _load_part(part: str, place: str, arguments: dict[str, Any]) -> TrainableModel:
+    """A trained model that another one is to hold, as it computes where that is trained."""
+    held = load_model(find_file(place, part), TrainableModel).network().find_part(part)
+    if not held.reconstructs:
+        raise UsageError(f"--{part}={place} holds a {type(held).__name__}, no autoencoder")
+    for name in ("image_size", "channels"):
+        if name in arguments and (own := getattr(held, name)) != arguments[name]:
+            raise UsageError(f"--{name}={arguments[name]}: --{part}={place} has {own}, and keeps it")
+    model = type(held).from_config(held.get_config())  # whose layers compute in the precision of now
+    model.set_weights(held.get_weights())
+    return model
 
 
 def _data_arguments(network: type[TrainableModel], source: Source) -> dict[str, Any]:
@@ -152,7 +167,7 @@ def copy_weights(start: str, model: TrainableModel) -> None:
     Raises:
       UsageError: no such model, or one of another kind or size.
     """
-    loaded = load_model(model_file(start), TrainableModel).network()
+    loaded = load_model(find_file(start, "init_from"), TrainableModel).network()
     if type(loaded) is not type(model):
         raise UsageError(f"--init_from={start} holds a {type(loaded).__name__}, not a {type(model).__name__}")
     there, here = loaded.get_config(), model.get_config()

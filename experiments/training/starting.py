@@ -16,7 +16,7 @@ from ..runs.model_files import describe_model
 from ..runs.places import find_place, is_run
 from ..runs.settings import make_settings, read_settings
 
-INHERITED = ("model", "image_size", "channels", "latent_dim", "attributes")  # by settings of their own
+INHERITED = ("model", "image_size", "channels", "latent_dim", "attributes", "autoencoder")  # by settings of their own
 
 
 def inherit_settings(
@@ -51,8 +51,8 @@ def inherit_settings(
     return dataclasses.replace(settings, model=dataclasses.replace(asked, **taken, set=_merge(start.set, kept)))
 
 
-def model_file(start: str) -> Path:
-    """The file with the weights of --init_from.
+def find_file(start: str, flag: str) -> Path:
+    """The file of the model that a flag names.
 
     Raises:
       UsageError: there is none.
@@ -60,13 +60,13 @@ def model_file(start: str) -> Path:
     try:
         place = find_place(start)
     except UsageError as error:
-        raise UsageError(f"--init_from={error}") from error
+        raise UsageError(f"--{flag}={error}") from error
     return place / MODEL_FILE if place.is_dir() else place
 
 
 def _describe(start: str) -> ModelSettings:
     """The settings of the network in a model file: its arguments that are not the class' own, nor free to differ."""
-    path = model_file(start)
+    path = find_file(start, "init_from")
     if not path.is_file():
         raise UsageError(f"--init_from={start}: its training has not finished, there is no {path} yet")
     load_tensorflow()
@@ -75,18 +75,20 @@ def _describe(start: str) -> ModelSettings:
     name, arguments = describe_model(path)
     found = make_settings(path, name, arguments).model
     network = (MODELS | FACE_NETWORKS)[found.model]
-    left_out = {*OWN_FLAGS, *network.free_arguments, *network.data_arguments}
+    left_out = {*OWN_FLAGS, *network.free_arguments, *network.data_arguments, *network.model_arguments}
     own = {one.name: one.default for one in inspect.signature(network).parameters.values()}
     differing = {
         argument: value
         for argument, value in arguments.items()
         if argument in own and argument not in left_out and _plain(value) != _plain(own[argument])
     }
+    part = start if "autoencoder" in network.model_arguments else None
     attributes = arguments.get("attributes") if "attributes" in network.data_arguments else None
     return dataclasses.replace(
         found,
         set=tuple(f"{argument}={_as_text(value)}" for argument, value in differing.items()),
         attributes=tuple(map(str, attributes)) if attributes else None,
+        autoencoder=part,
     )
 
 
