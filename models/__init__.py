@@ -12,6 +12,7 @@ from .adversarial import AutoencoderGAN
 from .autoencoder import Autoencoder
 from .blocks import conv2d_block, leaky_relu, sampling
 from .cae import ConvolutionalAutoencoder, build_autoencoder
+from .code_prior import CodePrior
 from .conditional_vae import ConditionalVAE
 from .dfc_vae import DFCVAE
 from .diffusion_autoencoder import DiffusionAutoencoder
@@ -35,14 +36,22 @@ MODELS: dict[str, type[Autoencoder]] = {
 FACE_NETWORKS: dict[str, type[TrainableModel]] = {
     "face_features": FaceFeatures,
 }
+# Networks that draw codes of an autoencoder.
+PRIORS: dict[str, type[TrainableModel]] = {
+    "code_prior": CodePrior,
+}
+NETWORKS: dict[str, type[TrainableModel]] = MODELS | FACE_NETWORKS | PRIORS  # all that `facezoo train` knows
 
 __all__ = [
     "DFCVAE",
     "FACE_NETWORKS",
     "MODELS",
+    "NETWORKS",
+    "PRIORS",
     "VAE",
     "Autoencoder",
     "AutoencoderGAN",
+    "CodePrior",
     "ConditionalVAE",
     "ConvolutionalAutoencoder",
     "DiffusionAutoencoder",

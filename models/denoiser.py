@@ -1,7 +1,6 @@
 """The network that tells what is noise in a noisy picture code, and what is picture."""
 
 import math
-from typing import Any
 
 import keras
 import tensorflow as tf
@@ -10,32 +9,19 @@ from .blocks import ConvolutionStyle
 
 GROUP_CHANNELS = 16  # that are normalised together
 HEAD_CHANNELS = 32  # of one attention head
-WAVES = 32  # in which an angle is told
+WAVES = 32  # in which a time is told
 CONVOLUTION = ConvolutionStyle(3, "he_normal")
 SMALL = {"class_name": "VarianceScaling", "config": {"scale": 0.01}}  # of what begins as hardly any change
 LAST = ConvolutionStyle(3, SMALL)
 
 
-@keras.saving.register_keras_serializable("facezoo")
-class Waves(keras.layers.Layer):
-    """A number in [0, 1] as sines and cosines of growing frequency: [B, 1] -> float32 [B, 2 * count].
+def make_waves(numbers):
+    """Numbers in [0, 1] as sines and cosines from half a wave to many: [B, 1] -> float32 [B, 2 * WAVES].
 
-    Vaswani et al., "Attention Is All You Need" (2017), section 3.5, with frequencies from half a wave to `count` / 2.
+    Vaswani et al., "Attention Is All You Need" (2017), section 3.5.
     """
-
-    def __init__(self, count: int = WAVES, **options: Any):
-        super().__init__(**{**options, "dtype": "float32"})
-        self.count = count
-
-    def call(self, inputs):
-        phases = math.pi * inputs * tf.range(1.0, self.count + 1.0)
-        return tf.concat([tf.sin(phases), tf.cos(phases)], axis=-1)
-
-    def compute_output_shape(self, input_shape):
-        return input_shape[0], 2 * self.count
-
-    def get_config(self):
-        return {**super().get_config(), "count": self.count}
+    phases = math.pi * numbers * tf.range(1.0, WAVES + 1.0)
+    return tf.concat([tf.sin(phases), tf.cos(phases)], axis=-1)
 
 
 @keras.saving.register_keras_serializable("facezoo")
@@ -79,31 +65,43 @@ class Attention(keras.layers.Layer):
 
 
 def build_denoiser(
-    grid: int, channels: int, guide_channels: int, code_dim: int, width: int, depth: int, levels: int
+    shape: tuple[int, ...], told: int, width: int, depth: int, levels: int = 1, guide_channels: int = 0
 ) -> keras.Model:
-    """A U-Net of residual blocks with attention, each steered by scale and shift after its normalisation.
+    """A network that finds the velocity of what is noisy; every block is steered by scale and shift.
 
-    Ronneberger et al., "U-Net" (2015); adaptive group normalisation and attention as in Dhariwal and Nichol,
-    "Diffusion Models Beat GANs on Image Synthesis" (2021), section 3.
+    Of maps it is a U-Net (Ronneberger et al. 2015) of residual blocks with attention and adaptive group normalisation
+    (Dhariwal and Nichol, "Diffusion Models Beat GANs on Image Synthesis" (2021), section 3), of vectors as many
+    residual blocks of dense layers.
 
     Args:
-      grid: height and width of the maps.
-      channels: of what is noisy.
-      guide_channels: of the maps that are known.
-      code_dim: numbers of the code that is known.
-      width: channels of the blocks; each level below has half as many again.
+      shape: of one example of what is noisy, (H, W, C) or (D,).
+      told: numbers that steer: the time as `make_waves` writes it, and what else is known.
+      width: channels or units of the blocks; each level below has half as many again.
       depth: blocks of each level on the way down, and on the way up.
-      levels: each after the first halves the maps.
+      levels: each after the first halves the maps; vectors have one.
+      guide_channels: of maps that are known, and as large.
 
     Returns:
-      A network of [noisy [B, H, W, channels], guide [B, H, W, guide_channels], code [B, code_dim], angle [B, 1],
-      doubt [B, 1]] -> velocity float32 [B, H, W, channels]; angle and doubt are in [0, 1].
+      A network of [noisy [B, *shape], told [B, told]], or [noisy, guide [B, H, W, guide_channels], told]
+      -> velocity float32 [B, *shape].
     """
-    noisy, guide = keras.Input((grid, grid, channels)), keras.Input((grid, grid, guide_channels))
-    code, angle, doubt = keras.Input((code_dim,)), keras.Input((1,)), keras.Input((1,))
-    told = keras.layers.Concatenate()([Waves()(angle), Waves()(doubt), code])
-    steer = keras.layers.Dense(width, activation="silu")(keras.layers.Dense(2 * width, activation="silu")(told))
-    x = Places()(CONVOLUTION.conv(width)(keras.layers.Concatenate()([noisy, guide])))
+    noisy, known = keras.Input(shape), keras.Input((told,))
+    steer = keras.layers.Dense(width, activation="silu")(keras.layers.Dense(2 * width, activation="silu")(known))
+    if len(shape) == 1:
+        x = keras.layers.Dense(width)(noisy)
+        for _ in range(2 * depth):
+            x = _dense_block(x, steer)
+        last = keras.layers.Dense(shape[0], kernel_initializer=SMALL, dtype="float32")
+        return keras.Model([noisy, known], last(_normalize(x, steer)), name="denoiser")
+    guides = [keras.Input((*shape[:2], guide_channels))] if guide_channels else []
+    seen = keras.layers.Concatenate()([noisy, *guides]) if guides else noisy
+    x = _build_maps(Places()(CONVOLUTION.conv(width)(seen)), steer, width, depth, levels)
+    last = keras.layers.Conv2D(shape[-1], 1, kernel_initializer=SMALL, dtype="float32")
+    return keras.Model([noisy, *guides, known], last(_normalize(x, steer)), name="denoiser")
+
+
+def _build_maps(x, steer, width: int, depth: int, levels: int):
+    """The way down and up again: [B, H, W, width] -> the same shape."""
     widths = [width + level * width // 2 for level in range(levels)]
     passed = []
     for level, own in enumerate(widths):
@@ -117,8 +115,14 @@ def build_denoiser(
             x = _block(keras.layers.Concatenate()([x, passed.pop()]), steer, own)
         if level:
             x = CONVOLUTION.make_upsampled_conv(widths[level - 1])(x)
-    velocity = keras.layers.Conv2D(channels, 1, kernel_initializer=SMALL, dtype="float32")(_normalize(x, steer))
-    return keras.Model([noisy, guide, code, angle, doubt], velocity, name="denoiser")
+    return x
+
+
+def _dense_block(x, steer):
+    """Two dense layers, added to what they read."""
+    units = x.shape[-1]
+    change = keras.layers.Dense(units, kernel_initializer="he_normal")(_normalize(x, steer))
+    return keras.layers.Add()([x, keras.layers.Dense(units, kernel_initializer=SMALL)(_normalize(change, steer))])
 
 
 def _block(x, steer, width: int):
@@ -132,10 +136,12 @@ def _block(x, steer, width: int):
 
 
 def _normalize(x, steer):
-    """Normalised maps, scaled and shifted as `steer` says, then SiLU."""
+    """Normalised maps or vectors, scaled and shifted as `steer` says, then SiLU."""
     channels = x.shape[-1]
     scale, shift = (
-        keras.layers.Reshape((1, 1, channels))(keras.layers.Dense(channels, kernel_initializer=SMALL)(steer))
+        keras.layers.Reshape((1,) * (len(x.shape) - 2) + (channels,))(
+            keras.layers.Dense(channels, kernel_initializer=SMALL)(steer)
+        )
         for _ in range(2)
     )
     x = _groups(channels)(x)

@@ -12,7 +12,7 @@ from . import randomness
 from .autoencoder import Autoencoder
 from .batches import as_pictures
 from .blocks import check_not_negative, check_positive, code_size
-from .denoiser import build_denoiser
+from .denoiser import WAVES, build_denoiser, make_waves
 from .patch_code import PatchCode
 from .vae import VAE
 
@@ -95,8 +95,9 @@ class DiffusionAutoencoder(Autoencoder):
             self.add_weight(shape=self._code_shape, initializer=start, trainable=False, autocast=False, name=title)
             for start, title in (("zeros", "code_means"), ("ones", "code_deviations"))
         )
-        guide = patch * patch * self.channels
-        self.denoiser = build_denoiser(grid, components, guide, self._code_shape[-1], width, depth, levels)
+        self.denoiser = build_denoiser(
+            self.noise_shape, 4 * WAVES + self._code_shape[-1], width, depth, levels, patch * patch * self.channels
+        )
         self.build()
 
     @property
@@ -226,7 +227,8 @@ class DiffusionAutoencoder(Autoencoder):
 
     def _find_velocity(self, noisy, guide, codes, angles, doubts):
         """float32 [B, *noise_shape], of angles and doubts [B, 1] as shares of the largest."""
-        return self.denoiser([noisy, guide, codes, angles, doubts])
+        told = tf.concat([make_waves(angles), make_waves(doubts), tf.cast(codes, tf.float32)], axis=-1)
+        return self.denoiser([noisy, guide, told])
 
     @tf.function(reduce_retracing=True)
     def _follow(self, start, codes, pictures, doubts, begin: float, end: float):

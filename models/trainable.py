@@ -28,6 +28,7 @@ class TrainableModel(keras.Model):
     Attributes:
       default_factors: what is minimised where `compile` is given no objective.
       data_arguments: constructor arguments that follow from the data: argument -> attribute of the data set's `Source`.
+      spared_arguments: of those, the ones that are left as they are where the data tell nothing.
       batch_columns: what it reads of a batch besides `image` that a data set does not give by itself: "warped", "mask".
       conditions: what it is told of a picture: attribute of the model that names it -> column of a batch.
       model_arguments: of the constructor, those that are models themselves.
@@ -39,6 +40,7 @@ class TrainableModel(keras.Model):
 
     default_factors: ClassVar[Mapping[str, float]] = {}
     data_arguments: ClassVar[Mapping[str, str]] = {}
+    spared_arguments: ClassVar[tuple[str, ...]] = ()
     batch_columns: ClassVar[tuple[str, ...]] = ()
     conditions: ClassVar[Mapping[str, str]] = {}
     model_arguments: ClassVar[tuple[str, ...]] = ()

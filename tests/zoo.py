@@ -183,6 +183,7 @@ ZOO = [
                 width=32,
                 depth=1,
                 levels=2,
+                doubt=0.2,
                 sampling_steps=2,
             )
         ),

@@ -7,14 +7,14 @@ import keras
 import tensorflow as tf
 
 from ...datasets.source import Source
-from ...models import FACE_NETWORKS, MODELS, AutoencoderGAN, Discriminator, TrainableModel
+from ...models import NETWORKS, AutoencoderGAN, Discriminator, TrainableModel
 from ...models.learning_rate import Schedule
 from ...models.pretrained import reason
 from ..errors import UsageError
 from ..flags.training import OWN_FLAGS, TrainingSettings
 from ..runs.model_files import load_model
+from ..runs.places import find_model_file
 from .objective import make_objective
-from .starting import find_file
 
 # What a model wants to know of the data, and how a user gives it.
 DATA_HINTS = {
@@ -29,7 +29,7 @@ def make_model(name: str, arguments: dict[str, Any], source: Source) -> Trainabl
     """A network of the zoo by its key, with its constructor's arguments.
 
     Args:
-      name: in MODELS or FACE_NETWORKS.
+      name: in NETWORKS.
       arguments: what the flags say; the rest follows from the data, or is the network's own default.
       source: the training split.
 
@@ -37,7 +37,7 @@ def make_model(name: str, arguments: dict[str, Any], source: Source) -> Trainabl
       UsageError: no such model, an argument that it does not have, a value that it refuses, or data that do not tell
         what it must know.
     """
-    networks = MODELS | FACE_NETWORKS
+    networks = NETWORKS
     if name not in networks:
         raise UsageError(f"--model={name} must be one of {', '.join(networks)}")
     known = [parameter for parameter in inspect.signature(networks[name]).parameters if parameter != "name"]
@@ -60,7 +60,7 @@ def make_model(name: str, arguments: dict[str, Any], source: Source) -> Trainabl
 
 def _load_part(part: str, place: str, arguments: dict[str, Any]) -> TrainableModel:
     """A trained model that another one is to hold, as it computes where that is trained."""
-    held = load_model(find_file(place, part), TrainableModel).network().find_part(part)
+    held = load_model(find_model_file(place, part), TrainableModel).network().find_part(part)
     if not held.reconstructs:
         raise UsageError(f"--{part}={place} holds a {type(held).__name__}, no autoencoder")
     for name in ("image_size", "channels"):
@@ -72,11 +72,12 @@ def _load_part(part: str, place: str, arguments: dict[str, Any]) -> TrainableMod
 
 
 def _data_arguments(network: type[TrainableModel], source: Source) -> dict[str, Any]:
-    for field in network.data_arguments.values():
-        if not getattr(source, field):
+    known = {argument: getattr(source, field) for argument, field in network.data_arguments.items()}
+    for argument, field in network.data_arguments.items():
+        if not known[argument] and argument not in network.spared_arguments:
             hint = DATA_HINTS.get(field, field)
             raise UsageError(f"--model needs a data set with {hint} ({source.name} has none)")
-    return {argument: getattr(source, field) for argument, field in network.data_arguments.items()}
+    return {argument: told for argument, told in known.items() if told}
 
 
 def add_discriminator(model: TrainableModel, settings: TrainingSettings) -> TrainableModel:
@@ -167,7 +168,7 @@ def copy_weights(start: str, model: TrainableModel) -> None:
     Raises:
       UsageError: no such model, or one of another kind or size.
     """
-    loaded = load_model(find_file(start, "init_from"), TrainableModel).network()
+    loaded = load_model(find_model_file(start, "init_from"), TrainableModel).network()
     if type(loaded) is not type(model):
         raise UsageError(f"--init_from={start} holds a {type(loaded).__name__}, not a {type(model).__name__}")
     there, here = loaded.get_config(), model.get_config()

@@ -85,17 +85,20 @@ class Session:
         self.compile(state.learning_rate_scale if state else 1.0)
         self._check_monitor()
         self._check_columns()
-        self._keep_target_features()
+        self._keep_columns()
 
     def compile(self, rate_scale: float) -> None:
         """Gives the model its objective and optimizers, as new, with every learning rate times `rate_scale`."""
         with self.strategy.scope():
             compile_model(self.model, self.settings, self.sources["train"], self.schedule_steps, rate_scale)
 
-    def _keep_target_features(self) -> None:
-        """Has the features that the perceptual loss compares with kept beside the pictures, if all of them fit."""
+    def _keep_columns(self) -> None:
+        """Has what is found in the pictures at every step kept beside them, if all of it fits.
+
+        That is the features that the perceptual loss compares with, or what the model says itself.
+        """
         term = self.model.objective.terms.get("perceptual")
-        columns = getattr(term, "target_columns", None)
+        columns = getattr(term, "target_columns", None) or getattr(self.model, "columns_to_keep", None)
         if columns is None or self._augmentation():
             return
         source = pipeline.with_columns(self._uncached["train"], columns)

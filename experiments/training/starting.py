@@ -11,9 +11,8 @@ from typing import Any
 from ..backend import load_tensorflow
 from ..errors import UsageError
 from ..flags.training import OWN_FLAGS, ModelSettings, TrainingSettings
-from ..runs.checkpoints import MODEL_FILE
 from ..runs.model_files import describe_model
-from ..runs.places import find_place, is_run
+from ..runs.places import find_model_file, is_run
 from ..runs.settings import make_settings, read_settings
 
 INHERITED = ("model", "image_size", "channels", "latent_dim", "attributes", "autoencoder")  # by settings of their own
@@ -51,30 +50,17 @@ def inherit_settings(
     return dataclasses.replace(settings, model=dataclasses.replace(asked, **taken, set=_merge(start.set, kept)))
 
 
-def find_file(start: str, flag: str) -> Path:
-    """The file of the model that a flag names.
-
-    Raises:
-      UsageError: there is none.
-    """
-    try:
-        place = find_place(start)
-    except UsageError as error:
-        raise UsageError(f"--{flag}={error}") from error
-    return place / MODEL_FILE if place.is_dir() else place
-
-
 def _describe(start: str) -> ModelSettings:
     """The settings of the network in a model file: its arguments that are not the class' own, nor free to differ."""
-    path = find_file(start, "init_from")
+    path = find_model_file(start, "init_from")
     if not path.is_file():
         raise UsageError(f"--init_from={start}: its training has not finished, there is no {path} yet")
     load_tensorflow()
-    from ...models import FACE_NETWORKS, MODELS
+    from ...models import NETWORKS
 
     name, arguments = describe_model(path)
     found = make_settings(path, name, arguments).model
-    network = (MODELS | FACE_NETWORKS)[found.model]
+    network = NETWORKS[found.model]
     left_out = {*OWN_FLAGS, *network.free_arguments, *network.data_arguments, *network.model_arguments}
     own = {one.name: one.default for one in inspect.signature(network).parameters.values()}
     differing = {

@@ -1,11 +1,14 @@
 """Training what holds a trained model."""
 
+from pathlib import Path
+
 import facezoo
 import keras
 import numpy as np
 import pytest
 from command_line import assert_same, weights_of
-from facezoo.models import VAE, ConvolutionalAutoencoder
+from facezoo.experiments.runs.model_files import load_model
+from facezoo.models import VAE, CodePrior, ConvolutionalAutoencoder
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
@@ -71,3 +74,29 @@ def test_a_spatial_code_is_refined_too(tmp_path, command):
     flags = (*SMALL, f"--autoencoder={tmp_path / 'cae.keras'}", "--epochs=1", "--run_dir=run")
     assert command("train", *flags).code == 0
     assert facezoo.load("run").shape_of_code() == (16, 16, 4)
+
+
+def test_a_code_prior_draws_faces_with_attributes(autoencoder, tmp_path, command):
+    flags = ("--image_size=32", "--batch_size=64", "--steps_per_epoch=4", "--validation_steps=1", "--epochs=1")
+    data = "--dataset=procedural_faces"
+    place = f"--autoencoder={tmp_path / 'vae.keras'}"
+    sizes = ("--set=width=16", "--set=depth=1", "--set=sampling_steps=2")
+    assert command("train", "--model=code_prior", data, place, *flags, *sizes, "--run_dir=prior").code == 0
+    prior = load_model(Path("prior/model.keras"), CodePrior)
+    assert "smiling" in prior.attributes
+    assert np.ptp(prior.code_means) > 0
+
+    run = ("sample", f"--run_dir={tmp_path / 'vae.keras'}", data, "--count=4", "--sampler=flow")
+    assert command(*run, "--prior=./prior", "--attributes=smiling,-beard", "--guidance=2", "--out=smiling").code == 0
+    assert len(list(Path("smiling").glob("*.png"))) == 4
+
+    done = command(*run, "--prior=./prior", "--attributes=wings", "--out=new")
+    assert done.code == 2
+    assert "--attributes=wings: --prior=" in done.err
+    done = command(*run, "--out=new")
+    assert "name its --prior" in done.err
+    done = command(*run[:-1], "--prior=./prior", "--out=new")
+    assert "--prior does nothing with --sampler=mixture" in done.err
+    VAE(image_size=32, filters=(4, 4), latent_dim=4).save(tmp_path / "other.keras")
+    done = command("sample", f"--run_dir={tmp_path / 'other.keras'}", *run[2:], "--prior=./prior", "--out=new")
+    assert "knows the codes of another model" in done.err
