@@ -182,14 +182,13 @@ ZOO = [
                 components=12,
                 width=32,
                 depth=1,
-                levels=2,
                 doubt=0.2,
                 sampling_steps=2,
             )
         ),
         (4,),
         "of a VAE",
-        epochs=12,  # since each step sees one angle of many
+        epochs=8,  # since each step sees one angle of many
     ),
     Specimen(
         "diffusion_autoencoder",
@@ -206,7 +205,7 @@ ZOO = [
         ),
         (4, 4, 8),
         "of a CAE",
-        epochs=12,
+        epochs=8,
     ),
     Specimen(
         "adversarial",

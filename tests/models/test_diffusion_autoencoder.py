@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from facezoo.models import VAE, ConditionalVAE, DiffusionAutoencoder
+from facezoo.models.denoiser import build_denoiser
 from facezoo.models.patch_code import PatchCode
 from zoo import SIZE, batch
 
@@ -107,6 +108,19 @@ def test_doubtful_codes_are_spread_as_codes_are(model):
 def test_an_autoencoder_that_is_told_attributes_is_refused():
     with pytest.raises(ValueError, match="a ConditionalVAE is told attributes"):
         DiffusionAutoencoder(autoencoder=ConditionalVAE(image_size=SIZE, latent_dim=4, filters=(8, 8)))
+
+
+def test_a_denoiser_may_have_levels():
+    keras.utils.set_random_seed(0)
+    denoiser = build_denoiser((4, 4, 6), told=2, width=16, depth=1, levels=2, guide_channels=3)
+    inputs = [np.ones((2, 4, 4, 6)), np.ones((2, 4, 4, 3)), np.ones((2, 2))]
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(denoiser(inputs, training=True) ** 2)
+    for weight, gradient in zip(
+        denoiser.trainable_variables, tape.gradient(loss, denoiser.trainable_variables), strict=True
+    ):
+        assert np.abs(gradient).max() > 0, weight.path
+    assert {weight.shape[-1] for weight in denoiser.trainable_variables if len(weight.shape) == 4} >= {16, 24}
 
 
 def test_patches_of_few_dimensions_are_kept_whole():
