@@ -107,7 +107,11 @@ def _align(known: Sequence[Row], aligner, photographs: Sequence[Picture], proces
     rows = [row for row in known if row.source not in renewed]
     _write(path, rows)
     progress = progress_bar("aligning", total=len(photographs))
-    with progress, path.open("a", encoding="utf-8", errors="surrogateescape", newline="") as file:
+    with (
+        files.name_full_disk(path),
+        progress,
+        path.open("a", encoding="utf-8", errors="surrogateescape", newline="") as file,
+    ):
         for new in align_in_processes(aligner, photographs, processes):
             rows += new
             file.write(as_csv(new))
