@@ -62,13 +62,18 @@ def tilts(points: np.ndarray) -> np.ndarray:
     return np.degrees(np.arctan2(matrices[..., 1, 0], matrices[..., 0, 0]))
 
 
+def are_lying(degrees: np.ndarray) -> np.ndarray:
+    """Whether faces that are turned by so many degrees lie on the side or upside down."""
+    return np.abs(degrees) > 45.0
+
+
 def describe_turns(degrees: np.ndarray) -> str:
     """What is told of photographs whose faces are turned by so many degrees; "" where all are about upright."""
-    away = np.abs(degrees)
-    on_side, upside_down = int(((away > 45.0) & (away <= 135.0)).sum()), int((away > 135.0).sum())
-    lying = [f"{on_side} lay on the side"] if on_side else []
-    lying += [f"{upside_down} lay upside down"] if upside_down else []
-    return f"{' and '.join(lying)}, and were turned" if lying else ""
+    lying = np.abs(degrees[are_lying(degrees)])
+    on_side, upside_down = int((lying <= 135.0).sum()), int((lying > 135.0).sum())
+    told = [f"{on_side} lay on the side"] if on_side else []
+    told += [f"{upside_down} lay upside down"] if upside_down else []
+    return f"{' and '.join(told)}, and {'was' if len(lying) == 1 else 'were'} turned" if told else ""
 
 
 def find_faces(photograph: Image.Image) -> list[Face]:

@@ -9,18 +9,30 @@ from tqdm import tqdm
 
 PROGRESS_AFTER_SECONDS = 2
 UNKNOWN_WIDTH = 100
+WITHOUT_RATE = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}]"  # "2.61s/" would lack a word
 
 
-def progress_bar(what: str, items: Iterable[Any] | None = None, total: int | None = None, unit: str = "") -> tqdm:
+def progress_bar(
+    what: str, items: Iterable[Any] | None = None, total: int | None = None, unit: str | None = None
+) -> tqdm:
     """A bar on stderr that comes when its work has taken two seconds, and goes with it.
 
     Args:
       what: is done, as the bar calls it.
       items: to go through; without them the caller tells of each by `update`.
       total: how many, where the items do not know.
-      unit: of them, as the bar calls it.
+      unit: of them, by which the bar tells their rate; it tells none if absent.
     """
-    return tqdm(items, what, total, leave=False, unit=unit, delay=PROGRESS_AFTER_SECONDS, ncols=width_unless_known())
+    return tqdm(
+        items,
+        what,
+        total,
+        leave=False,
+        unit=unit or "",
+        bar_format=None if unit else WITHOUT_RATE,
+        delay=PROGRESS_AFTER_SECONDS,
+        ncols=width_unless_known(),
+    )
 
 
 def width_unless_known() -> int | None:

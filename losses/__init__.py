@@ -1,6 +1,7 @@
 """What "good" means: loss terms that give one value per example, and the objective that weighs and reduces them."""
 
 from .adversarial import ADVERSARIAL_LOSSES, AdversarialTerm, FeatureMatching, r1_penalty
+from .diffusion import VelocityError
 from .expression import ExpressionCode
 from .kl import KLDivergence, vae_kl_loss
 from .landmark import LandmarkConsistency, LandmarkWeightedError
@@ -27,6 +28,7 @@ __all__ = [
     "PerceptualLoss",
     "SquaredError",
     "SquaredMaskError",
+    "VelocityError",
     "WeightsError",
     "feature_scales",
     "perceptual_loss",

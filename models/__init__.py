@@ -12,8 +12,10 @@ from .adversarial import AutoencoderGAN
 from .autoencoder import Autoencoder
 from .blocks import conv2d_block, leaky_relu, sampling
 from .cae import ConvolutionalAutoencoder, build_autoencoder
+from .code_prior import CodePrior
 from .conditional_vae import ConditionalVAE
 from .dfc_vae import DFCVAE
+from .diffusion_autoencoder import DiffusionAutoencoder
 from .discriminator import Discriminator
 from .face_features import FaceFeatures
 from .face_mapping import FaceMapping
@@ -28,21 +30,31 @@ MODELS: dict[str, type[Autoencoder]] = {
     "dfc_vae": DFCVAE,
     "conditional_vae": ConditionalVAE,
     "face_mapping": FaceMapping,
+    "diffusion_autoencoder": DiffusionAutoencoder,
 }
 # Networks that read faces instead of making them.
 FACE_NETWORKS: dict[str, type[TrainableModel]] = {
     "face_features": FaceFeatures,
 }
+# Networks that draw codes of an autoencoder.
+PRIORS: dict[str, type[TrainableModel]] = {
+    "code_prior": CodePrior,
+}
+NETWORKS: dict[str, type[TrainableModel]] = MODELS | FACE_NETWORKS | PRIORS  # all that `facezoo train` knows
 
 __all__ = [
     "DFCVAE",
     "FACE_NETWORKS",
     "MODELS",
+    "NETWORKS",
+    "PRIORS",
     "VAE",
     "Autoencoder",
     "AutoencoderGAN",
+    "CodePrior",
     "ConditionalVAE",
     "ConvolutionalAutoencoder",
+    "DiffusionAutoencoder",
     "Discriminator",
     "FaceFeatures",
     "FaceMapping",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
@@ -46,6 +46,8 @@ class AutoencoderGAN(Autoencoder):
       ValueError: pictures of two sizes, a balance that does not go with the loss, or another argument is out of its
         range.
     """
+
+    model_arguments: ClassVar = ("autoencoder", "discriminator")
 
     def __init__(
         self,
@@ -319,23 +321,7 @@ class AutoencoderGAN(Autoencoder):
     # Saving.
 
     def get_config(self):
-        return {
-            "autoencoder": _serialize(self.autoencoder),
-            "discriminator": _serialize(self.discriminator),
-            "loss": self.loss_name,
-            "balance": self.balance,
-            "start_step": self.start_step,
-            "r1_factor": self.r1_factor,
-            "name": self.name,
-        }
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        networks = {
-            name: keras.saving.deserialize_keras_object(config[name], custom_objects)
-            for name in ("autoencoder", "discriminator")
-        }
-        return cls(**config | networks)
+        return {**super().get_config(), "loss": self.loss_name}
 
     def get_compile_config(self):
         """What a saved model keeps of its training: both optimizers, and the objective's names and factors."""
@@ -367,9 +353,3 @@ def _accuracy(real_logits, fake_logits):
     """The share of right judgements: two [B, ...] -> [B]."""
     right = tf.concat([real_logits > 0, fake_logits < 0], axis=-1)
     return tf.reduce_mean(tf.cast(right, tf.float32), axis=tuple(range(1, right.shape.rank)))
-
-
-def _serialize(network: keras.Model) -> dict[str, Any]:
-    """The configuration without how it may once have been trained by itself."""
-    config = keras.saving.serialize_keras_object(network)
-    return {name: value for name, value in config.items() if name != "compile_config"}

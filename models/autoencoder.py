@@ -33,6 +33,7 @@ class Autoencoder(TrainableModel):
     default_factors: ClassVar[Mapping[str, float]] = {"reconstruction": 1.0}
     reconstructs: ClassVar[bool] = True
     has_prior: ClassVar[bool] = False  # whether codes [B, latent_dim] drawn from N(0, 1) decode to faces
+    noise_shape: tuple[int, ...] | None = None  # of what a picture is made of besides its code
     encoder: keras.Model
     decoder: keras.Model
 

@@ -250,6 +250,21 @@ def code_size(image_size: int, reduction: int) -> int:
     return image_size // reduction
 
 
+def sign_attributes(attributes, names: tuple[str, ...]):
+    """Attributes [B, A] in {0, 1} as -1 and 1, and 0 where they are unknown, 0.5: float32 [B, A].
+
+    Raises:
+      ValueError: there are not as many as names.
+    """
+    attributes = tf.cast(attributes, tf.float32)
+    if attributes.shape.rank != 2 or attributes.shape[1] != len(names):
+        raise ValueError(
+            f"attributes of shape {tuple(attributes.shape)} must have {len(names)} columns, "
+            f"as the model knows {', '.join(names)}"
+        )
+    return 2.0 * attributes - 1.0
+
+
 def check_name(name: str | None) -> None:
     """A ValueError for a name that TensorFlow would not take for a scope, once the model is called."""
     if name is not None and not re.fullmatch(r"[A-Za-z0-9.][A-Za-z0-9_.\\>-]*", name):
@@ -294,6 +309,15 @@ def check_boolean(**values: bool) -> None:
     for name, value in values.items():
         if not isinstance(value, bool):
             raise ValueError(f"{name}={value!r} must be True or False")
+
+
+def check_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of attributes as a tuple, or a ValueError where there are none, or one stands twice."""
+    if isinstance(names, str) or not names or not all(isinstance(name, str) and name for name in names):
+        raise ValueError(f"attributes={names!r} must be names with commas between them, at least one")
+    if len(set(names)) < len(names):
+        raise ValueError(f"attributes={tuple(names)} must name each attribute once")
+    return tuple(names)
 
 
 def check_not_negative(**values: float | None) -> None:

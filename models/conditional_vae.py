@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from . import randomness
 from .batches import as_pictures
-from .blocks import check_fraction
+from .blocks import check_fraction, check_names, sign_attributes
 from .vae import VAE
 
 
@@ -44,7 +44,7 @@ class ConditionalVAE(VAE):
     ):
         check_fraction(attribute_dropout=attribute_dropout)
         # Before the parent, whose constructor builds the networks with them.
-        self.attributes, self.attribute_dropout = _check_names(attributes), attribute_dropout
+        self.attributes, self.attribute_dropout = check_names(attributes), attribute_dropout
         super().__init__(**vae)
 
     def _features(self, images, x) -> keras.Model:
@@ -93,23 +93,9 @@ class ConditionalVAE(VAE):
         """Attributes in {0, 1} as -1 and 1, and 0 where unknown: float32 [B, A]."""
         if attributes is None:
             return tf.zeros((count, len(self.attributes)))
-        attributes = tf.cast(attributes, tf.float32)
-        if attributes.shape.rank != 2 or attributes.shape[1] != len(self.attributes):
-            raise ValueError(
-                f"attributes of shape {tuple(attributes.shape)} must have {len(self.attributes)} columns, "
-                f"as the model knows {', '.join(self.attributes)}"
-            )
-        return 2.0 * attributes - 1.0
+        return sign_attributes(attributes, self.attributes)
 
     def _drop(self, signed):
         """Whole rows become unknown: [B, A] -> [B, A]."""
         draws = randomness.uniform(tf.shape(signed)[0], (1,), seed=self.seed, stream="attributes")
         return tf.where(draws >= self.attribute_dropout, signed, 0.0)
-
-
-def _check_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    if isinstance(names, str) or not names or not all(isinstance(name, str) and name for name in names):
-        raise ValueError(f"attributes={names!r} must be names with commas between them, at least one")
-    if len(set(names)) < len(names):
-        raise ValueError(f"attributes={tuple(names)} must name each attribute once")
-    return tuple(names)

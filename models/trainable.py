@@ -28,8 +28,11 @@ class TrainableModel(keras.Model):
     Attributes:
       default_factors: what is minimised where `compile` is given no objective.
       data_arguments: constructor arguments that follow from the data: argument -> attribute of the data set's `Source`.
+      spared_arguments: of those, the ones that are left as they are where the data tell nothing.
       batch_columns: what it reads of a batch besides `image` that a data set does not give by itself: "warped", "mask".
       conditions: what it is told of a picture: attribute of the model that names it -> column of a batch.
+      model_arguments: of the constructor, those that are models themselves.
+      adapts_to: how many pictures of the training split `adapt` wants; 0 where it has nothing to find.
       free_arguments: of the constructor, what it may have otherwise than the model that it takes its weights from.
       reconstructs: its outputs have a `reconstruction` of the picture, and `z`.
       reads_faces: its outputs say whose face it is, its attributes, landmarks and factors.
@@ -37,8 +40,11 @@ class TrainableModel(keras.Model):
 
     default_factors: ClassVar[Mapping[str, float]] = {}
     data_arguments: ClassVar[Mapping[str, str]] = {}
+    spared_arguments: ClassVar[tuple[str, ...]] = ()
     batch_columns: ClassVar[tuple[str, ...]] = ()
     conditions: ClassVar[Mapping[str, str]] = {}
+    model_arguments: ClassVar[tuple[str, ...]] = ()
+    adapts_to: ClassVar[int] = 0
     free_arguments: ClassVar[tuple[str, ...]] = ("seed", "name", "dropout", "l2", "kernel_initializer")
     reconstructs: ClassVar[bool] = False
     reads_faces: ClassVar[bool] = False
@@ -124,6 +130,10 @@ class TrainableModel(keras.Model):
     def parts(self) -> "tuple[TrainableModel, ...]":
         """The networks that it is made of, itself where it holds none."""
         return (self,)
+
+    def find_part(self, argument: str) -> "TrainableModel":
+        """What another model is to hold as its argument of this name: itself, or what it holds by that name itself."""
+        return getattr(self, argument) if argument in self.model_arguments else self
 
     @property
     def learned_variables(self) -> list:
@@ -297,11 +307,24 @@ class TrainableModel(keras.Model):
                 f"{type(self).__name__} does not keep its argument {missing[0]!r}, so it cannot be saved: set "
                 f"self.{missing[0]} in __init__, or write get_config"
             )
-        return {name: getattr(self, name) for name in names}
+        return {name: _describe(getattr(self, name)) for name in names}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        return cls(**config)
+        models = {
+            name: keras.saving.deserialize_keras_object(config[name], custom_objects)
+            for name in cls.model_arguments
+            if isinstance(config.get(name), Mapping)
+        }
+        return cls(**{**config, **models})
+
+
+def _describe(argument):
+    """An argument as a configuration has it; of a model its class and arguments, without how it was trained."""
+    if not isinstance(argument, keras.Model):
+        return argument
+    described = keras.saving.serialize_keras_object(argument)
+    return {name: part for name, part in described.items() if name != "compile_config"}
 
 
 def find_signature(kind: type) -> inspect.Signature:

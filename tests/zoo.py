@@ -14,6 +14,7 @@ from facezoo.models import (
     AutoencoderGAN,
     ConditionalVAE,
     ConvolutionalAutoencoder,
+    DiffusionAutoencoder,
     Discriminator,
     FaceMapping,
 )
@@ -34,6 +35,7 @@ class Specimen:
       terms: new loss terms that the model needs from outside.
       factors: of the loss terms; None is the model's own.
       reports: what a training step reports besides the loss terms.
+      epochs: of 30 steps, that it takes to learn eight pictures.
     """
 
     key: str
@@ -43,6 +45,7 @@ class Specimen:
     terms: Callable[[], Mapping[str, Term]] = dict
     factors: Mapping[str, float] | None = None
     reports: tuple[str, ...] = ()
+    epochs: int = 2
 
     def __str__(self):
         return f"{self.key}-{self.form}"
@@ -88,6 +91,12 @@ def adversarial(autoencoder: Autoencoder, kind: str, **rules) -> AutoencoderGAN:
     """An autoencoder that holds a small discriminator."""
     judge = Discriminator(kind=kind, image_size=SIZE, filters=(8, 8), dense_units=8, l2=1e-4)
     return AutoencoderGAN(autoencoder=autoencoder, discriminator=judge, **rules)
+
+
+def adapted(model: DiffusionAutoencoder) -> DiffusionAutoencoder:
+    """A model that has measured the pictures of `batch`."""
+    model.adapt(batch()["image"])
+    return model
 
 
 GAME = ("discriminator", "discriminator_accuracy", "adversarial_weight")
@@ -163,6 +172,41 @@ ZOO = [
         ),
         (12,),
         "liae, mask head, L2",
+    ),
+    Specimen(
+        "diffusion_autoencoder",
+        lambda: adapted(
+            DiffusionAutoencoder(
+                autoencoder=VAE(image_size=SIZE, latent_dim=4, filters=(8, 8)),
+                patch=4,
+                components=12,
+                width=32,
+                depth=1,
+                levels=2,
+                doubt=0.2,
+                sampling_steps=2,
+            )
+        ),
+        (4,),
+        "of a VAE",
+        epochs=12,  # since each step sees one angle of many
+    ),
+    Specimen(
+        "diffusion_autoencoder",
+        lambda: adapted(
+            DiffusionAutoencoder(
+                autoencoder=ConvolutionalAutoencoder(image_size=SIZE, filters=(8, 8)),
+                patch=4,
+                components=6,
+                width=32,
+                depth=1,
+                doubt=0.0,
+                sampling_steps=2,
+            )
+        ),
+        (4, 4, 8),
+        "of a CAE",
+        epochs=12,
     ),
     Specimen(
         "adversarial",

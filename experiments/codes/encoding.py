@@ -104,6 +104,25 @@ def encode_batch(model, images: np.ndarray, told: Columns = NOTHING) -> np.ndarr
     return np.asarray(model.encode(images, *conditions))
 
 
+def encode_exactly(model, images: np.ndarray) -> tuple[np.ndarray, Columns]:
+    """Codes of one batch of pictures, and what the model is told besides to give just these pictures back.
+
+    That is their noise, where a model draws details that its codes do not hold, and nothing for all others.
+    """
+    if model.network().noise_shape is None:
+        return encode_batch(model, images), NOTHING
+    codes, noise = model.encode(images, noise=True)
+    return np.asarray(codes), {"noise": np.asarray(noise)}
+
+
+def draw_noise(model, count: int, seed: int | tuple[int, ...]) -> Columns:
+    """What makes a model draw other details for each of `count` codes; nothing where it draws none."""
+    shape = model.network().noise_shape
+    if shape is None:
+        return NOTHING
+    return {"noise": np.random.default_rng(seed).standard_normal((count, *shape), np.float32)}
+
+
 def encode_source(
     model,
     source: Source,

@@ -1,5 +1,6 @@
 """What a model makes of a split, batch by batch: reconstructions, samples, morphs, edits."""
 
+import functools
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -10,9 +11,10 @@ from ...metrics.path_length import EPSILON
 from ..errors import UsageError
 from ..flags.sources import for_model
 from ..runs.run import Run
-from .encoding import batches, choose_conditions, decode_codes, encode_batch, floats, tell_person
+from .encoding import batches, choose_conditions, decode_codes, encode_exactly, floats, tell_person
 from .kept import CodeKeeper
 from .measure_names import EDITS, RECONSTRUCTIONS, SAMPLES
+from .morphing import decode_between
 from .sampling import SamplingSettings, sample_source
 from .vectors import read_vectors
 
@@ -91,12 +93,8 @@ def _morphs(model, source: Source, total: int, seed: int) -> Iterator[Made]:
     for start in range(0, pairs, 64):
         first = np.arange(start, min(start + 64, pairs))
         ends = [floats(source.load(positions)["image"]) for positions in (first, pairs + first)]
-        codes = [encode_batch(model, pictures) for pictures in ends]
-
-        def pictures_at(alphas: np.ndarray, codes: list[np.ndarray] = codes) -> np.ndarray:
-            ways = np.reshape(alphas, (-1, *[1] * (codes[0].ndim - 1))).astype(np.float32)
-            return decode_codes(model, (1.0 - ways) * codes[0] + ways * codes[1], told)
-
+        first_faces, second_faces = (encode_exactly(model, pictures) for pictures in ends)
+        pictures_at = functools.partial(decode_between, model, first_faces, second_faces, told=told)
         middles = pictures_at(np.full(len(first), 0.5))
         places = numbers.uniform(0.0, 1.0 - EPSILON, len(first))
         steps = pictures_at(places), pictures_at(places + EPSILON)
@@ -112,5 +110,6 @@ def _edits(run: Run, model, source: Source, total: int) -> Iterator[Made]:
     for rows, examples in batches(source, "editing", total):
         pictures = floats(examples["image"])
         added = vectors[np.arange(rows.start, rows.stop) % len(vectors)]
-        made = decode_codes(model, encode_batch(model, pictures) + added, tell_person(model, None))
+        codes, details = encode_exactly(model, pictures)
+        made = decode_codes(model, codes + added, {**tell_person(model, None), **details})
         yield Made((pictures, made), (pictures, made))

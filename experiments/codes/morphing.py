@@ -10,11 +10,12 @@ from ... import pictures
 from ...latents.interpolation import even_alphas, find_equal_change, interpolate, interpolate_through
 from ...warping import morph as warps
 from ...warping.shapes import Scheme
-from .encoding import BATCH_SIZE, decode_codes, encode_batch, tell_person
+from .encoding import BATCH_SIZE, NOTHING, Columns, decode_codes, encode_exactly, tell_person
 
 METHODS = ("code", "warp", "warp+code")
 WARP_PATHS = ("linear", "uniform")  # the others lead through codes
 NOTICE = "a generated picture of nobody; a morph has no place in an identity document"
+MOST_DOUBT = 0.5  # of a code in the middle between two faces
 SMALL = 64  # pixels at which frames of equal distances are looked for
 ROW_SIDE, GIF_SIDE = 256, 480  # pixels of a frame at most, in a row and in a GIF
 MOST_ROW = 2560  # pixels of a row, after which another one begins
@@ -47,12 +48,51 @@ def morph_through(
       ValueError: the model does not know the person, or maps nobody.
     """
     told = tell_person(model, person)
-    codes = encode_batch(model, np.asarray(faces))
+    codes, details = encode_exactly(model, np.asarray(faces))
 
     def pictures_at(alphas: np.ndarray) -> np.ndarray:
-        return decode_codes(model, interpolate_through(codes, alphas, path, closed), told)
+        between = {name: interpolate_through(column, alphas, "slerp", closed) for name, column in details.items()}
+        doubts = _doubt(details, warps.stretches(alphas, len(faces), closed)[1])
+        return decode_codes(model, interpolate_through(codes, alphas, path, closed), {**told, **between, **doubts})
 
     return pictures_at(_place(pictures_at, steps, path, closed))
+
+
+def decode_between(
+    model,
+    first: tuple[np.ndarray, Columns],
+    second: tuple[np.ndarray, Columns],
+    shares: np.ndarray,
+    path: str = "linear",
+    told: Columns = NOTHING,
+) -> np.ndarray:
+    """Pictures so far between two batches of faces, row by row.
+
+    Args:
+      model: an `Autoencoder`.
+      first: codes and details of N faces, as `encode_exactly` gives them.
+      second: of N others.
+      shares: [N], 0 is the first of two faces and 1 the second.
+      path: between codes, as in `interpolate`; details go along the great circle, where noise stays noise.
+      told: what the model is told besides.
+
+    Returns:
+      float32 [N, H, W, C] in [0, 1].
+    """
+    (codes, details), (others, other_details) = first, second
+    between = {name: _blend(details[name], other_details[name], shares, "slerp") for name in details}
+    return decode_codes(model, _blend(codes, others, shares, path), {**told, **between, **_doubt(details, shares)})
+
+
+def _blend(first: np.ndarray, second: np.ndarray, shares: np.ndarray, path: str) -> np.ndarray:
+    """Row by row so far between two: [N, ...] twice, and [N]."""
+    ways = zip(first, second, shares[:, None], strict=True)
+    return np.concatenate([interpolate(*way, path) for way in ways])
+
+
+def _doubt(details: Columns, shares: np.ndarray) -> Columns:
+    """How little a model that draws details is to believe codes so far between two faces: most in the middle."""
+    return {"doubt": (MOST_DOUBT * np.sin(np.pi * shares)).astype(np.float32)} if details else NOTHING
 
 
 def _place(pictures_at: Callable[[np.ndarray], np.ndarray], steps: int, path: str, closed: bool) -> np.ndarray:
@@ -111,7 +151,8 @@ def warp_and_code_through(
     decoded. The arguments are those of `morph_through` and `warp_through`, the pictures those of the first.
     """
     told = tell_person(model, person)
-    ends = decode_codes(model, encode_batch(model, faces), told)
+    codes, details = encode_exactly(model, faces)
+    ends = decode_codes(model, codes, {**told, **details})
 
     def pictures_at(alphas: np.ndarray) -> np.ndarray:
         numbers, shares = warps.stretches(alphas, len(faces), closed)
@@ -119,10 +160,9 @@ def warp_and_code_through(
         for start in range(0, len(numbers), BATCH_SIZE):
             own = slice(start, start + BATCH_SIZE)
             both = [_in_shape(faces, points, scheme, *place) for place in zip(numbers[own], shares[own], strict=True)]
-            first, second = (encode_batch(model, np.stack(side)) for side in zip(*both, strict=True))
-            ways = zip(first, second, shares[own, None], strict=True)
-            portions.append(np.concatenate([interpolate(*way, path) for way in ways]))
-        inner = decode_codes(model, np.concatenate(portions), told)
+            first, second = (encode_exactly(model, np.stack(side)) for side in zip(*both, strict=True))
+            portions.append(decode_between(model, first, second, shares[own], path, told))
+        inner = np.concatenate(portions)
         return warps.frame_through(ends, points, scheme, alphas, inner, closed)
 
     return pictures_at(_place(pictures_at, steps, path, closed))

@@ -11,12 +11,15 @@ from ... import pictures
 from ...datasets.source import Source
 from ...latents import sampling
 from ..errors import UsageError
-from ..flags.kinds import Settings, number, one_of
-from .encoding import BATCH_SIZE, batches, decode_codes, encode_source, list_attributes, tell_person
+from ..flags.kinds import Settings, number, one_of, path, words
+from ..runs.model_files import load_model
+from ..runs.places import find_model_file
+from .encoding import BATCH_SIZE, batches, decode_codes, draw_noise, encode_source, list_attributes, tell_person
 from .kept import CodeKeeper
 
 LABELS_FILE = "labels.csv"
 SHARD_BYTES = 128_000_000
+FLOW = "flow"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,9 +28,16 @@ class SamplingSettings(Settings):
 
     count: int = number(64, "Faces to draw.", 1, 1_000_000)
     sampler: str = one_of(
-        sampling.KINDS,
+        (*sampling.KINDS, FLOW),
         "mixture",
-        "Distribution of codes: the prior, or what is fitted to the codes of the run's training faces.",
+        "Distribution of codes: the prior, what is fitted to the codes of the run's training faces, or a trained flow.",
+    )
+    prior: str | None = path(None, "Run, model file or pretrained name of the code prior that --sampler=flow draws by.")
+    attributes: tuple[str, ...] | None = words(
+        None, "Attributes of the faces that a flow draws; a minus before a name asks for faces without it."
+    )
+    guidance: float = number(
+        1.0, "How much a flow exaggerates attributes; 1 draws as the data are.", 0, 100, kind=float
     )
     components: int = number(10, "Gaussians of the mixture.", 1, 1000)
     truncation: float = number(
@@ -59,12 +69,15 @@ def sample_source(
       UsageError: too few training faces for the sampler.
     """
     columns = ("attributes",) if list_attributes(model) and source.attribute_names else ()
-    is_shape_enough = settings.sampler == "normal" and not columns
+    _check(settings)
+    is_shape_enough = settings.sampler in ("normal", FLOW) and not columns
     count = 1 if is_shape_enough else settings.fit_count
     known = encode_source(model, source, columns, count, told=True, keeper=None if is_shape_enough else keeper)
-    codes = _sampler(known["codes"], settings, keeper.model_hash).draw(
-        settings.seed, settings.count, settings.truncation
-    )
+    if settings.prior:
+        codes = _draw_by_flow(model, settings.prior, settings)
+    else:
+        fitted = _fit(known["codes"], settings, keeper.model_hash)
+        codes = fitted.draw(settings.seed, settings.count, settings.truncation)
     rows = np.random.default_rng(settings.seed).integers(0, len(known["codes"]), settings.count)
     told = {name: known[name][rows] for name in columns}
     told_of_person = tell_person(model, person)
@@ -72,9 +85,9 @@ def sample_source(
     @functools.lru_cache(maxsize=4)  # one after the other is asked for, by several threads
     def portion(number: int) -> np.ndarray:
         rows = slice(BATCH_SIZE * number, BATCH_SIZE * (number + 1))
-        return pictures.to_uint8(
-            decode_codes(model, codes[rows], {**{name: told[name][rows] for name in told}, **told_of_person})
-        )
+        told_here = {**{name: told[name][rows] for name in told}, **told_of_person}
+        noise = draw_noise(model, len(codes[rows]), (settings.seed, number))
+        return pictures.to_uint8(decode_codes(model, codes[rows], {**told_here, **noise}))
 
     def load(positions: np.ndarray) -> dict[str, np.ndarray]:
         images = [portion(position // BATCH_SIZE)[position % BATCH_SIZE] for position in positions.tolist()]
@@ -89,7 +102,7 @@ def sample_source(
     )
 
 
-def _sampler(codes: np.ndarray, settings: SamplingSettings, model_hash: str) -> sampling.Sampler:
+def _fit(codes: np.ndarray, settings: SamplingSettings, model_hash: str) -> sampling.Sampler:
     try:
         if settings.sampler == "normal":
             return sampling.standard_normal(codes.shape[1:], model_hash)
@@ -98,6 +111,46 @@ def _sampler(codes: np.ndarray, settings: SamplingSettings, model_hash: str) -> 
         return sampling.fit_mixture(codes, model_hash, settings.components)
     except ValueError as error:
         raise UsageError(f"--sampler={settings.sampler}: {error}") from error
+
+
+def _check(settings: SamplingSettings) -> None:
+    """Raises UsageError for settings that do not go together."""
+    if settings.sampler == FLOW and not settings.prior:
+        raise UsageError("--sampler=flow draws by a code prior: name its --prior (--model=code_prior trains one)")
+    if settings.sampler != FLOW:
+        for name in ("prior", "attributes"):
+            if getattr(settings, name):
+                raise UsageError(f"--{name} does nothing with --sampler={settings.sampler}: --sampler=flow takes it")
+
+
+def _draw_by_flow(model, place: str, settings: SamplingSettings) -> np.ndarray:
+    """Codes [N, *code shape] by a code prior of this model."""
+    from ...models import CodePrior
+
+    prior = load_model(find_model_file(place, "prior"), CodePrior)
+    held, own = (network.find_part("autoencoder").get_weights() for network in (prior, model.network()))
+    if len(held) != len(own) or not all(map(np.array_equal, held, own)):
+        raise UsageError(f"--prior={place} knows the codes of another model: train one with --autoencoder of this run")
+    wanted = _choose_attributes(settings, place, prior.attributes)
+    parts = []
+    for start in range(0, settings.count, BATCH_SIZE):
+        count = min(BATCH_SIZE, settings.count - start)
+        numbers = np.random.default_rng((settings.seed, start))
+        noise = settings.truncation * numbers.standard_normal((count, *prior.code_shape))
+        parts.append(np.asarray(prior.draw(noise, np.tile(wanted, (count, 1)), settings.guidance)))
+    return np.concatenate(parts)
+
+
+def _choose_attributes(settings: SamplingSettings, place: str, known: tuple[str, ...]) -> np.ndarray:
+    """1 for each attribute that is asked for, 0 for each that is asked away, 0.5 for all others: float32 [1, A]."""
+    wanted = np.full((1, len(known)), 0.5, np.float32)
+    for text in settings.attributes or ():
+        name = text.removeprefix("-")
+        if name not in known:
+            knows = f"knows {', '.join(known)}" if known else "was told no attributes"
+            raise UsageError(f"--attributes={text}: --prior={place} {knows}")
+        wanted[0, known.index(name)] = 0.0 if text.startswith("-") else 1.0
+    return wanted
 
 
 def save_pictures(samples: Source, folder: Path, description: str) -> None:

@@ -1,6 +1,6 @@
 """The first examples of a split with all that a model says of their codes."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -70,7 +70,7 @@ def survey(
     for rows, examples in batches(source, "encoding", count):
         read = examples if as_told is source else as_told.load(np.arange(rows.start, rows.stop))
         told = NOTHING if masks is None else choose_conditions(model, read)
-        outputs = model.network()({"image": floats(examples["image"]), **told}, training=False)
+        outputs = _find_codes(model, {"image": floats(examples["image"]), **told})
         found = {"codes": outputs["z"], "log_var": outputs.get("log_var")}
         found |= {name: examples.get(name) for name in COLUMNS}
         if rows.start < shown:
@@ -85,6 +85,13 @@ def survey(
     known = {name: whole[name] for name in COLUMNS if name in whole}
     images = whole.get("images", np.empty(0, np.uint8))
     return Survey(whole["codes"].astype(np.float32), whole.get("log_var"), known, images, first)
+
+
+def _find_codes(model, batch: Columns) -> dict[str, Any]:
+    """All that a model says of pictures; without drawing them, where that takes it many steps."""
+    if model.network().noise_shape is None:
+        return model.network()(batch, training=False)
+    return {"z": model.encode(batch["image"])}
 
 
 def _kept(keeper: CodeKeeper, model, source: Source, is_told: bool, total: int) -> Columns:

@@ -10,7 +10,7 @@ from absl import flags
 
 from ... import files, pictures
 from ...latents.attributes import METHODS, move, orthogonalise
-from ..codes.encoding import as_person, ask_person, decode_codes, encode_batch, tell_person
+from ..codes.encoding import as_person, ask_person, decode_codes, encode_exactly, tell_person
 from ..codes.vectors import ATTRIBUTES_FILE, check_shape, read_vectors
 from ..errors import UsageError
 from ..faces.places import check_there
@@ -57,7 +57,8 @@ def run(values: flags.FlagValues) -> None:
     face = reader.read(values.image)
     model = opened.model()
     person = ask_person(model, values.person)
-    codes, told = encode_batch(model, face[None]), tell_person(model, person)
+    codes, details = encode_exactly(model, face[None])
+    told = {**tell_person(model, person), **details}
     check_shape(vectors.values(), codes.shape[1:])
     described = f"{values['image'].value} by {opened.folder.name}{as_person(person)}"
     with files.whole_folder(out) as partial:

@@ -14,7 +14,7 @@ from ..terminal import wrapped
 
 # Read as text, and not imported, which would wait for TensorFlow.
 FOLDER = Path(files.__file__).parent / "models"
-TABLES = ("MODELS", "FACE_NETWORKS")
+TABLES = ("MODELS", "FACE_NETWORKS", "PRIORS")
 INDENT = 4
 UNBROKEN = "\xa0"  # a space at which no line ends
 

@@ -142,12 +142,20 @@ def report(out: Path, rows: Sequence[Row], num_new: int) -> None:
         more = f" and {len(without) - NAMED} more" if len(without) > NAMED else ""
         raise UsageError(f"no face in any of {len(without)} files, see {out / MANIFEST_FILE}: {named}{more}")
     print(f"{out}: {faces} faces" + (f", {len(without)} without ({_reasons(without)})" if without else ""))
-    points = [row.points for row in rows if row.output and row.points is not None]
-    turned = detection.describe_turns(detection.tilts(np.stack(points))) if points else ""
-    if turned:
-        print(f"of the photographs {turned}")
+    _report_turns([row for row in rows if row.output and row.points is not None])
     if not num_new:
         print("nothing was new")
+
+
+def _report_turns(rows: Sequence[Row]) -> None:
+    """Tells which photographs were turned: a detector may have taken one that stood upright for one that lay."""
+    if not rows:
+        return
+    degrees = detection.tilts(np.stack([row.points for row in rows if row.points is not None]))
+    sources = [rows[number].source for number in np.flatnonzero(detection.are_lying(degrees)).tolist()]
+    if sources:
+        more = f" and {len(sources) - NAMED} more" if len(sources) > NAMED else ""
+        print(f"of the photographs {detection.describe_turns(degrees)}: {', '.join(sources[:NAMED])}{more}")
 
 
 def show(out: Path, rows: Sequence[Row]) -> None:

@@ -138,7 +138,7 @@ def _find(stops: Sequence[Stop], settings: LandmarkSettings) -> tuple[list[np.nd
         if not others:
             raise
         found = _read_by(others[0], stops, settings)
-        logging.warning("%s by %s: taken by %s", error, first, others[0])
+        logging.warning("%s: %s; %s is used instead, whose fit is weaker", first, error, others[0])
         return found
 
 
@@ -247,5 +247,6 @@ def _frame_size(sides: Sequence[float]) -> int:
     held = min(sides)
     size = int(np.clip(held, *SIZES)) // 2 * 2
     if held < size:
-        logging.warning("the photographs hold %d pixels of a face at least: enlarged to %d; --size sets it", held, size)
+        text = "around its face the smallest photograph holds %d pixels a side: all are enlarged to %d; --size sets it"
+        logging.warning(text, held, size)
     return size

@@ -11,7 +11,7 @@ MOST_DECAY = 0.999999
 MOST_GIGABYTES = 1_000_000
 MOST_DEVICES = 1024
 # The constructor arguments that have a flag of their own; all others are given by --set.
-OWN_FLAGS = ("image_size", "channels", "latent_dim", "seed", "attributes")
+OWN_FLAGS = ("image_size", "channels", "latent_dim", "seed", "attributes", "autoencoder")
 # Networks whose distance comes with them, so that it is neither scaled nor made of chosen layers.
 FITTED_DISTANCES = ("lpips_alex", "lpips_squeeze", "recogniser")
 STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker")
@@ -44,6 +44,9 @@ class ModelSettings(Settings):
     latent_dim: int | None = number(None, "Dimensions of the code; the model's own if absent.", 1)
     attributes: tuple[str, ...] | None = words(
         None, "Attributes of a conditional model; all of the data set's if absent."
+    )
+    autoencoder: str | None = path(
+        None, "Run, model file or pretrained name of the autoencoder that a diffusion autoencoder holds and refines."
     )
     set: tuple[str, ...] = repeated("Any other constructor argument of the model, as name=value.")
     init_from: str | None = path(None, "Run, model file or pretrained name whose weights training starts from.")

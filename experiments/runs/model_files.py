@@ -125,7 +125,7 @@ def describe_model(path: Path) -> tuple[str, dict[str, Any]]:
 
 def _describe(path: Path, description: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     config = description.get("config")
-    if isinstance(config, dict) and isinstance(config.get("autoencoder"), dict):
+    if isinstance(config, dict) and isinstance(config.get("autoencoder"), dict) and "discriminator" in config:
         return _describe(path, config["autoencoder"])
     if not isinstance(config, dict) or not isinstance(description.get("class_name"), str):
         raise UsageError(f"{path} cannot be read as a model: it describes none")

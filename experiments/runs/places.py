@@ -57,3 +57,16 @@ def _find_shipped(name: str) -> Path | None:
 def list_shipped() -> list[str]:
     """What the models that ship are called, found without TensorFlow."""
     return sorted(path.stem for path in files.WEIGHTS_FOLDER.glob(f"*{CARD}"))
+
+
+def find_model_file(place: str, flag: str) -> Path:
+    """The file of the model that a flag names.
+
+    Raises:
+      UsageError: there is none.
+    """
+    try:
+        found = find_place(place)
+    except UsageError as error:
+        raise UsageError(f"--{flag}={error}") from error
+    return found / MODEL_FILE if found.is_dir() else found

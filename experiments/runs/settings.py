@@ -54,9 +54,9 @@ def make_settings(path: Path, class_name: str, arguments: Mapping[str, Any]) -> 
     Raises:
       UsageError: they tell of no network that is known.
     """
-    from ...models import FACE_NETWORKS, MODELS
+    from ...models import NETWORKS
 
-    key = next((key for key, kind in (MODELS | FACE_NETWORKS).items() if kind.__name__ == class_name), None)
+    key = next((key for key, kind in NETWORKS.items() if kind.__name__ == class_name), None)
     if key is None:
         raise UsageError(f"{path} holds a {class_name}, not one of facezoo's models")
     told = {name: arguments[name] for name in ("image_size", "channels", "latent_dim") if arguments.get(name)}

@@ -30,11 +30,9 @@ def open_sources(settings: TrainingSettings) -> tuple[dict[str, Source], dict[st
 
 def _check_takes_attributes(model: str) -> None:
     load_tensorflow()
-    from ...models import FACE_NETWORKS, MODELS
+    from ...models import NETWORKS
 
-    able = [
-        name for name, kind in (MODELS | FACE_NETWORKS).items() if "attribute_names" in kind.data_arguments.values()
-    ]
+    able = [name for name, kind in NETWORKS.items() if "attribute_names" in kind.data_arguments.values()]
     if model not in able:
         raise UsageError(f"--attributes: --model={model} takes none; {' and '.join(able)} do")
 
@@ -44,6 +42,8 @@ def parse_arguments(settings: TrainingSettings, image_size: int, channels: int) 
     arguments: dict[str, Any] = {"image_size": image_size, "channels": channels, "seed": settings.run.seed}
     if settings.model.latent_dim is not None:
         arguments["latent_dim"] = settings.model.latent_dim
+    if settings.model.autoencoder is not None:
+        arguments["autoencoder"] = settings.model.autoencoder
     for setting in settings.model.set:
         name, equals, text = setting.partition("=")
         if not equals:

@@ -7,14 +7,14 @@ import keras
 import tensorflow as tf
 
 from ...datasets.source import Source
-from ...models import FACE_NETWORKS, MODELS, AutoencoderGAN, Discriminator, TrainableModel
+from ...models import NETWORKS, AutoencoderGAN, Discriminator, TrainableModel
 from ...models.learning_rate import Schedule
 from ...models.pretrained import reason
 from ..errors import UsageError
 from ..flags.training import OWN_FLAGS, TrainingSettings
 from ..runs.model_files import load_model
+from ..runs.places import find_model_file
 from .objective import make_objective
-from .starting import model_file
 
 # What a model wants to know of the data, and how a user gives it.
 DATA_HINTS = {
@@ -29,7 +29,7 @@ def make_model(name: str, arguments: dict[str, Any], source: Source) -> Trainabl
     """A network of the zoo by its key, with its constructor's arguments.
 
     Args:
-      name: in MODELS or FACE_NETWORKS.
+      name: in NETWORKS.
       arguments: what the flags say; the rest follows from the data, or is the network's own default.
       source: the training split.
 
@@ -37,7 +37,7 @@ def make_model(name: str, arguments: dict[str, Any], source: Source) -> Trainabl
       UsageError: no such model, an argument that it does not have, a value that it refuses, or data that do not tell
         what it must know.
     """
-    networks = MODELS | FACE_NETWORKS
+    networks = NETWORKS
     if name not in networks:
         raise UsageError(f"--model={name} must be one of {', '.join(networks)}")
     known = [parameter for parameter in inspect.signature(networks[name]).parameters if parameter != "name"]
@@ -47,8 +47,10 @@ def make_model(name: str, arguments: dict[str, Any], source: Source) -> Trainabl
         if argument not in known:
             flag = f"--{argument}" if argument in OWN_FLAGS else f"--set={argument}"
             raise UsageError(f"{flag}: --model={name} has no argument {argument!r}; it has {', '.join(known)}")
+    places = {part: arguments[part] for part in networks[name].model_arguments if part in arguments}
+    models = {part: _load_part(part, place, arguments) for part, place in places.items()}
     try:
-        return networks[name](**_data_arguments(networks[name], source) | arguments)
+        return networks[name](**_data_arguments(networks[name], source) | arguments | models)
     except (ValueError, TypeError) as error:
         raise UsageError(f"--model={name}: {reason(error)}") from error
     except tf.errors.OpError as error:
@@ -56,12 +58,26 @@ def make_model(name: str, arguments: dict[str, Any], source: Source) -> Trainabl
         raise UsageError(f"--model={name} does not fit into memory with {given}") from error
 
 
+def _load_part(part: str, place: str, arguments: dict[str, Any]) -> TrainableModel:
+    """A trained model that another one is to hold, as it computes where that is trained."""
+    held = load_model(find_model_file(place, part), TrainableModel).network().find_part(part)
+    if not held.reconstructs:
+        raise UsageError(f"--{part}={place} holds a {type(held).__name__}, no autoencoder")
+    for name in ("image_size", "channels"):
+        if name in arguments and (own := getattr(held, name)) != arguments[name]:
+            raise UsageError(f"--{name}={arguments[name]}: --{part}={place} has {own}, and keeps it")
+    model = type(held).from_config(held.get_config())  # whose layers compute in the precision of now
+    model.set_weights(held.get_weights())
+    return model
+
+
 def _data_arguments(network: type[TrainableModel], source: Source) -> dict[str, Any]:
-    for field in network.data_arguments.values():
-        if not getattr(source, field):
+    known = {argument: getattr(source, field) for argument, field in network.data_arguments.items()}
+    for argument, field in network.data_arguments.items():
+        if not known[argument] and argument not in network.spared_arguments:
             hint = DATA_HINTS.get(field, field)
             raise UsageError(f"--model needs a data set with {hint} ({source.name} has none)")
-    return {argument: getattr(source, field) for argument, field in network.data_arguments.items()}
+    return {argument: told for argument, told in known.items() if told}
 
 
 def add_discriminator(model: TrainableModel, settings: TrainingSettings) -> TrainableModel:
@@ -152,7 +168,7 @@ def copy_weights(start: str, model: TrainableModel) -> None:
     Raises:
       UsageError: no such model, or one of another kind or size.
     """
-    loaded = load_model(model_file(start), TrainableModel).network()
+    loaded = load_model(find_model_file(start, "init_from"), TrainableModel).network()
     if type(loaded) is not type(model):
         raise UsageError(f"--init_from={start} holds a {type(loaded).__name__}, not a {type(model).__name__}")
     there, here = loaded.get_config(), model.get_config()

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import tensorflow as tf
+
+# Private to TensorFlow, whose public resolver orders Slurm's hosts otherwise (see `_slurm_workers`).
 from tensorflow.python.distribute.cluster_resolver.slurm_cluster_resolver import expand_hostlist, expand_tasks_per_node
 
 from ...datasets.share import Share

@@ -70,6 +70,8 @@ class Session:
             network = make_model(settings.model.model, model_arguments, sources["train"])
             if settings.model.init_from and state is None:
                 copy_weights(settings.model.init_from, network)
+            elif network.adapts_to and state is None:
+                network.adapt(load_spread(sources["train"], network.adapts_to)["image"])
             self.model = add_discriminator(network, settings)
         self._uncached = {
             name: for_model(source, self.model, settings.objective.masks) for name, source in sources.items()
@@ -83,17 +85,20 @@ class Session:
         self.compile(state.learning_rate_scale if state else 1.0)
         self._check_monitor()
         self._check_columns()
-        self._keep_target_features()
+        self._keep_columns()
 
     def compile(self, rate_scale: float) -> None:
         """Gives the model its objective and optimizers, as new, with every learning rate times `rate_scale`."""
         with self.strategy.scope():
             compile_model(self.model, self.settings, self.sources["train"], self.schedule_steps, rate_scale)
 
-    def _keep_target_features(self) -> None:
-        """Has the features that the perceptual loss compares with kept beside the pictures, if all of them fit."""
+    def _keep_columns(self) -> None:
+        """Has what is found in the pictures at every step kept beside them, if all of it fits.
+
+        That is the features that the perceptual loss compares with, or what the model says itself.
+        """
         term = self.model.objective.terms.get("perceptual")
-        columns = getattr(term, "target_columns", None)
+        columns = getattr(term, "target_columns", None) or getattr(self.model, "columns_to_keep", None)
         if columns is None or self._augmentation():
             return
         source = pipeline.with_columns(self._uncached["train"], columns)
@@ -176,9 +181,7 @@ class Session:
 
     def examples(self) -> dict[str, np.ndarray]:
         """Some validation examples, far apart, since neighbours may show one person."""
-        source = self.sources["validation"]
-        positions = np.unique(np.linspace(0, len(source) - 1, SHOWN).astype(int))
-        return {name: values.numpy() for name, values in pipeline.load_batch(source, positions).items()}
+        return load_spread(self.sources["validation"], SHOWN)
 
     @property
     def validation_count(self) -> int | None:
@@ -215,8 +218,15 @@ class Session:
             raise UsageError(f"--monitor={self.settings.run.monitor} must be one of {', '.join(known)}")
 
 
+def load_spread(source: Source, count: int) -> dict[str, np.ndarray]:
+    """Up to `count` examples that lie far apart, as one batch."""
+    positions = np.unique(np.linspace(0, len(source) - 1, count).astype(int))
+    return {name: values.numpy() for name, values in pipeline.load_batch(source, positions).items()}
+
+
 def _describe(network: keras.Model) -> list[str]:
     """Class, parameters and the constructor's arguments, a line each."""
     trainable = sum(int(np.prod(weight.shape)) for weight in network.trainable_variables)
-    arguments = [f"  {name}={value!r}" for name, value in network.get_config().items()]
+    told = {name: value for name, value in network.get_config().items() if name not in network.model_arguments}
+    arguments = [f"  {name}={value!r}" for name, value in told.items()]
     return [f"{type(network).__name__}, {trainable:,} trainable parameters", *arguments]

@@ -11,12 +11,11 @@ from typing import Any
 from ..backend import load_tensorflow
 from ..errors import UsageError
 from ..flags.training import OWN_FLAGS, ModelSettings, TrainingSettings
-from ..runs.checkpoints import MODEL_FILE
 from ..runs.model_files import describe_model
-from ..runs.places import find_place, is_run
+from ..runs.places import find_model_file, is_run
 from ..runs.settings import make_settings, read_settings
 
-INHERITED = ("model", "image_size", "channels", "latent_dim", "attributes")  # by settings of their own
+INHERITED = ("model", "image_size", "channels", "latent_dim", "attributes", "autoencoder")  # by settings of their own
 
 
 def inherit_settings(
@@ -51,42 +50,31 @@ def inherit_settings(
     return dataclasses.replace(settings, model=dataclasses.replace(asked, **taken, set=_merge(start.set, kept)))
 
 
-def model_file(start: str) -> Path:
-    """The file with the weights of --init_from.
-
-    Raises:
-      UsageError: there is none.
-    """
-    try:
-        place = find_place(start)
-    except UsageError as error:
-        raise UsageError(f"--init_from={error}") from error
-    return place / MODEL_FILE if place.is_dir() else place
-
-
 def _describe(start: str) -> ModelSettings:
     """The settings of the network in a model file: its arguments that are not the class' own, nor free to differ."""
-    path = model_file(start)
+    path = find_model_file(start, "init_from")
     if not path.is_file():
         raise UsageError(f"--init_from={start}: its training has not finished, there is no {path} yet")
     load_tensorflow()
-    from ...models import FACE_NETWORKS, MODELS
+    from ...models import NETWORKS
 
     name, arguments = describe_model(path)
     found = make_settings(path, name, arguments).model
-    network = (MODELS | FACE_NETWORKS)[found.model]
-    left_out = {*OWN_FLAGS, *network.free_arguments, *network.data_arguments}
+    network = NETWORKS[found.model]
+    left_out = {*OWN_FLAGS, *network.free_arguments, *network.data_arguments, *network.model_arguments}
     own = {one.name: one.default for one in inspect.signature(network).parameters.values()}
     differing = {
         argument: value
         for argument, value in arguments.items()
         if argument in own and argument not in left_out and _plain(value) != _plain(own[argument])
     }
+    part = start if "autoencoder" in network.model_arguments else None
     attributes = arguments.get("attributes") if "attributes" in network.data_arguments else None
     return dataclasses.replace(
         found,
         set=tuple(f"{argument}={_as_text(value)}" for argument, value in differing.items()),
         attributes=tuple(map(str, attributes)) if attributes else None,
+        autoencoder=part,
     )
 
 

@@ -42,6 +42,7 @@ def test_a_tilt_is_told_by_the_points(degrees):
 def test_what_was_turned_is_told():
     assert describe_turns(np.array([0.0, 20.0, -44.0])) == ""
     assert describe_turns(np.array([90.0, -100.0, 10.0])) == "2 lay on the side, and were turned"
+    assert describe_turns(np.array([-170.0, 0.0])) == "1 lay upside down, and was turned"
     assert describe_turns(np.array([-170.0, 90.0])) == "1 lay on the side and 1 lay upside down, and were turned"
 
 
@@ -131,5 +132,5 @@ def test_align_says_what_it_turned(command, tmp_path):
     (tmp_path / "points.csv").write_text("\n".join([f"file,{columns}", *rows]))
     done = command("align", f"--in={root}", f"--out={tmp_path / 'out'}", f"--landmarks={tmp_path / 'points.csv'}")
     assert done.code == 0, done.err
-    assert "of the photographs 1 lay on the side and 1 lay upside down, and were turned\n" in done.out
+    assert "of the photographs 1 lay on the side and 1 lay upside down, and were turned: 001.jpg, 002.jpg\n" in done.out
     assert len(read_manifest(tmp_path / "out")) == 3

@@ -224,7 +224,7 @@ def test_learns_eight_pictures_by_fit_of_keras(specimen):
     model = compiled(specimen, keras.optimizers.Adam(5e-3))
     before = squared_error(model)
     dataset = tf.data.Dataset.from_tensors(batch()).repeat(30)
-    history = model.fit(x=dataset, epochs=2, verbose=0, shuffle=False)
+    history = model.fit(x=dataset, epochs=specimen.epochs, verbose=0, shuffle=False)
     assert squared_error(model) < 0.5 * before
     assert history.history["loss"][1] != history.history["loss"][0]
     assert model.evaluate(x=dataset.take(2), verbose=0, return_dict=True)["loss"] > 0

@@ -8,6 +8,7 @@ import pytest
 from command_line import assert_refused, contents, drawn, drop_announcements, picture, read_png, reconstructed
 from facezoo.datasets.procedural import procedural_faces
 from facezoo.experiments.codes.morphing import warp_and_code_through, warp_through
+from facezoo.experiments.errors import UsageError
 from facezoo.experiments.faces import framing
 from facezoo.experiments.faces.landmarks.readers import READERS
 from facezoo.warping.shapes import SCHEMES
@@ -142,12 +143,21 @@ def test_a_photograph_without_a_face_is_named_in_a_line(command, centre, tmp_pat
     assert contents(tmp_path) == before
 
 
-def test_where_the_best_reader_finds_no_face_the_next_one_is_asked(command, monkeypatch, tmp_path):
-    class Blind(Centre):
-        def faces(self, photograph, closely=False):
-            return []
+class Blind(Centre):
+    def faces(self, photograph, closely=False):
+        return []
 
-    monkeypatch.setitem(READERS, "mediapipe", Blind)
+
+class Unfetched(Centre):
+    def __init__(self, model=None):
+        raise UsageError("its model cannot be downloaded")
+
+
+@pytest.mark.parametrize(
+    ("reader", "reason"), [(Blind, "{}: no face found"), (Unfetched, "its model cannot be downloaded")]
+)
+def test_where_the_best_reader_reads_nothing_the_next_one_is_asked(command, monkeypatch, tmp_path, reader, reason):
+    monkeypatch.setitem(READERS, "mediapipe", reader)
     monkeypatch.setitem(READERS, "mtcnn", Centre)
     monkeypatch.setattr(framing, "list_readers", lambda: ["mediapipe", "mtcnn"])
     for name in ("a.png", "b.png"):
@@ -155,8 +165,19 @@ def test_where_the_best_reader_finds_no_face_the_next_one_is_asked(command, monk
     files = (f"--start={tmp_path / 'a.png'}", f"--end={tmp_path / 'b.png'}")
     done = command("morph", *files, "--steps=2", f"--out={tmp_path / 'out'}")
     assert done.code == 0, done.err
-    said = drop_announcements(done.err).splitlines()
-    assert said == [f"WARNING: {tmp_path / 'a.png'}: no face found by mediapipe: taken by mtcnn"]
+    reason = reason.format(tmp_path / "a.png")
+    assert drop_announcements(done.err).splitlines() == [
+        f"WARNING: mediapipe: {reason}; mtcnn is used instead, whose fit is weaker"
+    ]
+
+
+def test_photographs_that_hold_little_of_a_face_are_said_to_be_enlarged(command, centre, tmp_path):
+    for name in ("a.png", "b.png"):
+        picture((100, 100)).save(tmp_path / name)
+    files = (f"--start={tmp_path / 'a.png'}", f"--end={tmp_path / 'b.png'}")
+    done = command("morph", *files, centre, "--steps=2", f"--out={tmp_path / 'out'}")
+    assert done.code == 0, done.err
+    assert "the smallest photograph holds 90 pixels a side: all are enlarged to 256; --size sets it" in done.err
 
 
 MORPH = ("--start=test:0", "--end=test:1")

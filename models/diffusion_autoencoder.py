@@ -1,0 +1,267 @@
+"""An autoencoder whose pictures a denoiser refines: its code says what, a second one says every detail."""
+
+import math
+from typing import ClassVar
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ..losses import VelocityError
+from . import randomness
+from .autoencoder import Autoencoder
+from .batches import as_pictures
+from .blocks import check_not_negative, check_positive, code_size
+from .denoiser import WAVES, build_denoiser, make_waves
+from .patch_code import PatchCode
+from .vae import VAE
+
+RIGHT_ANGLE = math.pi / 2.0
+
+
+@keras.saving.register_keras_serializable("facezoo")
+class DiffusionAutoencoder(Autoencoder):
+    """Holds a trained autoencoder, and learns to draw what is between its reconstructions and the pictures.
+
+    After Preechakul et al., "Diffusion Autoencoders: Toward a Meaningful and Decodable Representation" (2022): a
+    picture is a code of what it shows, here the held autoencoder's, and a noise that holds all the rest, found by
+    following the denoiser's flow backwards. Unlike theirs, the code is not learned with the denoiser, and what is noisy
+    is no picture but the code of the patches (`PatchCode`) of its difference from the reconstruction, of few and
+    equally large numbers. That makes trainings on a CPU possible.
+
+    The noisy code at an angle a in [0, pi / 2] is cos(a) x + sin(a) noise; the network learns its velocity
+    cos(a) noise - sin(a) x (Salimans and Ho, "Progressive Distillation" (2022), appendix D). Reconstruction and code
+    are told to it with a part of noise, the doubt, and how much that is (conditioning augmentation, Ho et al.,
+    "Cascaded Diffusion Models" (2022), section 4.2): codes between two faces are pictures that no face has, and with a
+    doubt they need not be believed in all they show.
+
+    Args:
+      autoencoder: a trained one, which is kept as it is; None is an untrained `VAE`, of use to try things only.
+      image_size: of the pictures where no autoencoder is given.
+      channels: as image_size.
+      patch: height and width of the patches in pixels.
+      components: numbers that are kept of a patch; None are 5 of 12.
+      width: channels of the denoiser.
+      depth: of its residual blocks on each way of each level.
+      levels: of the denoiser, each half as large as the one above.
+      doubt: highest one that is learned; at 1 as much noise as code.
+      sampling_steps: of drawing a picture, and of finding the noise of one.
+
+    Raises:
+      ValueError: `image_size` is not a multiple of patch * 2^(levels - 1); the autoencoder is told attributes or
+        people; or another argument is out of its range.
+    """
+
+    default_factors: ClassVar = {"velocity": 1.0}
+    free_arguments: ClassVar = (*Autoencoder.free_arguments, "doubt", "sampling_steps")
+    model_arguments: ClassVar = ("autoencoder",)
+    adapts_to: ClassVar = 2048
+    noise_shape: tuple[int, int, int]
+
+    def __init__(
+        self,
+        *,
+        autoencoder: Autoencoder | None = None,
+        image_size: int = 64,
+        channels: int = 3,
+        patch: int = 8,
+        components: int | None = None,
+        width: int = 192,
+        depth: int = 2,
+        levels: int = 1,
+        doubt: float = 1.0,
+        sampling_steps: int = 10,
+        seed: int = 0,
+        name: str | None = None,
+    ):
+        if autoencoder is None:
+            autoencoder = VAE(image_size=image_size, channels=channels, seed=seed)
+        if autoencoder.conditions:
+            raise ValueError(f"autoencoder: a {type(autoencoder).__name__} is told {', '.join(autoencoder.conditions)}")
+        super().__init__(image_size=autoencoder.image_size, channels=autoencoder.channels, seed=seed, name=name)
+        check_positive(patch=patch, width=width, depth=depth, levels=levels)
+        check_positive(sampling_steps=sampling_steps, components=1 if components is None else components)
+        check_not_negative(doubt=doubt)
+        self.autoencoder, self.patch, self.components = autoencoder, patch, components
+        self.width, self.depth, self.levels = width, depth, levels
+        self.doubt, self.sampling_steps = doubt, sampling_steps
+        autoencoder.trainable = False
+        components = patch * patch * self.channels * 5 // 12 if components is None else components
+        self.patch_code = PatchCode(patch, self.channels, components)
+        grid = 2 ** (levels - 1) * code_size(self.image_size, patch * 2 ** (levels - 1))
+        self.noise_shape = (grid, grid, components)
+        self._code_shape = autoencoder.shape_of_code()
+        self.code_means, self.code_deviations = (
+            self.add_weight(shape=self._code_shape, initializer=start, trainable=False, autocast=False, name=title)
+            for start, title in (("zeros", "code_means"), ("ones", "code_deviations"))
+        )
+        self.denoiser = build_denoiser(
+            self.noise_shape, 4 * WAVES + self._code_shape[-1], width, depth, levels, patch * patch * self.channels
+        )
+        self.build()
+
+    @property
+    def encoder(self) -> keras.Model:  # type: ignore[override]
+        """The autoencoder's."""
+        return self.autoencoder.encoder
+
+    @property
+    def decoder(self) -> keras.Model:  # type: ignore[override]
+        """The autoencoder's, whose pictures are refined."""
+        return self.autoencoder.decoder
+
+    @property
+    def latent_dim(self) -> int | None:
+        """The autoencoder's."""
+        return self.autoencoder.latent_dim
+
+    @property
+    def has_prior(self) -> bool:  # type: ignore[override]
+        """The autoencoder's."""
+        return self.autoencoder.has_prior
+
+    @property
+    def last_kernels(self) -> list:
+        return [[weight for weight in self.denoiser.trainable_variables if weight.name == "kernel"][-1]]
+
+    def shape_of_code(self) -> tuple[int, ...]:
+        return self._code_shape
+
+    def adapt(self, images: np.ndarray) -> None:
+        """Finds the patches' components and the codes' spread in pictures of the training split, [N, H, W, C]."""
+        parts = np.array_split(images, -(-len(images) // 64))
+        codes = np.concatenate([self.autoencoder.encode(part).numpy() for part in parts])
+        self.code_means.assign(codes.mean(0))
+        self.code_deviations.assign(codes.std(0) + 1e-6)
+        pictures = np.concatenate([self.autoencoder.decode(part).numpy() for part in np.array_split(codes, len(parts))])
+        self.patch_code.adapt(images - pictures)
+
+    def encode(self, images, noise: bool = False):
+        """The codes of pictures and, if asked for, the noise that with them gives the pictures back.
+
+        Args:
+          images: float32 [B, H, W, C] in [0, 1].
+          noise: whether to find it: `sampling_steps` steps from the picture to the noise.
+
+        Returns:
+          codes [B, ...]; with `noise` a pair (codes, noise [B, *noise_shape]).
+        """
+        images = as_pictures(images)
+        codes = self.autoencoder.encode(images)
+        if not noise:
+            return codes
+        pictures, doubts = self.autoencoder.decode(codes), tf.zeros((tf.shape(codes)[0], 1))
+        return codes, self._follow(self.patch_code(images - pictures), codes, pictures, doubts, 0.0, RIGHT_ANGLE)
+
+    def decode(self, codes, noise=None, doubt=0.0):
+        """The pictures of codes.
+
+        Args:
+          codes: [B, ...].
+          noise: [B, *noise_shape]; None is the same for all codes, drawn from the model's seed.
+          doubt: how little the codes are to be believed, 0 for those of a picture and up to the model's `doubt`: a
+            number, or [B].
+
+        Returns:
+          float32 [B, H, W, C] in [0, 1].
+        """
+        codes = tf.convert_to_tensor(codes)
+        count = tf.shape(codes)[0]
+        if noise is None:
+            noise = tf.repeat(self.draw_noise(1), count, axis=0)
+        pictures, doubts = self.autoencoder.decode(codes), tf.cast(doubt, tf.float32) * tf.ones(count)
+        change = self._follow(tf.cast(noise, tf.float32), codes, pictures, doubts[:, None], RIGHT_ANGLE, 0.0)
+        return tf.clip_by_value(pictures + self.patch_code.decode(change), 0.0, 1.0)
+
+    def draw_noise(self, count: int, stream: str = "noise"):
+        """Noise for `count` pictures, a function of the model's seed and the stream's name: [count, *noise_shape]."""
+        return randomness.normal(count, self.noise_shape, seed=self.seed, stream=stream)
+
+    def call(self, batch, training=False):
+        """Outputs `reconstruction`, `z`, and `velocity` and `true_velocity` [B, *noise_shape] at an angle.
+
+        In training the angle is drawn, half of the codes are doubtful, and the reconstruction is what the denoiser
+        guesses in one step; otherwise the angles are spread evenly and the reconstruction is `decode(z)`.
+        """
+        images = tf.cast(as_pictures(batch["image"]), tf.float32)
+        count = tf.shape(images)[0]
+        codes = self.autoencoder.encode(images)
+        if training:
+            angles, doubts = self._draw(count, "angles"), tf.nn.relu(2.0 * self._draw(count, "doubts") - 1.0)
+        else:
+            angles, doubts = tf.linspace(0.0, 1.0, count)[:, None], tf.zeros((count, 1))
+        told = self._make_doubtful(codes, doubts)
+        pictures = self.autoencoder.decode(told)
+        change, noise = self.patch_code(images - pictures), self.draw_noise(count)
+        cosines, sines = _turn(RIGHT_ANGLE * angles)
+        noisy = cosines * change + sines * noise
+        velocity = self._find_velocity(noisy, self._find_guide(pictures), self._normalize(told), angles, doubts)
+        if training:
+            pictures = pictures + self.patch_code.decode(cosines * noisy - sines * velocity)
+        else:
+            pictures = self.decode(codes)
+        true = cosines * noise - sines * change
+        return {"reconstruction": pictures, "z": codes, "velocity": velocity, "true_velocity": true}
+
+    def loss_terms(self):
+        return {**super().loss_terms(), "velocity": VelocityError()}
+
+    def _draw(self, count, stream: str):
+        return randomness.uniform(count, (1,), seed=self.seed, stream=stream)
+
+    def _make_doubtful(self, codes, doubts):
+        """Codes with noise, together as large as before: [B, ...], of doubts [B, 1] as shares of the largest."""
+        parts = tf.reshape(self.doubt * doubts, (-1,) + (1,) * len(self._code_shape))
+        noise = randomness.normal(tf.shape(codes)[0], self._code_shape, seed=self.seed, stream="codes")
+        spread = (codes - self.code_means + parts * self.code_deviations * noise) / tf.sqrt(1.0 + parts**2)
+        return self.code_means + spread
+
+    def _normalize(self, codes):
+        """What the denoiser is told of codes, [B, D]; of maps the mean over all places."""
+        codes = (codes - self.code_means) / self.code_deviations
+        return codes if codes.shape.rank == 2 else tf.reduce_mean(codes, axis=tuple(range(1, codes.shape.rank - 1)))
+
+    def _find_guide(self, pictures):
+        """What the denoiser sees of pictures: all their patches, about as large as noise."""
+        return 4.0 * (self.patch_code.cut(pictures) - 0.5)
+
+    def _find_velocity(self, noisy, guide, codes, angles, doubts):
+        """float32 [B, *noise_shape], of angles and doubts [B, 1] as shares of the largest."""
+        told = tf.concat([make_waves(angles), make_waves(doubts), tf.cast(codes, tf.float32)], axis=-1)
+        return self.denoiser([noisy, guide, told])
+
+    @tf.function(reduce_retracing=True)
+    def _follow(self, start, codes, pictures, doubts, begin: float, end: float):
+        """Follows the flow from one angle to another, in `sampling_steps` steps of Heun's method.
+
+        A step turns by the pair (picture code, noise) that the denoiser sees at its beginning, and then by the mean of
+        that and of what it sees at its end: where the pair stays the same, a step of any length makes no error.
+        """
+        guide, told = self._find_guide(pictures), self._normalize(codes)
+        shares = tf.clip_by_value(tf.math.divide_no_nan(doubts, self.doubt), 0.0, 1.0)
+        step = (end - begin) / self.sampling_steps
+
+        def find_pair(noisy, angle):
+            angles = tf.fill(tf.shape(shares), angle / RIGHT_ANGLE)
+            velocity = self._find_velocity(noisy, guide, told, angles, shares)
+            cosine, sine = tf.cos(angle), tf.sin(angle)
+            return cosine * noisy - sine * velocity, sine * noisy + cosine * velocity
+
+        def turn(noisy, pair, angle):
+            cosines, sines = (function(angle + step) - function(angle) for function in (tf.cos, tf.sin))
+            return noisy + cosines * pair[0] + sines * pair[1]
+
+        def take_step(number, noisy):
+            angle = begin + step * tf.cast(number, tf.float32)
+            first = find_pair(noisy, angle)
+            second = find_pair(turn(noisy, first, angle), angle + step)
+            mean = [(one + other) / 2.0 for one, other in zip(first, second, strict=True)]
+            return number + 1, turn(noisy, mean, angle)
+
+        return tf.while_loop(lambda number, _: number < self.sampling_steps, take_step, (0, start))[1]
+
+
+def _turn(angles):
+    """Cosines and sines of angles [B, 1], each [B, 1, 1, 1]."""
+    angles = angles[:, None, None]
+    return tf.cos(angles), tf.sin(angles)

@@ -1,0 +1,102 @@
+"""Training what holds a trained model."""
+
+from pathlib import Path
+
+import facezoo
+import keras
+import numpy as np
+import pytest
+from command_line import assert_same, weights_of
+from facezoo.experiments.runs.model_files import load_model
+from facezoo.models import VAE, CodePrior, ConvolutionalAutoencoder
+
+pytestmark = pytest.mark.usefixtures("empty_folder")
+
+SMALL = (
+    "--model=diffusion_autoencoder",
+    "--image_size=32",
+    "--batch_size=8",
+    "--steps_per_epoch=2",
+    "--validation_steps=1",
+    *("--set=width=16", "--set=depth=1", "--set=sampling_steps=2"),
+)
+
+
+@pytest.fixture
+def autoencoder(tmp_path):
+    keras.utils.set_random_seed(0)
+    model = VAE(image_size=32, filters=(4, 4), latent_dim=4)
+    model.save(tmp_path / "vae.keras")
+    return model
+
+
+def test_a_diffusion_autoencoder_holds_a_trained_one(autoencoder, tmp_path, command):
+    given = (*SMALL, f"--autoencoder={tmp_path / 'vae.keras'}")
+    assert command("train", *given, "--run_dir=run", "--epochs=2").code == 0
+    model = facezoo.load("run")
+    for held, own in zip(model.autoencoder.get_weights(), autoencoder.get_weights(), strict=True):
+        np.testing.assert_array_equal(held, own)
+    assert np.ptp(model.patch_code.deviations) > 0.01  # measured on the training faces
+    assert np.ptp(model.code_deviations) > 0
+
+    assert command("train", *given, "--run_dir=halves", "--epochs=1").code == 0
+    assert command("train", *given, "--run_dir=halves", "--epochs=2").code == 0
+    assert_same(weights_of("run"), weights_of("halves"))
+
+    assert command("train", "--init_from=./run", *SMALL[1:5], "--run_dir=further", "--epochs=1").code == 0
+    further = facezoo.load("further")
+    np.testing.assert_array_equal(further.patch_code.basis, model.patch_code.basis)
+    assert further.get_config()["width"] == 16
+
+    assert command("morph", "--run_dir=run", "--start=test:0", "--end=test:1", "--steps=3", "--out=way").code == 0
+    assert command("sample", "--run_dir=run", "--count=4", "--fit_count=64", "--out=new").code == 0
+
+
+def test_what_cannot_be_held_is_refused(autoencoder, tmp_path, command):
+    place = f"--autoencoder={tmp_path / 'vae.keras'}"
+    done = command("train", *SMALL, place, "--image_size=64", "--run_dir=run")
+    assert done.code == 2
+    assert "--image_size=64: --autoencoder=" in done.err
+    assert "has 32, and keeps it" in done.err
+    done = command("train", "--model=vae", place, "--run_dir=run")
+    assert done.code == 2
+    assert "--autoencoder: --model=vae has no argument 'autoencoder'" in done.err
+    done = command("train", *SMALL, "--autoencoder=face_features", "--image_size=64", "--run_dir=run")
+    assert done.code == 2
+    assert "holds a FaceFeatures, no autoencoder" in done.err
+    done = command("train", *SMALL, "--autoencoder=nowhere", "--run_dir=run")
+    assert done.code == 2
+    assert "--autoencoder=nowhere" in done.err
+
+
+def test_a_spatial_code_is_refined_too(tmp_path, command):
+    ConvolutionalAutoencoder(image_size=32, filters=(4,)).save(tmp_path / "cae.keras")
+    flags = (*SMALL, f"--autoencoder={tmp_path / 'cae.keras'}", "--epochs=1", "--run_dir=run")
+    assert command("train", *flags).code == 0
+    assert facezoo.load("run").shape_of_code() == (16, 16, 4)
+
+
+def test_a_code_prior_draws_faces_with_attributes(autoencoder, tmp_path, command):
+    flags = ("--image_size=32", "--batch_size=64", "--steps_per_epoch=4", "--validation_steps=1", "--epochs=1")
+    data = "--dataset=procedural_faces"
+    place = f"--autoencoder={tmp_path / 'vae.keras'}"
+    sizes = ("--set=width=16", "--set=depth=1", "--set=sampling_steps=2")
+    assert command("train", "--model=code_prior", data, place, *flags, *sizes, "--run_dir=prior").code == 0
+    prior = load_model(Path("prior/model.keras"), CodePrior)
+    assert "smiling" in prior.attributes
+    assert np.ptp(prior.code_means) > 0
+
+    run = ("sample", f"--run_dir={tmp_path / 'vae.keras'}", data, "--count=4", "--sampler=flow")
+    assert command(*run, "--prior=./prior", "--attributes=smiling,-beard", "--guidance=2", "--out=smiling").code == 0
+    assert len(list(Path("smiling").glob("*.png"))) == 4
+
+    done = command(*run, "--prior=./prior", "--attributes=wings", "--out=new")
+    assert done.code == 2
+    assert "--attributes=wings: --prior=" in done.err
+    done = command(*run, "--out=new")
+    assert "name its --prior" in done.err
+    done = command(*run[:-1], "--prior=./prior", "--out=new")
+    assert "--prior does nothing with --sampler=mixture" in done.err
+    VAE(image_size=32, filters=(4, 4), latent_dim=4).save(tmp_path / "other.keras")
+    done = command("sample", f"--run_dir={tmp_path / 'other.keras'}", *run[2:], "--prior=./prior", "--out=new")
+    assert "knows the codes of another model" in done.err

@@ -1,0 +1,134 @@
+"""The diffusion autoencoder: its patches, its flow, and what codes and noise carry."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from facezoo.models import VAE, ConditionalVAE, DiffusionAutoencoder
+from facezoo.models.patch_code import PatchCode
+from zoo import SIZE, batch
+
+DEVIATION = 0.5  # of what is drawn, where the best denoiser is known
+
+
+@pytest.fixture
+def model():
+    keras.utils.set_random_seed(0)
+    autoencoder = VAE(image_size=SIZE, latent_dim=4, filters=(8, 8))
+    made = DiffusionAutoencoder(
+        autoencoder=autoencoder, patch=4, components=48, width=16, depth=1, sampling_steps=12, seed=3
+    )
+    made.adapt(batch()["image"])
+    return made
+
+
+@pytest.fixture
+def ideal(model, monkeypatch):
+    """A model of independent normal numbers, whose best denoiser has a closed form."""
+
+    def find_velocity(noisy, guide, codes, angles, doubts):
+        cosines, sines = (function(np.pi / 2.0 * tf.reshape(angles, (-1, 1, 1, 1))) for function in (tf.cos, tf.sin))
+        variances = (cosines * DEVIATION) ** 2 + sines**2
+        return noisy * cosines * sines * (1.0 - DEVIATION**2) / variances
+
+    monkeypatch.setattr(model, "_find_velocity", find_velocity)
+    return model
+
+
+def noise_of(model, count=8, seed=0):
+    return np.random.default_rng(seed).standard_normal((count, *model.noise_shape)).astype(np.float32)
+
+
+def test_flow_turns_noise_into_what_has_the_deviation_of_the_pictures_and_back(ideal):
+    codes, noise = ideal.encode(batch()["image"]), noise_of(ideal)
+    pictures, doubts = ideal.autoencoder.decode(codes), tf.zeros((8, 1))
+    drawn = ideal._follow(noise, codes, pictures, doubts, np.pi / 2.0, 0.0)
+    np.testing.assert_allclose(drawn, DEVIATION * noise, rtol=0.01, atol=0.01)
+    np.testing.assert_allclose(
+        ideal._follow(drawn, codes, pictures, doubts, 0.0, np.pi / 2.0), noise, rtol=0.02, atol=0.02
+    )
+
+
+def test_steps_of_second_order_make_a_quarter_of_the_error_when_they_are_halved(ideal):
+    codes, noise = ideal.encode(batch()["image"]), noise_of(ideal)
+    pictures = ideal.autoencoder.decode(codes)
+
+    def error_of(steps):
+        ideal.sampling_steps = steps
+        follow = DiffusionAutoencoder._follow.python_function
+        drawn = follow(ideal, noise, codes, pictures, tf.zeros((8, 1)), np.pi / 2.0, 0.0)
+        return np.abs(drawn - DEVIATION * noise).max()
+
+    assert error_of(32) < 0.3 * error_of(16)
+
+
+def test_code_and_noise_together_give_the_picture_back(model):
+    images = batch()["image"]
+    codes, noise = model.encode(images, noise=True)
+    assert noise.shape == (8, *model.noise_shape)
+    np.testing.assert_allclose(model.decode(codes, noise), images, atol=0.01)
+    assert np.abs(model.decode(codes) - images).mean() > 0.02  # other noise, another picture
+
+
+def test_codes_are_those_of_the_autoencoder(model):
+    np.testing.assert_array_equal(model.encode(batch()["image"]), model.autoencoder.encode(batch()["image"]))
+
+
+def test_a_picture_depends_on_its_code_alone_unless_noise_is_given(model):
+    codes = model.encode(batch()["image"])
+    np.testing.assert_allclose(model.decode(codes)[3:4], model.decode(codes[3:4]), atol=1e-5)
+    assert np.abs(model.decode(codes, noise_of(model)) - model.decode(codes)).max() > 0.05
+
+
+def test_doubt_is_told_to_the_denoiser(model):
+    codes = model.encode(batch()["image"])
+    np.testing.assert_array_equal(model.decode(codes), model.decode(codes, doubt=np.zeros(8, np.float32)))
+    assert np.abs(model.decode(codes, doubt=0.5) - model.decode(codes)).max() > 1e-4
+
+
+def test_the_autoencoder_stays_as_it_is(model):
+    before = model.autoencoder.get_weights()
+    model.compile(keras.optimizers.Adam(1e-2))
+    model.train_step(batch())
+    for old, new in zip(before, model.autoencoder.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_doubtful_codes_are_spread_as_codes_are(model):
+    model.code_means.assign([1.0, 0.0, -1.0, 2.0])
+    model.code_deviations.assign([1.0, 2.0, 0.5, 1.0])
+    codes = model.code_means + model.code_deviations * np.random.default_rng(0).standard_normal((20_000, 4))
+    doubtful = model._make_doubtful(tf.cast(codes, tf.float32), tf.ones((20_000, 1))).numpy()
+    np.testing.assert_allclose(doubtful.mean(0), model.code_means, atol=0.05)
+    np.testing.assert_allclose(doubtful.std(0), model.code_deviations, rtol=0.03)
+    assert np.corrcoef(doubtful[:, 0], codes[:, 0])[0, 1] == pytest.approx(0.5**0.5, abs=0.02)
+
+
+def test_an_autoencoder_that_is_told_attributes_is_refused():
+    with pytest.raises(ValueError, match="a ConditionalVAE is told attributes"):
+        DiffusionAutoencoder(autoencoder=ConditionalVAE(image_size=SIZE, latent_dim=4, filters=(8, 8)))
+
+
+def test_patches_of_few_dimensions_are_kept_whole():
+    directions = np.linalg.qr(np.random.default_rng(0).standard_normal((48, 3)))[0]
+    numbers = np.random.default_rng(1).standard_normal((8, 4, 4, 3)) * (1.0, 0.5, 0.25)
+    pictures = tf.nn.depth_to_space(tf.constant(numbers @ directions.T, tf.float32), 4)
+    code = PatchCode(4, 3, 3)
+    code.adapt(pictures.numpy())
+    np.testing.assert_allclose(code.decode(code(pictures)), pictures, atol=1e-5)
+    deviations = code(pictures).numpy().std((0, 1, 2))
+    np.testing.assert_allclose(deviations / deviations[0], np.sqrt((1.0, 0.5, 0.25)), rtol=0.1)
+
+
+def test_patches_begin_as_waves_that_keep_what_is_smooth():
+    code = PatchCode(4, 3, 48)
+    np.testing.assert_allclose(tf.transpose(code.basis) @ code.basis, np.eye(48), atol=1e-6)
+    np.testing.assert_allclose(code.decode(code(batch()["image"])), batch()["image"], atol=1e-5)
+    flat = PatchCode(4, 3, 3)
+    gray = np.full((1, 8, 8, 3), 0.25, np.float32)
+    np.testing.assert_allclose(flat.decode(flat(gray)), gray, atol=1e-6)
+
+
+def test_more_components_than_numbers_are_refused():
+    with pytest.raises(ValueError, match="components=49 must be at most 48"):
+        PatchCode(4, 3, 49)
