@@ -1,6 +1,7 @@
 """Files and folders that are there whole or not at all, without loss of anybody else's. Every folder builds on it."""
 
 import contextlib
+import errno
 import hashlib
 import os
 import re
@@ -16,6 +17,7 @@ import platformdirs
 WEIGHTS_FOLDER = Path(__file__).parent / "models" / "weights"  # of the models that ship
 MOST_TEXT_BYTES = 64 * 2**20
 MOST_NAME_BYTES = 255  # of one name, as Linux, macOS and Windows have it
+_OF_FULL_DISKS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class OccupiedError(OSError):
@@ -46,7 +48,7 @@ def whole_file(path: Path, is_new: bool = False, is_shared: bool = False) -> Ite
       OccupiedError: something is, or one does.
     """
     partial = _hidden_file(path, f"partial-{os.getpid()}" if is_shared else "partial")
-    with _taken_up(path, partial) if is_new else contextlib.nullcontext():
+    with name_full_disk(path), _taken_up(path, partial) if is_new else contextlib.nullcontext():
         _reserve(partial)
         try:
             yield partial
@@ -70,7 +72,7 @@ def whole_folder(target: Path) -> Iterator[Path]:
     Raises:
       OccupiedError: something is in the place, or another process is making it.
     """
-    with lock(target):
+    with name_full_disk(target), lock(target):
         partial = _hidden_folder(target)
         _clear_up(partial, target)  # of a process that was killed: nobody else holds the lock
         refuse_what_is_there(target)
@@ -89,7 +91,7 @@ def whole_file_and_folder(path: Path, folder: Path) -> Iterator[tuple[Path, Path
     Raises:
       OccupiedError: something has one of the names, or another process is making it.
     """
-    with lock(path), lock(folder):
+    with name_full_disk(path), lock(path), lock(folder):
         hidden, partial = _hidden_file(path), _hidden_folder(folder)
         if _has_name_too(path, hidden):
             (path if partial.exists() else hidden).unlink()  # the folder got its name last
@@ -128,7 +130,7 @@ def whole_files(stem: Path, names: list[str]) -> Iterator[Path]:
     folder = stem.parent
     for name in names:
         _check_name(folder / name)
-    with lock(stem):
+    with name_full_disk(stem), lock(stem):
         partial = folder / _choose_hidden_name(stem.name, "partial")
         _clear_up(partial, folder)
         if taken := [name for name in names if os.path.lexists(folder / name)]:
@@ -136,6 +138,22 @@ def whole_files(stem: Path, names: list[str]) -> Iterator[Path]:
         with _filled(partial):
             yield partial
             _name_all(partial, folder)
+
+
+@contextlib.contextmanager
+def name_full_disk(path: Path) -> Iterator[None]:
+    """Has the error of a full disk say what was to be written: the system names no file, or a hidden one."""
+    try:
+        yield
+    except OSError as error:
+        if is_of_full_disk(error):
+            error.filename, error.filename2 = os.fspath(path), None
+        raise
+
+
+def is_of_full_disk(error: OSError) -> bool:
+    """True if there is no room for a file: on its disk, in a user's share of it, or for one so long."""
+    return error.errno in _OF_FULL_DISKS
 
 
 @contextlib.contextmanager

@@ -234,6 +234,10 @@ def is_loaded() -> bool:
 @functools.cache
 def _detector() -> Any:
     check_installed()
-    from mtcnn import MTCNN  # It brings TensorFlow.
+    import tensorflow as tf
+    from mtcnn import MTCNN
 
-    return MTCNN()
+    detector = MTCNN()
+    for stage in detector.stages:  # as graphs: layer by layer, nearly all of the time is Keras', not the network's
+        stage.model.call = tf.function(stage.model.call, reduce_retracing=True)
+    return detector

@@ -7,6 +7,9 @@ import textwrap
 import unicodedata
 from typing import Any, TextIO
 
+from .. import files
+
+MAKE_ROOM = "make room, or choose a place on another disk"
 WIDTH = 100
 MOST_LINES = 6
 MOST_CHARACTERS = 1000  # of a line
@@ -55,7 +58,8 @@ def _said_by(error: BaseException) -> str:
     if not isinstance(error, OSError) or not error.strerror:
         return str(error)
     names = [os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, str | bytes)]
-    return f"{' and '.join(names)}: {error.strerror}" if names else error.strerror
+    said = f"{' and '.join(names)}: {error.strerror}" if names else error.strerror
+    return f"{said}; {MAKE_ROOM}" if files.is_of_full_disk(error) else said
 
 
 _ANNOUNCEMENTS = logging.getLogger("facezoo.announcements")

@@ -107,7 +107,11 @@ def _align(known: Sequence[Row], aligner, photographs: Sequence[Picture], proces
     rows = [row for row in known if row.source not in renewed]
     _write(path, rows)
     progress = progress_bar("aligning", total=len(photographs))
-    with progress, path.open("a", encoding="utf-8", errors="surrogateescape", newline="") as file:
+    with (
+        files.name_full_disk(path),
+        progress,
+        path.open("a", encoding="utf-8", errors="surrogateescape", newline="") as file,
+    ):
         for new in align_in_processes(aligner, photographs, processes):
             rows += new
             file.write(as_csv(new))
@@ -155,15 +159,24 @@ def _report_turns(rows: Sequence[Row]) -> None:
 
 
 def show(out: Path, rows: Sequence[Row]) -> None:
-    """Draws the faces that are least sure, then some others, on a sheet beside the folder."""
-    by_confidence = sorted((row for row in rows if row.output), key=lambda row: row.confidence)
-    least_sure, others = by_confidence[: SHOWN // 2], by_confidence[SHOWN // 2 :]
+    """Draws those that were turned and those that are least sure, then some others, on a sheet beside the folder."""
+    doubtful_first = sort_by_doubt(rows)
+    least_sure, others = doubtful_first[: SHOWN // 2], doubtful_first[SHOWN // 2 :]
     chosen = least_sure + others[:: max(1, len(others) // (SHOWN // 2))][: SHOWN // 2]
     crops = [(row, crop) for row in chosen if (crop := _crop(out, row.output)) is not None]
     if crops:
         labels = [f"{row.confidence:.3f} {row.source}" for row, _ in crops]
-        what = f"faces of {out}, the least sure first: the detector's confidence, and the photograph"
+        what = f"faces of {out}, turned ones and the least sure first: the detector's confidence, and the photograph"
         save_sheet(out, np.stack([crop for _, crop in crops]), labels, what)
+
+
+def sort_by_doubt(rows: Sequence[Row]) -> list[Row]:
+    """Returns rows of crops: those of photographs that were turned first, then by confidence."""
+
+    def is_turned(row: Row) -> bool:
+        return row.points is not None and bool(detection.describe_turns(detection.tilts(row.points)[None]))
+
+    return sorted((row for row in rows if row.output), key=lambda row: (not is_turned(row), row.confidence))
 
 
 def _crop(out: Path, name: str) -> np.ndarray | None:

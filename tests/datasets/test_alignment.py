@@ -1,5 +1,6 @@
 """Similarity transforms onto a template, the crops that they cut out, and what the detector finds."""
 
+import keras
 import numpy as np
 import pytest
 from clutter import placed_faces
@@ -163,6 +164,18 @@ def test_a_face_is_found_where_it_is_at_every_size(astronaut):
     for scale in (0.5, 4):
         larger = astronaut.resize((int(512 * scale), int(512 * scale)), Image.Resampling.LANCZOS)
         np.testing.assert_allclose(detection.largest_face(larger).points / scale, face.points, atol=3)
+
+
+def test_networks_of_the_detector_are_traced_once_for_all_sizes(astronaut, monkeypatch):
+    """Layer by layer they take four times as long."""
+    for side in (320, 400):  # the second trace is for any size
+        detection._detect(astronaut.resize((side, side)), 0.0)
+    times = []
+    original = keras.layers.PReLU.call
+    monkeypatch.setattr(keras.layers.PReLU, "call", lambda *arguments: times.append(1) or original(*arguments))
+    for side in (340, 360):
+        assert len(detection._detect(astronaut.resize((side, side)), 0.0)) == 1
+    assert not times
 
 
 def test_the_largest_of_several_comes_first(astronaut):

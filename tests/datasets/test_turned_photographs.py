@@ -9,7 +9,8 @@ from command_line import photographs_in
 from facezoo.datasets import detection
 from facezoo.datasets.alignment import POINT_NAMES, TEMPLATES
 from facezoo.datasets.detection import Face, describe_turns, largest_face, tilts
-from facezoo.datasets.manifest import read_manifest
+from facezoo.datasets.manifest import Cut, Row, read_manifest
+from facezoo.experiments.faces.crops import sort_by_doubt
 from PIL import Image
 from skimage import data
 
@@ -43,6 +44,17 @@ def test_what_was_turned_is_told():
     assert describe_turns(np.array([90.0, -100.0, 10.0])) == "2 lay on the side, and were turned"
     assert describe_turns(np.array([-170.0, 0.0])) == "1 lay upside down, and was turned"
     assert describe_turns(np.array([-170.0, 90.0])) == "1 lay on the side and 1 lay upside down, and were turned"
+
+
+def test_the_sheet_begins_with_what_was_turned():
+    """A photograph that was turned without need is seen nowhere else."""
+    cut = Cut(size=32)
+    degrees = {"upright.png": (0, 0.99), "unsure.png": (10, 0.85), "turned.png": (170, 0.97), "": (0, 0.1)}
+    rows = [
+        Row("in", "a.jpg", 1, 1, cut, name, "", confidence, (0, 0, 9, 9), points_of(tilt))
+        for name, (tilt, confidence) in degrees.items()
+    ]
+    assert [row.output for row in sort_by_doubt(rows)] == ["turned.png", "unsure.png", "upright.png"]
 
 
 @pytest.mark.parametrize("turn", [37.0, 90.0, 180.0])

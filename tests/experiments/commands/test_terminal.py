@@ -8,7 +8,14 @@ import pytest
 from command_line import VAE_FLAGS, picture
 from facezoo.datasets.source import DatasetError
 from facezoo.experiments.errors import UsageError
-from facezoo.experiments.terminal import MOST_CHARACTERS, MOST_LINES, PrintableStream, find_message, printable
+from facezoo.experiments.terminal import (
+    MAKE_ROOM,
+    MOST_CHARACTERS,
+    MOST_LINES,
+    PrintableStream,
+    find_message,
+    printable,
+)
 
 NASTY = "a\x1b[2J\x1b[1;1Hb\rc\nfacezoo: all is well\x9b31m\u202egpj.\u2028"
 
@@ -42,7 +49,8 @@ def test_an_error_of_the_system_comes_without_its_number(tmp_path):
     with pytest.raises(FileNotFoundError) as missing:
         (tmp_path / "a\x1b").read_text()
     assert find_message(missing.value) == f"{tmp_path}/a\\x1b: No such file or directory"
-    assert find_message(OSError(errno.ENOSPC, "No space left on device")) == "No space left on device"
+    full = OSError(errno.ENOSPC, "No space left on device", "a.png")
+    assert find_message(full) == f"a.png: No space left on device; {MAKE_ROOM}"
     assert find_message(OSError("in words")) == "in words"
 
 
