@@ -9,6 +9,7 @@ from .kernel import kernel_distance
 from .lattice import lattice, log_lattices
 from .lpips import LPIPS
 from .manifold import precision_and_recall
+from .noise import noise_deviation, noise_kurtosis
 from .path_length import path_lengths
 from .pooled_features import PooledFeatures, standardise
 from .reconstruction import active_units, ms_ssim, psnr
@@ -35,6 +36,8 @@ __all__ = [
     "lattice",
     "log_lattices",
     "ms_ssim",
+    "noise_deviation",
+    "noise_kurtosis",
     "path_lengths",
     "precision_and_recall",
     "psnr",

@@ -58,20 +58,20 @@ class Stream(Protocol):
 
 
 class OfEach:
-    """The mean of what a function says of each pair of pictures.
+    """The mean of what a function says of each example: mostly of a pair of pictures, real and made.
 
     Args:
       name: of the figure.
-      function: (real, made) -> [B].
+      function: arrays of B rows each -> [B].
     """
 
-    def __init__(self, name: str, function: Callable[[np.ndarray, np.ndarray], np.ndarray]):
+    def __init__(self, name: str, function: Callable[..., np.ndarray]):
         self.name, self.function = name, function
         self.values: list[np.ndarray] = []
 
-    def update(self, real: np.ndarray, made: np.ndarray) -> None:
-        """Adds a batch of pairs."""
-        self.values.append(np.asarray(self.function(real, made), np.float64))
+    def update(self, *examples: np.ndarray) -> None:
+        """Adds a batch of what the function reads."""
+        self.values.append(np.asarray(self.function(*examples), np.float64))
 
     def result(self) -> dict[str, Figure]:
         """The mean."""

@@ -46,7 +46,7 @@ class Measure:
     """One measure.
 
     Attributes:
-      better: what is good: "higher", "lower", or "1" where the real pictures are 1.
+      better: what is good: "higher", "lower", or the number that real pictures, or drawn noise, have.
       stream: makes it.
       reads: of `Made`.
     """
@@ -118,6 +118,8 @@ MEASURES: dict[str, Measure] = {
     "sharpness": Measure("1", _sharpness),
     "lattice": Measure("1", lambda _: metrics.AgainstReal("lattice", metrics.log_lattices, metrics.lattice)),
     "path_length": Measure("lower", _path_length, "steps"),
+    "noise_deviation": Measure("1", lambda _: metrics.OfEach("noise_deviation", metrics.noise_deviation), "noise"),
+    "noise_kurtosis": Measure("3", lambda _: metrics.OfEach("noise_kurtosis", metrics.noise_kurtosis), "noise"),
 }
 
 

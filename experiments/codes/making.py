@@ -13,7 +13,7 @@ from ..flags.sources import for_model
 from ..runs.run import Run
 from .encoding import batches, choose_conditions, decode_codes, encode_exactly, floats, tell_person
 from .kept import CodeKeeper
-from .measure_names import EDITS, RECONSTRUCTIONS, SAMPLES
+from .measure_names import EDITS, INVERSIONS, RECONSTRUCTIONS, SAMPLES
 from .morphing import decode_between
 from .sampling import SamplingSettings, sample_source
 from .vectors import read_vectors
@@ -30,11 +30,13 @@ class Made(NamedTuple):
       sets: real pictures, and made ones, which the set of them is held against; either may be none.
       pairs: what a made picture should be like, and the made one.
       steps: pictures of places on ways through codes, and of places a little further.
+      noise: that was found in real pictures, [N, ...], alone.
     """
 
     sets: Pictures
     pairs: Pictures | None = None
     steps: Pictures | None = None
+    noise: tuple[np.ndarray] | None = None
 
 
 def make_batches(kind: str, run: Run, model, source: Source, count: int | None, seed: int = 0) -> Iterator[Made]:
@@ -43,7 +45,8 @@ def make_batches(kind: str, run: Run, model, source: Source, count: int | None, 
     Args:
       kind: "reconstructions"; "samples", as many as real pictures, drawn as `facezoo sample --fit_count=10000` does;
         "morphs", midpoints between pictures of the split's first half, held against the second half, so that none of
-        them shows a picture that it is held against; "edits", each picture with one of the run's attributes added.
+        them shows a picture that it is held against; "edits", each picture with one of the run's attributes added;
+        "inversions", each picture by its code and the noise that was found in it.
       run: of the model.
       model: an `Autoencoder`.
       source: the split, as the model reads it.
@@ -60,6 +63,8 @@ def make_batches(kind: str, run: Run, model, source: Source, count: int | None, 
         return _samples(run, model, source, total, seed)
     if kind == EDITS:
         return _edits(run, model, source, total)
+    if kind == INVERSIONS:
+        return _inversions(run, model, source, total)
     if total < 4:
         raise UsageError(f"morphs need at least 4 pictures, {source.name} has {total}")
     return _morphs(model, source, total, seed)
@@ -113,3 +118,13 @@ def _edits(run: Run, model, source: Source, total: int) -> Iterator[Made]:
         codes, details = encode_exactly(model, pictures)
         made = decode_codes(model, codes + added, {**tell_person(model, None), **details})
         yield Made((pictures, made), (pictures, made))
+
+
+def _inversions(run: Run, model, source: Source, total: int) -> Iterator[Made]:
+    if model.network().noise_shape is None:
+        raise UsageError(f"--what={INVERSIONS}: the model of {run.folder} finds no noise; a diffusion autoencoder does")
+    for _, examples in batches(source, "inverting", total):
+        pictures = floats(examples["image"])
+        codes, details = encode_exactly(model, pictures)
+        made = decode_codes(model, codes, details)
+        yield Made((pictures, made), (pictures, made), noise=(details["noise"],))

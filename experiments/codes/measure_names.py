@@ -5,17 +5,18 @@ from collections.abc import Sequence
 from ..errors import UsageError
 from ..flags.groups import MADE
 
-RECONSTRUCTIONS, SAMPLES, MORPHS, EDITS = MADE
-OF_PAIRS = (RECONSTRUCTIONS, MORPHS, EDITS)
+RECONSTRUCTIONS, SAMPLES, MORPHS, EDITS, INVERSIONS = MADE
+OF_ITSELF = (RECONSTRUCTIONS, INVERSIONS)
+OF_PAIRS = (*OF_ITSELF, MORPHS, EDITS)
 KINDS = {
-    "psnr": (RECONSTRUCTIONS,),
-    "ssim": (RECONSTRUCTIONS,),
-    "ms_ssim": (RECONSTRUCTIONS,),
+    "psnr": OF_ITSELF,
+    "ssim": OF_ITSELF,
+    "ms_ssim": OF_ITSELF,
     "lpips": OF_PAIRS,
     "lpips_squeeze": OF_PAIRS,
     "vgg19_distance": OF_PAIRS,
     "identity": OF_PAIRS,
-    "landmark_error": (RECONSTRUCTIONS,),
+    "landmark_error": OF_ITSELF,
     "kid": MADE,
     "frechet": MADE,
     "precision": MADE,
@@ -23,6 +24,8 @@ KINDS = {
     "sharpness": MADE,
     "lattice": MADE,
     "path_length": (MORPHS,),
+    "noise_deviation": (INVERSIONS,),
+    "noise_kurtosis": (INVERSIONS,),
 }
 
 

@@ -29,7 +29,7 @@ def define_flags(values: flags.FlagValues) -> None:
     kinds.define_number(values, "count", None, "Only the first examples of the split.", 1)
     text = "What is measured: all, or names with commas between them (docs/measuring.md); as in training if absent."
     flags.DEFINE_list("metrics", None, text, flag_values=values)
-    text = "Pictures to measure: decoded from codes, from drawn codes, from middles between codes, or with attributes."
+    text = "Pictures to measure: of codes, of drawn codes, of middles, with attributes, or of codes and their noise."
     flags.DEFINE_enum("what", WHOLE, groups.MADE, text, flag_values=values)
     text = "Adds the feature distance in VGG19: its weights file, or imagenet to download them."
     kinds.define_path(values, "vgg19_weights", text)

@@ -35,7 +35,7 @@ MOVES = {"rotation": "degrees", "scale": "scale", "shift": "shift"}
 AUGMENTATIONS = ("flip", *MOVES, "colour", "blur", "warp", "affine")
 MOST_SCALE = 100
 # What can be made of a split, and measured.
-MADE = ("reconstructions", "samples", "morphs", "edits")
+MADE = ("reconstructions", "samples", "morphs", "edits", "inversions")
 # What a face may be. Its attributes stay untold: photographs have none, and attribute vectors are found without.
 FACE = (
     "a picture file, or `test:17` for a face of a split (train, validation, test) of the run's data; a model is not "

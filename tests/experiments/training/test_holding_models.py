@@ -21,6 +21,8 @@ SMALL = (
     *("--set=width=16", "--set=depth=1", "--set=sampling_steps=2"),
 )
 
+DATA = ("--dataset=procedural_faces", "--count=8")
+
 
 @pytest.fixture
 def autoencoder(tmp_path):
@@ -50,6 +52,14 @@ def test_a_diffusion_autoencoder_holds_a_trained_one(autoencoder, tmp_path, comm
 
     assert command("morph", "--run_dir=run", "--start=test:0", "--end=test:1", "--steps=3", "--out=way").code == 0
     assert command("sample", "--run_dir=run", "--count=4", "--fit_count=64", "--out=new").code == 0
+
+    metrics = "--metrics=psnr,noise_deviation,noise_kurtosis"
+    done = command("evaluate", "--run_dir=run", "--what=inversions", metrics, "--count=8")
+    assert done.code == 0
+    assert "noise_kurtosis" in done.out
+    done = command("evaluate", f"--run_dir={tmp_path / 'vae.keras'}", "--what=inversions", "--metrics=psnr", *DATA)
+    assert done.code == 2
+    assert "finds no noise" in done.err
 
 
 def test_what_cannot_be_held_is_refused(autoencoder, tmp_path, command):
