@@ -101,8 +101,8 @@ class _Models(_Joining):
 
     awaited = "keras"
     names = (
-        *("AutoencoderGAN", "ConditionalVAE", "ConvolutionalAutoencoder", "DFCVAE", "Discriminator"),
-        *("FaceFeatures", "FaceMapping", "VAE"),
+        *("AutoencoderGAN", "CodePrior", "ConditionalVAE", "ConvolutionalAutoencoder", "DFCVAE"),
+        *("DiffusionAutoencoder", "Discriminator", "FaceFeatures", "FaceMapping", "VAE"),
     )
 
     def join(self, module) -> None:

@@ -27,6 +27,10 @@ SIDES_OF_DOUBTFUL = (96.0, 192.0)
 SIDE_WITHOUT_FACES = 480  # pixels of the longer side while a photograph is turned that shows none as it lies
 DOUBT = 0.5  # a face that is looked for is surer than this times any other, or all turns are tried
 PART_OF_SUREST = 0.2  # a larger face has at least such a part of the surest one's sureness, or it is none
+# How much surer a face that lies is to be than one that is upright, as most photographs are. Of 41 photographs turned
+# by quarters the true face is at least 1.75 times as sure as an upright one; of two that lay right and were turned, the
+# wrong one was 1.05 and 1.29 times as sure.
+UPRIGHT = 1.4
 MOST_TILT = 20.0  # degrees at which points are still read well
 _APART = 0.25  # sides of a crop by which the points of one face differ at two turns, at most
 _POWER = 20  # of a confidence: of 0.95 is left 0.36, of 0.99 0.82
@@ -62,7 +66,7 @@ def tilts(points: np.ndarray) -> np.ndarray:
     return np.degrees(np.arctan2(matrices[..., 1, 0], matrices[..., 0, 0]))
 
 
-def are_lying(degrees: np.ndarray) -> np.ndarray:
+def are_lying(degrees: np.ndarray | float) -> np.ndarray:
     """Whether faces that are turned by so many degrees lie on the side or upside down."""
     return np.abs(degrees) > 45.0
 
@@ -155,7 +159,11 @@ def _surest_turn(hits: Sequence[_Hit]) -> float:
             groups.append([hit])
     if not groups:
         return 0.0
-    tilt = max(groups, key=lambda group: sum(hit.sureness for hit in group))[0].face.tilt
+
+    def weigh(group: list[_Hit]) -> float:
+        return sum(hit.sureness for hit in group) * (1.0 if are_lying(group[0].face.tilt) else UPRIGHT)
+
+    tilt = max(groups, key=weigh)[0].face.tilt
     return tilt if abs(tilt) > MOST_TILT else 0.0
 
 

@@ -51,11 +51,28 @@ def morph_through(
     codes, details = encode_exactly(model, np.asarray(faces))
 
     def pictures_at(alphas: np.ndarray) -> np.ndarray:
-        between = {name: interpolate_through(column, alphas, "slerp", closed) for name, column in details.items()}
-        doubts = _doubt(details, warps.stretches(alphas, len(faces), closed)[1])
-        return decode_codes(model, interpolate_through(codes, alphas, path, closed), {**told, **between, **doubts})
+        between = lead_details(details, alphas, closed)
+        return decode_codes(model, interpolate_through(codes, alphas, path, closed), {**told, **between})
 
     return pictures_at(_place(pictures_at, steps, path, closed))
+
+
+def lead_details(details: Columns, alphas: np.ndarray, closed: bool = False) -> Columns:
+    """What a model is told besides codes on the way through faces.
+
+    Args:
+      details: of K faces, as `encode_exactly` gives them.
+      alphas: [N], as in `interpolate_through`.
+      closed: as there.
+
+    Returns:
+      N rows of each: noise goes along the great circle, where it stays noise, and codes between faces are doubtful.
+    """
+    if not details:
+        return NOTHING
+    between = {name: interpolate_through(column, alphas, "slerp", closed) for name, column in details.items()}
+    count = len(next(iter(details.values())))
+    return {**between, **_doubt(details, warps.stretches(alphas, count, closed)[1])}
 
 
 def decode_between(

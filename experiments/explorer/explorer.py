@@ -24,6 +24,7 @@ from ...latents.traversal import measure_kl, most_first
 from ..backend import load_tensorflow
 from ..codes import encoding
 from ..codes.kept import CodeKeeper
+from ..codes.morphing import lead_details
 from ..codes.survey import Survey, survey
 from ..codes.vectors import ATTRIBUTES_FILE, check_shape, read_vectors
 from ..errors import UsageError
@@ -80,11 +81,13 @@ class Face:
       name: where it comes from, in a few harmless characters.
       picture: uint8 [H, W, C], as the model was given it, or as it decodes a code that was drawn.
       code: of it.
+      details: what the model is told besides to give this very picture back, one row.
     """
 
     name: str
     picture: np.ndarray
     code: np.ndarray
+    details: encoding.Columns = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -217,45 +220,51 @@ class Explorer:
         if self._sampler is None:
             raise UsageError("the run has too few training faces to draw new ones like them")
         code = self._sampler.draw(seed, 1, TYPICAL)[0]
-        face = Face(f"drawn:{seed}", np.zeros(()), code)
-        return dataclasses.replace(face, picture=pictures.to_uint8(self._decode(code[None], Look(face, face))[0]))
+        face = Face(f"drawn:{seed}", np.zeros(()), code, encoding.draw_noise(self._model, 1, seed))
+        [picture] = self._decode(code[None], Look(face, face), np.zeros(1))
+        return dataclasses.replace(face, picture=pictures.to_uint8(picture))
 
     def _encoded(self, name: str, picture: np.ndarray) -> Face:
-        return Face(name, pictures.to_uint8(picture), encoding.encode_batch(self._model, picture[None])[0])
+        [code], details = encoding.encode_exactly(self._model, picture[None])
+        return Face(name, pictures.to_uint8(picture), code, details)
 
     # Pictures.
 
     def picture(self, look: Look) -> bytes:
         """What the sliders ask for, as a PNG."""
-        [picture] = self._decode(self._codes(look, np.array([look.alpha])), look)
+        [picture] = self._show(look, np.array([look.alpha]))
         return as_png(picture, f"{self._description(look)} at {look.alpha:.2f}")
 
     def strip(self, look: Look) -> bytes:
         """The way from start to end, the sliders' changes on all of it: a row of STRIP_STEPS pictures as a PNG."""
-        frames = self._decode(self._codes(look, even_alphas(STRIP_STEPS)), look)
+        frames = self._show(look, even_alphas(STRIP_STEPS))
         return as_png(pictures.row(frames), self._description(look))
 
     def film(self, look: Look) -> bytes:
         """The way from start to end and back, the sliders' changes on all of it, as a film in MP4."""
-        frames = pictures.to_uint8(self._decode(self._codes(look, even_alphas(FILM_STEPS)), look))
+        frames = pictures.to_uint8(self._show(look, even_alphas(FILM_STEPS)))
         frames = pictures.resize(frames, max(LEAST_SHOWN, frames.shape[1]))
         with tempfile.TemporaryDirectory(prefix="facezoo-film-") as folder:
             path = Path(folder) / "morph.mp4"
             pictures.save_mp4(path, pictures.there_and_back(frames), self._description(look), FILM_FPS)
             return path.read_bytes()
 
+    def _show(self, look: Look, alphas: np.ndarray) -> np.ndarray:
+        return self._decode(self._codes(look, alphas), look, alphas)
+
     def _codes(self, look: Look, alphas: np.ndarray) -> np.ndarray:
         codes = interpolate(look.start.code, look.end.code, alphas, look.path)
         strengths = np.array(look.strengths[len(self._told) :], np.float32)
         return codes + np.tensordot(strengths, self._moves, axes=1)
 
-    def _decode(self, codes: np.ndarray, look: Look) -> np.ndarray:
-        """Pictures of codes, float32 [N, H, W, C] in [0, 1]."""
+    def _decode(self, codes: np.ndarray, look: Look, alphas: np.ndarray) -> np.ndarray:
+        """Pictures of codes at places on the way, float32 [N, H, W, C] in [0, 1]."""
         told = encoding.tell_person(self._model, look.person)
         if self._told:
             strengths = np.array(look.strengths[: len(self._told)] or [0.0] * len(self._told), np.float32)
             told = {"attributes": (strengths[None] + 1.0) / 2.0}
-        return encoding.decode_codes(self._traced, codes, told)
+        ends = {name: np.concatenate([rows, look.end.details[name]]) for name, rows in look.start.details.items()}
+        return encoding.decode_codes(self._traced, codes, {**told, **lead_details(ends, alphas)})
 
     def _description(self, look: Look) -> str:
         changes = [

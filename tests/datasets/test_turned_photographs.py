@@ -46,6 +46,13 @@ def test_what_was_turned_is_told():
     assert describe_turns(np.array([-170.0, 90.0])) == "1 lay on the side and 1 lay upside down, and were turned"
 
 
+@pytest.mark.parametrize(("times", "turn"), [(1.3, 0.0), (1.5, 180.0)])
+def test_an_upright_face_is_turned_only_where_another_is_much_surer(times, turn):
+    upright, lying = (Face((0, 0, 9, 9), points_of(degrees), 1.0) for degrees in (0, 180))
+    hits = [detection._Hit(upright, 0.5), detection._Hit(lying, 0.5 * times)]
+    assert abs(detection._surest_turn(hits)) == pytest.approx(turn)
+
+
 def test_the_sheet_begins_with_what_was_turned():
     """A photograph that was turned without need is seen nowhere else."""
     cut = Cut(size=32)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from facezoo.losses import Objective, SquaredError
-from facezoo.models import FACE_NETWORKS, MODELS, VAE, AutoencoderGAN, ConditionalVAE, Discriminator, FaceFeatures
+from facezoo.models import NETWORKS, VAE, AutoencoderGAN, ConditionalVAE, Discriminator, FaceFeatures
 from facezoo.models.batches import as_batch
 
 SIZE = 16
@@ -259,7 +259,7 @@ def test_keras_loads_what_facezoo_has_not_imported_yet(imports, tmp_path):
 
 
 def test_keras_is_told_of_every_network():
-    networks = {*MODELS.values(), *FACE_NETWORKS.values(), AutoencoderGAN, Discriminator}
+    networks = {*NETWORKS.values(), AutoencoderGAN, Discriminator}
     assert set(facezoo._Models.names) == {network.__name__ for network in networks}
 
 

@@ -19,7 +19,15 @@ from facezoo.experiments.flags import groups, kinds, parsing
 from facezoo.experiments.runs.run import Run
 from facezoo.latents.attributes import AttributeVectors, save_attributes
 from facezoo.latents.interpolation import interpolate
-from facezoo.models import VAE, AutoencoderGAN, ConditionalVAE, ConvolutionalAutoencoder, Discriminator, FaceMapping
+from facezoo.models import (
+    VAE,
+    AutoencoderGAN,
+    ConditionalVAE,
+    ConvolutionalAutoencoder,
+    DiffusionAutoencoder,
+    Discriminator,
+    FaceMapping,
+)
 
 SIZE = 32
 
@@ -34,6 +42,9 @@ MODELS = {
     "vector": lambda: ConvolutionalAutoencoder(image_size=SIZE, filters=(4, 4), latent_dim=30),
     "told": lambda: ConditionalVAE(image_size=SIZE, latent_dim=5, filters=(4, 4), attributes=("smiling", "beard")),
     "people": lambda: FaceMapping(image_size=SIZE, filters=(4, 4), inter_dim=6, people=("ann", "bob")),
+    "refined": lambda: DiffusionAutoencoder(
+        autoencoder=VAE(image_size=SIZE, latent_dim=5, filters=(4, 4)), width=16, depth=1, sampling_steps=2
+    ),
     "judged": lambda: judged(VAE(image_size=SIZE, latent_dim=5, filters=(4, 4))),
     "judged people": lambda: judged(FaceMapping(image_size=SIZE, filters=(4, 4), inter_dim=6, people=("ann", "bob"))),
 }
