@@ -11,7 +11,7 @@ from ..losses import VelocityError
 from . import randomness
 from .autoencoder import Autoencoder
 from .batches import as_pictures
-from .blocks import check_not_negative, check_positive, code_size
+from .blocks import check_fraction, check_not_negative, check_positive, code_size
 from .denoiser import WAVES, build_denoiser, make_waves
 from .patch_code import PatchCode
 from .vae import VAE
@@ -44,6 +44,8 @@ class DiffusionAutoencoder(Autoencoder):
       width: channels of the denoiser.
       depth: of its residual blocks on each way of each level.
       levels: of the denoiser, each half as large as the one above.
+      least_noise: part of noise, in [0, 1), that a picture's own patches are given before its noise is found: drawn
+        faces have places without details, from which no noise would come. Of drawn pictures it is taken away at once.
       doubt: highest one that is learned; at 1 as much noise as code.
       sampling_steps: of drawing a picture, and of finding the noise of one.
 
@@ -53,7 +55,7 @@ class DiffusionAutoencoder(Autoencoder):
     """
 
     default_factors: ClassVar = {"velocity": 1.0}
-    free_arguments: ClassVar = (*Autoencoder.free_arguments, "doubt", "sampling_steps")
+    free_arguments: ClassVar = (*Autoencoder.free_arguments, "doubt", "least_noise", "sampling_steps")
     model_arguments: ClassVar = ("autoencoder",)
     adapts_to: ClassVar = 2048
     noise_shape: tuple[int, int, int]
@@ -69,6 +71,7 @@ class DiffusionAutoencoder(Autoencoder):
         width: int = 192,
         depth: int = 2,
         levels: int = 1,
+        least_noise: float = 0.15,
         doubt: float = 1.0,
         sampling_steps: int = 10,
         seed: int = 0,
@@ -82,9 +85,11 @@ class DiffusionAutoencoder(Autoencoder):
         check_positive(patch=patch, width=width, depth=depth, levels=levels)
         check_positive(sampling_steps=sampling_steps, components=1 if components is None else components)
         check_not_negative(doubt=doubt)
+        check_fraction(least_noise=least_noise)
         self.autoencoder, self.patch, self.components = autoencoder, patch, components
         self.width, self.depth, self.levels = width, depth, levels
-        self.doubt, self.sampling_steps = doubt, sampling_steps
+        self.least_noise, self.doubt, self.sampling_steps = least_noise, doubt, sampling_steps
+        self._least_angle = math.asin(least_noise)
         autoencoder.trainable = False
         components = patch * patch * self.channels * 5 // 12 if components is None else components
         self.patch_code = PatchCode(patch, self.channels, components)
@@ -151,7 +156,9 @@ class DiffusionAutoencoder(Autoencoder):
         if not noise:
             return codes
         pictures, doubts = self.autoencoder.decode(codes), tf.zeros((tf.shape(codes)[0], 1))
-        return codes, self._follow(self.patch_code(images - pictures), codes, pictures, doubts, 0.0, RIGHT_ANGLE)
+        change = self.patch_code(images - pictures)
+        seen = math.cos(self._least_angle) * change + self.least_noise * self.draw_noise(1, "least noise")
+        return codes, self._follow(seen, codes, pictures, doubts, self._least_angle, RIGHT_ANGLE)
 
     def decode(self, codes, noise=None, doubt=0.0):
         """The pictures of codes.
@@ -170,7 +177,9 @@ class DiffusionAutoencoder(Autoencoder):
         if noise is None:
             noise = tf.repeat(self.draw_noise(1), count, axis=0)
         pictures, doubts = self.autoencoder.decode(codes), tf.cast(doubt, tf.float32) * tf.ones(count)
-        change = self._follow(tf.cast(noise, tf.float32), codes, pictures, doubts[:, None], RIGHT_ANGLE, 0.0)
+        change = self._follow(
+            tf.cast(noise, tf.float32), codes, pictures, doubts[:, None], RIGHT_ANGLE, self._least_angle
+        )
         return tf.clip_by_value(pictures + self.patch_code.decode(change), 0.0, 1.0)
 
     def draw_noise(self, count: int, stream: str = "noise"):
@@ -193,6 +202,7 @@ class DiffusionAutoencoder(Autoencoder):
         told = self._make_doubtful(codes, doubts)
         pictures = self.autoencoder.decode(told)
         change, noise = self.patch_code(images - pictures), self.draw_noise(count)
+        angles = self._least_angle / RIGHT_ANGLE * (1.0 - angles) + angles
         cosines, sines = _turn(RIGHT_ANGLE * angles)
         noisy = cosines * change + sines * noise
         velocity = self._find_velocity(noisy, self._find_guide(pictures), self._normalize(told), angles, doubts)
@@ -234,6 +244,8 @@ class DiffusionAutoencoder(Autoencoder):
     def _follow(self, start, codes, pictures, doubts, begin: float, end: float):
         """Follows the flow from one angle to another, in `sampling_steps` steps of Heun's method.
 
+        Down at the least angle the rest of the noise is taken away at once.
+
         A step turns by the pair (picture code, noise) that the denoiser sees at its beginning, and then by the mean of
         that and of what it sees at its end: where the pair stays the same, a step of any length makes no error.
         """
@@ -258,7 +270,8 @@ class DiffusionAutoencoder(Autoencoder):
             mean = [(one + other) / 2.0 for one, other in zip(first, second, strict=True)]
             return number + 1, turn(noisy, mean, angle)
 
-        return tf.while_loop(lambda number, _: number < self.sampling_steps, take_step, (0, start))[1]
+        found = tf.while_loop(lambda number, _: number < self.sampling_steps, take_step, (0, start))[1]
+        return find_pair(found, end)[0] if 0.0 < end < begin else found
 
 
 def _turn(angles):

@@ -17,7 +17,14 @@ def model():
     keras.utils.set_random_seed(0)
     autoencoder = VAE(image_size=SIZE, latent_dim=4, filters=(8, 8))
     made = DiffusionAutoencoder(
-        autoencoder=autoencoder, patch=4, components=48, width=16, depth=1, sampling_steps=12, seed=3
+        autoencoder=autoencoder,
+        patch=4,
+        components=48,
+        width=16,
+        depth=1,
+        least_noise=0.0,
+        sampling_steps=12,
+        seed=3,
     )
     made.adapt(batch()["image"])
     return made
@@ -69,6 +76,20 @@ def test_code_and_noise_together_give_the_picture_back(model):
     assert noise.shape == (8, *model.noise_shape)
     np.testing.assert_allclose(model.decode(codes, noise), images, atol=0.01)
     assert np.abs(model.decode(codes) - images).mean() > 0.02  # other noise, another picture
+
+
+def test_a_place_without_details_gives_noise_too(ideal):
+    """Of numbers that are all 0 the flow makes noise that is 0, and of the least noise as much as it is of all."""
+    codes = ideal.encode(batch()["image"])
+    flat = ideal.autoencoder.decode(codes)
+    assert np.median(np.abs(ideal.encode(flat, noise=True)[1])) < 0.01
+    ideal.least_noise, ideal._least_angle = 0.6, float(np.arcsin(0.6))
+    noise = ideal.encode(flat, noise=True)[1]
+    np.testing.assert_allclose(noise.numpy().std(), 0.6 / np.hypot(0.8 * DEVIATION, 0.6), rtol=0.05)
+    drawn = ideal.patch_code(ideal.decode(codes, noise) - flat).numpy()
+    expected = noise * DEVIATION**2 * 0.8 / np.hypot(0.8 * DEVIATION, 0.6)  # the mean of what may be below the noise
+    kept = np.abs(ideal.decode(codes, noise) - 0.5).numpy().max(axis=(1, 2, 3)) < 0.5  # not clipped
+    np.testing.assert_allclose(drawn[kept], expected[kept], atol=0.02)
 
 
 def test_codes_are_those_of_the_autoencoder(model):
