@@ -21,7 +21,7 @@ RIGHT_ANGLE = math.pi / 2.0
 
 @keras.saving.register_keras_serializable("facezoo")
 class DiffusionAutoencoder(Autoencoder):
-    """Holds a trained autoencoder, and learns to draw what is between its reconstructions and the pictures.
+    """Holds a trained autoencoder, and learns to draw what its reconstructions leave out.
 
     After Preechakul et al., "Diffusion Autoencoders: Toward a Meaningful and Decodable Representation" (2022): a
     picture is a code of what it shows, here the held autoencoder's, and a noise that holds all the rest, found by

@@ -227,6 +227,6 @@ def load_spread(source: Source, count: int) -> dict[str, np.ndarray]:
 def _describe(network: keras.Model) -> list[str]:
     """Class, parameters and the constructor's arguments, a line each."""
     trainable = sum(int(np.prod(weight.shape)) for weight in network.trainable_variables)
-    told = {name: value for name, value in network.get_config().items() if name not in network.model_arguments}
-    arguments = [f"  {name}={value!r}" for name, value in told.items()]
+    models = getattr(network, "model_arguments", ())  # a discriminator is none of facezoo's trainable models
+    arguments = [f"  {name}={value!r}" for name, value in network.get_config().items() if name not in models]
     return [f"{type(network).__name__}, {trainable:,} trainable parameters", *arguments]
