@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from command_line import assert_same, weights_of
 from facezoo.experiments.runs.model_files import load_model
-from facezoo.models import VAE, CodePrior, ConvolutionalAutoencoder
+from facezoo.models import VAE, CodePrior, ConvolutionalAutoencoder, DiffusionAutoencoder
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
@@ -22,6 +22,12 @@ SMALL = (
 )
 
 DATA = ("--dataset=procedural_faces", "--count=8")
+
+
+@pytest.fixture(autouse=True)
+def few_are_measured(monkeypatch):
+    for model in (CodePrior, DiffusionAutoencoder):
+        monkeypatch.setattr(model, "adapts_to", 64)  # each is drawn for it
 
 
 @pytest.fixture
