@@ -10,7 +10,11 @@ pytestmark = pytest.mark.usefixtures("empty_folder")
 @pytest.mark.parametrize("recipe", sorted(path.stem for path in parsing.RECIPES.glob("*.flags")))
 def test_every_recipe_is_understood(command, recipe, tmp_path):
     text = (parsing.RECIPES / f"{recipe}.flags").read_text()
-    folder = ["--data_dir=" + str(photographs_in(tmp_path / "photographs", 200))] if "=folder" in text else []
+    photographs = tmp_path / "photographs"
+    folder = [f"--data_dir={photographs}"] if "=folder" in text else []
+    if folder:
+        for person in ("ann", "bob") if "=identity" in text else ("",):
+            photographs_in(photographs / person, 200)
     small = ["--batch_size=8"]
     if "init_from" not in text:  # whose weights have a size
         small += ["--image_size=32"]
