@@ -220,13 +220,13 @@ class Explorer:
         if self._sampler is None:
             raise UsageError("the run has too few training faces to draw new ones like them")
         code = self._sampler.draw(seed, 1, TYPICAL)[0]
-        face = Face(f"drawn:{seed}", np.zeros(()), code, encoding.draw_noise(self._model, 1, seed))
+        face = Face(f"drawn:{seed}", np.zeros(()), code, dict(encoding.draw_noise(self._model, 1, seed)))
         [picture] = self._decode(code[None], Look(face, face), np.zeros(1))
         return dataclasses.replace(face, picture=pictures.to_uint8(picture))
 
     def _encoded(self, name: str, picture: np.ndarray) -> Face:
         [code], details = encoding.encode_exactly(self._model, picture[None])
-        return Face(name, pictures.to_uint8(picture), code, details)
+        return Face(name, pictures.to_uint8(picture), code, dict(details))  # which the page copies
 
     # Pictures.
 

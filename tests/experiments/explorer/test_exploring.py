@@ -1,5 +1,6 @@
 """What the sliders of `facezoo explore` show, without a page and in a notebook."""
 
+import copy
 import functools
 import io
 import zlib
@@ -119,6 +120,7 @@ def test_every_kind_of_model_can_be_explored(explorer_of, kind):
     strip = seen(explorer.strip(look))
     assert strip.shape == (SIZE, SIZE * exploring.STRIP_STEPS, 3)
     assert_seen(explorer.picture(look_of(explorer, person=look.person)), strip[:, :SIZE])
+    copy.deepcopy(look)  # as the page does
     face = explorer.invented(3)
     assert face.picture.shape == (SIZE, SIZE, 3)
     assert np.array_equal(face.code, explorer.invented(3).code)
