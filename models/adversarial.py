@@ -16,13 +16,14 @@ from .balance import BALANCES
 from .batches import as_batch, choose_targets, skip_checks
 from .blocks import check_choice, check_count, check_not_negative
 from .discriminator import Discriminator
+from .holding import HoldingAutoencoder
 from .trainable import apply_gradients, find_gradients, in_parts, sum_replicas
 
 JUDGED_TERMS = ("adversarial", "feature_matching")  # they read the discriminator
 
 
 @keras.saving.register_keras_serializable("facezoo")
-class AutoencoderGAN(Autoencoder):
+class AutoencoderGAN(HoldingAutoencoder):
     """Holds an autoencoder and a discriminator; encodes and decodes as its autoencoder does.
 
     After Larsen et al., "Autoencoding beyond pixels using a learned similarity metric" (2016), the VAE-GAN, with either
@@ -84,26 +85,6 @@ class AutoencoderGAN(Autoencoder):
         return self.autoencoder, self.discriminator
 
     # What the autoencoder says.
-
-    @property
-    def encoder(self) -> keras.Model:  # type: ignore[override]
-        """The autoencoder's."""
-        return self.autoencoder.encoder
-
-    @property
-    def decoder(self) -> keras.Model:  # type: ignore[override]
-        """The autoencoder's."""
-        return self.autoencoder.decoder
-
-    @property
-    def latent_dim(self) -> int | None:
-        """The autoencoder's."""
-        return self.autoencoder.latent_dim
-
-    @property
-    def has_prior(self) -> bool:  # type: ignore[override]
-        """The autoencoder's."""
-        return self.autoencoder.has_prior
 
     @property
     def batch_columns(self) -> tuple[str, ...]:  # type: ignore[override]

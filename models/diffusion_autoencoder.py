@@ -13,6 +13,7 @@ from .autoencoder import Autoencoder
 from .batches import as_pictures
 from .blocks import check_fraction, check_not_negative, check_positive, code_size
 from .denoiser import WAVES, build_denoiser, make_waves
+from .holding import HoldingAutoencoder
 from .patch_code import PatchCode
 from .vae import VAE
 
@@ -20,7 +21,7 @@ RIGHT_ANGLE = math.pi / 2.0
 
 
 @keras.saving.register_keras_serializable("facezoo")
-class DiffusionAutoencoder(Autoencoder):
+class DiffusionAutoencoder(HoldingAutoencoder):
     """Holds a trained autoencoder, and learns to draw what its reconstructions leave out.
 
     After Preechakul et al., "Diffusion Autoencoders: Toward a Meaningful and Decodable Representation" (2022): a
@@ -104,26 +105,6 @@ class DiffusionAutoencoder(Autoencoder):
             self.noise_shape, 4 * WAVES + self._code_shape[-1], width, depth, levels, patch * patch * self.channels
         )
         self.build()
-
-    @property
-    def encoder(self) -> keras.Model:  # type: ignore[override]
-        """The autoencoder's."""
-        return self.autoencoder.encoder
-
-    @property
-    def decoder(self) -> keras.Model:  # type: ignore[override]
-        """The autoencoder's, whose pictures are refined."""
-        return self.autoencoder.decoder
-
-    @property
-    def latent_dim(self) -> int | None:
-        """The autoencoder's."""
-        return self.autoencoder.latent_dim
-
-    @property
-    def has_prior(self) -> bool:  # type: ignore[override]
-        """The autoencoder's."""
-        return self.autoencoder.has_prior
 
     @property
     def last_kernels(self) -> list:
