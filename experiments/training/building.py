@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+from absl import logging
 
 from ...datasets.source import Source
 from ...models import NETWORKS, AutoencoderGAN, Discriminator, TrainableModel
@@ -49,6 +50,8 @@ def make_model(name: str, arguments: dict[str, Any], source: Source) -> Trainabl
             raise UsageError(f"{flag}: --model={name} has no argument {argument!r}; it has {', '.join(known)}")
     places = {part: arguments[part] for part in networks[name].model_arguments if part in arguments}
     models = {part: _load_part(part, place, arguments) for part, place in places.items()}
+    for part in set(networks[name].model_arguments) - set(places):
+        logging.warning("--%s is not given: --model=%s holds an untrained one, of use to try things only", part, name)
     try:
         return networks[name](**_data_arguments(networks[name], source) | arguments | models)
     except (ValueError, TypeError) as error:

@@ -85,6 +85,11 @@ def test_what_cannot_be_held_is_refused(autoencoder, tmp_path, command):
     assert "--autoencoder=nowhere" in done.err
 
 
+def test_nothing_trained_to_hold_is_told(command, caplog):
+    assert command("train", *SMALL, "--dry_run").code == 0
+    assert "--autoencoder is not given: --model=diffusion_autoencoder holds an untrained one" in caplog.text
+
+
 def test_a_spatial_code_is_refined_too(tmp_path, command):
     ConvolutionalAutoencoder(image_size=32, filters=(4,)).save(tmp_path / "cae.keras")
     flags = (*SMALL, f"--autoencoder={tmp_path / 'cae.keras'}", "--epochs=1", "--run_dir=run")
