@@ -37,6 +37,8 @@ BASES = {
         "--dataset=packed --data_dir=@/pack --image_size=16 --model=cae --set=filters=4,4",
         "--dataset=folder --data_dir=@/people --subfolders=identity --model=face_mapping --image_size=64",
         "--init_from=@/run",
+        "--model=diffusion_autoencoder --autoencoder=@/run --set=width=16,depth=1 --image_size=32",
+        "--model=code_prior --autoencoder=@/run --image_size=32",
         "--recipe=vae",
     ],
     "evaluate": ["--run_dir=@/run --count=8", "--run_dir=@/pub/tiny.npz"],
@@ -47,7 +49,7 @@ BASES = {
     "encode": ["--run_dir=@/run --in=@/pictures --out=new.npz"],
     "attributes": ["--run_dir=@/run --count=64 --out=new.npz"],
     "edit": ["--run_dir=@/run --image=test:0 --attribute=smiling --out=new"],
-    "sample": ["--run_dir=@/run --count=2 --out=new"],
+    "sample": ["--run_dir=@/run --count=2 --out=new", "--run_dir=@/run --sampler=flow --prior=@/run --out=new"],
     "swap": ["--run_dir=@/mapping --in=@/people/ann --to=bob --out=new"],
     "align": ["--in=@/pictures --out=new --landmarks=@/points.csv --processes=1"],
     "pack": ["--in=@/pictures --out=new --size=16"],
@@ -131,7 +133,7 @@ def stop_before_work(reads_models: bool = False) -> None:
     from facezoo.experiments import cli
     from facezoo.experiments.benchmarks import measures
     from facezoo.experiments.codes import encoding
-    from facezoo.experiments.commands import align, benchmark, compare, demo, edit, evaluate, pack
+    from facezoo.experiments.commands import align, benchmark, compare, demo, evaluate, pack, sweep
     from facezoo.experiments.errors import StoppedError
     from facezoo.experiments.explorer import server
     from facezoo.experiments.faces import framing
@@ -148,11 +150,11 @@ def stop_before_work(reads_models: bool = False) -> None:
     stops = [
         *(
             (evaluate, "_as_in_training"),
-            (edit, "encode_batch"),
             (encoding, "encode_batch"),
             (devices, "make_strategy"),
         ),
         *((launcher.Team, "work"), (pack, "write_pack"), (align, "with_new_rows"), (demo, "warp_through")),
+        (sweep, "_take"),
         *((server, "quiet_gradio"), (framing, "frame_photographs"), (framing, "frame_face")),
         *((detection, "largest_face"), (benchmark, "_measure_morphs"), (compare.charts, "save_curves")),
         *([] if reads_models else [(runs.Run, "model")]),
