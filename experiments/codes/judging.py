@@ -28,6 +28,7 @@ class Setting:
       landmark_names: what the data set has.
       square: where the recogniser looks, or None where nothing tells.
       vgg19_weights: a file, "imagenet", or None.
+      inception_weights: the same; where they are given, sets are compared by InceptionV3, and by VGG16 otherwise.
     """
 
     image_size: int
@@ -35,6 +36,7 @@ class Setting:
     landmark_names: tuple[str, ...] = ()
     square: tuple[float, float, float] | None = None
     vgg19_weights: str | None = None
+    inception_weights: str | None = None
 
 
 class CannotMeasureError(ValueError):
@@ -63,7 +65,10 @@ def _vgg19_distance(setting: Setting) -> Stream:
 
 
 def _sets(setting: Setting) -> Stream:
-    return metrics.OfSets(trace(metrics.PooledFeatures(setting.image_size)), SET_DISTANCES)
+    if setting.inception_weights is None:
+        return metrics.OfSets(trace(metrics.PooledFeatures(setting.image_size)), SET_DISTANCES)
+    features = trace(metrics.InceptionFeatures(setting.inception_weights))
+    return metrics.OfSets(features, SET_DISTANCES, prepare=lambda *sets: sets)  # as papers have them
 
 
 def _identity(setting: Setting) -> Stream:
