@@ -143,9 +143,17 @@ ZOO = [
     ),
     Specimen(
         "vae",
-        lambda: VAE(image_size=SIZE, latent_dim=4, filters=(8, 8), strides=(1, 2), decoder_blocks=1, output_skips=True),
+        lambda: VAE(
+            image_size=SIZE,
+            latent_dim=4,
+            filters=(8, 8),
+            strides=(1, 2),
+            decoder_blocks=1,
+            output_skips=True,
+            finish=4,
+        ),
         (4,),
-        "residual blocks, output skips",
+        "residual blocks, output skips, a finish",
     ),
     Specimen(
         "dfc_vae",

@@ -100,6 +100,7 @@ class ObjectiveSettings(Settings):
     absolute_factor: float | None = factor("absolute", "the mean absolute error")
     kl_factor: float | None = factor("kl", "the KL divergence, beta")
     ssim_factor: float | None = factor("dssim", "the dissimilarity (1 - SSIM) / 2")
+    detail_factor: float | None = factor("detail", "the error of fine detail, larger where the picture is flat")
     mask_factor: float | None = factor("mask", "the squared error of the face's mask")
     perceptual_factor: float | None = factor(
         "perceptual",
