@@ -13,7 +13,8 @@ from ..backend import check_installed
 from ..errors import UsageError
 from ..flags.groups import AlignmentSettings
 from ..runs.run import open_run
-from .explorer import FIND_LABEL, PATH_NOTES, PATHS, Explorer, Face, Look, Slider, as_png, enlarged
+from .explorer import Explorer
+from .looks import FIND_LABEL, PATH_NOTES, PATHS, Face, Look, Slider, as_png, enlarged
 
 ENDS = ("start", "end")
 SIDE = "256px"

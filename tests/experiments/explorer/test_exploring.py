@@ -11,11 +11,14 @@ from clutter import clutter, placed_faces
 from command_line import SOFTWARE, picture, read_png
 from facezoo.datasets.procedural import procedural_faces
 from facezoo.experiments import backend
+from facezoo.experiments.codes.morphing import NOTICE
 from facezoo.experiments.commands import explore
 from facezoo.experiments.errors import UsageError
+from facezoo.experiments.explorer import explored, looks
 from facezoo.experiments.explorer import explorer as exploring
 from facezoo.experiments.explorer import widgets as explore_widgets
-from facezoo.experiments.explorer.explorer import Explorer, Look
+from facezoo.experiments.explorer.explorer import Explorer
+from facezoo.experiments.explorer.looks import Look
 from facezoo.experiments.flags import groups, kinds, parsing
 from facezoo.experiments.runs.run import Run
 from facezoo.latents.attributes import AttributeVectors, save_attributes
@@ -118,7 +121,7 @@ def test_every_kind_of_model_can_be_explored(explorer_of, kind):
     look = look_of(explorer, alpha=0.4, person=people[0] if people else None)
     assert seen(explorer.picture(look)).shape == (SIZE, SIZE, 3)
     strip = seen(explorer.strip(look))
-    assert strip.shape == (SIZE, SIZE * exploring.STRIP_STEPS, 3)
+    assert strip.shape == (SIZE, SIZE * explored.STRIP_STEPS, 3)
     assert_seen(explorer.picture(look_of(explorer, person=look.person)), strip[:, :SIZE])
     copy.deepcopy(look)  # as the page does
     face = explorer.invented(3)
@@ -143,16 +146,16 @@ def test_a_film_goes_there_and_back(explorer_of):
 
 
 def test_small_pictures_are_enlarged_smoothly_and_say_what_they_show():
-    png = exploring.as_png(np.eye(20)[..., None].repeat(3, axis=2), "a diagonal")
-    pixels, text = read_png(io.BytesIO(exploring.enlarged(png)))
+    png = looks.as_png(np.eye(20)[..., None].repeat(3, axis=2), "a diagonal")
+    pixels, text = read_png(io.BytesIO(looks.enlarged(png)))
     assert (pixels.shape, text["Description"]) == ((260, 260, 3), "a diagonal")
     assert len(np.unique(pixels)) > 20
-    large = exploring.as_png(np.zeros((256, 256, 1)), "")
-    assert exploring.enlarged(large) is large
-    assert seen(exploring.enlarged(exploring.as_png(np.zeros((8, 80, 1)), ""), 16)).shape[:2] == (16, 160)
+    large = looks.as_png(np.zeros((256, 256, 1)), "")
+    assert looks.enlarged(large) is large
+    assert seen(looks.enlarged(looks.as_png(np.zeros((8, 80, 1)), ""), 16)).shape[:2] == (16, 160)
 
 
-@pytest.mark.parametrize("path", exploring.PATHS)
+@pytest.mark.parametrize("path", looks.PATHS)
 def test_the_morph_goes_along_the_path(explorer_of, path):
     explorer = explorer_of("vae")
     start, end = explorer.first_faces
@@ -160,7 +163,7 @@ def test_the_morph_goes_along_the_path(explorer_of, path):
     png = explorer.picture(look_of(explorer, alpha=0.3, path=path))
     assert_seen(png, decoded(explorer._model, code))
     _, text = read_png(io.BytesIO(png))
-    assert text == {"Software": SOFTWARE, "Description": f"{path} morph from test:0 to test:1 by run at 0.30"}
+    assert text == {"Software": SOFTWARE, "Description": f"{path} morph from test:0 to test:1 by run at 0.30: {NOTICE}"}
 
 
 def test_sliders_of_the_code_move_what_carries_most_by_its_deviation(explorer_of):
@@ -175,7 +178,7 @@ def test_sliders_of_the_code_move_what_carries_most_by_its_deviation(explorer_of
     code[order[1]] += 2.5 * codes[:, order[1]].std()
     png = explorer.picture(look_of(explorer, **{f"latent_{order[1]}": 2.5}))
     assert_seen(png, decoded(explorer._model, code))
-    assert read_png(io.BytesIO(png))[1]["Description"].endswith(f"latent {order[1]} +2.50 at 0.00")
+    assert read_png(io.BytesIO(png))[1]["Description"].endswith(f"latent {order[1]} +2.50 at 0.00: {NOTICE}")
 
 
 def attribute_vectors(shape, model_hash="hash"):
@@ -301,13 +304,13 @@ def test_widgets_show_what_is_set(widgets):
     widgets.sliders[0].value = 1.5
     strengths = [1.5, *[0.0] * (len(explorer.sliders) - 1)]
     look = Look(*explorer.first_faces, 0.3, "slerp", strengths, "ann")
-    assert widgets.picture.value == exploring.enlarged(explorer.picture(look))
+    assert widgets.picture.value == looks.enlarged(explorer.picture(look))
     assert seen(widgets.picture.value).shape == (256, 256, 3)
-    assert widgets.strip.value == exploring.enlarged(explorer.strip(look), explore_widgets.LEAST_STRIP)
+    assert widgets.strip.value == looks.enlarged(explorer.strip(look), explore_widgets.LEAST_STRIP)
     widgets._reset()
     assert {slider.value for slider in widgets.sliders} == {0.0}
     assert widgets.sliders[0].description.startswith("dimension ")
-    assert widgets.picture.value != exploring.enlarged(explorer.picture(look))
+    assert widgets.picture.value != looks.enlarged(explorer.picture(look))
     assert widgets.links.value.count("download=") == 2
 
 

@@ -1,0 +1,93 @@
+"""What is explored without a run: two photographs, and the warp between them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ..errors import UsageError
+from ..faces.framing import DRAWN_SIZE, Framed, Stop, Tell, frame_stops
+from ..faces.landmarks.readers import list_readers
+from ..faces.places import example_at, find_known_points
+from ..flags.groups import AlignmentSettings, DataSettings, LandmarkSettings
+from ..flags.sources import open_source
+from ..runs.run import NOTHING_GIVEN
+from .explored import BEST_READER, Explored
+from .looks import LEAST_SHOWN, WARP, Face, Look
+from .warps import Warp
+
+FIRST = (24, 37)  # faces of the test split that go well together
+MOST_HELD = 2048  # pixels of a photograph's longer side, which holds more than is shown
+HINT = "What is uploaded is read and removed. A morph has no place in an identity document."
+SIZE = 512  # of frames, at most, if nothing else is asked for
+
+
+class WarpExplorer(Explored):
+    """Photographs, and faces of a data set's test split, warped onto each other by their landmarks.
+
+    Args:
+      alignment: the frame's template and margin.
+      landmarks: who finds them.
+      given: which data set, drawn faces if none is; and how photographs are cropped.
+      size: of the pictures; what photographs hold, up to 512 pixels, if absent.
+
+    Raises:
+      UsageError, DatasetError: the data set is not there, or shows no faces.
+    """
+
+    title = "two faces, warped onto each other by their landmarks"
+    methods = (WARP,)
+    paths = ()
+    sharpens = True
+
+    def __init__(
+        self,
+        alignment: AlignmentSettings,
+        landmarks: LandmarkSettings = BEST_READER,
+        given: Mapping[str, Any] = NOTHING_GIVEN,
+        size: int | None = None,
+    ):
+        super().__init__()
+        self._alignment, self._landmarks, self._given, self._size = alignment, landmarks, given, size
+        data = DataSettings(**{name: value for name, value in given.items() if name != "crop"})
+        self._test = open_source(data, "test", min(size or DRAWN_SIZE, DRAWN_SIZE), 3)
+        self.chances = {"From the test split" if "dataset" in given else "Drawn face": self.anybody}
+        self.hint = HINT
+        try:
+            list_readers()
+        except UsageError as error:
+            self.note = f"For photographs, {error}"
+        start, end = (self.at(min(place, len(self._test) - 1)) for place in FIRST)
+        self.first_faces, self.first_warp = (start, end), self.find_warp(start, end)
+
+    def at(self, place: int) -> Face:
+        """A face of the test split."""
+        name = f"test:{place}"
+        example = example_at(self._test, name)
+        return Face(name, example["image"], find_known_points(self._test, example))
+
+    def anybody(self, seed: int) -> Face:
+        """A face of the test split by chance."""
+        return self.at(int(np.random.default_rng(seed).integers(len(self._test))))
+
+    def show_face(self, face: Face, is_end: bool, warp: Warp | None) -> np.ndarray:
+        """A face as the warp between both has it in its frame: uint8 [S, S, C]."""
+        return warp.ends(LEAST_SHOWN)[int(is_end)] if warp else face.picture
+
+    def _face_of(self, name: str, photograph: Image.Image, align: bool) -> Face:
+        photograph.thumbnail((MOST_HELD, MOST_HELD), Image.Resampling.BICUBIC, reducing_gap=3.0)
+        return Face(name, np.asarray(photograph))
+
+    def _frame(self, start: Face, end: Face, tell: Tell) -> Framed:
+        framing = self._landmarks, self._alignment, self._given, self._size
+        return frame_stops([_stop(face) for face in (start, end)], *framing, most=SIZE, tell=tell)
+
+    def _frames(self, look: Look, alphas: np.ndarray, most: int) -> np.ndarray:
+        assert look.warp is not None
+        return look.warp.frames(alphas, most)
+
+
+def _stop(face: Face) -> Stop:
+    is_framed = ":" in face.name  # of the test split: in the name of an upload there is none
+    return Stop(face.name, Image.fromarray(face.picture), face.points, is_framed)
