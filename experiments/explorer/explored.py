@@ -13,11 +13,13 @@ from ... import pictures
 from ...datasets.alignment import NoFaceError
 from ...datasets.detection import NONE_FOUND
 from ...datasets.reader_process import ReaderProcess
-from ...datasets.source import DatasetError
+from ...datasets.source import DatasetError, Source
 from ...latents.interpolation import even_alphas
+from ..codes.encoding import floats
 from ..codes.morphing import NOTICE
 from ..errors import UsageError
 from ..faces.framing import Framed, Tell
+from ..faces.places import example_at, find_known_points
 from ..flags.groups import LandmarkSettings
 from .looks import CODE, FIND_LABEL, LEAST_SHOWN, PATHS, Face, Look, Slider, as_png, harmless
 from .warps import Warp
@@ -27,11 +29,15 @@ READ_AT_ONCE = 3
 STRIP_STEPS, STRIP_SIDE = 10, 128
 FILM_STEPS, FILM_FPS = 24, 12.0
 MOST_SHOWN = 1024
+FIRST = (24, 37)  # of the test split, where it has as many: of drawn faces two that go well together
 BEST_READER = LandmarkSettings()
 
 
 class Explored:
     """It keeps nothing of those who use it; they may be several.
+
+    Args:
+      test: a data set's test split, of which there are faces at once.
 
     Attributes:
       title: what is explored, in one line.
@@ -61,7 +67,8 @@ class Explored:
     hint = ""
     note = ""
 
-    def __init__(self) -> None:
+    def __init__(self, test: Source):
+        self._test = test
         self._reader_process = ReaderProcess()
         self._readers = threading.BoundedSemaphore(READ_AT_ONCE)  # photographs take much memory
         self._detecting = threading.Lock()  # detectors are not made for threads
@@ -82,6 +89,16 @@ class Explored:
         )
 
     # Faces.
+
+    def at(self, place: int) -> Face:
+        """A face of the test split."""
+        name = f"test:{place}"
+        example = example_at(self._test, name)
+        return self._make_face(name, floats(example["image"]), find_known_points(self._test, example))
+
+    def anybody(self, seed: int) -> Face:
+        """A face of the test split by chance."""
+        return self.at(int(np.random.default_rng(seed).integers(len(self._test))))
 
     def photograph(self, file: str | Path | IO[bytes], name: str, align: bool = True) -> Face:
         """The face of a picture file.
@@ -159,8 +176,16 @@ class Explored:
 
     # What a kind of them does.
 
+    def _first_two(self) -> tuple[Face, Face]:
+        start, end = (self.at(min(place, len(self._test) - 1)) for place in FIRST)
+        return start, end
+
     def _first_person(self) -> str | None:
         return None
+
+    def _make_face(self, name: str, picture: np.ndarray, points: np.ndarray | None) -> Face:
+        """A face of the test split, [H, W, C] in [0, 1]."""
+        raise NotImplementedError
 
     def _face_of(self, name: str, photograph: Image.Image, align: bool) -> Face:
         """A face of an upright RGB photograph; a DatasetError where there is none."""

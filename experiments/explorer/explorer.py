@@ -22,7 +22,6 @@ from ..codes.survey import Survey, survey
 from ..codes.vectors import ATTRIBUTES_FILE, check_shape, read_vectors
 from ..errors import UsageError
 from ..faces.framing import Framed, Tell, frame_face
-from ..faces.places import example_at, find_known_points
 from ..faces.reader import FaceReader
 from ..flags.groups import AlignmentSettings, LandmarkSettings
 from ..flags.sources import for_model
@@ -64,9 +63,8 @@ class Explorer(Explored):
         given: Mapping[str, Any] = NOTHING_GIVEN,
         landmarks: LandmarkSettings = BEST_READER,
     ):
-        super().__init__()
         self._reader, self._landmarks = FaceReader(run, alignment, given), landmarks
-        validation, self._test = (run.source(split, given) for split in ("validation", "test"))
+        super().__init__(run.source("test", given))
         self._model = run.model()
         self._run_name = run.folder.name
         self.finds_faces = self._reader.cut is not None
@@ -77,13 +75,13 @@ class Explorer(Explored):
         self.people, self._told = encoding.list_people(self._model), encoding.list_attributes(self._model)
         decode = load_tensorflow().function(self._model.decode, autograph=False)
         self._traced = types.SimpleNamespace(decode=decode, encode=self._model.encode, network=self._model.network)
-        faces = survey(self._model, validation, masks=None, count=SURVEYED)
+        faces = survey(self._model, run.source("validation", given), masks=None, count=SURVEYED)
         self._sampler = _sampler(self._model, run, given, faces.codes)
         found, self.note = _attributes_of(run, faces.codes.shape[1:])
         has_some = any(found.names) if found else bool(self._told)
         self.hint = "" if has_some or self.note else _HINT.format(shlex.quote(str(run.folder)))
         self._set_sliders(faces, found)
-        self.first_faces = self.at(0), self.at(min(1, len(self._test) - 1))
+        self.first_faces = self._first_two()
         for show in (self.picture, self.strip):  # which traces the decoder, so that nobody waits for it
             show(self.first_look())
 
@@ -100,16 +98,6 @@ class Explorer(Explored):
         self.sliders = tuple(sliders)
         self._moves = np.array(moves, np.float32).reshape(-1, *faces.codes.shape[1:])
 
-    def at(self, place: int) -> Face:
-        """A face of the run's test split."""
-        name = f"test:{place}"
-        example = example_at(self._test, name)
-        return self._encoded(name, encoding.floats(example["image"]), find_known_points(self._test, example))
-
-    def anybody(self, seed: int) -> Face:
-        """A face of the run's test split by chance."""
-        return self.at(int(np.random.default_rng(seed).integers(len(self._test))))
-
     def invented(self, seed: int) -> Face:
         """A face that nobody has: a code drawn as those of the training faces are spread, as `facezoo sample` does.
 
@@ -124,12 +112,12 @@ class Explorer(Explored):
         [picture] = self._decode(code[None], Look(face, face), np.zeros(1))
         return dataclasses.replace(face, picture=pictures.to_uint8(picture))
 
-    def _encoded(self, name: str, picture: np.ndarray, points: np.ndarray | None = None) -> Face:
+    def _make_face(self, name: str, picture: np.ndarray, points: np.ndarray | None) -> Face:
         [code], details = encoding.encode_exactly(self._model, picture[None])
         return Face(name, pictures.to_uint8(picture), points, code, dict(details))  # which the page copies
 
     def _face_of(self, name: str, photograph: Image.Image, align: bool) -> Face:
-        return self._encoded(name, self._reader.from_photograph(photograph, align))
+        return self._make_face(name, self._reader.from_photograph(photograph, align), None)
 
     def _frame(self, start: Face, end: Face, tell: Tell) -> Framed:
         faces = np.stack([encoding.floats(face.picture) for face in (start, end)])

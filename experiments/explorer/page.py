@@ -70,7 +70,7 @@ ON_LOAD = """() => {
     timers[button] = setTimeout(() => document.querySelector(button)?.click(), 250);
   }, true);
 }"""
-# On a wide window the sliders scroll beside the picture, on a narrow one below it while it stays in sight.
+# On a wide window the sliders scroll beside the picture, else they are below it, and a narrow one keeps it in sight.
 CSS = """
 .gradio-container { overflow: visible !important; }
 .gradio-container main { width: 100%; max-width: 1600px; margin: 0 auto !important; }
@@ -89,7 +89,7 @@ CSS = """
 .hint:not(:has(p)), #film:not(:has(figure)) { display: none; }
 .dropping { outline: 3px dashed var(--link-text-color); outline-offset: 4px; border-radius: 8px; }
 #stage { display: grid; gap: 16px; align-items: start; grid-template: "start result end edits" auto
-  "controls controls controls edits" 1fr / 3fr 4fr 3fr 9fr; }
+  "controls controls controls edits" 1fr / minmax(282px, 3fr) minmax(282px, 4fr) minmax(282px, 3fr) 6fr; }
 #stage:not(:has(#edits)) { grid-template: "start result end" auto "controls controls controls" 1fr / 3fr 4fr 3fr; }
 #stage > * { min-width: 0 !important; }
 #face-start { grid-area: start; }
@@ -113,8 +113,13 @@ CSS = """
 .sliders input[type=number] { width: 56px; }
 .sliders input[type=range] { --slider-color: var(--neutral-200); --range_progress: 0% !important; }
 #film video { width: 100%; max-width: 384px; border-radius: 8px; display: block; margin: 0 auto; }
+@media (max-width: 1240px) {
+  #stage:has(#edits) { grid-template: "start result end" auto "controls controls controls" auto "edits edits edits" 1fr
+    / 3fr 4fr 3fr; }
+  #edits { max-height: none; }
+}
 @media (max-width: 900px) {
-  #stage, #stage:not(:has(#edits)) { display: flex; flex-flow: row wrap; }
+  #stage { display: flex; flex-flow: row wrap; }
   #stage > * { flex: 1 1 100%; }
   #stage > .face { flex: 1 1 40%; }
   #result { order: 1; position: sticky; top: 0; padding: 8px 0; }
@@ -191,9 +196,9 @@ class _Page:
         explorer = self.explorer
         people, finds = list(explorer.people), explorer.finds_faces
         self.alpha = gr.Slider(0.0, 1.0, look.alpha, step=0.01, label="morph", elem_id="morph")
-        self.landmarks = gr.HTML(_hint(look.warp.note if look.warp else ""), elem_classes="hint", elem_id="landmarks")
         methods = [(f"{method}: {METHOD_NOTES[method]}", method) for method in explorer.methods]
         self.method = gr.Radio(methods, value=look.method, label="method", visible=len(methods) > 1, elem_id="method")
+        self.landmarks = gr.HTML(_hint(look.warp.note if look.warp else ""), elem_classes="hint", elem_id="landmarks")
         notes = "; ".join(f"{path}: {PATH_NOTES[path]}" for path in explorer.paths)
         self.path = gr.Radio(
             list(explorer.paths), value=look.path, label="path", info=notes, visible=bool(notes), elem_id="path"

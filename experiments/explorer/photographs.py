@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ... import pictures
 from ..errors import UsageError
 from ..faces.framing import DRAWN_SIZE, Framed, Stop, Tell, frame_stops
 from ..faces.landmarks.readers import list_readers
-from ..faces.places import example_at, find_known_points
 from ..flags.groups import AlignmentSettings, DataSettings, LandmarkSettings
 from ..flags.sources import open_source
 from ..runs.run import NOTHING_GIVEN
@@ -17,7 +17,6 @@ from .explored import BEST_READER, Explored
 from .looks import LEAST_SHOWN, WARP, Face, Look
 from .warps import Warp
 
-FIRST = (24, 37)  # faces of the test split that go well together
 MOST_HELD = 2048  # pixels of a photograph's longer side, which holds more than is shown
 HINT = "What is uploaded is read and removed. A morph has no place in an identity document."
 SIZE = 512  # of frames, at most, if nothing else is asked for
@@ -48,32 +47,24 @@ class WarpExplorer(Explored):
         given: Mapping[str, Any] = NOTHING_GIVEN,
         size: int | None = None,
     ):
-        super().__init__()
-        self._alignment, self._landmarks, self._given, self._size = alignment, landmarks, given, size
         data = DataSettings(**{name: value for name, value in given.items() if name != "crop"})
-        self._test = open_source(data, "test", min(size or DRAWN_SIZE, DRAWN_SIZE), 3)
+        super().__init__(open_source(data, "test", min(size or DRAWN_SIZE, DRAWN_SIZE), 3))
+        self._alignment, self._landmarks, self._given, self._size = alignment, landmarks, given, size
         self.chances = {"From the test split" if "dataset" in given else "Drawn face": self.anybody}
         self.hint = HINT
         try:
             list_readers()
         except UsageError as error:
             self.note = f"For photographs, {error}"
-        start, end = (self.at(min(place, len(self._test) - 1)) for place in FIRST)
-        self.first_faces, self.first_warp = (start, end), self.find_warp(start, end)
-
-    def at(self, place: int) -> Face:
-        """A face of the test split."""
-        name = f"test:{place}"
-        example = example_at(self._test, name)
-        return Face(name, example["image"], find_known_points(self._test, example))
-
-    def anybody(self, seed: int) -> Face:
-        """A face of the test split by chance."""
-        return self.at(int(np.random.default_rng(seed).integers(len(self._test))))
+        self.first_faces = self._first_two()
+        self.first_warp = self.find_warp(*self.first_faces)
 
     def show_face(self, face: Face, is_end: bool, warp: Warp | None) -> np.ndarray:
         """A face as the warp between both has it in its frame: uint8 [S, S, C]."""
         return warp.ends(LEAST_SHOWN)[int(is_end)] if warp else face.picture
+
+    def _make_face(self, name: str, picture: np.ndarray, points: np.ndarray | None) -> Face:
+        return Face(name, pictures.to_uint8(picture), points)
 
     def _face_of(self, name: str, photograph: Image.Image, align: bool) -> Face:
         photograph.thumbnail((MOST_HELD, MOST_HELD), Image.Resampling.BICUBIC, reducing_gap=3.0)

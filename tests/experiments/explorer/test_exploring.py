@@ -19,6 +19,7 @@ from facezoo.experiments.explorer import explorer as exploring
 from facezoo.experiments.explorer import widgets as explore_widgets
 from facezoo.experiments.explorer.explorer import Explorer
 from facezoo.experiments.explorer.looks import Look
+from facezoo.experiments.explorer.photographs import WarpExplorer
 from facezoo.experiments.flags import groups, kinds, parsing
 from facezoo.experiments.runs.run import Run
 from facezoo.latents.attributes import AttributeVectors, save_attributes
@@ -34,6 +35,7 @@ from facezoo.models import (
 )
 
 SIZE = 32
+ALIGNED = groups.AlignmentSettings(align=True)
 
 
 def judged(autoencoder):
@@ -163,12 +165,15 @@ def test_the_morph_goes_along_the_path(explorer_of, path):
     png = explorer.picture(look_of(explorer, alpha=0.3, path=path))
     assert_seen(png, decoded(explorer._model, code))
     _, text = read_png(io.BytesIO(png))
-    assert text == {"Software": SOFTWARE, "Description": f"{path} morph from test:0 to test:1 by run at 0.30: {NOTICE}"}
+    assert text == {
+        "Software": SOFTWARE,
+        "Description": f"{path} morph from test:24 to test:37 by run at 0.30: {NOTICE}",
+    }
 
 
 def test_sliders_of_the_code_move_what_carries_most_by_its_deviation(explorer_of):
     explorer = explorer_of("vector")
-    images = np.stack([explorer._test.load(np.arange(1))["image"][0]])
+    images = np.stack([explorer._test.load(np.array([24]))["image"][0]])
     assert np.array_equal(explorer.first_faces[0].picture, images[0])
     validation = procedural_faces("validation", image_size=SIZE)
     codes = np.asarray(explorer._model.encode(validation.load(np.arange(24))["image"].astype(np.float32) / 255.0))
@@ -314,6 +319,44 @@ def test_widgets_show_what_is_set(widgets):
     assert widgets.links.value.count("download=") == 2
 
 
+def test_widgets_warp_and_show_only_what_a_warp_heeds(widgets):
+    by_codes, strip = widgets.picture.value, widgets.strip.value
+    widgets.method.value = "warp"
+    assert widgets.picture.value != by_codes
+    assert widgets.landmarks.value == "70 landmarks of drawn faces"
+    assert {widget.layout.display for widget in (widgets.path, widgets.person, widgets.edits)} == {"none"}
+    warped = widgets.strip.value
+    widgets.alpha.value = 0.0
+    assert widgets.strip.value == warped != strip
+    look = Look(*widgets.explorer.first_faces, 0.0, method="warp", warp=widgets.warp)
+    assert_seen(widgets.explorer.picture(look), widgets.explorer.first_faces[0].picture)
+    widgets.method.value = "warp+code"
+    assert widgets.strip.value not in (warped, strip)
+    assert widgets.edits.layout.display == ""
+
+
+def test_widgets_stay_with_codes_where_there_are_no_landmarks(widgets, monkeypatch):
+    def refuse(start, end):
+        raise UsageError("test:0: no face found")
+
+    monkeypatch.setattr(widgets.explorer, "find_warp", refuse)
+    before = widgets.picture.value
+    widgets.method.value = "warp"
+    assert widgets.method.value == "code"
+    assert "no face found" in widgets.message.value
+    assert widgets.picture.value == before
+
+
+def test_a_notebook_warps_without_a_run():
+    pytest.importorskip("ipywidgets")
+    widgets = explore_widgets._Widgets(WarpExplorer(ALIGNED))
+    assert seen(widgets.picture.value).shape == (256, 256, 3)
+    assert widgets.captions["start"].value == "start: test:24"
+    widgets._chance("end", widgets.explorer.anybody)
+    assert widgets.message.value == ""
+    assert widgets.captions["end"].value != "end: test:37"
+
+
 def test_widgets_take_faces_and_say_why_not(widgets):
     file = io.BytesIO()
     picture().save(file, "PNG")
@@ -323,7 +366,7 @@ def test_widgets_take_faces_and_say_why_not(widgets):
     before = widgets.picture.value
     widgets._upload("start", {"new": [{"name": "b.png", "content": memoryview(b"dear diary")}]})
     assert "b.png: not a JPEG" in widgets.message.value
-    assert (widgets.captions["start"].value, widgets.picture.value) == ("start: test:0", before)
+    assert (widgets.captions["start"].value, widgets.picture.value) == ("start: test:24", before)
     widgets._chance("start", widgets.explorer.invented)
     assert widgets.captions["start"].value.startswith("start: drawn:")
     assert widgets.message.value == ""
