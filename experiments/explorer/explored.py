@@ -21,7 +21,7 @@ from ..errors import UsageError
 from ..faces.framing import Framed, Tell
 from ..faces.places import example_at, find_known_points
 from ..flags.groups import LandmarkSettings
-from .looks import CODE, FIND_LABEL, LEAST_SHOWN, PATHS, Face, Look, Slider, as_png, harmless
+from .looks import CODE, FIND_LABEL, LEAST_SHOWN, Face, Look, Slider, as_png, harmless
 from .warps import Warp
 
 MOST_PIXELS = 40_000_000  # of an upload, which is somebody's photograph, and held in memory beside others
@@ -42,7 +42,6 @@ class Explored:
     Attributes:
       title: what is explored, in one line.
       methods: of making one face of another, the first one at first.
-      paths: ways through codes; () without codes.
       people: whom a model can decode faces as; () for most models.
       sliders: what there is to set besides.
       first_faces: two, to begin with.
@@ -56,7 +55,6 @@ class Explored:
 
     title: str
     methods: tuple[str, ...]
-    paths: tuple[str, ...] = PATHS
     people: tuple[str, ...] = ()
     sliders: tuple[Slider, ...] = ()
     first_faces: tuple[Face, Face]
@@ -133,7 +131,11 @@ class Explored:
             with self._detecting:
                 framed = self._frame(start, end, notes.append)
         except UsageError as error:
-            more = ": take one that shows a face, large and from the front" if str(error).endswith(NONE_FOUND) else ""
+            more = (
+                ": take a photograph that shows one, large and from the front"
+                if str(error).endswith(NONE_FOUND)
+                else ""
+            )
             raise UsageError(f"{error}{more}") from error
         return Warp(framed, notes)
 

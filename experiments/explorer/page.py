@@ -20,6 +20,7 @@ from .looks import (
     LEAST_SHOWN,
     METHOD_NOTES,
     PATH_NOTES,
+    PATHS,
     WARP,
     Face,
     Look,
@@ -199,9 +200,9 @@ class _Page:
         methods = [(f"{method}: {METHOD_NOTES[method]}", method) for method in explorer.methods]
         self.method = gr.Radio(methods, value=look.method, label="method", visible=len(methods) > 1, elem_id="method")
         self.landmarks = gr.HTML(_hint(look.warp.note if look.warp else ""), elem_classes="hint", elem_id="landmarks")
-        notes = "; ".join(f"{path}: {PATH_NOTES[path]}" for path in explorer.paths)
+        notes = "; ".join(f"{path}: {PATH_NOTES[path]}" for path in PATHS)
         self.path = gr.Radio(
-            list(explorer.paths), value=look.path, label="path", info=notes, visible=bool(notes), elem_id="path"
+            list(PATHS), value=look.path, label="path", info=notes, visible=look.method == CODE, elem_id="path"
         )
         self.person = gr.Radio(people, value=look.person, label="as", visible=bool(people))
         self.find = gr.Checkbox(finds, label=f"{FIND_LABEL} in an upload", visible=finds, elem_id="find")
@@ -313,8 +314,7 @@ class _Page:
         except UsageError as error:
             method, shown = CODE, self._refused(error)
         visible = [
-            gr.update(visible=method != WARP and bool(there))
-            for there in (self.explorer.paths, self.explorer.people, self.sliders)
+            gr.update(visible=method != WARP and bool(there)) for there in (PATHS, self.explorer.people, self.sliders)
         ]
         return [method, *visible, *shown]
 

@@ -19,6 +19,7 @@ from .warps import Warp
 
 MOST_HELD = 2048  # pixels of a photograph's longer side, which holds more than is shown
 HINT = "What is uploaded is read and removed. A morph has no place in an identity document."
+BEST, EXTRA = "mediapipe", "landmarks"  # of the readers, and what installs it
 SIZE = 512  # of frames, at most, if nothing else is asked for
 
 
@@ -37,7 +38,6 @@ class WarpExplorer(Explored):
 
     title = "two faces, warped onto each other by their landmarks"
     methods = (WARP,)
-    paths = ()
     sharpens = True
 
     def __init__(
@@ -52,10 +52,7 @@ class WarpExplorer(Explored):
         self._alignment, self._landmarks, self._given, self._size = alignment, landmarks, given, size
         self.chances = {"From the test split" if "dataset" in given else "Drawn face": self.anybody}
         self.hint = HINT
-        try:
-            list_readers()
-        except UsageError as error:
-            self.note = f"For photographs, {error}"
+        self.note = _miss_readers()
         self.first_faces = self._first_two()
         self.first_warp = self.find_warp(*self.first_faces)
 
@@ -77,6 +74,15 @@ class WarpExplorer(Explored):
     def _frames(self, look: Look, alphas: np.ndarray, most: int) -> np.ndarray:
         assert look.warp is not None
         return look.warp.frames(alphas, most)
+
+
+def _miss_readers() -> str:
+    """What to install so that the landmarks of photographs are found, or found better; or ""."""
+    try:
+        best, *_ = list_readers()
+    except UsageError as error:
+        return f"Drawn faces only: {error}"
+    return "" if best == BEST else f"MediaPipe, which is not installed, fits better: pip install 'facezoo[{EXTRA}]'"
 
 
 def _stop(face: Face) -> Stop:

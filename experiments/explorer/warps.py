@@ -13,7 +13,7 @@ from ..faces.framing import Framed
 READERS = {
     "mediapipe": "478 landmarks, found by MediaPipe",
     "drawn": "70 landmarks of drawn faces",
-    "five": "5 landmarks, found by MTCNN: the fit is weak; pip install 'facezoo[landmarks]' gets a better reader",
+    "five": "5 landmarks, found by MTCNN, whose fit is weak",
 }
 
 

@@ -62,7 +62,7 @@ class _Widgets:
         self.alpha = ipywidgets.FloatSlider(look.alpha, min=0.0, max=1.0, step=0.01, description="morph")
         methods = [(f"{method}: {METHOD_NOTES[method]}", method) for method in explorer.methods]
         self.method = ipywidgets.Dropdown(options=methods, value=look.method, description="method")
-        notes = [(f"{path}: {PATH_NOTES[path]}", path) for path in explorer.paths]
+        notes = [(f"{path}: {PATH_NOTES[path]}", path) for path in PATHS]
         self.path = ipywidgets.Dropdown(options=notes, description="path")
         self.person = ipywidgets.Dropdown(options=explorer.people, value=look.person, description="as")
         self.sliders = [
@@ -94,9 +94,9 @@ class _Widgets:
 
     def _laid_out(self):
         boxes = self._widgets
-        chosen = [(self.method, len(self.explorer.methods) > 1), (self.path, self.explorer.paths)]
-        chosen += [(self.person, self.explorer.people)]
-        middle = boxes.VBox([self.picture, self.alpha, self.landmarks, *(widget for widget, there in chosen if there)])
+        chosen = [self.method, self.path] if len(self.explorer.methods) > 1 else []
+        people = [self.person] if self.explorer.people else []
+        middle = boxes.VBox([self.picture, self.alpha, *chosen, self.landmarks, *people])
         faces = boxes.HBox([self._face_box("start"), middle, self._face_box("end")])
         sliders = boxes.Box(self.sliders, layout=boxes.Layout(flex_flow="row wrap"))
         self.edits = boxes.VBox([sliders, self.reset] if self.sliders else [])
@@ -175,7 +175,7 @@ class _Widgets:
             self.faces["start"],
             self.faces["end"],
             self.alpha.value,
-            self.path.value or PATHS[0],
+            self.path.value,
             [slider.value for slider in self.sliders],
             self.person.value,
             self.method.value,

@@ -1,6 +1,7 @@
 """What the sliders of `facezoo explore` show, without a page and in a notebook."""
 
 import copy
+import dataclasses
 import functools
 import io
 import zlib
@@ -11,7 +12,7 @@ from clutter import clutter, placed_faces
 from command_line import SOFTWARE, picture, read_png
 from facezoo.datasets.procedural import procedural_faces
 from facezoo.experiments import backend
-from facezoo.experiments.codes.morphing import NOTICE
+from facezoo.experiments.codes.morphing import NOTICE, warp_and_code_through, warp_through
 from facezoo.experiments.commands import explore
 from facezoo.experiments.errors import UsageError
 from facezoo.experiments.explorer import explored, looks
@@ -20,6 +21,8 @@ from facezoo.experiments.explorer import widgets as explore_widgets
 from facezoo.experiments.explorer.explorer import Explorer
 from facezoo.experiments.explorer.looks import Look
 from facezoo.experiments.explorer.photographs import WarpExplorer
+from facezoo.experiments.faces import framing
+from facezoo.experiments.faces.landmarks import readers
 from facezoo.experiments.flags import groups, kinds, parsing
 from facezoo.experiments.runs.run import Run
 from facezoo.latents.attributes import AttributeVectors, save_attributes
@@ -169,6 +172,67 @@ def test_the_morph_goes_along_the_path(explorer_of, path):
         "Software": SOFTWARE,
         "Description": f"{path} morph from test:24 to test:37 by run at 0.30: {NOTICE}",
     }
+
+
+def warped(explorer, method, alpha, **changes):
+    """What is seen when a method is chosen, and one slider moved."""
+    look = look_of(explorer, alpha=alpha, **changes)
+    return dataclasses.replace(look, method=method, warp=explorer.find_warp(look.start, look.end))
+
+
+@pytest.mark.parametrize("kind", ["vae", "spatial", "people", "refined"])
+def test_a_warp_before_codes_is_that_of_the_command(explorer_of, kind):
+    explorer = explorer_of(kind)
+    look = warped(explorer, "warp+code", 0.5)
+    framed = look.warp.framed
+    expected = warp_and_code_through(explorer._model, *framed, 3)[1]
+    [shown] = explorer._frames(look, np.array([0.5]), SIZE)
+    np.testing.assert_allclose(shown, expected, atol=1e-4)
+    assert_seen(explorer.picture(look), np.rint(expected * 255))
+    text = read_png(io.BytesIO(explorer.picture(look)))[1]
+    assert text["Description"] == f"warp+code from test:24 to test:37 by run at 0.50: {NOTICE}"
+
+
+def test_a_warp_shows_the_run_s_pictures_and_no_slider_s_change(explorer_of):
+    explorer = explorer_of("vae")
+    expected = np.rint(warp_through(*warped(explorer, "warp", 0.5).warp.framed, 3)[1] * 255)
+    moved = warped(explorer, "warp", 0.5, **{f"latent_{explorer.sliders[0].name}": 2.0})
+    assert_seen(explorer.picture(moved), expected)
+    assert seen(explorer.strip(moved)).shape == (SIZE, SIZE * explored.STRIP_STEPS, 3)
+    text = read_png(io.BytesIO(explorer.picture(moved)))[1]
+    assert text["Description"] == f"warp from test:24 to test:37 at 0.50: {NOTICE}"
+
+
+@pytest.mark.parametrize("kind", ["vae", "told"])
+def test_sliders_move_codes_of_warped_faces(explorer_of, kind):
+    explorer = explorer_of(kind)
+    name = explorer.sliders[0].name
+    change = {f"told_{name}": 900.0} if kind == "told" else {f"latent_{name}": 900.0}  # of a model without training
+    at_rest, moved = (warped(explorer, "warp+code", 0.0, **changes) for changes in ({}, change))
+    codes = dataclasses.replace(moved, method="code")
+    assert_seen(explorer.picture(moved), seen(explorer.picture(codes)))
+    middle = [seen(explorer.picture(dataclasses.replace(look, alpha=0.5))) for look in (at_rest, moved)]
+    assert np.abs(middle[0] - middle[1]).max() > 10
+
+
+def test_where_no_landmarks_are_found_it_is_said_of_which_face(explorer_of, monkeypatch):
+    class Blind:
+        scheme = "five"
+
+        def __init__(self, model=None):
+            pass
+
+        def faces(self, photograph, closely=False):
+            return []
+
+        def close(self):
+            pass
+
+    monkeypatch.setitem(readers.READERS, "mediapipe", Blind)
+    monkeypatch.setattr(framing, "list_readers", lambda: ["mediapipe"])
+    explorer = explorer_of("vae")
+    with pytest.raises(UsageError, match=r"^drawn:3: no face found: take a photograph"):
+        explorer.find_warp(explorer.invented(3), explorer.first_faces[1])
 
 
 def test_sliders_of_the_code_move_what_carries_most_by_its_deviation(explorer_of):
