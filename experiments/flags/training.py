@@ -220,6 +220,13 @@ class RunSettings(Settings):
     rollbacks: int = number(
         3, "How often a run whose updates are not finite goes back to its last checkpoint, at half the learning rate."
     )
+    perception_count: int = number(
+        128,
+        "Validation pictures whose LPIPS, KID and KID of as many samples are measured too, at the end and before it "
+        "every 500 steps at most, where FACEZOO_WEIGHTS or the cache has the networks; 0 measures none.",
+        is_what=False,
+        is_changeable=True,
+    )
     draw_every: int = number(
         1,
         "Epochs between pictures; where --min_steps makes them more, as many times as many.",
