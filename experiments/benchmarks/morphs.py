@@ -17,7 +17,7 @@ from ...warping.shapes import SCHEMES, Scheme
 from ..codes.encoding import BATCH_SIZE, floats
 from ..codes.morphing import morph_through, warp_and_code_through
 from ..errors import UsageError
-from ..faces.framing import Stop, largest_face
+from ..faces.framing import Stop, keep_quiet, largest_face
 from ..faces.landmarks.readers import READERS, list_readers
 from ..faces.places import find_known_points
 from ..flags import groups
@@ -160,7 +160,7 @@ def _with_points(
                 continue
             image = Image.fromarray(example["image"].squeeze()).convert("RGB")
             try:
-                yield position, largest_face(reader, Stop(str(position), image), is_quiet=True) / size
+                yield position, largest_face(reader, Stop(str(position), image), tell=keep_quiet) / size
             except NoFaceError:
                 continue
     finally:

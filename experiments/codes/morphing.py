@@ -82,6 +82,7 @@ def decode_between(
     shares: np.ndarray,
     path: str = "linear",
     told: Columns = NOTHING,
+    moved: np.ndarray | float = 0.0,
 ) -> np.ndarray:
     """Pictures so far between two batches of faces, row by row.
 
@@ -92,13 +93,16 @@ def decode_between(
       shares: [N], 0 is the first of two faces and 1 the second.
       path: between codes, as in `interpolate`; details go along the great circle, where noise stays noise.
       told: what the model is told besides.
+      moved: what is added to every code.
 
     Returns:
       float32 [N, H, W, C] in [0, 1].
     """
     (codes, details), (others, other_details) = first, second
     between = {name: _blend(details[name], other_details[name], shares, "slerp") for name in details}
-    return decode_codes(model, _blend(codes, others, shares, path), {**told, **between, **_doubt(details, shares)})
+    return decode_codes(
+        model, _blend(codes, others, shares, path) + moved, {**told, **between, **_doubt(details, shares)}
+    )
 
 
 def _blend(first: np.ndarray, second: np.ndarray, shares: np.ndarray, path: str) -> np.ndarray:
@@ -167,29 +171,52 @@ def warp_and_code_through(
     Inside of the face's oval what the codes decode to is shown; around it, as in a warp, the nearer end as it is
     decoded. The arguments are those of `morph_through` and `warp_through`, the pictures those of the first.
     """
-    told = tell_person(model, person)
-    codes, details = encode_exactly(model, faces)
-    ends = decode_codes(model, codes, {**told, **details})
+    way = ShapedCodes(model, faces, points, scheme, path, closed, tell_person(model, person))
+    return way.pictures_at(_place(way.pictures_at, steps, path, closed))
 
-    def pictures_at(alphas: np.ndarray) -> np.ndarray:
-        numbers, shares = warps.stretches(alphas, len(faces), closed)
+
+class ShapedCodes:
+    """The way of `warp_and_code_through`, for pictures anywhere on it.
+
+    Args:
+      model, faces, points, scheme, path, closed: as there.
+      told: what the model is told when it decodes.
+      moved: what is added to every code.
+    """
+
+    def __init__(
+        self,
+        model,
+        faces: np.ndarray,
+        points: np.ndarray,
+        scheme: Scheme,
+        path: str = "linear",
+        closed: bool = False,
+        told: Columns = NOTHING,
+        moved: np.ndarray | float = 0.0,
+    ):
+        self.model, self.faces, self.points, self.scheme = model, faces, points, scheme
+        self.path, self.closed, self.told, self.moved = path, closed, told, moved
+        codes, details = encode_exactly(model, faces)
+        self.ends = decode_codes(model, codes + moved, {**told, **details})
+
+    def pictures_at(self, alphas: np.ndarray) -> np.ndarray:
+        """Pictures at places on the way, [N] from 0 to 1: float32 [N, H, W, C] in [0, 1]."""
+        numbers, shares = warps.stretches(alphas, len(self.faces), self.closed)
         portions = []
         for start in range(0, len(numbers), BATCH_SIZE):
             own = slice(start, start + BATCH_SIZE)
-            both = [_in_shape(faces, points, scheme, *place) for place in zip(numbers[own], shares[own], strict=True)]
-            first, second = (encode_exactly(model, np.stack(side)) for side in zip(*both, strict=True))
-            portions.append(decode_between(model, first, second, shares[own], path, told))
+            both = [self._in_shape(*place) for place in zip(numbers[own], shares[own], strict=True)]
+            first, second = (encode_exactly(self.model, np.stack(side)) for side in zip(*both, strict=True))
+            portions.append(decode_between(self.model, first, second, shares[own], self.path, self.told, self.moved))
         inner = np.concatenate(portions)
-        return warps.frame_through(ends, points, scheme, alphas, inner, closed)
+        return warps.frame_through(self.ends, self.points, self.scheme, alphas, inner, self.closed)
 
-    return pictures_at(_place(pictures_at, steps, path, closed))
-
-
-def _in_shape(faces: np.ndarray, points: np.ndarray, scheme: Scheme, number: int, share: float) -> list[np.ndarray]:
-    """Both neighbours of a place on the way, in its shape."""
-    ends = [number, (number + 1) % len(faces)]
-    shape = points[ends[0]] + share * (points[ends[1]] - points[ends[0]])
-    return [warps.warp_to(faces[end], points[end], shape, scheme) for end in ends]
+    def _in_shape(self, number: int, share: float) -> list[np.ndarray]:
+        """Both neighbours of a place on the way, in its shape."""
+        ends = [number, (number + 1) % len(self.faces)]
+        shape = self.points[ends[0]] + share * (self.points[ends[1]] - self.points[ends[0]])
+        return [warps.warp_to(self.faces[end], self.points[end], shape, self.scheme) for end in ends]
 
 
 def interpolate_pictures(

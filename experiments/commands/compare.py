@@ -21,7 +21,16 @@ from ..terminal import announce
 
 ITEM = "run"  # words without dashes are its values
 FACES, SIDE, FONT, STEPS = 4, 128, 14, 5
-NO_SETTINGS = ("run_dir", "seed", "keep_checkpoints", "save_every", "draw_every", "cache_gb", "perception_count")
+NO_SETTINGS = (
+    "run_dir",
+    "seed",
+    "keep_checkpoints",
+    "save_every",
+    "draw_every",
+    "measure_every",
+    "cache_gb",
+    "perception_count",
+)
 MEASURES = ("psnr", "ssim")
 
 

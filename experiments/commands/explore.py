@@ -1,4 +1,4 @@
-"""Play with a trained autoencoder in the browser: morph faces, pull its sliders, keep the pictures."""
+"""Play in the browser: warp two photographs, or morph a trained autoencoder's faces and pull its sliders."""
 
 import contextlib
 import getpass
@@ -13,21 +13,24 @@ from ... import files
 from ..backend import check_installed
 from ..errors import UsageError
 from ..explorer import server
+from ..explorer.explored import Explored
 from ..flags import groups, kinds
-from ..flags.groups import AlignmentSettings, DataSettings
-from ..flags.kinds import read, read_given
-from ..runs.run import open_run
+from ..flags.groups import MAX_IMAGE_SIZE, MIN_IMAGE_SIZE, AlignmentSettings, LandmarkSettings
+from ..flags.kinds import read
+from ..runs.run import Run, open_run
 from ..terminal import announce
 
 PORT = 7860
 TOKEN_VARIABLE = "FACEZOO_TOKEN"
 MOST_TOKEN_BYTES = 1000
 TOKEN = re.compile(r"[A-Za-z0-9_-]{8,200}")
+FROM_RUN = ("checkpoint", "align")  # flags that do nothing without a run
+NOT_DATA = ("landmarks",)  # which are found in the faces here, and not told by a file
 WORDS = ("run_dir",)  # flags that words without dashes are meant as
 
 
 def define_flags(values: flags.FlagValues) -> None:
-    groups.define_run_dir(values)
+    groups.define_run_dir(values, is_required=False)
     text = "Port of the page, the next free one if it is taken and not asked for; 0 is any that is free."
     kinds.define_number(values, "port", PORT, text, 0, 65535)
     text = "Address that is served; for any but this machine's own a token is made if none is given."
@@ -37,8 +40,11 @@ def define_flags(values: flags.FlagValues) -> None:
         f"it; {TOKEN_VARIABLE} in the environment if absent. The address printed has it."
     )
     kinds.define_path(values, "token", text)
+    text = "Height and width of photographs' warps without a run; if absent what they hold, up to 512."
+    kinds.define_number(values, "size", None, text, MIN_IMAGE_SIZE, MAX_IMAGE_SIZE)
+    kinds.define(values, LandmarkSettings)
     groups.define_alignment(values, align=True)
-    groups.define_data_flags(values)
+    groups.define_data_flags(values, NOT_DATA)
 
 
 def run(values: flags.FlagValues) -> None:
@@ -46,12 +52,11 @@ def run(values: flags.FlagValues) -> None:
         raise UsageError("--host= names no address")
     token = find_token(values.token, values.host)
     check_installed("gradio", "explore")
-    opened = open_run(values.run_dir, values.checkpoint)
+    opened = open_run(values.run_dir, values.checkpoint) if values.run_dir else None
+    _check_flags(values, opened)
     with contextlib.ExitStack() as stack:
         bound = stack.enter_context(server.bound_socket(values.host, values.port, bool(values["port"].present)))
-        from ..explorer.explorer import Explorer
-
-        explorer = Explorer(opened, read(values, AlignmentSettings), read_given(values, DataSettings))
+        explorer = _explore(values, opened)
         stack.callback(explorer.close)
         announce("Making the page ...")
         folder = stack.enter_context(server.quiet_gradio())
@@ -61,6 +66,25 @@ def run(values: flags.FlagValues) -> None:
         address = server.address_of(bound, values.host, token)
         print(f"{address}\nCtrl-C ends it.", flush=True)
         server.serve(blocks, bound, values.host, token, folder, page.looks())
+
+
+def _check_flags(values: flags.FlagValues, opened: Run | None) -> None:
+    """Raises UsageError for flags that do nothing."""
+    for name in ("size",) if opened else FROM_RUN:
+        if values[name].present:
+            raise UsageError(f"--{name} does nothing {'with' if opened else 'without'} --run_dir")
+
+
+def _explore(values: flags.FlagValues, opened: Run | None) -> Explored:
+    alignment, landmarks = read(values, AlignmentSettings), read(values, LandmarkSettings)
+    given = groups.read_given_data(values, NOT_DATA)
+    if opened is None:
+        from ..explorer.photographs import WarpExplorer
+
+        return WarpExplorer(alignment, landmarks, given, values.size)
+    from ..explorer.explorer import Explorer
+
+    return Explorer(opened, alignment, given, landmarks)
 
 
 def find_token(asked: str | None, host: str) -> str | None:

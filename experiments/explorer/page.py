@@ -13,7 +13,22 @@ import gradio as gr
 
 from ..errors import UsageError
 from . import server
-from .explorer import FIND_LABEL, LEAST_SHOWN, PATH_NOTES, PATHS, Explorer, Face, Look, Slider, as_png, enlarged
+from .explored import Explored
+from .looks import (
+    CODE,
+    FIND_LABEL,
+    LEAST_SHOWN,
+    METHOD_NOTES,
+    PATH_NOTES,
+    PATHS,
+    WARP,
+    Face,
+    Look,
+    Slider,
+    as_png,
+    enlarged,
+)
+from .warps import Warp
 
 ENDS = ("start", "end")
 LEAST_STRIP = 96  # pixels of the row's height
@@ -24,6 +39,7 @@ GROUPS = {
 }
 QUIETLY: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 # The strip is made again when nothing has been moved for some milliseconds, so that it does not hold the picture up.
+# So is a picture that can be sharper than the one that a moved slider gets at once.
 # A slider is one stop of the tabulator: its number and its arrow are for the mouse. Faces are dropped on either end.
 ON_LOAD = """() => {
   const skip = () => document.querySelectorAll(".sliders input[type=number], .sliders button.reset-button," +
@@ -47,14 +63,15 @@ ON_LOAD = """() => {
     input.files = files.files;
     input.dispatchEvent(new Event("change", {bubbles: true}));
   });
-  let timer;
+  const timers = {};
   document.addEventListener("input", event => {
-    if (event.target.closest("#morph")) return;
-    clearTimeout(timer);
-    timer = setTimeout(() => document.querySelector("#at-rest").click(), 250);
+    if (event.target.closest("#method")) return;
+    const button = event.target.closest("#morph") ? "#sharpen" : "#at-rest";
+    clearTimeout(timers[button]);
+    timers[button] = setTimeout(() => document.querySelector(button)?.click(), 250);
   }, true);
 }"""
-# On a wide window the sliders scroll beside the picture, on a narrow one below it while it stays in sight.
+# On a wide window the sliders scroll beside the picture, else they are below it, and a narrow one keeps it in sight.
 CSS = """
 .gradio-container { overflow: visible !important; }
 .gradio-container main { width: 100%; max-width: 1600px; margin: 0 auto !important; }
@@ -70,10 +87,11 @@ CSS = """
 @keyframes leave { to { opacity: 0; visibility: hidden; } }
 .hint { font-size: 13px; color: var(--body-text-color-subdued); overflow-wrap: anywhere; }
 .hint p { margin: 4px 8px; }
+.hint:not(:has(p)), #film:not(:has(figure)) { display: none; }
 .dropping { outline: 3px dashed var(--link-text-color); outline-offset: 4px; border-radius: 8px; }
 #stage { display: grid; gap: 16px; align-items: start; grid-template: "start result end edits" auto
-  "controls controls controls edits" 1fr / 3fr 4fr 3fr 9fr; }
-#stage.plain { grid-template: "start result end" auto "controls controls controls" 1fr / 3fr 4fr 3fr; }
+  "controls controls controls edits" 1fr / minmax(282px, 3fr) minmax(282px, 4fr) minmax(282px, 3fr) 6fr; }
+#stage:not(:has(#edits)) { grid-template: "start result end" auto "controls controls controls" 1fr / 3fr 4fr 3fr; }
 #stage > * { min-width: 0 !important; }
 #face-start { grid-area: start; }
 #face-end { grid-area: end; }
@@ -86,6 +104,7 @@ CSS = """
 .picture img { width: 100%; border-radius: 8px; display: block; margin: 0 auto; }
 .face .picture img { max-width: 256px; }
 #result .picture img { max-width: 384px; }
+#stage:not(:has(#edits)) #result .picture img { max-width: 512px; }
 .picture figcaption { margin-top: 6px; font-size: 13px; overflow-wrap: anywhere; }
 .picture a { color: var(--link-text-color); text-decoration: underline; }
 .sliders .form { display: grid; grid-template-columns: repeat(auto-fill, minmax(230px, 1fr));
@@ -95,12 +114,17 @@ CSS = """
 .sliders input[type=number] { width: 56px; }
 .sliders input[type=range] { --slider-color: var(--neutral-200); --range_progress: 0% !important; }
 #film video { width: 100%; max-width: 384px; border-radius: 8px; display: block; margin: 0 auto; }
+@media (max-width: 1240px) {
+  #stage:has(#edits) { grid-template: "start result end" auto "controls controls controls" auto "edits edits edits" 1fr
+    / 3fr 4fr 3fr; }
+  #edits { max-height: none; }
+}
 @media (max-width: 900px) {
-  #stage, #stage.plain { display: flex; flex-flow: row wrap; }
+  #stage { display: flex; flex-flow: row wrap; }
   #stage > * { flex: 1 1 100%; }
   #stage > .face { flex: 1 1 40%; }
   #result { order: 1; position: sticky; top: 0; padding: 8px 0; }
-  #result .picture img { max-width: 200px; }
+  #stage #result .picture img { max-width: 256px !important; }
   #controls { order: 2; }
   #edits { order: 3; max-height: none; }
 }
@@ -115,7 +139,7 @@ def looks() -> dict[str, Any]:
     return {"theme": theme, "css": CSS, "js": ON_LOAD}
 
 
-def page_of(explorer: Explorer, uploads: Path) -> gr.Blocks:
+def page_of(explorer: Explored, uploads: Path) -> gr.Blocks:
     """The page, not served yet.
 
     Args:
@@ -131,14 +155,18 @@ def page_of(explorer: Explorer, uploads: Path) -> gr.Blocks:
 class _Page:
     """Components, and what they do. What a person has set is in the components and in their own `gr.State`."""
 
-    def __init__(self, explorer: Explorer, uploads: Path):
+    def __init__(self, explorer: Explored, uploads: Path):
         self.explorer, self.uploads = explorer, uploads
-        self.faces = gr.State(explorer.first_faces)
+        self.faces, self.warp = gr.State(explorer.first_faces), gr.State(explorer.first_warp)
         self._lay_out()
-        self.settings = [self.faces, self.alpha, self.path, self.person, *self.sliders]
+        self.settings = [self.faces, self.warp, self.method, self.alpha, self.path, self.person, *self.sliders]
         self.outputs = [self.picture, self.strip]
+        # What follows from two faces and a method.
+        pictures = [self.cards[end]["picture"] for end in ENDS]
+        self.pair = [self.faces, self.warp, self.message, self.landmarks, *pictures, *self.outputs]
         for end in ENDS:
             self._connect_face(end)
+        self._connect_method()
         self._connect_sliders()
 
     # Layout.
@@ -149,40 +177,48 @@ class _Page:
         self.message = gr.HTML("", elem_id="message")
         self.cards: dict[str, dict[str, Any]] = {}
         look = explorer.first_look()
-        with gr.Row(elem_id="stage", elem_classes=[] if explorer.sliders else ["plain"]):
-            self._lay_out_face("start", explorer.first_faces[0])
+        with gr.Row(elem_id="stage"):
+            self._lay_out_face("start", look)
             with gr.Column(elem_id="result"):
-                self.picture = gr.HTML(_shown_picture(explorer.picture(look)))
-            self._lay_out_face("end", explorer.first_faces[1])
+                self.picture = gr.HTML(_shown_picture(explorer.sharp_picture(look)))
+            self._lay_out_face("end", look)
             with gr.Column(elem_id="controls"):
-                self._lay_out_controls()
+                self._lay_out_controls(look)
                 self.strip = gr.HTML(_shown_strip(explorer.strip(look)), elem_id="strip")
                 self.make_film = gr.Button("Make a film of it", size="sm", elem_id="make-film")
                 self.film = gr.HTML("", elem_id="film")
                 gr.HTML(_hint(explorer.note or explorer.hint), elem_classes="hint", elem_id="hint")
-            with gr.Column(elem_id="edits", visible=bool(explorer.sliders)):
+            with gr.Column(elem_id="edits", visible=bool(explorer.sliders)) as self.edits:
                 self._lay_out_sliders()
         self.at_rest = gr.Button(visible="hidden", elem_id="at-rest")
+        self.sharpen = gr.Button(visible="hidden" if explorer.sharpens else False, elem_id="sharpen")
 
-    def _lay_out_controls(self) -> None:
-        people, finds = list(self.explorer.people), self.explorer.finds_faces
-        look = self.explorer.first_look()
+    def _lay_out_controls(self, look: Look) -> None:
+        explorer = self.explorer
+        people, finds = list(explorer.people), explorer.finds_faces
         self.alpha = gr.Slider(0.0, 1.0, look.alpha, step=0.01, label="morph", elem_id="morph")
+        methods = [(f"{method}: {METHOD_NOTES[method]}", method) for method in explorer.methods]
+        self.method = gr.Radio(methods, value=look.method, label="method", visible=len(methods) > 1, elem_id="method")
+        self.landmarks = gr.HTML(_hint(look.warp.note if look.warp else ""), elem_classes="hint", elem_id="landmarks")
         notes = "; ".join(f"{path}: {PATH_NOTES[path]}" for path in PATHS)
-        self.path = gr.Radio(list(PATHS), value=look.path, label="path", info=notes, elem_id="path")
+        self.path = gr.Radio(
+            list(PATHS), value=look.path, label="path", info=notes, visible=look.method == CODE, elem_id="path"
+        )
         self.person = gr.Radio(people, value=look.person, label="as", visible=bool(people))
         self.find = gr.Checkbox(finds, label=f"{FIND_LABEL} in an upload", visible=finds, elem_id="find")
 
-    def _lay_out_face(self, end: str, face: Face) -> None:
+    def _lay_out_face(self, end: str, look: Look) -> None:
         with gr.Column(elem_id=f"face-{end}", elem_classes="face"):
             self.cards[end] = {
-                "picture": gr.HTML(_shown_face(end, face)),
+                "picture": gr.HTML(self._shown_face(end, (look.start, look.end), look.warp)),
                 "upload": gr.UploadButton(
                     "Upload, or drop a picture", size="sm", variant="primary", elem_id=f"upload-{end}"
                 ),
                 "path": gr.Textbox(visible="hidden"),
-                "anybody": gr.Button("From the test split", size="sm", elem_id=f"anybody-{end}"),
-                "invented": gr.Button("Random face", size="sm", elem_id=f"invented-{end}"),
+                "chances": [
+                    gr.Button(label, size="sm", elem_id=f"{make.__name__}-{end}")
+                    for label, make in self.explorer.chances.items()
+                ],
             }
 
     def _lay_out_sliders(self) -> None:
@@ -199,14 +235,16 @@ class _Page:
 
     def _connect_face(self, end: str) -> None:
         card = self.cards[end]
-        chosen = [self.faces, self.message, card["picture"], *self.outputs]
         # Only the path of an upload is sent on, as text that `_upload` judges: what an event names as a file of
         # Gradio's kind, Gradio copies from anywhere, or downloads.
         sent = card["upload"].upload(None, card["upload"], card["path"], js="file => file ? file.path : ''", **QUIETLY)
-        self._on(sent.then, functools.partial(self._upload, end), chosen, [card["path"], self.find])
-        for button in ("anybody", "invented"):
-            make = functools.partial(self._chance, end, getattr(self.explorer, button))
-            self._on(card[button].click, make, chosen)
+        self._on(sent.then, functools.partial(self._upload, end), self.pair, [card["path"], self.find])
+        for button, make in zip(card["chances"], self.explorer.chances.values(), strict=True):
+            self._on(button.click, functools.partial(self._chance, end, make), self.pair)
+
+    def _connect_method(self) -> None:
+        chosen = [self.method, self.path, self.person, self.edits]
+        self._on(self.method.input, self._choose, [*chosen, *self.pair])
 
     def _on(self, event: Callable, function: Callable, outputs: list, more: list | None = None) -> None:
         inputs = [*(more or []), *self.settings]
@@ -217,11 +255,15 @@ class _Page:
         fast: dict[str, Any] = {"trigger_mode": "always_last", "queue": False, **QUIETLY}
         gr.on([component.input for component in moved], self._shown, self.settings, self.picture, **fast)
         self.at_rest.click(self._strip, self.settings, self.strip, **fast)
+        self.sharpen.click(self._sharpened, self.settings, self.picture, **fast)
         self._on(self.reset.click, self._reset, [*self.sliders, *self.outputs])
         self.make_film.click(self._film, self.settings, self.film, show_progress="full", api_visibility="private")
 
     def _shown(self, *settings) -> str:
         return _shown_picture(self.explorer.picture(self._look(*settings)))
+
+    def _sharpened(self, *settings) -> str:
+        return _shown_picture(self.explorer.sharp_picture(self._look(*settings)))
 
     def _strip(self, *settings) -> str:
         return _shown_strip(self.explorer.strip(self._look(*settings)))
@@ -235,10 +277,10 @@ class _Page:
         film = f'<video src="{data}" controls loop autoplay muted></video>'
         return f'<figure class="picture">{film}<figcaption>{link}</figcaption></figure>'
 
-    def _reset(self, faces, alpha, path, person, *strengths) -> list:
-        zeros = [0.0] * len(strengths)
-        settings = faces, alpha, path, person, *zeros
-        return [*zeros, self._shown(*settings), self._strip(*settings)]
+    def _reset(self, *settings) -> list:
+        zeros = [0.0] * len(self.sliders)
+        settings = *settings[: len(settings) - len(zeros)], *zeros
+        return [*zeros, self._sharpened(*settings), self._strip(*settings)]
 
     def _upload(self, end: str, path: str, find: bool, *settings) -> list:
         file = Path(path or "none").resolve()
@@ -256,17 +298,54 @@ class _Page:
     def _chance(self, end: str, make: Callable[[int], Face], *settings) -> list:
         return self._with_face(end, lambda: make(secrets.randbelow(2**31)), *settings)
 
-    def _with_face(self, end: str, make: Callable[[], Face], faces, *settings) -> list:
-        """New values of faces, message, the face's card, picture and strip; after an error only a message."""
+    def _with_face(self, end: str, make: Callable[[], Face], faces, warp, method, *settings) -> list:
+        """What `pair` shows with another face; after an error only a message."""
         try:
             face = make()
+            faces = (face, faces[1]) if end == "start" else (faces[0], face)
+            return self._brought_together(faces, None, method, *settings)
         except UsageError as error:
-            return [gr.skip(), _message(str(error)), gr.skip(), gr.skip(), gr.skip()]
-        faces = (face, faces[1]) if end == "start" else (faces[0], face)
-        return [faces, "", _shown_face(end, face), self._shown(faces, *settings), self._strip(faces, *settings)]
+            return self._refused(error)
 
-    def _look(self, faces: tuple[Face, Face], alpha: float, path: str, person: str | None, *strengths: float) -> Look:
-        return Look(*faces, alpha, path, strengths, person)
+    def _choose(self, faces, warp, method, *settings) -> list:
+        """What there is to choose with another method, and what `pair` shows; after an error codes stay."""
+        try:
+            shown = self._brought_together(faces, warp, method, *settings)
+        except UsageError as error:
+            method, shown = CODE, self._refused(error)
+        visible = [
+            gr.update(visible=method != WARP and bool(there)) for there in (PATHS, self.explorer.people, self.sliders)
+        ]
+        return [method, *visible, *shown]
+
+    def _brought_together(self, faces, warp: Warp | None, method: str, *settings) -> list:
+        """New settings of `pair`; a UsageError where no landmarks are found in faces that are to be warped."""
+        if method != CODE:
+            warp = warp or self.explorer.find_warp(*faces)
+        note = warp.note if warp and method != CODE else ""
+        cards = [self._shown_face(end, faces, warp) for end in ENDS]
+        now = faces, warp, method, *settings
+        return [faces, warp, "", _hint(note), *cards, self._sharpened(*now), self._strip(*now)]
+
+    def _refused(self, error: UsageError) -> list:
+        return [_message(str(error)) if output is self.message else gr.skip() for output in self.pair]
+
+    def _shown_face(self, end: str, faces: tuple[Face, Face], warp: Warp | None) -> str:
+        face = faces[ENDS.index(end)]
+        picture = as_png(self.explorer.show_face(face, end == "end", warp), f"{end} of a morph: {face.name}")
+        return _figure(picture, f"the {end} of the morph", f"{end}: {html.escape(face.name)}")
+
+    def _look(
+        self,
+        faces: tuple[Face, Face],
+        warp: Warp | None,
+        method: str,
+        alpha: float,
+        path: str,
+        person: str | None,
+        *strengths: float,
+    ) -> Look:
+        return Look(*faces, alpha, path, strengths, person, method, warp)
 
 
 def _laid_out(slider: Slider) -> gr.Slider:
@@ -281,11 +360,6 @@ def _message(text: str) -> str:
 
 def _hint(text: str) -> str:
     return f"<p>{html.escape(text)}</p>" if text else ""
-
-
-def _shown_face(end: str, face: Face) -> str:
-    picture = as_png(face.picture, f"{end} of a morph: {face.name}")
-    return _figure(picture, f"the {end} of the morph", f"{end}: {html.escape(face.name)}")
 
 
 def _shown_picture(picture: bytes) -> str:

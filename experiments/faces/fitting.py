@@ -9,7 +9,7 @@ from ...warping.fitting import Fitted, fit_face
 from ...warping.shapes import SCHEMES
 from ..errors import UsageError
 from ..flags.groups import LandmarkSettings
-from .framing import Stop, largest_face
+from .framing import Stop, keep_quiet, largest_face
 from .landmarks.readers import READERS, LandmarkReader, list_readers
 
 
@@ -52,7 +52,7 @@ class FaceFitter:
     def _points(reader: LandmarkReader, name: str, picture: np.ndarray) -> np.ndarray:
         """Landmarks of the largest face, [L, 2] in sides."""
         image = Image.fromarray(np.rint(255.0 * picture).astype(np.uint8).squeeze()).convert("RGB")
-        return largest_face(reader, Stop(name, image), is_quiet=True) / len(picture)
+        return largest_face(reader, Stop(name, image), tell=keep_quiet) / len(picture)
 
 
 def _open_reader(landmarks: LandmarkSettings) -> LandmarkReader | None:

@@ -1,6 +1,6 @@
 """Faces brought into one frame, with their landmarks: what a warp morph goes between, with a run or without."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +9,7 @@ from PIL import Image
 
 from ...datasets import alignment, photographs
 from ...datasets.alignment import NoFaceError
+from ...datasets.detection import NONE_FOUND
 from ...datasets.manifest import Cut
 from ...datasets.source import DatasetError
 from ...warping.shapes import SCHEMES, Scheme, five_points, is_turned
@@ -25,6 +26,7 @@ MOST_MARGIN = 0.35  # that is shown around it where every photograph has as much
 MARGINS = np.linspace(0.0, MOST_MARGIN, 8)
 SIZES = (256, 1024)  # of a frame, in pixels, if nothing else is asked for
 DRAWN_SIZE = 256  # of faces of a data set
+Tell = Callable[[str], None]  # gets what a person should know of a face, a line each
 TURNS = (None, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_270)
 
 
@@ -35,11 +37,13 @@ class Stop(NamedTuple):
       name: as it was asked for.
       photograph: RGB.
       points: the landmarks that a data set knows of it, [L, 2], (x, y) in pixels.
+      is_framed: it is of a data set, and cut as all of that is.
     """
 
     name: str
     photograph: Image.Image
     points: np.ndarray | None = None
+    is_framed: bool = False
 
 
 class Framed(NamedTuple):
@@ -76,17 +80,41 @@ def frame_photographs(
       UsageError: a file that cannot be read, or shows no face.
     """
     stops = [_read(name, given, size or DRAWN_SIZE) for name in names]
+    return frame_stops(stops, landmarks, alignment_settings, given, size)
+
+
+def frame_stops(
+    stops: Sequence[Stop],
+    landmarks: LandmarkSettings,
+    alignment_settings: AlignmentSettings,
+    given: Mapping[str, Any],
+    size: int | None = None,
+    most: int = SIZES[1],
+    tell: Tell = logging.warning,
+) -> Framed:
+    """`frame_photographs` of faces that have been read.
+
+    Args:
+      stops: the faces.
+      landmarks, alignment_settings, given, size: as there.
+      most: pixels of a frame, where no size is asked for.
+      tell: gets what a person should know of them.
+    """
     if "crop" in given:
-        return _crop(stops, landmarks, parse_square(given["crop"]), size)
-    if all(is_place(stop.name) for stop in stops):
+        return _crop(stops, landmarks, parse_square(given["crop"]), size, most, tell)
+    if all(stop.is_framed for stop in stops):
         pictures = np.stack([np.asarray(stop.photograph, np.float32) / 255.0 for stop in stops])
-        return frame_face(pictures, names, landmarks, [stop.points for stop in stops])
-    points, scheme = _find(stops, landmarks)
-    return _align(stops, points, scheme, alignment_settings, size)
+        return frame_face(pictures, [stop.name for stop in stops], landmarks, [stop.points for stop in stops], tell)
+    points, scheme = _find(stops, landmarks, tell)
+    return _align(stops, points, scheme, alignment_settings, size, most, tell)
 
 
 def frame_face(
-    pictures: np.ndarray, names: Sequence[str], landmarks: LandmarkSettings, known: Sequence[np.ndarray | None]
+    pictures: np.ndarray,
+    names: Sequence[str],
+    landmarks: LandmarkSettings,
+    known: Sequence[np.ndarray | None],
+    tell: Tell = logging.warning,
 ) -> Framed:
     """Pictures that are in one frame already, and their landmarks.
 
@@ -95,6 +123,7 @@ def frame_face(
       names: what each is called.
       landmarks: who finds them.
       known: those that are known, [L, 2] in sides times S; else None.
+      tell: gets what a person should know of them.
 
     Raises:
       UsageError: one shows no face.
@@ -102,7 +131,7 @@ def frame_face(
     images = [
         Image.fromarray(np.rint(255.0 * picture).astype(np.uint8).squeeze()).convert("RGB") for picture in pictures
     ]
-    points, scheme = _find(list(map(Stop, names, images, known)), landmarks)
+    points, scheme = _find(list(map(Stop, names, images, known)), landmarks, tell)
     return Framed(pictures, np.stack(points) / pictures.shape[1], scheme)
 
 
@@ -118,45 +147,51 @@ def _read(name: str, given: Mapping[str, Any], size: int) -> Stop:
 def _from_split(name: str, data: DataSettings, size: int) -> Stop:
     source = open_source(data, parse_place(name), size, 3)
     example = example_at(source, name)
-    return Stop(name, Image.fromarray(example["image"]), find_known_points(source, example))
+    return Stop(name, Image.fromarray(example["image"]), find_known_points(source, example), is_framed=True)
 
 
 # Landmarks.
 
 
-def _find(stops: Sequence[Stop], settings: LandmarkSettings) -> tuple[list[np.ndarray], Scheme]:
+def _find(stops: Sequence[Stop], settings: LandmarkSettings, tell: Tell) -> tuple[list[np.ndarray], Scheme]:
     """The landmarks of each, [L, 2] in pixels, all of one scheme: by the best reader that finds all faces."""
     if settings.landmarks != "auto":
-        return _read_by(settings.landmarks, stops, settings)
+        return _read_by(settings.landmarks, stops, settings, tell)
     known = [stop.points for stop in stops if stop.points is not None]
     if len(known) == len(stops):
         return known, SCHEMES["drawn"]
     first, *others = list_readers()
     try:
-        return _read_by(first, stops, settings)
+        return _read_by(first, stops, settings, tell)
     except UsageError as error:
         if not others:
             raise
-        found = _read_by(others[0], stops, settings)
-        logging.warning("%s: %s; %s is used instead, whose fit is weaker", first, error, others[0])
+        found = _read_by(others[0], stops, settings, tell)
+        tell(f"{first}: {error}; {others[0]} is used instead, whose fit is weaker")
         return found
 
 
-def _read_by(name: str, stops: Sequence[Stop], settings: LandmarkSettings) -> tuple[list[np.ndarray], Scheme]:
+def _read_by(
+    name: str, stops: Sequence[Stop], settings: LandmarkSettings, tell: Tell
+) -> tuple[list[np.ndarray], Scheme]:
     announce(f"Finding landmarks in {len(stops)} pictures by {name} ...")
     reader = READERS[name](settings.landmark_model)
     try:
-        return [largest_face(reader, stop) for stop in stops], SCHEMES[reader.scheme]
+        return [largest_face(reader, stop, tell) for stop in stops], SCHEMES[reader.scheme]
     except NoFaceError as error:
         raise UsageError(str(error)) from error
     finally:
         reader.close()
 
 
-def largest_face(reader: LandmarkReader, stop: Stop, is_quiet: bool = False) -> np.ndarray:
+def keep_quiet(text: str) -> None:
+    """Tells nobody."""
+
+
+def largest_face(reader: LandmarkReader, stop: Stop, tell: Tell = logging.warning) -> np.ndarray:
     """The landmarks of the largest face, whichever way up the photograph lies: [L, 2], (x, y) in pixels.
 
-    Where there are more, or the face is turned far aside, a line says so unless it is to be quiet.
+    Where there are more, or the face is turned far aside, it tells so.
 
     Raises:
       NoFaceError: there is none.
@@ -167,12 +202,12 @@ def largest_face(reader: LandmarkReader, stop: Stop, is_quiet: bool = False) -> 
         if faces:
             break
     else:
-        raise NoFaceError(f"{stop.name}: no face found")
-    if len(faces) > 1 and not is_quiet:
-        logging.warning("%s shows %d faces: the largest is taken", stop.name, len(faces))
+        raise NoFaceError(f"{stop.name}: {NONE_FOUND}")
+    if len(faces) > 1:
+        tell(f"{stop.name} shows {len(faces)} faces: the largest is taken")
     points = _turn_back(faces[0], turn, stop.photograph.size)
-    if is_turned(five_points(points, SCHEMES[reader.scheme])) and not is_quiet:
-        logging.warning("%s: the face is turned far aside: half of it is not seen, and will be smeared", stop.name)
+    if is_turned(five_points(points, SCHEMES[reader.scheme])):
+        tell(f"{stop.name}: the face is turned far aside: half of it is not seen, and will be smeared")
     return points
 
 
@@ -192,7 +227,13 @@ def _turn_back(points: np.ndarray, turn: Image.Transpose | None, size: tuple[int
 
 
 def _align(
-    stops: Sequence[Stop], points: Sequence[np.ndarray], scheme: Scheme, settings: AlignmentSettings, size: int | None
+    stops: Sequence[Stop],
+    points: Sequence[np.ndarray],
+    scheme: Scheme,
+    settings: AlignmentSettings,
+    size: int | None,
+    most: int,
+    tell: Tell,
 ) -> Framed:
     """Squares in which eyes, nose and mouth lie where the template has them."""
     template, margin = settings.template or TEMPLATE, settings.margin
@@ -202,7 +243,8 @@ def _align(
         if margin is None:
             margin = _widest(template, shift, fives, [stop.photograph.size for stop in stops])
         matrices = [Cut(template, margin, shift=shift).matrix(five) for five in fives]
-        size = size or _frame_size([float(np.sqrt(np.linalg.det(matrix[:, :2]))) for matrix in matrices])
+        sides = [float(np.sqrt(np.linalg.det(matrix[:, :2]))) for matrix in matrices]
+        size = size or _frame_size(sides, most, tell)
         pairs = list(zip(stops, matrices, strict=True))
         crops = [alignment.cut(stop.photograph, matrix, size) for stop, matrix in pairs]
     except NoFaceError as error:
@@ -231,22 +273,26 @@ def _is_inside(matrix: np.ndarray, size: tuple[int, int]) -> bool:
     return bool((corners >= 0).all() and (size >= corners.T).all())
 
 
-def _crop(stops: Sequence[Stop], landmarks: LandmarkSettings, crop: Any, size: int | None) -> Framed:
+def _crop(
+    stops: Sequence[Stop], landmarks: LandmarkSettings, crop: Any, size: int | None, most: int, tell: Tell
+) -> Framed:
     """What --crop takes of each photograph, as it lies."""
     try:
         boxes = [photographs.crop_box(stop.photograph.size, crop) for stop in stops]
     except DatasetError as error:
         raise UsageError(f"--crop: {error}") from error
-    size = size or _frame_size([right - left for left, _, right, _ in boxes])
+    size = size or _frame_size([right - left for left, _, right, _ in boxes], most, tell)
     pictures = np.stack([photographs.fit(stop.photograph, size, crop) for stop in stops]).astype(np.float32) / 255.0
-    return frame_face(pictures, [stop.name for stop in stops], landmarks, [None] * len(stops))
+    return frame_face(pictures, [stop.name for stop in stops], landmarks, [None] * len(stops), tell)
 
 
-def _frame_size(sides: Sequence[float]) -> int:
+def _frame_size(sides: Sequence[float], most: int, tell: Tell) -> int:
     """Returns the size of frames that take squares of so many pixels: even, as films want it."""
     held = min(sides)
-    size = int(np.clip(held, *SIZES)) // 2 * 2
+    size = int(np.clip(held, SIZES[0], most)) // 2 * 2
     if held < size:
-        text = "around its face the smallest photograph holds %d pixels a side: all are enlarged to %d; --size sets it"
-        logging.warning(text, held, size)
+        tell(
+            f"around its face the smallest photograph holds {int(held)} pixels a side: all are enlarged to {size}; "
+            "--size sets it"
+        )
     return size

@@ -159,7 +159,7 @@ class TrainingRun:
         if self.workers.is_chief:
             monitor = Monitor(self.folder, session.examples(), flatten(settings), state.rows, state.step)
         self._perception: Perception | None = None
-        self._telling = Telling(settings.schedule.epochs)
+        self._telling = Telling(settings.schedule.epochs, state.step // session.steps_per_epoch)
         stopping = EarlyStopping(settings.run.monitor, settings.run.patience, state.best, state.epochs_since_best)
         measurer = Measurer(session.model, session.strategy)
         steps = take_steps(
@@ -176,7 +176,7 @@ class TrainingRun:
         with contextlib.closing(steps):
             for step in steps:
                 state.step, state.skipped_in_a_row = step.number, step.skipped_in_a_row
-                if step.epoch is not None:
+                if step.epoch is not None and self._is_measured(step.epoch):
                     self._end_epoch(step.epoch, monitor, stopping, measurer)
                     self._save()
                     if self._is_last(step.epoch, stopping):
@@ -191,6 +191,10 @@ class TrainingRun:
                     self._stop_if(request)
         if monitor:
             monitor.finish(state.step)
+
+    def _is_measured(self, epoch: Epoch) -> bool:
+        schedule, run = self.settings.schedule, self.settings.run
+        return epoch.number % run.measure_every == 0 or epoch.number == schedule.epochs
 
     def _is_last(self, epoch: Epoch, stopping: EarlyStopping) -> bool:
         return stopping.should_stop or epoch.number == self.settings.schedule.epochs

@@ -53,7 +53,7 @@ BASES = {
     "swap": ["--run_dir=@/mapping --in=@/people/ann --to=bob --out=new"],
     "align": ["--in=@/pictures --out=new --landmarks=@/points.csv --processes=1"],
     "pack": ["--in=@/pictures --out=new --size=16"],
-    "explore": ["--run_dir=@/run --port=0"],
+    "explore": ["--run_dir=@/run --port=0", "--port=0"],
     "models": [""],
     "datasets": ["", "--show=procedural_faces --count=2 --image_size=32 --out=new.png"],
     "publish": ["--run_dir=@/run --name=new --out=."],

@@ -455,7 +455,7 @@ def test_a_person_plays_with_faces(opened, served, tmp_path):
         assert text["Description"].startswith("linear morph from face.png to test:")
         assert "latent" in text["Description"]
 
-    assert other.locator("#face-start figcaption").inner_text() == "start: test:0"  # another person's window
+    assert other.locator("#face-start figcaption").inner_text() == "start: test:24"  # another person's window
     assert [url for url in page.asked if not url.startswith((served.root, "data:", "blob:"))] == []
     assert page.complaints == []
     assert left_of_uploads(served) == []
@@ -478,7 +478,7 @@ def test_what_is_no_face_is_answered_on_the_page_which_goes_on(opened, tmp_path)
         assert page.locator("#message p").inner_text() == answer
     upload(page, "end", tmp_path / "heavy.png")
     page.get_by_text("exceed the maximum allowed size").wait_for()
-    assert page.locator("#face-end figcaption").inner_text() == "end: test:1"
+    assert page.locator("#face-end figcaption").inner_text() == "end: test:37"
     page.locator("#find input").uncheck()
     before = source_of(page, "#result")
     upload(page, "end", tmp_path / "nobody.png")

@@ -1,6 +1,7 @@
 """What the sliders of `facezoo explore` show, without a page and in a notebook."""
 
 import copy
+import dataclasses
 import functools
 import io
 import zlib
@@ -11,11 +12,17 @@ from clutter import clutter, placed_faces
 from command_line import SOFTWARE, picture, read_png
 from facezoo.datasets.procedural import procedural_faces
 from facezoo.experiments import backend
+from facezoo.experiments.codes.morphing import NOTICE, warp_and_code_through, warp_through
 from facezoo.experiments.commands import explore
 from facezoo.experiments.errors import UsageError
+from facezoo.experiments.explorer import explored, looks
 from facezoo.experiments.explorer import explorer as exploring
 from facezoo.experiments.explorer import widgets as explore_widgets
-from facezoo.experiments.explorer.explorer import Explorer, Look
+from facezoo.experiments.explorer.explorer import Explorer
+from facezoo.experiments.explorer.looks import Look
+from facezoo.experiments.explorer.photographs import WarpExplorer
+from facezoo.experiments.faces import framing
+from facezoo.experiments.faces.landmarks import readers
 from facezoo.experiments.flags import groups, kinds, parsing
 from facezoo.experiments.runs.run import Run
 from facezoo.latents.attributes import AttributeVectors, save_attributes
@@ -31,6 +38,7 @@ from facezoo.models import (
 )
 
 SIZE = 32
+ALIGNED = groups.AlignmentSettings(align=True)
 
 
 def judged(autoencoder):
@@ -118,7 +126,7 @@ def test_every_kind_of_model_can_be_explored(explorer_of, kind):
     look = look_of(explorer, alpha=0.4, person=people[0] if people else None)
     assert seen(explorer.picture(look)).shape == (SIZE, SIZE, 3)
     strip = seen(explorer.strip(look))
-    assert strip.shape == (SIZE, SIZE * exploring.STRIP_STEPS, 3)
+    assert strip.shape == (SIZE, SIZE * explored.STRIP_STEPS, 3)
     assert_seen(explorer.picture(look_of(explorer, person=look.person)), strip[:, :SIZE])
     copy.deepcopy(look)  # as the page does
     face = explorer.invented(3)
@@ -143,16 +151,16 @@ def test_a_film_goes_there_and_back(explorer_of):
 
 
 def test_small_pictures_are_enlarged_smoothly_and_say_what_they_show():
-    png = exploring.as_png(np.eye(20)[..., None].repeat(3, axis=2), "a diagonal")
-    pixels, text = read_png(io.BytesIO(exploring.enlarged(png)))
+    png = looks.as_png(np.eye(20)[..., None].repeat(3, axis=2), "a diagonal")
+    pixels, text = read_png(io.BytesIO(looks.enlarged(png)))
     assert (pixels.shape, text["Description"]) == ((260, 260, 3), "a diagonal")
     assert len(np.unique(pixels)) > 20
-    large = exploring.as_png(np.zeros((256, 256, 1)), "")
-    assert exploring.enlarged(large) is large
-    assert seen(exploring.enlarged(exploring.as_png(np.zeros((8, 80, 1)), ""), 16)).shape[:2] == (16, 160)
+    large = looks.as_png(np.zeros((256, 256, 1)), "")
+    assert looks.enlarged(large) is large
+    assert seen(looks.enlarged(looks.as_png(np.zeros((8, 80, 1)), ""), 16)).shape[:2] == (16, 160)
 
 
-@pytest.mark.parametrize("path", exploring.PATHS)
+@pytest.mark.parametrize("path", looks.PATHS)
 def test_the_morph_goes_along_the_path(explorer_of, path):
     explorer = explorer_of("vae")
     start, end = explorer.first_faces
@@ -160,12 +168,76 @@ def test_the_morph_goes_along_the_path(explorer_of, path):
     png = explorer.picture(look_of(explorer, alpha=0.3, path=path))
     assert_seen(png, decoded(explorer._model, code))
     _, text = read_png(io.BytesIO(png))
-    assert text == {"Software": SOFTWARE, "Description": f"{path} morph from test:0 to test:1 by run at 0.30"}
+    assert text == {
+        "Software": SOFTWARE,
+        "Description": f"{path} morph from test:24 to test:37 by run at 0.30: {NOTICE}",
+    }
+
+
+def warped(explorer, method, alpha, **changes):
+    """What is seen when a method is chosen, and one slider moved."""
+    look = look_of(explorer, alpha=alpha, **changes)
+    return dataclasses.replace(look, method=method, warp=explorer.find_warp(look.start, look.end))
+
+
+@pytest.mark.parametrize("kind", ["vae", "spatial", "people", "refined"])
+def test_a_warp_before_codes_is_that_of_the_command(explorer_of, kind):
+    explorer = explorer_of(kind)
+    look = warped(explorer, "warp+code", 0.5)
+    framed = look.warp.framed
+    expected = warp_and_code_through(explorer._model, *framed, 3)[1]
+    [shown] = explorer._frames(look, np.array([0.5]), SIZE)
+    np.testing.assert_allclose(shown, expected, atol=1e-4)
+    assert_seen(explorer.picture(look), np.rint(expected * 255))
+    text = read_png(io.BytesIO(explorer.picture(look)))[1]
+    assert text["Description"] == f"warp+code from test:24 to test:37 by run at 0.50: {NOTICE}"
+
+
+def test_a_warp_shows_the_run_s_pictures_and_no_slider_s_change(explorer_of):
+    explorer = explorer_of("vae")
+    expected = np.rint(warp_through(*warped(explorer, "warp", 0.5).warp.framed, 3)[1] * 255)
+    moved = warped(explorer, "warp", 0.5, **{f"latent_{explorer.sliders[0].name}": 2.0})
+    assert_seen(explorer.picture(moved), expected)
+    assert seen(explorer.strip(moved)).shape == (SIZE, SIZE * explored.STRIP_STEPS, 3)
+    text = read_png(io.BytesIO(explorer.picture(moved)))[1]
+    assert text["Description"] == f"warp from test:24 to test:37 at 0.50: {NOTICE}"
+
+
+@pytest.mark.parametrize("kind", ["vae", "told"])
+def test_sliders_move_codes_of_warped_faces(explorer_of, kind):
+    explorer = explorer_of(kind)
+    name = explorer.sliders[0].name
+    change = {f"told_{name}": 900.0} if kind == "told" else {f"latent_{name}": 900.0}  # of a model without training
+    at_rest, moved = (warped(explorer, "warp+code", 0.0, **changes) for changes in ({}, change))
+    codes = dataclasses.replace(moved, method="code")
+    assert_seen(explorer.picture(moved), seen(explorer.picture(codes)))
+    middle = [seen(explorer.picture(dataclasses.replace(look, alpha=0.5))) for look in (at_rest, moved)]
+    assert np.abs(middle[0] - middle[1]).max() > 10
+
+
+def test_where_no_landmarks_are_found_it_is_said_of_which_face(explorer_of, monkeypatch):
+    class Blind:
+        scheme = "five"
+
+        def __init__(self, model=None):
+            pass
+
+        def faces(self, photograph, closely=False):
+            return []
+
+        def close(self):
+            pass
+
+    monkeypatch.setitem(readers.READERS, "mediapipe", Blind)
+    monkeypatch.setattr(framing, "list_readers", lambda: ["mediapipe"])
+    explorer = explorer_of("vae")
+    with pytest.raises(UsageError, match=r"^drawn:3: no face found: take a photograph"):
+        explorer.find_warp(explorer.invented(3), explorer.first_faces[1])
 
 
 def test_sliders_of_the_code_move_what_carries_most_by_its_deviation(explorer_of):
     explorer = explorer_of("vector")
-    images = np.stack([explorer._test.load(np.arange(1))["image"][0]])
+    images = np.stack([explorer._test.load(np.array([24]))["image"][0]])
     assert np.array_equal(explorer.first_faces[0].picture, images[0])
     validation = procedural_faces("validation", image_size=SIZE)
     codes = np.asarray(explorer._model.encode(validation.load(np.arange(24))["image"].astype(np.float32) / 255.0))
@@ -175,7 +247,7 @@ def test_sliders_of_the_code_move_what_carries_most_by_its_deviation(explorer_of
     code[order[1]] += 2.5 * codes[:, order[1]].std()
     png = explorer.picture(look_of(explorer, **{f"latent_{order[1]}": 2.5}))
     assert_seen(png, decoded(explorer._model, code))
-    assert read_png(io.BytesIO(png))[1]["Description"].endswith(f"latent {order[1]} +2.50 at 0.00")
+    assert read_png(io.BytesIO(png))[1]["Description"].endswith(f"latent {order[1]} +2.50 at 0.00: {NOTICE}")
 
 
 def attribute_vectors(shape, model_hash="hash"):
@@ -301,14 +373,52 @@ def test_widgets_show_what_is_set(widgets):
     widgets.sliders[0].value = 1.5
     strengths = [1.5, *[0.0] * (len(explorer.sliders) - 1)]
     look = Look(*explorer.first_faces, 0.3, "slerp", strengths, "ann")
-    assert widgets.picture.value == exploring.enlarged(explorer.picture(look))
+    assert widgets.picture.value == looks.enlarged(explorer.picture(look))
     assert seen(widgets.picture.value).shape == (256, 256, 3)
-    assert widgets.strip.value == exploring.enlarged(explorer.strip(look), explore_widgets.LEAST_STRIP)
+    assert widgets.strip.value == looks.enlarged(explorer.strip(look), explore_widgets.LEAST_STRIP)
     widgets._reset()
     assert {slider.value for slider in widgets.sliders} == {0.0}
     assert widgets.sliders[0].description.startswith("dimension ")
-    assert widgets.picture.value != exploring.enlarged(explorer.picture(look))
+    assert widgets.picture.value != looks.enlarged(explorer.picture(look))
     assert widgets.links.value.count("download=") == 2
+
+
+def test_widgets_warp_and_show_only_what_a_warp_heeds(widgets):
+    by_codes, strip = widgets.picture.value, widgets.strip.value
+    widgets.method.value = "warp"
+    assert widgets.picture.value != by_codes
+    assert widgets.landmarks.value == "70 landmarks of drawn faces"
+    assert {widget.layout.display for widget in (widgets.path, widgets.person, widgets.edits)} == {"none"}
+    warped = widgets.strip.value
+    widgets.alpha.value = 0.0
+    assert widgets.strip.value == warped != strip
+    look = Look(*widgets.explorer.first_faces, 0.0, method="warp", warp=widgets.warp)
+    assert_seen(widgets.explorer.picture(look), widgets.explorer.first_faces[0].picture)
+    widgets.method.value = "warp+code"
+    assert widgets.strip.value not in (warped, strip)
+    assert widgets.edits.layout.display == ""
+
+
+def test_widgets_stay_with_codes_where_there_are_no_landmarks(widgets, monkeypatch):
+    def refuse(start, end):
+        raise UsageError("test:0: no face found")
+
+    monkeypatch.setattr(widgets.explorer, "find_warp", refuse)
+    before = widgets.picture.value
+    widgets.method.value = "warp"
+    assert widgets.method.value == "code"
+    assert "no face found" in widgets.message.value
+    assert widgets.picture.value == before
+
+
+def test_a_notebook_warps_without_a_run():
+    pytest.importorskip("ipywidgets")
+    widgets = explore_widgets._Widgets(WarpExplorer(ALIGNED))
+    assert seen(widgets.picture.value).shape == (256, 256, 3)
+    assert widgets.captions["start"].value == "start: test:24"
+    widgets._chance("end", widgets.explorer.anybody)
+    assert widgets.message.value == ""
+    assert widgets.captions["end"].value != "end: test:37"
 
 
 def test_widgets_take_faces_and_say_why_not(widgets):
@@ -320,7 +430,7 @@ def test_widgets_take_faces_and_say_why_not(widgets):
     before = widgets.picture.value
     widgets._upload("start", {"new": [{"name": "b.png", "content": memoryview(b"dear diary")}]})
     assert "b.png: not a JPEG" in widgets.message.value
-    assert (widgets.captions["start"].value, widgets.picture.value) == ("start: test:0", before)
+    assert (widgets.captions["start"].value, widgets.picture.value) == ("start: test:24", before)
     widgets._chance("start", widgets.explorer.invented)
     assert widgets.captions["start"].value.startswith("start: drawn:")
     assert widgets.message.value == ""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from facezoo.experiments.errors import UsageError
 from facezoo.experiments.faces import framing
-from facezoo.experiments.faces.framing import Stop, frame_face, frame_photographs, largest_face
+from facezoo.experiments.faces.framing import Stop, frame_face, frame_photographs, frame_stops, largest_face
 from facezoo.experiments.faces.landmarks import face_mesh, readers
 from facezoo.experiments.faces.landmarks.readers import READERS
 from facezoo.experiments.flags.groups import LANDMARK_READERS, AlignmentSettings, LandmarkSettings
@@ -81,6 +81,18 @@ def test_two_faces_and_one_turned_aside_are_told_in_a_line(caplog):
     first, second = caplog.messages
     assert first == "a.jpg shows 2 faces: the largest is taken"
     assert second.startswith("a.jpg: the face is turned far aside")
+
+
+def test_whoever_wants_to_know_is_told_instead_of_the_log(upright, caplog, monkeypatch):
+    told = []
+    small = Stop("a.jpg", photograph())
+    framed = frame_stops([small, small], upright, ALIGNED, {}, most=320, tell=told.append)
+    assert framed.pictures.shape == (2, 256, 256, 3)
+    assert len(told) == 1 and "all are enlarged to 256" in told[0]
+    large = Stop("b.jpg", photograph((1000, 1200)))
+    monkeypatch.setattr(Upright, "shown", (10 * FIVE,))
+    assert frame_stops([large, large], upright, ALIGNED, {}, most=320, tell=told.append).pictures.shape[1] == 320
+    assert len(told) == 1 and caplog.messages == []
 
 
 def test_frames_hold_eyes_and_mouth_in_one_place(upright, tmp_path):

@@ -1,0 +1,57 @@
+"""The warp between two faces that a page or a notebook shows at any place."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ... import pictures
+from ...warping.morph import WarpMorph
+from ...warping.shapes import SCHEMES
+from ..faces.framing import Framed
+
+# Who has found which landmarks, by their scheme.
+READERS = {
+    "mediapipe": "478 landmarks, found by MediaPipe",
+    "drawn": "70 landmarks of drawn faces",
+    "five": "5 landmarks, found by MTCNN, whose fit is weak",
+}
+
+
+class Warp:
+    """From one face to another by their landmarks, which have been found; what takes time is done once for a size.
+
+    Args:
+      framed: the two faces.
+      notes: what a person should know of them.
+
+    Attributes:
+      framed: them.
+      note: in a line, who has found the landmarks, and the notes.
+    """
+
+    def __init__(self, framed: Framed, notes: Sequence[str] = ()):
+        self.framed = framed
+        scheme = next(name for name, scheme in SCHEMES.items() if scheme is framed.scheme)
+        self.note = "; ".join([READERS[scheme], *notes])
+        self._ways: dict[int, WarpMorph] = {}
+
+    def frames(self, alphas: np.ndarray, most: int) -> np.ndarray:
+        """Pictures on the way, of as many pixels a side as the faces have, and no more than `most`.
+
+        Args:
+          alphas: [N], 0 is the start and 1 the end.
+          most: pixels.
+
+        Returns:
+          float32 [N, S, S, C] in [0, 1].
+        """
+        size = min(self.framed.pictures.shape[1], most)
+        if size not in self._ways:
+            start, end = self.ends(size).astype(np.float32) / 255.0
+            start_points, end_points = self.framed.points
+            self._ways[size] = WarpMorph(start, end, start_points, end_points, self.framed.scheme)
+        return self._ways[size].frames(alphas)
+
+    def ends(self, most: int) -> np.ndarray:
+        """Both faces as the way shows them: uint8 [2, S, S, C]."""
+        return pictures.thumbnails(pictures.to_uint8(self.framed.pictures), most)
