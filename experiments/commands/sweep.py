@@ -4,7 +4,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from absl import flags
 
@@ -13,9 +12,10 @@ from ..codes.measure_names import RECONSTRUCTIONS, SAMPLES, chosen
 from ..errors import UsageError
 from ..flags import kinds
 from ..folders import new_folder
+from ..pages import align, write_table
 from ..processes import NOBODY_READS, command_line
 from ..runs.results import METRICS_FILE, SAMPLES_FILE, has_kl, make_line, read_results
-from ..tables import BEGIN, END, markdown_table, replace_table
+from ..tables import BEGIN, END, markdown_table
 from ..training.launcher import Team
 from ..training.sweep import SWEEP_FILE, Trial, read_sweep, read_targets
 
@@ -44,7 +44,7 @@ def run(values: flags.FlagValues) -> int:
     if values.table:
         if not measures:
             raise UsageError(f"--table={values.table} needs --metrics=all, or names of some")
-        _write_table(Path(values.table), [])  # or it says what is wrong with it
+        write_table(Path(values.table), [], "--table")  # or it says what is wrong with it
     _take(folder, path)
     team = Team(1, [], [None], is_cluster=False)
     failed: dict[str, int] = {}
@@ -67,7 +67,7 @@ def run(values: flags.FlagValues) -> int:
     if measures:
         rows = [{"run": name} | target for name, target in targets.items()]
         rows += [{"run": place.name} | make_line(place, measures) for place in done]
-        print(_write_table(Path(values.table), rows) if values.table else markdown_table(_align(rows)))
+        print(write_table(Path(values.table), rows, "--table") if values.table else markdown_table(align(rows)))
     code = list(failed.values())[-1] if failed else 0
     if values.compare and len(done) > 1:
         arguments = (*map(str, done), f"--out={new_folder(None, folder / 'comparison')}")
@@ -91,26 +91,6 @@ def _measure(team: Team, place: Path, names: Sequence[str], measures: Sequence[s
         team.arguments = ["evaluate", f"--run_dir={place}", f"--what={SAMPLES}", "--metrics=kid"]
         code = team.work()[1]
     return code
-
-
-def _write_table(page: Path, rows: Sequence[dict[str, Any]]) -> str:
-    """Writes a table into a page, and says where; without rows it only looks whether that can be."""
-    try:
-        if not page.parent.is_dir():
-            raise ValueError(f"there is no folder {page.parent}")
-        text = files.read_text(page) if page.exists() else f"{BEGIN}\n{END}\n"
-        text = replace_table(text, markdown_table(_align(rows)))
-        if rows:
-            files.write_text(page, text)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"--table={page}: {getattr(error, 'strerror', None) or error}") from error
-    return str(page)
-
-
-def _align(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The same with the columns of the fullest row first, so that a target with few of them changes no order."""
-    first = max(rows, key=len, default={})
-    return [dict.fromkeys(first, "") | row for row in rows]
 
 
 def _take(folder: Path, path: Path) -> None:
