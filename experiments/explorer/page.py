@@ -163,7 +163,7 @@ class _Page:
         self.outputs = [self.picture, self.strip]
         # What follows from two faces and a method.
         pictures = [self.cards[end]["picture"] for end in ENDS]
-        self.pair = [self.faces, self.warp, self.message, self.landmarks, *pictures, *self.outputs]
+        self.pair = [self.faces, self.message, self.warp, self.landmarks, *pictures, *self.outputs]
         for end in ENDS:
             self._connect_face(end)
         self._connect_method()
@@ -325,7 +325,7 @@ class _Page:
         note = warp.note if warp and method != CODE else ""
         cards = [self._shown_face(end, faces, warp) for end in ENDS]
         now = faces, warp, method, *settings
-        return [faces, warp, "", _hint(note), *cards, self._sharpened(*now), self._strip(*now)]
+        return [faces, "", warp, _hint(note), *cards, self._sharpened(*now), self._strip(*now)]
 
     def _refused(self, error: UsageError) -> list:
         return [_message(str(error)) if output is self.message else gr.skip() for output in self.pair]
