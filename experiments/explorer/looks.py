@@ -106,6 +106,13 @@ def enlarged(png: bytes, least: int = LEAST_SHOWN) -> bytes:
         return as_png(np.atleast_3d(np.asarray(large)), image.info.get("Description", ""))
 
 
+def folded(png: bytes) -> bytes:
+    """A row of an even number of pictures, a PNG, as two rows; what it says stays."""
+    with Image.open(io.BytesIO(png)) as image:
+        halves = np.split(np.atleast_3d(np.asarray(image)), 2, axis=1)
+        return as_png(np.concatenate(halves), image.info.get("Description", ""))
+
+
 def harmless(name: str) -> str:
     """A name that may come from anybody, as text that no page or template takes for anything else."""
     kept = "".join(character if character.isalnum() or character in " ._-" else "_" for character in name)
