@@ -1,6 +1,7 @@
 """What "good" means: loss terms that give one value per example, and the objective that weighs and reduces them."""
 
 from .adversarial import ADVERSARIAL_LOSSES, AdversarialTerm, FeatureMatching, r1_penalty
+from .detail import DetailError
 from .diffusion import VelocityError
 from .expression import ExpressionCode
 from .kl import KLDivergence, vae_kl_loss
@@ -17,6 +18,7 @@ __all__ = [
     "DSSIM",
     "AbsoluteError",
     "AdversarialTerm",
+    "DetailError",
     "ExpressionCode",
     "FeatureMatching",
     "KLDivergence",

@@ -19,6 +19,7 @@ class Objective:
     Attributes:
       trackers: name -> `keras.metrics.Mean` of the unweighted term, and `loss`, the weighted sum.
       skipped_steps: training steps that were left out.
+      gradient_norm: mean norm of the gradients before they are clipped.
 
     Raises:
       ValueError: a factor without a term, a factor that is not a finite number >= 0, or nothing left to minimise.
@@ -31,6 +32,7 @@ class Objective:
             raise ValueError(f"every loss factor is 0 ({', '.join(factors) or 'none given'}): nothing to minimise")
         self.trackers = {name: keras.metrics.Mean(name=name) for name in ("loss", *self.terms)}
         self.skipped_steps = keras.metrics.Sum(name="skipped_steps")
+        self.gradient_norm = keras.metrics.Mean(name="gradient_norm")
 
     def values(self, batch: Mapping[str, tf.Tensor], outputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """The unweighted terms, and `loss`, their weighted sum: each float32 [B]."""
@@ -66,10 +68,16 @@ class Objective:
             count(tracker, values[name], is_good)
         return {name: tracker.result() for name, tracker in trackers.items()}
 
-    def track_step(self, values: Mapping[str, tf.Tensor], is_good: tf.Tensor) -> dict[str, tf.Tensor]:
-        """As `track`, of a training step; besides `skipped_steps`, how many of them were not good."""
+    def track_step(
+        self, values: Mapping[str, tf.Tensor], gradient_norm: tf.Tensor, is_good: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """As `track`, of a training step; besides `gradient_norm`, and `skipped_steps`, how many were not good."""
         self.skipped_steps.update_state(1.0 - tf.cast(is_good, tf.float32))
-        return self.track(values, is_good) | {"skipped_steps": self.skipped_steps.result()}
+        count_norm(self.gradient_norm, gradient_norm, is_good)
+        return self.track(values, is_good) | {
+            "gradient_norm": self.gradient_norm.result(),
+            "skipped_steps": self.skipped_steps.result(),
+        }
 
 
 def _value(name: str, term: Term, batch: Mapping[str, tf.Tensor], outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
@@ -85,6 +93,11 @@ def count(tracker: keras.metrics.Mean, values: tf.Tensor, is_good: bool | tf.Ten
     """Adds values to a mean where the step they are of is good."""
     counted = tf.where(is_good, values, 0.0)  # a NaN times 0 would be a NaN
     tracker.update_state(counted, tf.cast(is_good, tf.float32) * tf.ones_like(counted))
+
+
+def count_norm(tracker: keras.metrics.Mean, norm: tf.Tensor, is_good: bool | tf.Tensor) -> None:
+    """Adds a step's norm to a mean; where too high a loss scale made it infinite, the step is not counted."""
+    count(tracker, norm, tf.math.is_finite(norm) & is_good)
 
 
 class MissingTerm:

@@ -4,7 +4,6 @@ Simonyan and Zisserman, "Very deep convolutional networks for large-scale image 
 """
 
 import re
-import socket
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,8 +12,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from .applications import download_application
 from .colours import as_colours
-from .weights import DOWNLOAD_TIMEOUT, WeightsError, reason
+from .weights import WeightsError, reason
 
 CONVOLUTIONS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}  # in each of the five blocks
 FILTERS = (64, 128, 256, 512, 512)  # of each block
@@ -133,17 +133,7 @@ def _build(network: str, names: Sequence[str], arrays: Arrays, image_size: int, 
 
 
 def _download(network: str) -> Arrays:
-    application = getattr(keras.applications, network.upper())
-    before = socket.getdefaulttimeout()
-    try:
-        socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)  # Keras sets none: a silent firewall would hold us for minutes
-        model = application(weights="imagenet", include_top=False)
-    except Exception as error:  # Keras raises a plain Exception
-        raise WeightsError(
-            f"the ImageNet weights of {network} cannot be downloaded: give a weights file ({reason(error)})"
-        ) from error
-    finally:
-        socket.setdefaulttimeout(before)
+    model = download_application(network.upper())
     return {name: model.get_layer(name).get_weights() for name in _shapes(network)}
 
 

@@ -35,6 +35,10 @@ class WeightsError(ValueError):
     """Weights that cannot be had: no download, or a file that is not what it should be."""
 
 
+class MissingWeightsError(WeightsError):
+    """Weights that are in none of the places where they are looked for."""
+
+
 def find_weights(name: str, given: str | None = None) -> Path:
     """The file of weights of some name.
 
@@ -45,7 +49,8 @@ def find_weights(name: str, given: str | None = None) -> Path:
         downloaded from there into the cache, once, and its SHA-256 held against the known one.
 
     Raises:
-      WeightsError: it is in none of these places, or the download failed or is another file.
+      MissingWeightsError: it is in none of these places.
+      WeightsError: the file that was given is not there, or the download failed or is another file.
     """
     place = given or os.environ.get(PLACE, "")
     is_address = not given and place.startswith(("https://", "http://"))
@@ -61,7 +66,7 @@ def find_weights(name: str, given: str | None = None) -> Path:
         return cached
     if is_address:
         return _download(f"{place.rstrip('/')}/{name}", cached)
-    raise WeightsError(f"{name} is not there: name the file, or by {PLACE} a folder or an address that holds it")
+    raise MissingWeightsError(f"{name} is not there: name the file, or by {PLACE} a folder or an address that holds it")
 
 
 def _download(address: str, path: Path) -> Path:

@@ -4,6 +4,7 @@ from .face_reading import face_reading
 from .features import FeatureDistance
 from .frechet import frechet_distance
 from .identity import IdentityDistance
+from .inception_features import InceptionFeatures
 from .intervals import bootstrap_interval, half_sample_interval
 from .kernel import kernel_distance
 from .lattice import lattice, log_lattices
@@ -22,6 +23,7 @@ __all__ = [
     "FeatureDistance",
     "Figure",
     "IdentityDistance",
+    "InceptionFeatures",
     "OfEach",
     "OfSets",
     "PooledFeatures",

@@ -116,6 +116,7 @@ class OfSets:
     Args:
       features_of: pictures -> [B, D].
       distances: by name, of the features of real and of made pictures.
+      prepare: what is done with the features of both before.
       most: pictures of a kind whose features are held.
     """
 
@@ -123,9 +124,10 @@ class OfSets:
         self,
         features_of: Callable[[np.ndarray], np.ndarray],
         distances: Mapping[str, Statistic],
+        prepare: Callable[..., tuple[np.ndarray, ...]] = standardise,
         most: int = MOST_FEATURES,
     ):
-        self.features_of, self.distances = features_of, distances
+        self.features_of, self.distances, self.prepare = features_of, distances, prepare
         self.real, self.made = Reservoir(most), Reservoir(most)
 
     def update(self, real: np.ndarray, made: np.ndarray) -> None:
@@ -138,7 +140,7 @@ class OfSets:
         """Every distance; none where there are too few pictures to have half of them compared."""
         if min(self.real.seen, self.made.seen) < 2 * (NEIGHBOURS + 1):
             return {}
-        real, made = standardise(self.real.rows(), self.made.rows())
+        real, made = self.prepare(self.real.rows(), self.made.rows())
         found = {}
         for name, distance in self.distances.items():
             value = distance(real, made)

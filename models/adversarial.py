@@ -198,8 +198,9 @@ class AutoencoderGAN(HoldingAutoencoder):
 
         Returns:
           Each unweighted term; `loss`, their sum with the weight that the adversarial one had; `discriminator`, its
-          loss without penalties; `discriminator_accuracy`, the share of pictures that it judges right; and
-          `adversarial_weight`, without the factor. All are means since the last reset.
+          loss without penalties; `discriminator_accuracy`, the share of pictures that it judges right;
+          `adversarial_weight`, without the factor; and `gradient_norm`, of the autoencoder's. All are means since the
+          last reset.
         """
         batch, kept = as_batch(data), self._keep_layers()
         with skip_checks(), randomness.at_step(self.optimizer.iterations):
@@ -209,11 +210,11 @@ class AutoencoderGAN(HoldingAutoencoder):
         own, judging = gradients[: len(self.learned_variables)], gradients[len(self.learned_variables) :]
         losses = values["loss"] + values["discriminator"]
         is_good = self._is_good(losses, (self.optimizer, own), (self.discriminator_optimizer, judging))
-        apply_gradients(self.optimizer, own, self.learned_variables, self.clip_norm, is_good)
+        norm = apply_gradients(self.optimizer, own, self.learned_variables, self.clip_norm, is_good)
         judges = self.discriminator.trainable_variables
         apply_gradients(self.discriminator_optimizer, judging, judges, self.clip_norm, is_good & learns)
         self._restore_layers(kept, is_good)
-        return self._track(values, is_good)
+        return self._track(values, norm, is_good)
 
     def _values_and_gradients(self, batch):
         """Of a batch: all values and whether the discriminator learns, [B]; and the gradients of both players.
@@ -292,12 +293,12 @@ class AutoencoderGAN(HoldingAutoencoder):
         kernels = tape.gradient(picture, self.last_kernels, output_gradients=gradient, unconnected_gradients="zero")
         return tf.linalg.global_norm(sum_replicas(kernels))
 
-    def _track(self, values, is_good):
+    def _track(self, values, norm, is_good):
         """As `Objective.track_step`, with the game's values."""
         for name, tracker in self.game_trackers.items():
             count(tracker, values[name], is_good)
         game = {name: tracker.result() for name, tracker in self.game_trackers.items()}
-        return self.objective.track_step(values, is_good) | self._measure(values, is_good) | game
+        return self.objective.track_step(values, norm, is_good) | self._measure(values, is_good) | game
 
     # Saving.
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 import keras
 import tensorflow as tf
 
-from ..losses import DSSIM, AbsoluteError, SquaredError
+from ..losses import DSSIM, AbsoluteError, DetailError, SquaredError
 from ..losses.objective import Term
 from .batches import as_pictures
 from .blocks import check_name, check_pictures
@@ -56,7 +56,12 @@ class Autoencoder(TrainableModel):
         return {"reconstruction": self.decoder(codes, training=training), "z": codes}
 
     def loss_terms(self) -> dict[str, Term]:
-        return {"reconstruction": SquaredError(), "absolute": AbsoluteError(), "dssim": DSSIM()}
+        return {
+            "reconstruction": SquaredError(),
+            "absolute": AbsoluteError(),
+            "dssim": DSSIM(),
+            "detail": DetailError(),
+        }
 
     def shape_of_code(self) -> tuple[int, ...]:
         """The shape of a picture's code as it is made; a mapping model may make several, one after the other."""

@@ -10,6 +10,7 @@ import tensorflow as tf
 from . import randomness
 
 MOST = 3.4e38  # of float32
+SMALL = {"class_name": "VarianceScaling", "config": {"scale": 0.01}}  # kernels of what begins as hardly any change
 UPSAMPLING = ("nearest", "bilinear", "transposed", "subpixel")
 
 
@@ -241,6 +242,24 @@ def images_out(x, style: ConvolutionStyle, channels: int, name: str | None = Non
     if is_smoothed:
         x = Smoothing(dtype="float32")(x)
     return keras.layers.Activation("sigmoid", dtype="float32")(x)
+
+
+def finish_picture(picture, filters: int, style: ConvolutionStyle):
+    """Changes a decoder's picture by convolutions at its full size: float32 [B, H, W, C] -> the same shape.
+
+    Decoders that repeat pixels in their last stage leave a grid, which these learn to take away. They begin as
+    hardly any change. The sum is not squashed.
+
+    Args:
+      picture: of the decoder.
+      filters: channels of the two hidden convolutions, 5x5 and 3x3.
+      style: of which the kernels' first numbers and penalty are taken.
+    """
+    x = picture
+    for kernel_size in (5, 3):
+        x = keras.layers.ReLU()(dataclasses.replace(style, kernel_size=kernel_size).conv(filters)(x))
+    last = dataclasses.replace(style, kernel_size=3, kernel_initializer=SMALL)
+    return keras.layers.Add(dtype="float32")([picture, last.conv(picture.shape[-1], dtype="float32")(x)])
 
 
 def code_size(image_size: int, reduction: int) -> int:

@@ -8,10 +8,12 @@ from .blocks import (
     ConvolutionStyle,
     check_boolean,
     check_choice,
+    check_count,
     check_not_negative,
     check_positive,
     check_stages,
     code_size,
+    finish_picture,
     images_out,
     upsampling_block,
 )
@@ -33,6 +35,7 @@ class ConvolutionalAutoencoder(Autoencoder):
       upsampling: "nearest", "bilinear" (the last stage repeats pixels, and its picture is smoothed instead of its
         maps), "transposed" or "subpixel" (against checkerboards).
       skip: ends the encoder with a residual block, `x + conv(relu(conv(x)))`, which keeps detail.
+      finish: channels of convolutions at full size that change the picture (`finish_picture`); 0 are none.
       kernel_initializer: as Keras names them: "glorot_uniform" (Xavier), "he_normal", "truncated_normal", ...
       l2: factor of the L2 penalty on every kernel.
 
@@ -49,6 +52,7 @@ class ConvolutionalAutoencoder(Autoencoder):
         latent_dim: int | None = None,
         upsampling: str = "nearest",
         skip: bool = False,
+        finish: int = 0,
         kernel_initializer: str = "glorot_uniform",
         l2: float = 0.0,
         seed: int = 0,
@@ -58,8 +62,9 @@ class ConvolutionalAutoencoder(Autoencoder):
         check_positive(latent_dim=1 if latent_dim is None else latent_dim)
         check_stages(filters=filters)
         check_boolean(skip=skip)
+        check_count(finish=finish)
         check_not_negative(l2=l2)
-        self.filters, self.latent_dim, self.skip = tuple(filters), latent_dim, skip
+        self.filters, self.latent_dim, self.skip, self.finish = tuple(filters), latent_dim, skip, finish
         self.upsampling = check_choice("upsampling", upsampling, UPSAMPLING)
         self.kernel_initializer, self.l2 = kernel_initializer, l2
         self.style = ConvolutionStyle(3, kernel_initializer, l2)
@@ -90,7 +95,10 @@ class ConvolutionalAutoencoder(Autoencoder):
         for stage, filters in enumerate(reversed(self.filters), 1):
             method = "nearest" if is_smoothed and stage == len(self.filters) else self.upsampling
             x = upsampling_block(x, self.style, filters, method, keras.layers.ReLU())
-        return keras.Model(codes, images_out(x, self.style, self.channels, is_smoothed=is_smoothed), name="decoder")
+        picture = images_out(x, self.style, self.channels, is_smoothed=is_smoothed)
+        if self.finish:
+            picture = finish_picture(picture, self.finish, self.style)
+        return keras.Model(codes, picture, name="decoder")
 
 
 def build_autoencoder(input_shape: tuple[int, int, int] = (128, 128, 3)) -> ConvolutionalAutoencoder:

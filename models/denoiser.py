@@ -5,13 +5,12 @@ import math
 import keras
 import tensorflow as tf
 
-from .blocks import ConvolutionStyle
+from .blocks import SMALL, ConvolutionStyle
 
 GROUP_CHANNELS = 16  # that are normalised together
 HEAD_CHANNELS = 32  # of one attention head
 WAVES = 32  # in which a time is told
 CONVOLUTION = ConvolutionStyle(3, "he_normal")
-SMALL = {"class_name": "VarianceScaling", "config": {"scale": 0.01}}  # of what begins as hardly any change
 LAST = ConvolutionStyle(3, SMALL)
 
 

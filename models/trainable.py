@@ -1,6 +1,7 @@
 """What every network of the zoo shares that is trained: one objective, one optimizer, one training step."""
 
 import inspect
+import itertools
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import ClassVar
@@ -185,7 +186,9 @@ class TrainableModel(keras.Model):
         """The objective's trackers, which Keras resets at the start of an epoch, and the metrics of `compile`."""
         if not self.compiled:
             return []
-        return [*self.objective.trackers.values(), *self.picture_metrics.values(), self.objective.skipped_steps]
+        objective = self.objective
+        trackers = objective.trackers.values(), self.picture_metrics.values()
+        return [*itertools.chain(*trackers), objective.gradient_norm, objective.skipped_steps]
 
     @property
     def metrics_names(self) -> list[str]:
@@ -212,16 +215,17 @@ class TrainableModel(keras.Model):
           data: a batch as `batches.as_batch` takes it.
 
         Returns:
-          Each unweighted term and `loss`, as means since the last reset, and `skipped_steps`, the updates left out.
+          Each unweighted term, `loss` and `gradient_norm`, that of all replicas before clipping, as means since the
+          last reset; and `skipped_steps`, the updates left out.
         """
         batch, kept = as_batch(data), self._keep_layers()
         with skip_checks(), randomness.at_step(self.optimizer.iterations):
             values, gradients = in_parts(self._values_and_gradients, batch, self.accumulation_steps)
         gradients = sum_replicas(gradients)
         is_good = self._is_good(values["loss"], (self.optimizer, gradients))
-        apply_gradients(self.optimizer, gradients, self.learned_variables, self.clip_norm, is_good)
+        norm = apply_gradients(self.optimizer, gradients, self.learned_variables, self.clip_norm, is_good)
         self._restore_layers(kept, is_good)
-        return self.objective.track_step(values, is_good) | self._measure(values, is_good)
+        return self.objective.track_step(values, norm, is_good) | self._measure(values, is_good)
 
     def _values_and_gradients(self, batch) -> tuple[dict[str, tf.Tensor], list[tf.Tensor]]:
         """Of a batch: the terms and `loss`, [B]; and this replica's gradients of the scaled loss."""
@@ -411,8 +415,8 @@ def sum_replicas(tensors: list) -> list:
 
 def apply_gradients(
     optimizer: keras.Optimizer, gradients, variables, clip_norm: float | None, is_wanted: tf.Tensor
-) -> None:
-    """Clips summed gradients, then applies them.
+) -> tf.Tensor:
+    """Clips summed gradients, applies them, and returns the global norm that the unscaled ones had before: float32 [].
 
     Clipping and the loss scale's judgement of finiteness are the same on all replicas, since they see the same numbers.
 
@@ -423,9 +427,10 @@ def apply_gradients(
       clip_norm: highest global norm of the unscaled gradients; None is no limit.
       is_wanted: where it is False, the same on all replicas, variables and optimizer stay as they are.
     """
+    scale = tf.identity(getattr(optimizer, "dynamic_scale", 1.0))  # as it is before the update
+    scaled_norm = tf.linalg.global_norm(gradients)
     if clip_norm is not None:
-        scale = getattr(optimizer, "dynamic_scale", 1.0)
-        gradients, _ = tf.clip_by_global_norm(gradients, clip_norm * scale)
+        gradients, _ = tf.clip_by_global_norm(gradients, clip_norm * scale, scaled_norm)
     if KERAS_SUM not in vars(_inner(optimizer)):  # another Keras than we know, which sums once more
         count = tf.distribute.get_strategy().num_replicas_in_sync
         gradients = [gradient / count for gradient in gradients]
@@ -434,6 +439,7 @@ def apply_gradients(
         optimizer.apply(gradients, variables)
 
     _in_every_replica_if(is_wanted, update, gradients)
+    return scaled_norm / scale
 
 
 def _inner(optimizer: keras.Optimizer) -> keras.Optimizer:

@@ -22,6 +22,7 @@ from .blocks import (
     check_positive,
     check_stages,
     code_size,
+    finish_picture,
     images_out,
     output_skip,
     residual_block,
@@ -96,6 +97,7 @@ class VAE(Autoencoder):
         of its maps, which are many), "transposed" or "subpixel".
       decoder_blocks: residual blocks after each decoder stage, DeepFaceLab's (`residual_block`).
       output_skips: each decoder stage sees a picture, and the last one is their sum (`output_skip`).
+      finish: channels of convolutions at full size that change the picture (`finish_picture`); 0 are none.
       batch_norm: batch normalisation after every convolution but those of residual blocks and pictures.
       dropout: rate after every convolution, in [0, 1).
       negative_slope: of leaky ReLU.
@@ -128,6 +130,7 @@ class VAE(Autoencoder):
         upsampling: str = "transposed",
         decoder_blocks: int = 0,
         output_skips: bool = False,
+        finish: int = 0,
         batch_norm: bool = True,
         dropout: float = 0.0,
         negative_slope: float = 0.3,
@@ -143,7 +146,7 @@ class VAE(Autoencoder):
         check_positive(latent_dim=latent_dim, kernel_size=kernel_size, capacity_steps=capacity_steps)
         check_positive(decoder_kernel_size=kernel_size if decoder_kernel_size is None else decoder_kernel_size)
         check_boolean(batch_norm=batch_norm, output_skips=output_skips)
-        check_count(decoder_blocks=decoder_blocks)
+        check_count(decoder_blocks=decoder_blocks, finish=finish)
         check_stages(filters=filters, strides=strides, decoder_filters=decoder_filters)
         check_fraction(dropout=dropout)
         check_not_negative(capacity=capacity, free_bits=free_bits, l2=l2, negative_slope=negative_slope)
@@ -153,7 +156,7 @@ class VAE(Autoencoder):
         self._check_stages()
         self.decoder_kernel_size = decoder_kernel_size or kernel_size
         self.upsampling = check_choice("upsampling", upsampling, UPSAMPLING)
-        self.decoder_blocks, self.output_skips = decoder_blocks, output_skips
+        self.decoder_blocks, self.output_skips, self.finish = decoder_blocks, output_skips, finish
         self.batch_norm, self.dropout, self.negative_slope = batch_norm, dropout, negative_slope
         self.capacity, self.capacity_steps, self.free_bits = capacity, capacity_steps, free_bits
         self.kernel_initializer, self.l2 = kernel_initializer, l2
@@ -209,7 +212,10 @@ class VAE(Autoencoder):
             if self.output_skips:
                 is_smoothed = self._is_smoothed and stage == len(self.strides) - 1
                 picture = output_skip(picture, x, self._plain_style(1), self.channels, is_smoothed)
-        return keras.Model(inputs, self._images_out(x, picture), name="decoder")
+        picture = self._images_out(x, picture)
+        if self.finish:
+            picture = finish_picture(picture, self.finish, self._plain_style(3))
+        return keras.Model(inputs, picture, name="decoder")
 
     def _decoder_inputs(self):
         """The decoder's inputs, and the codes [B, *] that its dense layer reads."""

@@ -11,6 +11,7 @@ from .sheets import grid
 
 DOTS_PER_INCH = 100
 LEAST_SIDE, MOST_SIDE = 96, 128  # of one picture on a sheet, in pixels
+HEAT_COLUMNS = ((0.07, 0.57), (0.655, 0.02), (0.76, 0.22))  # left and width of the colours, their scale and the bars
 LEFT, RIGHT, TOP, BOTTOM = 140, 20, 40, 55  # of the sheet's margins, in pixels
 
 
@@ -135,6 +136,43 @@ def save_curves(
     _save(figure, path, description)
 
 
+def draw_heat(values: np.ndarray, places: np.ndarray, axes: tuple[str, str, str], last: str) -> np.ndarray:
+    """Rows of numbers as columns of colours, from left to right, and the last row once more as bars beside them.
+
+    Colours tell the root of a number, so that small ones can be told from 0.
+
+    Args:
+      values: [N, D], at least 0.
+      places: of the N rows along the first axis, rising evenly.
+      axes: what the places are, what the D numbers of a row are of, and what they are.
+      last: above the bars.
+
+    Returns:
+      uint8 [H, W, 3].
+    """
+    from matplotlib.colors import PowerNorm
+    from matplotlib.ticker import MaxNLocator
+
+    figure = _figure(900, 560)
+    figure.set_layout_engine(None)
+    heat, scale, bars = (figure.add_axes((left, 0.1, width, 0.84)) for left, width in HEAT_COLUMNS)
+    step = (places[-1] - places[0]) / max(len(places) - 1, 1) or 1.0
+    edges = (places[0] - step / 2, places[-1] + step / 2, -0.5, values.shape[1] - 0.5)
+    colours = PowerNorm(0.5, 0.0, max(float(values.max()), 1e-9))
+    image = heat.imshow(values.T, norm=colours, aspect="auto", origin="lower", extent=edges, interpolation="nearest")
+    figure.colorbar(image, cax=scale, label=axes[2])
+    bars.stairs(values[-1], np.arange(values.shape[1] + 1) - 0.5, orientation="horizontal", fill=True)
+    bars.set_title(last, fontsize=10)
+    bars.set_xlabel(axes[2])
+    bars.set_ylim(edges[2:])
+    bars.set_yticks([])
+    heat.set_xlabel(axes[0])
+    heat.set_ylabel(axes[1])
+    for axis in (heat.xaxis, heat.yaxis):
+        axis.set_major_locator(MaxNLocator(integer=True))
+    return _draw(figure)
+
+
 def _figure(width: int, height: int):
     """An empty figure of so many pixels; Agg draws it, whatever matplotlib is set to."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -145,8 +183,12 @@ def _figure(width: int, height: int):
 
 
 def _save(figure, path: Path, description: str) -> None:
+    save_png(path, _draw(figure), description)
+
+
+def _draw(figure) -> np.ndarray:
     figure.canvas.draw()
-    save_png(path, np.asarray(figure.canvas.buffer_rgba())[..., :3], description)
+    return np.array(figure.canvas.buffer_rgba())[..., :3]
 
 
 def _plain(text: str) -> str:

@@ -113,9 +113,9 @@ ZOO = [
     ),
     Specimen(
         "cae",
-        lambda: ConvolutionalAutoencoder(image_size=SIZE, filters=(8,), upsampling="transposed"),
+        lambda: ConvolutionalAutoencoder(image_size=SIZE, filters=(8,), upsampling="transposed", finish=4),
         (8, 8, 8),
-        "transposed",
+        "transposed, a finish",
     ),
     Specimen("vae", lambda: VAE(image_size=SIZE, latent_dim=4, filters=(8, 8)), (4,)),
     Specimen(

@@ -28,6 +28,7 @@ class Setting:
       landmark_names: what the data set has.
       square: where the recogniser looks, or None where nothing tells.
       vgg19_weights: a file, "imagenet", or None.
+      inception_weights: the same; where they are given, sets are compared by InceptionV3, and by VGG16 otherwise.
     """
 
     image_size: int
@@ -35,6 +36,7 @@ class Setting:
     landmark_names: tuple[str, ...] = ()
     square: tuple[float, float, float] | None = None
     vgg19_weights: str | None = None
+    inception_weights: str | None = None
 
 
 class CannotMeasureError(ValueError):
@@ -63,13 +65,16 @@ def _vgg19_distance(setting: Setting) -> Stream:
 
 
 def _sets(setting: Setting) -> Stream:
-    return metrics.OfSets(_trace(metrics.PooledFeatures(setting.image_size)), SET_DISTANCES)
+    if setting.inception_weights is None:
+        return metrics.OfSets(trace(metrics.PooledFeatures(setting.image_size)), SET_DISTANCES)
+    features = trace(metrics.InceptionFeatures(setting.inception_weights))
+    return metrics.OfSets(features, SET_DISTANCES, prepare=lambda *sets: sets)  # as papers have them
 
 
 def _identity(setting: Setting) -> Stream:
     if setting.square is None:
         raise CannotMeasureError("it cannot be told where the faces lie in these pictures: the recogniser has its cut")
-    return metrics.OfEach("identity", _trace(metrics.IdentityDistance(setting.image_size, setting.square)))
+    return metrics.OfEach("identity", trace(metrics.IdentityDistance(setting.image_size, setting.square)))
 
 
 def _landmark_error(setting: Setting) -> Stream:
@@ -92,7 +97,7 @@ def _sharpness(setting: Setting) -> Stream:
 
 
 def _path_length(setting: Setting) -> Stream:
-    distance = _trace(metrics.LPIPS("alex", setting.image_size))
+    distance = trace(metrics.LPIPS("alex", setting.image_size))
     return metrics.OfEach("path_length", lambda at, after: np.asarray(distance(at, after), np.float64) / EPSILON**2)
 
 
@@ -101,11 +106,11 @@ MEASURES: dict[str, Measure] = {
     "ssim": Measure("higher", lambda _: metrics.OfEach("ssim", ssim), "pairs"),
     "ms_ssim": Measure("higher", lambda _: metrics.OfEach("ms_ssim", metrics.ms_ssim), "pairs"),
     "lpips": Measure(
-        "lower", lambda setting: metrics.OfEach("lpips", _trace(metrics.LPIPS("alex", setting.image_size))), "pairs"
+        "lower", lambda setting: metrics.OfEach("lpips", trace(metrics.LPIPS("alex", setting.image_size))), "pairs"
     ),
     "lpips_squeeze": Measure(
         "lower",
-        lambda setting: metrics.OfEach("lpips_squeeze", _trace(metrics.LPIPS("squeeze", setting.image_size))),
+        lambda setting: metrics.OfEach("lpips_squeeze", trace(metrics.LPIPS("squeeze", setting.image_size))),
         "pairs",
     ),
     "vgg19_distance": Measure("lower", _vgg19_distance, "pairs"),
@@ -123,8 +128,8 @@ MEASURES: dict[str, Measure] = {
 }
 
 
-def _trace(function: Callable) -> Callable:
-    """The same as a graph, traced once for any number of pictures."""
+def trace(function: Callable) -> Callable:
+    """Returns the same as a graph, traced once for any number of pictures."""
     import tensorflow as tf
 
     graph = tf.function(function, autograph=False, reduce_retracing=True)

@@ -27,6 +27,7 @@ KINDS = {
     "noise_deviation": (INVERSIONS,),
     "noise_kurtosis": (INVERSIONS,),
 }
+OF_SETS = ("kid", "frechet", "precision", "recall")  # by the features of a network
 
 
 def chosen(names: Sequence[str], kind: str) -> list[str]:

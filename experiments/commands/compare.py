@@ -1,6 +1,5 @@
 """Put runs side by side: the settings that differ, figures, curves, and pictures of one split."""
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,23 @@ from ..errors import UsageError
 from ..flags import groups
 from ..flags.kinds import make_flags
 from ..folders import new_folder
+from ..runs.epochs import VALIDATION, find_pace, read_epochs
 from ..runs.run import Run, open_run
 from ..tables import markdown_table
 from ..terminal import announce
 
 ITEM = "run"  # words without dashes are its values
 FACES, SIDE, FONT, STEPS = 4, 128, 14, 5
-NO_SETTINGS = ("run_dir", "seed", "keep_checkpoints", "save_every", "draw_every", "cache_gb")
+NO_SETTINGS = (
+    "run_dir",
+    "seed",
+    "keep_checkpoints",
+    "save_every",
+    "draw_every",
+    "measure_every",
+    "cache_gb",
+    "perception_count",
+)
 MEASURES = ("psnr", "ssim")
 
 
@@ -98,35 +107,17 @@ def _as_text(value: Any) -> str:
     return " ".join(map(str, value)) if isinstance(value, list | tuple) else "" if value is None else str(value)
 
 
-def _epochs(each: Run) -> list[dict[str, str]]:
-    """The rows of metrics.csv; none of a model without a run."""
-    path = each.folder / "metrics.csv"
-    if not path.is_file():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 def _figures(each: Run) -> dict[str, Any]:
     """Returns the last epoch's measures of validation, and how long all epochs took and how fast."""
-    epochs = _epochs(each)
-    if not epochs:
-        return {}
-    speeds = np.array([float(row["images_per_second"]) for row in epochs])
-    steps = np.diff([0, *(int(row["step"]) for row in epochs)])
-    last = {f"validation {name}": float(epochs[-1][f"val_{name}"]) for name in MEASURES if f"val_{name}" in epochs[-1]}
-    seconds = float(np.sum(steps * each.settings.schedule.batch_size / speeds))
-    return {
-        **last,
-        "steps": int(epochs[-1]["step"]),
-        "seconds": round(seconds),
-        "pictures/s": round(float(np.median(speeds))),
-    }
+    epochs = read_epochs(each.folder)
+    last = epochs[-1] if epochs else {}
+    measures = {f"validation {name}": float(last[key]) for name in MEASURES if (key := f"{VALIDATION}{name}") in last}
+    return measures | find_pace(epochs, each.settings.schedule.batch_size)
 
 
 def _curve(each: Run) -> tuple[list[float], list[float]]:
     """How many pictures were seen after each epoch, and the PSNR then."""
-    known = [row for row in _epochs(each) if row.get("val_psnr")]
+    known = [row for row in read_epochs(each.folder) if row.get("val_psnr")]
     seen = [float(row["step"]) * each.settings.schedule.batch_size for row in known]
     return seen, [float(row["val_psnr"]) for row in known]
 

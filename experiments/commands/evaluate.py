@@ -8,7 +8,7 @@ from absl import flags
 from ... import files
 from ...datasets.source import SPLITS
 from ..backend import load_tensorflow
-from ..codes.measure_names import chosen
+from ..codes.measure_names import OF_SETS, chosen
 from ..errors import UsageError
 from ..flags import groups, kinds
 from ..flags.kinds import read_given
@@ -20,6 +20,7 @@ from ..terminal import announce
 
 BATCH_SIZE = 64
 WHOLE = groups.MADE[0]
+KID_NETWORKS = VGG16, INCEPTION = ("vgg16", "inception_v3")
 WORDS = ("run_dir",)  # flags that words without dashes are meant as
 
 
@@ -33,6 +34,10 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_enum("what", WHOLE, groups.MADE, text, flag_values=values)
     text = "Adds the feature distance in VGG19: its weights file, or imagenet to download them."
     kinds.define_path(values, "vgg19_weights", text)
+    text = "Network of KID, Frechet distance, precision and recall."
+    flags.DEFINE_enum("kid_network", KID_NETWORKS[0], KID_NETWORKS, text, flag_values=values)
+    text = "Weights file of --kid_network=inception_v3; imagenet downloads them."
+    kinds.define_path(values, "kid_weights", text, default="imagenet")
     groups.define_data_flags(values)
 
 
@@ -44,6 +49,7 @@ def run(values: flags.FlagValues) -> None:
     source = opened.source(values.split, given)
     if values.metrics is None and values.what != WHOLE:
         raise UsageError(f"--what={values.what} needs --metrics=all, or names of some")
+    _refuse_useless(values)
     load_tensorflow()
 
     from ...datasets.pipeline import source_errors
@@ -62,6 +68,8 @@ def run(values: flags.FlagValues) -> None:
     count = measured.pop("count", None) or min(figure.num_pictures for figure in found.values())
     provenance = opened.provenance(values.split, given) | ({} if values.what == WHOLE else {"what": values.what})
     kept = {**provenance, "count": count, **measured}
+    if values.kid_network != VGG16:
+        kept["kid_network"] = values.kid_network
     if found:
         kept["intervals"] = {name: list(figure.interval) for name, figure in found.items()}
     try:
@@ -70,6 +78,16 @@ def run(values: flags.FlagValues) -> None:
         files.write_text(opened.folder / name, json.dumps(kept, indent=2) + "\n", is_shared=True)
     finally:  # figures that cannot be kept are told
         _tell(opened, kept, provenance, measured, found)
+
+
+def _refuse_useless(values: flags.FlagValues) -> None:
+    names = chosen(values.metrics, values.what) if values.metrics else []
+    if values.kid_network == INCEPTION and not set(names) & set(OF_SETS):
+        raise UsageError(
+            f"--kid_network={INCEPTION} does nothing without --metrics={','.join(OF_SETS)}, or some of them"
+        )
+    if values["kid_weights"].present and values.kid_network != INCEPTION:
+        raise UsageError(f"--kid_weights does nothing without --kid_network={INCEPTION}")
 
 
 def _tell(
@@ -107,7 +125,8 @@ def _judge(values: flags.FlagValues, opened: Run, model, source, given) -> dict[
     names = chosen(values.metrics, values.what)
     size, _, channels = source.image_shape
     square = recognise_square(with_data(opened.settings, given).data, source) if "identity" in names else None
-    setting = Setting(size, channels, source.landmark_names, square, values.vgg19_weights)
+    inception_weights = values.kid_weights if values.kid_network == INCEPTION else None
+    setting = Setting(size, channels, source.landmark_names, square, values.vgg19_weights, inception_weights)
     streams = make_streams(names, setting, is_asked=values.metrics != ["all"])
     return judge(make_batches(values.what, opened, model, source, values.count), streams)
 

@@ -11,7 +11,7 @@ from ...datasets.source import SPLITS
 from ..backend import load_tensorflow
 from ..codes.portrait import page, portrait
 from ..errors import UsageError
-from ..faces.origins import find_data_origin
+from ..faces.origins import find_data_origin, recognise_square
 from ..flags import groups, kinds
 from ..flags.sources import for_model
 from ..runs.run import Run, open_run
@@ -62,6 +62,7 @@ def _publish(values: flags.FlagValues, opened: Run, name: str, folder: Path, has
     tf = load_tensorflow()
     from ...models import TrainableModel
     from ...models.pretrained import round_weights, save_pretrained
+    from ..codes.card_measures import measure_for_card
     from ..training.evaluation import Measurer
 
     trained = opened.model(TrainableModel)
@@ -72,15 +73,17 @@ def _publish(values: flags.FlagValues, opened: Run, name: str, folder: Path, has
         raise UsageError(f"--run_dir={opened.folder}: {error}") from error
     read = for_model(source, trained, opened.settings.objective.masks)
     announce(f"Measuring {len(read):,} faces of {read.name} ...")
-    measurement = Measurer(trained, tf.distribute.get_strategy())(read, BATCH_SIZE)
+    measured = Measurer(trained, tf.distribute.get_strategy())(read, BATCH_SIZE)
+    square = recognise_square(opened.settings.data, read)
+    figures = measure_for_card(opened, trained, read, square) if trained.reconstructs else {}
     card = {
         "name": name,
         "recipe": values.of_recipe,
-        "data": f"{opened.settings.data.dataset}, measured on its {values.split} split of {measurement.count}",
+        "data": f"{opened.settings.data.dataset}, measured on its {values.split} split of {measured.count}",
         "seed": opened.settings.run.seed,
         "facezoo": __version__,
         "flags": write_settings(opened.settings, with_paths=False).splitlines(),
-        "metrics": measurement.values,
+        "metrics": measured.values | figures,
     }
     if origin := opened.origin or find_data_origin(opened.settings.data):
         card["origin"] = {**describe_origin(origin), "size": opened.image_shape[0]}

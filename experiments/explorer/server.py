@@ -98,8 +98,9 @@ def bound_socket(host: str, port: int, exactly: bool) -> Iterator[socket.socket]
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    except OSError as error:
-        raise UsageError(f"--host={host} is no address of this machine: {error.strerror}") from error
+    except (OSError, ValueError) as error:  # the second of names that no machine can have
+        reason = getattr(error, "strerror", None) or "not a name that a machine can have"
+        raise UsageError(f"--host={host} is no address of this machine: {reason}") from error
     ports = [port] if exactly or not port else range(port, min(port + PORTS_TRIED, 65536))
     with socket.socket(family) as bound:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -100,6 +100,7 @@ class ObjectiveSettings(Settings):
     absolute_factor: float | None = factor("absolute", "the mean absolute error")
     kl_factor: float | None = factor("kl", "the KL divergence, beta")
     ssim_factor: float | None = factor("dssim", "the dissimilarity (1 - SSIM) / 2")
+    detail_factor: float | None = factor("detail", "the error of fine detail, larger where the picture is flat")
     mask_factor: float | None = factor("mask", "the squared error of the face's mask")
     perceptual_factor: float | None = factor(
         "perceptual",
@@ -210,14 +211,28 @@ class RunSettings(Settings):
     validation_steps: int | None = number(
         None, "Batches of the validation split to measure, the first ones; all if absent.", 1
     )
+    measure_every: int = number(
+        1,
+        "Epochs from one measure of the validation split, with a checkpoint, to the next; where --min_steps makes more "
+        "epochs, at least a twentieth of them.",
+        1,
+        is_changeable=True,
+    )
     monitor: str = word("loss", "Validation value of the best epoch: a loss term, psnr or ssim.")
-    patience: int | None = number(None, "Stop after so many epochs without a new best.", 1, is_changeable=True)
-    save_every: int | None = number(None, "Steps between checkpoints, besides one after each epoch.", 1)
+    patience: int | None = number(None, "Stop after so many measured epochs without a new best.", 1, is_changeable=True)
+    save_every: int | None = number(None, "Steps between checkpoints, besides one after each measured epoch.", 1)
     keep_checkpoints: int = number(
         2, "How many of the last checkpoints are kept, besides the best model.", 1, is_changeable=True
     )
     rollbacks: int = number(
         3, "How often a run whose updates are not finite goes back to its last checkpoint, at half the learning rate."
+    )
+    perception_count: int = number(
+        128,
+        "Validation pictures whose LPIPS, KID and KID of as many samples are measured too, at the end and before it "
+        "every 500 steps at most, where FACEZOO_WEIGHTS or the cache has the networks; 0 measures none.",
+        is_what=False,
+        is_changeable=True,
     )
     draw_every: int = number(
         1,

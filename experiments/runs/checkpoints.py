@@ -129,7 +129,8 @@ class Checkpoints:
         state = _read_state(place)
         _load_weights(model, place / MODEL_FILE)
         for metric in model.metrics:
-            for variable, value in zip(metric.variables, state.trackers[metric.name], strict=True):
+            # A state of an older version may lack one, which begins at 0.
+            for variable, value in zip(metric.variables, state.trackers.get(metric.name, ()), strict=False):
                 variable.assign(value)
         for damaged in self.places()[self.places().index(place) + 1 :] if is_owner else ():
             _remove_state(damaged)

@@ -100,6 +100,7 @@ _BEGINNING = (
     "environment.json",
     DATA_FILE,
     "metrics.csv",
+    "kl_per_dimension.csv",
     MODEL_FILE,
     "checkpoints/best/model.keras",
     "tensorboard/*/*/events.out.tfevents.*",

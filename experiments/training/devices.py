@@ -18,6 +18,7 @@ from .gathering import signals_kept, wait_for_all
 
 CPU_INFO = Path("/proc/cpuinfo")
 FAST_BFLOAT16 = ("avx512_bf16", "amx_bf16")  # Linux' names of what x86 CPUs can
+MOST_PORT = 65535
 PORTS = range(12000, 32000, 100)  # where those of one of Slurm's jobs on a host begin
 LOST = (  # what a collective says of a worker that is gone
     tf.errors.AbortedError,
@@ -188,7 +189,7 @@ def _check_tf_config(text: str) -> None:
         config = json.loads(text)
         kinds = {kind: _count(addresses) for kind, addresses in config["cluster"].items()}
         kind, number = config["task"]["type"], int(config["task"]["index"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         form = '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}'
         raise UsageError(f"TF_CONFIG must be {form}") from error
     if not kinds or not kinds.keys() <= {"chief", "worker"} or kinds.get("chief", 1) != 1:
@@ -200,9 +201,13 @@ def _check_tf_config(text: str) -> None:
 
 
 def _count(addresses: list[str]) -> int:
-    """A TypeError for what is no list of texts."""
+    """A TypeError for what is no list of texts, a ValueError for a text that is no "host:port"."""
     if not isinstance(addresses, list) or not all(isinstance(address, str) for address in addresses):
         raise TypeError(addresses)
+    for address in addresses:
+        host, _, port = address.rpartition(":")
+        if not host.encode("idna") or not 0 < int(port) <= MOST_PORT:
+            raise ValueError(address)
     return len(addresses)
 
 

@@ -8,12 +8,14 @@ import tensorflow as tf
 from ...datasets.pipeline import evaluation_batches
 from ...datasets.source import Source
 from ...losses import ssim
+from ...losses.kl import kl_per_dimension
 from ...metrics import active_units, face_reading, psnr
 from ...metrics.features import FeatureDistance
 from ...models import TrainableModel
 from .devices import distribute
 
 READ = ("embedding", "attribute_logits", "landmarks", "factors")
+KL = "whole/kl"
 KNOWN = ("identity", "attributes", "landmarks", "factors")
 
 
@@ -25,10 +27,12 @@ class Measurement:
       values: of an autoencoder `loss`, each loss term unweighted, `psnr` in dB, `ssim`, and `active_units` of a vector
         code; of a face network `loss`, its terms, and what `face_reading` says.
       count: examples measured.
+      kl: mean KL divergence of each dimension of the code in nats, [D]; None where codes have no distribution.
     """
 
     values: dict[str, float]
     count: int
+    kl: np.ndarray | None = None
 
 
 class Measurer:
@@ -58,9 +62,11 @@ class Measurer:
         columns = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
         is_example = columns.pop("padding") == 0
         columns = {name: column[is_example] for name, column in columns.items()}
+        kl = columns.pop(KL, None)
         whole = self._whole_split({name: columns.pop(name) for name in list(columns) if "/" in name})
         means = {name: float(column.mean(dtype=np.float64)) for name, column in columns.items()}
-        return Measurement(means | whole, int(is_example.sum()))
+        mean_kl = None if kl is None else kl.mean(axis=0, dtype=np.float64)
+        return Measurement(means | whole, int(is_example.sum()), mean_kl)
 
     def _measure_batch(self, batch):
         per_replica = self.strategy.run(self._measure_examples, args=(batch,))
@@ -87,6 +93,8 @@ class Measurer:
             values["vgg19_distance"] = self.feature_distance(*pictures)
         if outputs["z"].shape.rank == 2:
             values["whole/code"] = tf.cast(outputs["z"], tf.float32)
+            if "log_var" in outputs:
+                values[KL] = kl_per_dimension(outputs["mean"], outputs["log_var"])
         return values
 
     def _whole_split(self, columns: dict[str, np.ndarray]) -> dict[str, float]:

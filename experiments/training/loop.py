@@ -22,7 +22,8 @@ class Epoch:
     Attributes:
       number: from 1.
       step: batches taken since the start of the run.
-      terms: training means of `loss` and of each unweighted term, nan where no update was done, and `skipped_steps`.
+      terms: training means of `loss`, of each unweighted term and of `gradient_norm`, nan where no update was done, and
+        `skipped_steps`.
       images_per_second: of those of its steps that were done without a break.
     """
 
@@ -142,6 +143,7 @@ def _show(bar: tqdm, logs, images_per_second: float) -> None:
     if bar.disable:
         return
     if bar.n + 1 == bar.total or time.time() - bar.last_print_t >= REFRESH_SECONDS:
-        terms = {name: f"{float(value):.4g}" for name, value in logs.items() if value or name != "skipped_steps"}
+        names = [name for name in logs if name != "gradient_norm" and (name != "skipped_steps" or logs[name])]
+        terms = {name: f"{float(logs[name]):.4g}" for name in names}
         bar.set_postfix({**terms, "images/s": f"{images_per_second:.0f}"}, refresh=False)
     bar.update()

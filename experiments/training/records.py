@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,24 +10,23 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 from tensorboard.compat.proto import event_pb2
-from tensorboard.plugins.hparams import api as hparams
 
 from ... import files, pictures
-from ...models import Autoencoder, TrainableModel
+from ...models import TrainableModel
 from ..codes.morphing import interpolate_pictures
 from ..runs.checkpoints import Row
+from ..runs.epochs import VALIDATION
 from ..runs.folder import find_logs
+from .dashboard import begin_session, end_session, lay_out, name_curve
 from .evaluation import Measurement
+from .kl_history import KL_FILE, draw_history, make_row, read_history
 from .loop import Epoch
+from .perception import prior_samples
 
 SHOWN = 8
 LEAST_PIXELS = 64  # of a picture on a sheet, so that its label has room
 STEPS_OF_A_POINT = 50
 EVENTS = "events.out.tfevents.*"
-LOSSES, QUALITY, SPEED = "1 losses", "2 quality", "3 speed"
-MEASURES = ("psnr", "ssim", "active_units", "vgg19_distance")
-NO_LOSSES = ("skipped_steps", "images_per_second", "learning_rate")
-COMPARED = ("psnr", "ssim")
 
 
 class Monitor:
@@ -51,6 +51,8 @@ class Monitor:
     ):
         self.folder, self.examples, self.rows = folder, examples, list(rows)
         _write_rows(folder / "metrics.csv", self.rows)
+        self.kl_rows = read_history(folder / KL_FILE, step)
+        _write_rows(folder / KL_FILE, self.kl_rows)
         events = folder / "tensorboard"
         logs = find_logs(folder)
         if not events.is_symlink():  # where it leads others may write, too
@@ -69,9 +71,8 @@ class Monitor:
         with self.validation.as_default(step=0):
             table = "\n".join(["| flag | value |", "|---|---|", *(f"| {k} | {v} |" for k, v in settings.items())])
             tf.summary.text("flags", table)
-            hparams.hparams_config([], [hparams.Metric(f"{QUALITY}/{name}", display_name=name) for name in COMPARED])
             name = self.folder.absolute().name
-            hparams.hparams({name: _plain(value) for name, value in settings.items()}, trial_id=name)
+            tf.summary.experimental.write_raw_pb(begin_session(settings, name))
         self.validation.flush()
 
     def record_step(self, step: int, terms: dict[str, float]) -> None:
@@ -87,20 +88,32 @@ class Monitor:
             "epoch": epoch.number,
             "step": epoch.step,
             **epoch.terms,
-            **{f"val_{name}": value for name, value in validation.values.items()},
+            **{f"{VALIDATION}{name}": value for name, value in validation.values.items()},
             **speed,
         }
+        known = dict.fromkeys(itertools.chain(*self.rows))
         self.rows = [*self.rows, row]
         _write_rows(self.folder / "metrics.csv", self.rows)
+        if validation.kl is not None:
+            self.kl_rows = [*self.kl_rows, make_row(epoch.number, epoch.step, validation.kl)]
+            _write_rows(self.folder / KL_FILE, self.kl_rows)
         with self.train.as_default(step=epoch.step):
             _write_scalars({**epoch.terms, **speed})
         with self.validation.as_default(step=epoch.step):
+            if row.keys() - known:
+                names = [name.removeprefix(VALIDATION) for name in (*known, *row) if name not in ("epoch", "step")]
+                tf.summary.experimental.write_raw_pb(lay_out(names))
             _write_scalars(validation.values)
+            if validation.kl is not None:
+                tf.summary.histogram("kl_per_dimension", validation.kl)
         self.train.flush()
         self.validation.flush()
 
     def draw(self, model: TrainableModel, epoch: Epoch) -> None:
-        """Reconstructions, samples of the prior, a morph, and the histogram of codes; nothing of a face network."""
+        """Reconstructions, samples of the prior, a morph, KL by dimension, and the histogram of codes.
+
+        Of a face network it draws nothing.
+        """
         if not model.reconstructs:
             return
         images, outputs = self.examples["image"], model(self.examples, training=False)
@@ -108,10 +121,12 @@ class Monitor:
         given, made = ([f"{what} {number + 1}" for number in range(len(images))] for what in ("picture", "made of"))
         sheets = {"reconstructions": _sheet(np.concatenate([images, reconstructions]), [*given, *made], len(images))}
         if model.has_prior:
-            samples = prior_samples(model)
+            samples = prior_samples(model, SHOWN)
             sheets["samples"] = _sheet(samples, [f"drawn {number + 1}" for number in range(len(samples))], len(samples))
         way = interpolate_pictures(model, images[0], images[-1], steps=SHOWN)
         sheets["morph"] = _sheet(way, [f"{share:.0%}" for share in np.linspace(0.0, 1.0, SHOWN)], SHOWN)
+        if self.kl_rows:
+            sheets["kl_over_epochs"] = draw_history(self.kl_rows)
         with self.validation.as_default(step=epoch.step):
             tf.summary.histogram("codes", outputs["z"])
             for name, sheet in sheets.items():
@@ -121,12 +136,16 @@ class Monitor:
                     pictures.save_png(partial, sheet, f"{name} of {self.folder.name} after epoch {epoch.number}")
         self.validation.flush()
 
+    def finish(self, step: int) -> None:
+        """Says that the run has come to its end, after so many steps."""
+        with self.validation.as_default(step=step):
+            tf.summary.experimental.write_raw_pb(end_session())
+        self.validation.flush()
+
 
 def _write_scalars(values: Mapping[str, float]) -> None:
-    """Under tags that TensorBoard sorts losses first: it does so by their letters."""
     for name, value in values.items():
-        group = SPEED if name in NO_LOSSES else QUALITY if name in MEASURES else LOSSES
-        tf.summary.scalar(f"{group}/{name}", value)
+        tf.summary.scalar(name_curve(name), value)
 
 
 def _sheet(images: np.ndarray, labels: list[str], columns: int) -> np.ndarray:
@@ -137,19 +156,16 @@ def _sheet(images: np.ndarray, labels: list[str], columns: int) -> np.ndarray:
     return pictures.draw_labelled_sheet(shown, labels, columns, 1)
 
 
-def prior_samples(model: Autoencoder, count: int = SHOWN, seed: int = 0) -> np.ndarray:
-    """Pictures of codes drawn from N(0, 1), always the same codes: [count, H, W, C]."""
-    codes = np.random.default_rng(seed).standard_normal((count, model.latent_dim), np.float32)
-    return np.asarray(model.decode(codes))
-
-
 def _write_rows(path: Path, rows: Sequence[Row]) -> None:
-    """metrics.csv, if there is anything to write: the old file or the new one, never half."""
+    """Writes a CSV file, if there is anything to write: the old file or the new one, never half.
+
+    What a row does not have is empty in it.
+    """
     if not rows:
         path.unlink(missing_ok=True)
         return
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]))
+    writer = csv.DictWriter(text, fieldnames=list(dict.fromkeys(itertools.chain(*rows))))
     writer.writeheader()
     writer.writerows(rows)
     files.write_text(path, text.getvalue())
@@ -177,8 +193,3 @@ def _cut_events(path: Path, step: int) -> None:
     with files.whole_file(path) as partial, tf.io.TFRecordWriter(str(partial)) as writer:
         for record in kept:
             writer.write(record)
-
-
-def _plain(value: object) -> bool | float | str:
-    """HParams takes numbers, strings and booleans."""
-    return value if isinstance(value, (bool, int, float, str)) else str(value)

@@ -22,6 +22,7 @@ from ..runs.folder import create, find_state, lock, remove_beginning
 from ..runs.settings import FLAGS_FILE, write_settings
 from .evaluation import Measurement, Measurer
 from .loop import Epoch, UnstableError, take_steps
+from .perception import Perception, is_due
 from .records import STEPS_OF_A_POINT, Monitor
 from .setup import Session
 from .stopping import EarlyStopping, stop_requests
@@ -157,7 +158,8 @@ class TrainingRun:
         monitor = None
         if self.workers.is_chief:
             monitor = Monitor(self.folder, session.examples(), flatten(settings), state.rows, state.step)
-        self._telling = Telling(settings.schedule.epochs)
+        self._perception: Perception | None = None
+        self._telling = Telling(settings.schedule.epochs, state.step // session.steps_per_epoch)
         stopping = EarlyStopping(settings.run.monitor, settings.run.patience, state.best, state.epochs_since_best)
         measurer = Measurer(session.model, session.strategy)
         steps = take_steps(
@@ -174,11 +176,11 @@ class TrainingRun:
         with contextlib.closing(steps):
             for step in steps:
                 state.step, state.skipped_in_a_row = step.number, step.skipped_in_a_row
-                if step.epoch is not None:
+                if step.epoch is not None and self._is_measured(step.epoch):
                     self._end_epoch(step.epoch, monitor, stopping, measurer)
                     self._save()
-                    if stopping.should_stop or step.epoch.number == settings.schedule.epochs:
-                        return
+                    if self._is_last(step.epoch, stopping):
+                        break
                     self._stop_if(self._agree_on_stop())
                 else:
                     self._record_step(step.number, monitor)
@@ -187,6 +189,15 @@ class TrainingRun:
                     if request or is_due:
                         self._save()
                     self._stop_if(request)
+        if monitor:
+            monitor.finish(state.step)
+
+    def _is_measured(self, epoch: Epoch) -> bool:
+        schedule, run = self.settings.schedule, self.settings.run
+        return epoch.number % run.measure_every == 0 or epoch.number == schedule.epochs
+
+    def _is_last(self, epoch: Epoch, stopping: EarlyStopping) -> bool:
+        return stopping.should_stop or epoch.number == self.settings.schedule.epochs
 
     def _record_step(self, step: int, monitor: Monitor | None) -> None:
         """A point of the curves, now and then; all workers read it, since what they have counted is summed."""
@@ -204,16 +215,26 @@ class TrainingRun:
             validation = measurer(session.sources["validation"], session.batch_size, session.validation_count)
             is_new_best = stopping.is_new_best(validation.values)
             if monitor:
+                perceived = self._perceive(epoch, self._is_last(epoch, stopping))
+                validation = dataclasses.replace(validation, values=validation.values | perceived)
                 monitor.record(epoch, validation, float(session.model.optimizer.learning_rate))
                 self._telling.tell(epoch.number, validation.values)
                 _warn_of_collapse(epoch, validation)
                 if is_new_best:
                     self.checkpoints.save_best(session.model)
-                is_last = stopping.should_stop or epoch.number == self.settings.schedule.epochs
-                if is_last or epoch.number % self.settings.run.draw_every == 0:
+                if self._is_last(epoch, stopping) or epoch.number % self.settings.run.draw_every == 0:
                     monitor.draw(session.model, epoch)
                 state.rows = monitor.rows
         state.best, state.epochs_since_best = stopping.best, stopping.epochs_since_best
+
+    def _perceive(self, epoch: Epoch, is_last: bool) -> dict[str, float]:
+        """LPIPS and KID, where they are due and can be had."""
+        model, count = self.session.model, self.settings.run.perception_count
+        if not (count and model.reconstructs and is_due(self.state.rows, epoch.step, is_last)):
+            return {}
+        if self._perception is None:  # networks that a short training does not need
+            self._perception = Perception(model, self.session.examples(count))
+        return self._perception.measure()
 
     def _agree_on_stop(self) -> signal.Signals | None:
         """That of any worker, known to all."""

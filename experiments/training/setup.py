@@ -179,9 +179,9 @@ class Session:
             return names
         return [f"worker {worker} {name}" for worker in range(self.workers.count) for name in names]
 
-    def examples(self) -> dict[str, np.ndarray]:
+    def examples(self, count: int = SHOWN) -> dict[str, np.ndarray]:
         """Some validation examples, far apart, since neighbours may show one person."""
-        return load_spread(self.sources["validation"], SHOWN)
+        return load_spread(self.sources["validation"], count)
 
     @property
     def validation_count(self) -> int | None:

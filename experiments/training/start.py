@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # settings are refused before TensorFlow is waited for
 
 
 # By the figures at the head of the recipes: of 64 units 18 are active where --r_loss_factor is the VAE's own.
+MEASURES = 20  # of the validation split, where --min_steps makes epochs many
 FROM_NOTHING = (
     "a VAE with its own loss factors learns from photographs slowly: few units of its code come to tell faces apart; "
     "--recipe=photographs goes on from weights that ship (sharp morphs of some hundred photographs in minutes), "
@@ -173,10 +174,14 @@ def _resolve_epochs(settings: TrainingSettings, folder: Path | None) -> Training
         sources, _ = open_sources(settings)
         steps = schedule.steps_per_epoch or max(1, len(sources["train"]) // schedule.batch_size)
         epochs = math.ceil(schedule.min_steps / steps)
-    more = max(schedule.epochs, epochs) / schedule.epochs
-    run = dataclasses.replace(settings.run, draw_every=math.ceil(settings.run.draw_every * more))
-    schedule = dataclasses.replace(schedule, epochs=max(schedule.epochs, epochs))
-    return dataclasses.replace(settings, schedule=schedule, run=run)
+    if epochs <= schedule.epochs:
+        return settings
+    run = dataclasses.replace(
+        settings.run,
+        draw_every=math.ceil(settings.run.draw_every * epochs / schedule.epochs),
+        measure_every=max(settings.run.measure_every, math.ceil(epochs / MEASURES)),
+    )
+    return dataclasses.replace(settings, schedule=dataclasses.replace(schedule, epochs=epochs), run=run)
 
 
 @contextlib.contextmanager

@@ -15,17 +15,17 @@ class Telling:
 
     Args:
       epochs: of the whole run.
+      done: of them, before.
       clock: seconds that only rise.
     """
 
-    def __init__(self, epochs: int, clock: Callable[[], float] = time.monotonic):
-        self._epochs, self._clock = epochs, clock
-        self._begin, self._told = clock(), 0
+    def __init__(self, epochs: int, done: int = 0, clock: Callable[[], float] = time.monotonic):
+        self._epochs, self._done, self._clock = epochs, done, clock
+        self._begin = clock()
 
     def tell(self, number: int, validation: Mapping[str, float]) -> None:
         """Says what an epoch has come to in validation, and how long the rest will take at this pace."""
-        self._told += 1
-        left = (self._epochs - number) * (self._clock() - self._begin) / self._told
+        left = (self._epochs - number) * (self._clock() - self._begin) / (number - self._done)
         figures = ", ".join(f"{name} {value:.4g}" for name, value in validation.items())
         rest = f"; {say_duration(left)} left" if number < self._epochs else ""
         announce(f"after epoch {number}/{self._epochs}: validation {figures}{rest}")

@@ -6,6 +6,7 @@ import tensorflow as tf
 from facezoo.losses import (
     DSSIM,
     AbsoluteError,
+    DetailError,
     KLDivergence,
     MissingTerm,
     Objective,
@@ -185,6 +186,30 @@ def test_ssim_needs_pictures_as_large_as_its_window():
     np.testing.assert_allclose(ssim(np.ones((1, 11, 11, 1)), np.ones((1, 11, 11, 1))), [1], rtol=1e-5)
     with pytest.raises(ValueError, match="at least 11 pixels, got 10x12"):
         ssim(np.ones((1, 10, 12, 1)), np.ones((1, 10, 12, 1)))
+
+
+def test_detail_counts_where_the_picture_is_flat():
+    draws = np.random.default_rng(0)
+    flat = np.full((1, 32, 32, 3), 0.5, np.float32)
+    textured = np.clip(flat + 0.2 * draws.standard_normal(flat.shape), 0, 1).astype(np.float32)
+    grid = np.float32(2 / 255) * (-1.0) ** np.add.outer(np.arange(32), np.arange(32))[None, :, :, None]
+    on_flat, on_textured = (
+        DetailError()({"image": picture}, {"reconstruction": picture + grid})[0] for picture in (flat, textured)
+    )
+    assert 1.0 < on_flat < np.log1p(4) + 1e-3  # a blur takes all of a grid of single pixels away, but for edges
+    assert on_textured < on_flat / 50
+
+
+def test_detail_of_a_slope_and_of_another_brightness_is_none():
+    slope = np.tile(np.linspace(0.2, 0.8, 48, dtype=np.float32)[:, None, None], (1, 48, 1))[None]
+    inside = (slice(None), slice(8, -8), slice(8, -8))
+    steeper = 0.5 * slope + 0.1
+    np.testing.assert_allclose(
+        DetailError()({"image": slope[inside]}, {"reconstruction": slope[inside] + 0.1}), [0], atol=1e-6
+    )
+    assert DetailError()({"image": slope}, {"reconstruction": steeper})[0] < 0.05
+    with pytest.raises(ValueError, match="at least 4 pixels, got 3x8"):
+        DetailError()({"image": slope[:, :3, :8]}, {"reconstruction": slope[:, :3, :8]})
 
 
 # The objective.

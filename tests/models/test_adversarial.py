@@ -445,7 +445,7 @@ def test_it_learns_to_tell_and_the_rule_of_two_players_is_reported():
     take_steps(model, 20)
     model.reset_metrics()
     last = take_steps(model, 1)[0]
-    assert set(first) == {"loss", "skipped_steps", *model.objective.terms, *model.game_trackers}
+    assert set(first) == {"loss", "gradient_norm", "skipped_steps", *model.objective.terms, *model.game_trackers}
     assert last["discriminator"] < 0.8 * first["discriminator"]
     assert last["discriminator_accuracy"] > 0.7
 
@@ -570,7 +570,7 @@ def test_fit_reports_the_game_and_resets_it():
     model = model_of()
     dataset = tf.data.Dataset.from_tensors(batch()).repeat(2)
     history = model.fit(x=dataset, epochs=2, verbose=0, shuffle=False).history
-    assert set(history) == {"loss", "skipped_steps", *model.objective.terms, *model.game_trackers}
+    assert set(history) == {"loss", "gradient_norm", "skipped_steps", *model.objective.terms, *model.game_trackers}
     assert int(model.game_trackers["discriminator"].count) == 2 * 8  # of the last epoch
     evaluated = model.evaluate(x=dataset, verbose=0, return_dict=True)
     assert {"loss", *model.objective.terms} <= set(evaluated)

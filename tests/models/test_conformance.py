@@ -234,7 +234,7 @@ def test_learns_eight_pictures_by_fit_of_keras(specimen):
 def test_every_term_is_reported(specimen):
     model = compiled(specimen)
     assert set(take_steps(model, 1)[0]) == {
-        *("loss", "skipped_steps"),
+        *("loss", "gradient_norm", "skipped_steps"),
         *factors_of(specimen, model),
         *specimen.reports,
     }

@@ -1,4 +1,4 @@
-"""Enlarging by straight lines, which leaves no lattice."""
+"""What keeps lattices out of decoders: enlarging by straight lines, convolutions that finish the picture."""
 
 import keras
 import numpy as np
@@ -39,3 +39,18 @@ def test_a_decoder_that_enlarges_by_lines_has_no_steps_between_pairs_of_pixels(m
         pairs = steps[::2].mean(), steps[1::2].mean()
         excesses.append(max(pairs) / min(pairs) - 1.0)
     assert excesses[1] < excesses[0] / 3
+
+
+@pytest.mark.parametrize("make", [VAE, ConvolutionalAutoencoder], ids=["vae", "cae"])
+def test_what_finishes_a_picture_begins_as_hardly_any_change_and_learns(make):
+    plain, finished = (make(image_size=SIZE, filters=(4, 4), finish=finish) for finish in (0, 6))
+    number = len(plain.decoder.get_weights())
+    finished.decoder.set_weights(plain.decoder.get_weights() + finished.decoder.get_weights()[number:])
+    codes = np.random.default_rng(0).standard_normal((2, *plain.shape_of_code())).astype(np.float32)
+    np.testing.assert_allclose(finished.decode(codes), plain.decode(codes), atol=0.05)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(finished.decoder(codes) ** 2)
+    (kernel,) = finished.last_kernels
+    assert kernel.shape == (3, 3, 6, 3)
+    assert np.abs(tape.gradient(loss, kernel)).max() > 0
+    assert finished.count_params() - plain.count_params() == (75 + 1) * 6 + (9 * 6 + 1) * 6 + (9 * 6 + 1) * 3

@@ -820,6 +820,8 @@ EXPLORATIONS = [
     Case("pipe-for-token", f"{EXPLORE} --token=/dev/null", ("--token", "not a regular file")),
     Case("token-itself", f"{EXPLORE} --token=top-secret", ("--token=top-secret", "no such file", "FACEZOO_TOKEN")),
     Case("host-without-name", f"{EXPLORE} --host=", ("--host=",)),
+    Case("host-of-a-dot", f"{EXPLORE} --host=.", ("--host=.", "not a name that a machine can have")),
+    Case("long-host", f"{EXPLORE} --host={'n' * 64}", ("--host=nnn", "not a name that a machine can have")),
     Case("host-of-others", f"{EXPLORE} --host=192.0.2.1 --token=make", ("--host=192.0.2.1",)),
     Case("missing", "explore --run_dir=@/nowhere", ("@/nowhere", "no such folder")),
     Case("no-model", "explore --run_dir=@/runs/no_model", ("@/runs/no_model", "has not finished")),

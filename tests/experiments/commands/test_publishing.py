@@ -10,11 +10,18 @@ from facezoo import files
 from facezoo.datasets.manifest import Cut
 from facezoo.datasets.packed import Origin, describe_origin, parse_origin
 from facezoo.datasets.procedural import procedural_faces
+from facezoo.experiments.codes import card_measures, judging
 from facezoo.experiments.codes.portrait import page, portrait
 from facezoo.experiments.faces.origins import find_data_crop, find_data_cut
 from facezoo.experiments.flags import parsing
 from facezoo.experiments.runs.run import open_run
 from facezoo.models import VAE, FaceMapping
+
+
+@pytest.fixture(autouse=True)
+def no_networks(monkeypatch):
+    """Cards tell what is measured without any."""
+    monkeypatch.delenv("FACEZOO_WEIGHTS", raising=False)
 
 
 @pytest.fixture
@@ -36,6 +43,19 @@ def test_it_is_called_as_the_run_and_shows_pictures(run, command, tmp_path):
     assert f"| psnr | {card['metrics']['psnr']:.5g} |" in text
     assert 'facezoo.load("My_run_2.npz")' in text
     assert_refused(command("publish", f"--run_dir={run}", f"--out={out}"), "My_run_2.npz exists")
+
+
+def test_the_card_tells_what_the_networks_say_that_are_there(run, command, tmp_path, monkeypatch):
+    def as_lpips(name, image_size):
+        return lambda real, made: np.abs(real - made).mean(axis=(1, 2, 3))
+
+    monkeypatch.setattr(card_measures, "_is_there", lambda file: file == "lpips_alex.npz")
+    monkeypatch.setattr(judging, "trace", lambda function: function)
+    monkeypatch.setattr("facezoo.metrics.LPIPS", as_lpips)
+    assert command("publish", f"--run_dir={run}", "--name=a", f"--out={tmp_path / 'out'}", "--nopictures").code == 0
+    told = json.loads((tmp_path / "out" / "a.json").read_text())["metrics"]
+    assert set(told) == {"loss", "reconstruction", "kl", "psnr", "ssim", "active_units", "lpips"}
+    assert f"| lpips | {told['lpips']:.5g} |" in (tmp_path / "out" / "a.md").read_text()
 
 
 def test_pictures_may_stay_at_home(run, command, tmp_path):

@@ -91,6 +91,20 @@ def test_few_pictures_are_seen_for_as_many_epochs_as_the_least_steps_take(train,
     assert "4 epochs of 2 steps" in command("train", *CAE_FLAGS, "--min_steps=5", "--epochs=4", "--dry_run").out
 
 
+def test_epochs_of_few_pictures_are_measured_twenty_times(train):
+    folder = train("run", *CAE_FLAGS, "--min_steps=61")
+    assert "--measure_every=2\n" in (folder / "flags.txt").read_text()
+    assert [int(row["epoch"]) for row in rows_of(folder)] == [*range(2, 31, 2), 31]
+
+
+def test_epochs_that_are_not_measured_change_nothing_but_the_rows(train):
+    often, seldom = (train(f"run_{every}", *CAE_FLAGS, "--epochs=3", f"--measure_every={every}") for every in (1, 2))
+    assert [int(row["epoch"]) for row in rows_of(seldom)] == [2, 3]
+    every_other = [row for row in rows_of(often) if row["epoch"] != "1"]
+    for name in ("loss", "val_loss", "val_psnr"):
+        assert [row[name] for row in rows_of(seldom)] == [row[name] for row in every_other]
+
+
 def test_a_dry_run_prints_and_writes_nothing(command, empty_folder, tmp_path, model):
     before = contents(tmp_path)
     done = command("train", *VAE_FLAGS, "--dry_run")

@@ -37,10 +37,12 @@ def test_a_run_folder_holds_what_the_design_says(finished):
     files = {path.relative_to(finished).as_posix() for path in finished.rglob("*") if path.is_file()}
     events = {name for name in files if name.startswith(f"tensorboard/{finished.name}/")}
     assert sorted(name.split("/")[2] for name in events) == ["train", "validation"]
-    pictures = {f"images/{kind}-{n:04d}.png" for kind in ("reconstructions", "samples", "morph") for n in (1, 2)}
+    kinds = ("reconstructions", "samples", "morph", "kl_over_epochs")
+    pictures = {f"images/{kind}-{n:04d}.png" for kind in kinds for n in (1, 2)}
     assert files - events == pictures | {
         "flags.txt",
         "environment.json",
+        "kl_per_dimension.csv",
         "metrics.csv",
         "model.keras",
         "checkpoints/best/model.keras",

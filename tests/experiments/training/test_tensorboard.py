@@ -1,5 +1,6 @@
 """What training leaves for TensorBoard, in the file and from a running server."""
 
+import csv
 import http.client
 import io
 import json
@@ -14,15 +15,18 @@ import numpy as np
 import pytest
 from command_line import VAE_FLAGS, read_png, rows_of
 from facezoo.experiments.runs.folder import find_logs
+from facezoo.experiments.training.kl_history import read_history
 from PIL import Image
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 LOSSES = {f"1 losses/{name}" for name in ("loss", "reconstruction", "kl")}
 SCALARS = {
-    "train": LOSSES | {f"3 speed/{name}" for name in ("skipped_steps", "images_per_second", "learning_rate")},
+    "train": LOSSES
+    | {f"3 updates/{name}" for name in ("gradient_norm", "learning_rate", "skipped_steps")}
+    | {"4 speed/images_per_second"},
     "validation": LOSSES | {f"2 quality/{name}" for name in ("psnr", "ssim", "active_units")},
 }
-SHEETS = {"reconstructions", "samples", "morph"}
+SHEETS = {"reconstructions", "samples", "morph", "kl_over_epochs"}
 
 
 def test_events_hold_each_term_pictures_codes_flags_and_hparams(finished):
@@ -40,9 +44,10 @@ def test_events_hold_each_term_pictures_codes_flags_and_hparams(finished):
             kinds.setdefault(kind, set()).add(tag)
         assert kinds["scalars"] == scalars
     assert kinds["images"] == SHEETS
-    assert kinds["histograms"] == {"codes"}
+    assert kinds["histograms"] == {"codes", "kl_per_dimension"}
     assert kinds["text"] == {"flags"}
-    assert {"_hparams_/session_start_info", "_hparams_/experiment"} <= kinds["hparams"]
+    # No "_hparams_/experiment": TensorBoard would show the settings that it lists, and no others.
+    assert kinds["hparams"] == {"_hparams_/session_start_info", "_hparams_/session_end_info"}
     start = events.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
     assert b"latent_dim" in start
     assert b"None" not in start
@@ -99,7 +104,7 @@ def test_a_running_tensorboard_serves_them(tensorboard, finished):
     assert set(tags("scalars")) == SCALARS["validation"]
     assert set(tags("scalars", f"{finished.name}/train")) == SCALARS["train"]
     assert set(tags("images")) == SHEETS
-    assert set(tags("histograms")) == {"codes"}
+    assert set(tags("histograms")) == {"codes", "kl_per_dimension"}
     assert "flags" in set(tags("text"))
     run = f"{finished.name}/validation"
     points = json.loads(fetch("scalars/scalars", run=run, tag="2 quality/psnr"))
@@ -108,8 +113,56 @@ def test_a_running_tensorboard_serves_them(tensorboard, finished):
     blob = dict(urllib.parse.parse_qsl(sheets[0]["query"]))
     with Image.open(io.BytesIO(fetch("images/individualImage", **blob))) as image:
         assert image.size == (8 * 64, 2 * (64 + 15))  # enlarged, with a label below each
+    layout = json.loads(fetch("custom_scalars/layout"))
+    charts = {group["title"]: [chart["title"] for chart in group["chart"]] for group in layout["category"]}
+    assert list(charts) == ["losses", "quality", "updates", "speed"]
+    assert charts["losses"] == ["loss", "reconstruction", "kl"]
+    tag = layout["category"][1]["chart"][0]["multiline"]["tag"][0]
+    found = json.loads(fetch("custom_scalars/scalars", run=run, tag=tag))["tag_to_events"]
+    assert [step for _, step, _ in found["2 quality/psnr"]] == [4, 8]
+    (group,) = table_of_hparams(fetch)
+    assert group["hparams"]["latent_dim"] == 4
+    final = {metric["name"]["tag"]: metric["value"] for metric in group["metricValues"]}
+    np.testing.assert_allclose(final["2 quality/psnr"], float(rows_of(finished)[-1]["val_psnr"]), rtol=1e-5)
     (text,) = json.loads(fetch("text/text", run=run, tag="flags"))
     assert "latent_dim" in text["text"]
+
+
+def table_of_hparams(fetch):
+    """The lines of HParams of runs that have ended, with all settings and metrics, as the page asks for them."""
+
+    def ask(what, **question):
+        return json.loads(fetch(f"hparams/{what}", request=json.dumps({"experimentName": "", **question})))
+
+    experiment = ask("experiment")
+    asked = {
+        "colParams": [
+            *({"hparam": info["name"], "includeInResult": True} for info in experiment["hparamInfos"]),
+            *({"metric": info["name"]} for info in experiment["metricInfos"]),
+        ],
+        "allowedStatuses": ["STATUS_SUCCESS"],
+        "startIndex": 0,
+        "sliceSize": 10,
+    }
+    return ask("session_groups", **asked)["sessionGroups"]
+
+
+def test_each_epoch_tells_the_kl_of_each_dimension(finished):
+    with (finished / "kl_per_dimension.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row.pop("epoch"), row.pop("step")) for row in rows] == [("1", "4"), ("2", "8")]
+    assert all(list(row) == ["0", "1", "2", "3"] for row in rows)
+    told = [float(row["val_kl"]) for row in rows_of(finished)]
+    np.testing.assert_allclose([sum(map(float, row.values())) for row in rows], told, rtol=1e-5)
+
+
+def test_what_is_behind_the_state_is_taken_out_and_told_again(copied):
+    path = copied / "kl_per_dimension.csv"
+    assert [row["step"] for row in read_history(path, 8)] == [4, 8]
+    assert [row["step"] for row in read_history(path, 7)] == [4]
+    path.write_text("epoch,step,0\n1,4,0.5\n2,8\n")
+    assert read_history(path, 8) == []
+    assert read_history(copied / "no.csv", 8) == []
 
 
 def test_curves_have_a_point_every_so_many_steps(train, monkeypatch):
@@ -120,7 +173,7 @@ def test_curves_have_a_point_every_so_many_steps(train, monkeypatch):
     events = EventAccumulator(str(folder / "tensorboard" / "run" / "train"))
     events.Reload()
     assert [event.step for event in events.Tensors("1 losses/loss")] == [3, 4, 6, 8]
-    assert [event.step for event in events.Tensors("3 speed/skipped_steps")] == [4, 8]
+    assert [event.step for event in events.Tensors("3 updates/skipped_steps")] == [4, 8]
 
 
 def test_a_run_that_was_renamed_goes_on_in_its_logs(copied):
