@@ -48,10 +48,15 @@ def is_turned(five: np.ndarray) -> bool:
     return abs(_turn(five)) > MOST_TURNED
 
 
-def look_apart(fives: Sequence[np.ndarray]) -> bool:
-    """Whether one of the faces looks far aside, and not all of them to the same side."""
+def choose_points(faces: Sequence[np.ndarray], scheme: Scheme) -> tuple[list[np.ndarray], Scheme]:
+    """The points that a warp of faces onto each other follows, [L, 2] each, and of which scheme they are.
+
+    They are the faces' own, or five where one of them looks far aside, and not all of them to the same side.
+    """
+    fives = [five_points(points, scheme) for points in faces]
     turns = [_turn(five) for five in fives]
-    return max(map(abs, turns)) > MOST_TURNED and not (min(turns) > MOST_TURNED or max(turns) < -MOST_TURNED)
+    apart = max(map(abs, turns)) > MOST_TURNED and not (min(turns) > MOST_TURNED or max(turns) < -MOST_TURNED)
+    return (fives, scheme.aside) if apart and scheme.aside else (list(faces), scheme)
 
 
 def _turn(five: np.ndarray) -> float:
