@@ -76,7 +76,7 @@ class Look:
       strengths: one for each of `Explored.sliders`.
       person: whose face it is to be, one of `Explored.people`; None where there are none.
       method: one of METHOD_NOTES.
-      warp: between the two faces; None where the method needs none.
+      warp: between the two faces, so that their landmarks are not found again for every picture; None by codes.
     """
 
     start: Face
