@@ -12,7 +12,16 @@ END ?= 17
 WORKERS ?= 2
 ARGS ?=
 
-.PHONY: demo test test-all test-long check format clean
+# What `make zoo FACES=FOLDER` trains on besides drawn faces: what is taken of each photograph (of CelebA's aligned ones at
+# 89x109), VGG19's weights (a file, or imagenet), and the folder of the runs; the same command goes on where it stopped.
+FACES ?=
+CROP ?= 8,18,74,74
+VGG19 ?= imagenet
+ZOO ?= runs/zoo
+SWEEP ?= experiments/recipes/zoo.toml
+PAGE ?= docs/zoo.md
+
+.PHONY: demo zoo test test-all test-long check format clean
 
 $(INSTALLED): setup.py constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and "facezoo needs Python 3.11 to 3.13: make PYTHON=python3.12")'
@@ -23,6 +32,12 @@ $(INSTALLED): setup.py constraints.txt
 
 demo: $(INSTALLED)
 	$(BIN)/facezoo demo --run_dir=$(DEMO) --start=test:$(START) --end=test:$(END)
+
+# Retrains every recipe of the table in docs/zoo.md, and writes it anew.
+zoo: $(INSTALLED)
+	@test -n '$(FACES)' || { echo 'make zoo FACES=FOLDER: name a folder of photographs of faces'; exit 2; }
+	FACES='$(FACES)' CROP='$(CROP)' VGG19='$(VGG19)' ZOO='$(ZOO)' $(BIN)/facezoo sweep --file='$(SWEEP)' --out='$(ZOO)' \
+		--metrics=psnr,ssim,lpips,kid --table='$(PAGE)'
 
 test: $(INSTALLED)
 	$(BIN)/python tests/stages.py --workers=$(WORKERS) $(ARGS)

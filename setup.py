@@ -25,6 +25,7 @@ FOLDERS = (
     "experiments.training",
     "experiments.explorer",
     "experiments.benchmarks",
+    "experiments.benchmarks.peers",
     "experiments.commands",
     "experiments.recipes",
 )
@@ -39,7 +40,7 @@ EXTRAS = {
     "heif": READING_HEIC,
     "landmarks": LANDMARKS,
     "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
-    "peers": ["torch>=2.13,<2.14"],  # what `facezoo benchmark --peer=torch` measures against
+    "peers": ["torch>=2.13,<2.14", "pythae>=0.1.2,<0.2"],  # what `facezoo benchmark` measures against
     "notebooks": ["ipykernel", "jupyterlab"],
 }
 DEVELOPMENT = [

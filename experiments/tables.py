@@ -5,6 +5,8 @@ from typing import Any
 
 from .terminal import printable
 
+BEGIN, END = "<!-- table of runs -->", "<!-- end of the table -->"  # on a page that a command writes a table into
+
 
 def table(metrics: Mapping[str, object]) -> str:
     """Two columns: what, and how much."""
@@ -32,6 +34,19 @@ def markdown_table(rows: Sequence[Mapping[str, object]]) -> str:
     names = list(dict.fromkeys(name for row in rows for name in row))
     cells = [[_show(row.get(name, "")).replace("|", "\\|") for name in names] for row in rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in (names, ["---"] * len(names), *cells))
+
+
+def replace_table(page: str, table: str) -> str:
+    """A page with another table between its two marks.
+
+    Raises:
+      ValueError: it does not have both, one after the other.
+    """
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"it has no place for a table: {BEGIN} and, below it, {END}")
+    return f"{before}{BEGIN}\n{table}\n{END}{after}"
 
 
 def _show(value: object) -> str:

@@ -20,7 +20,7 @@ from ..runs.environment import environment
 from .contestants import Contestant, Timing, alternate
 
 TIMED = ("train", "input", "align", "latency", "startup")
-MEASURES = (*TIMED, "morph")  # what morph measures is how good pictures are, and it is not done unless asked for
+MEASURES = (*TIMED, "morph", "peers")  # the last two measure how good pictures are, and only if they are asked for
 R_LOSS_FACTOR, PERCEPTUAL_FACTOR = 1000.0, 500.0  # they only have to be the peer's too
 PERCEPTUAL = ("--perceptual_network=vgg16", f"--perceptual_factor={PERCEPTUAL_FACTOR}")
 TERMS = {
@@ -52,7 +52,9 @@ class BenchmarkSettings(Settings):
     """What is timed, and how long."""
 
     measure: tuple[str, ...] | None = several_of(
-        MEASURES, None, "What to time, all of it if absent; or, with morph, how good morphs are."
+        MEASURES,
+        None,
+        "What to time, all of it if absent; or, with morph, how good morphs are, with peers, how good others' models.",
     )
     models: tuple[str, ...] | None = words(None, "Keys of models; all if absent.")
     terms: tuple[str, ...] = several_of(tuple(TERMS), ("plain",), "Loss terms of the training steps.")

@@ -6,6 +6,7 @@ import itertools
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 
@@ -24,10 +25,13 @@ from ..benchmarks.measures import (
     table,
 )
 from ..benchmarks.morphs import MorphBenchmarkSettings, Quality
+from ..benchmarks.peers.settings import PeersSettings
 from ..errors import UsageError
 from ..flags import groups
 from ..flags.groups import DataSettings, LandmarkSettings
 from ..flags.kinds import define, define_path, read
+from ..pages import write_table
+from ..tables import markdown_table
 
 NOT_DATA = ("landmarks",)  # which are found in the faces here, and not told by a file
 
@@ -36,6 +40,7 @@ def define_flags(values: flags.FlagValues) -> None:
     define(values, BenchmarkSettings)
     define(values, MorphBenchmarkSettings)
     define(values, LandmarkSettings)
+    define(values, PeersSettings)
     groups.define_data_flags(values, NOT_DATA)
     define_path(values, "out", "JSON file for all figures.")
 
@@ -54,8 +59,9 @@ def run(values: flags.FlagValues) -> None:
         if rows:
             print(table(rows))
         qualities = _measure_morphs(values, settings) if "morph" in measures else []
+        peers = _hold_contest(values, settings) if "peers" in measures else []
         if partial:
-            figures = as_json(settings, rows) | {"morphs": [quality._asdict() for quality in qualities]}
+            figures = as_json(settings, rows) | {"morphs": [quality._asdict() for quality in qualities], "peers": peers}
             partial.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 
@@ -72,6 +78,18 @@ def _measure_morphs(values: flags.FlagValues, settings: BenchmarkSettings) -> Se
         raise UsageError(f"--measure=morph: {error}") from error
     print(table_of_morphs(qualities))
     return qualities
+
+
+def _hold_contest(values: flags.FlagValues, settings: BenchmarkSettings) -> Sequence[dict[str, Any]]:
+    from ..benchmarks.peers.peers import hold_contest
+
+    contest = read(values, PeersSettings)
+    if contest.page:
+        write_table(Path(contest.page), [], "--page")  # or it says what is wrong with it
+    data = DataSettings(**groups.read_given_data(values, NOT_DATA))
+    rows = hold_contest(contest, data, settings.image_size, settings.batch_size)
+    print(write_table(Path(contest.page), rows, "--page") if contest.page else markdown_table(rows))
+    return rows
 
 
 def _models(settings: BenchmarkSettings) -> Sequence[str]:

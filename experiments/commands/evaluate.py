@@ -13,6 +13,7 @@ from ..errors import UsageError
 from ..flags import groups, kinds
 from ..flags.kinds import read_given
 from ..flags.sources import for_model
+from ..runs.results import METRICS_FILE
 from ..runs.run import Run, open_run
 from ..runs.settings import with_data
 from ..tables import figures_table, markdown_row, table
@@ -74,7 +75,7 @@ def run(values: flags.FlagValues) -> None:
         kept["intervals"] = {name: list(figure.interval) for name, figure in found.items()}
     try:
         opened.folder.mkdir(parents=True, exist_ok=True)  # of a model without a run
-        name = "metrics.json" if values.what == WHOLE else f"metrics-{values.what}.json"
+        name = METRICS_FILE if values.what == WHOLE else f"metrics-{values.what}.json"
         files.write_text(opened.folder / name, json.dumps(kept, indent=2) + "\n", is_shared=True)
     finally:  # figures that cannot be kept are told
         _tell(opened, kept, provenance, measured, found)

@@ -1,18 +1,23 @@
-"""Train all runs that a file tells of, one after the other, and put them side by side."""
+"""Train all runs that a file tells of, one after the other, measure them, and put them side by side."""
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from absl import flags
 
 from ... import files
+from ..codes.measure_names import RECONSTRUCTIONS, SAMPLES, chosen
 from ..errors import UsageError
 from ..flags import kinds
 from ..folders import new_folder
+from ..pages import align, write_table
 from ..processes import NOBODY_READS, command_line
+from ..runs.results import METRICS_FILE, SAMPLES_FILE, has_kl, make_line, read_results
+from ..tables import BEGIN, END, markdown_table
 from ..training.launcher import Team
-from ..training.sweep import SWEEP_FILE, Trial, read_sweep
+from ..training.sweep import SWEEP_FILE, Trial, read_sweep, read_targets
 
 WORDS = ("file", "out")  # flags that words without dashes are meant as
 
@@ -21,16 +26,25 @@ def define_flags(values: flags.FlagValues) -> None:
     kinds.define_required(values, "file", "File that tells of the runs, in TOML: see docs/measuring.md.")
     kinds.define_required(values, "out", "Folder of the runs, new or of the same sweep, which goes on.")
     flags.DEFINE_bool("compare", True, "Put the runs side by side at the end.", flag_values=values)
+    text = "Measure each run as facezoo evaluate --metrics does: all, or names; with kid, samples of VAEs besides."
+    flags.DEFINE_list("metrics", None, text, flag_values=values)
+    text = f"Page of Markdown for a table of what --metrics says, new, or with the marks {BEGIN} and {END} around one."
+    kinds.define_path(values, "table", text)
 
 
 def run(values: flags.FlagValues) -> int:
-    """Trains what has not been trained yet; returns the exit code: of the last run that failed, or of the comparison.
+    """Trains and measures what has not been yet; returns the exit code: of the last that failed, or of the comparison.
 
     Raises:
-      UsageError: a file that tells of no trainings, or a folder that is another sweep's.
+      UsageError: a file that tells of no trainings, a folder that is another sweep's, or a page without the marks.
     """
     path, folder = Path(values.file), Path(values.out)
-    trials = read_sweep(path)
+    measures = chosen(values.metrics, RECONSTRUCTIONS) if values.metrics else []
+    trials, targets = read_sweep(path), read_targets(path)
+    if values.table:
+        if not measures:
+            raise UsageError(f"--table={values.table} needs --metrics=all, or names of some")
+        write_table(Path(values.table), [], "--table")  # or it says what is wrong with it
     _take(folder, path)
     team = Team(1, [], [None], is_cluster=False)
     failed: dict[str, int] = {}
@@ -38,6 +52,8 @@ def run(values: flags.FlagValues) -> int:
         for number, trial in enumerate(trials, 1):
             print(f"run {number} of {len(trials)}: {trial.name}", flush=True)
             code = _train(team, trial, folder)
+            if not code and not team.signals and measures:
+                code = _measure(team, folder / trial.name, values.metrics, measures)
             if team.signals:
                 return 128 + team.signals[0]
             if code == NOBODY_READS:
@@ -47,11 +63,15 @@ def run(values: flags.FlagValues) -> int:
     for name, code in failed.items():
         how = f"ended with code {code}" if code > 0 else f"was killed by signal {-code}"
         print(f"facezoo: {name} {how}; the same command tries again", file=sys.stderr)
-    done = [str(folder / trial.name) for trial in trials if trial.name not in failed]
+    done = [folder / trial.name for trial in trials if trial.name not in failed]
+    if measures:
+        rows = [{"run": name} | target for name, target in targets.items()]
+        rows += [{"run": place.name} | make_line(place, measures) for place in done]
+        print(write_table(Path(values.table), rows, "--table") if values.table else markdown_table(align(rows)))
     code = list(failed.values())[-1] if failed else 0
     if values.compare and len(done) > 1:
-        comparison = command_line("compare", *done, f"--out={new_folder(None, folder / 'comparison')}")
-        code = code or subprocess.run(comparison).returncode
+        arguments = (*map(str, done), f"--out={new_folder(None, folder / 'comparison')}")
+        code = code or subprocess.run(command_line("compare", *arguments)).returncode
     return code if code >= 0 else 1
 
 
@@ -59,6 +79,18 @@ def _train(team: Team, trial: Trial, folder: Path) -> int:
     """The exit code of a training in a process of its own, so that its memory goes with it."""
     team.arguments = ["train", *trial.arguments, f"--run_dir={folder / trial.name}"]
     return team.work()[1]
+
+
+def _measure(team: Team, place: Path, names: Sequence[str], measures: Sequence[str]) -> int:
+    """The exit code of measuring what has not been measured since the training."""
+    known, code = read_results(place, METRICS_FILE), 0
+    if "intervals" not in known or (list(names) != ["all"] and not known.keys() >= set(measures)):
+        team.arguments = ["evaluate", f"--run_dir={place}", f"--metrics={','.join(names)}"]
+        code = team.work()[1]
+    if not code and not team.signals and "kid" in measures and has_kl(place) and not read_results(place, SAMPLES_FILE):
+        team.arguments = ["evaluate", f"--run_dir={place}", f"--what={SAMPLES}", "--metrics=kid"]
+        code = team.work()[1]
+    return code
 
 
 def _take(folder: Path, path: Path) -> None:

@@ -1,6 +1,7 @@
 """A sweep: the trainings that a file tells of, each a run of its own."""
 
 import itertools
+import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -13,10 +14,11 @@ from ... import files
 from ..errors import UsageError
 from ..flags.parsing import parse_training
 
-KEYS = ("flags", "grid", "runs")
+KEYS = ("flags", "grid", "runs", "targets")
 SWEEP_FILE = "sweep.toml"  # with the runs
 OF_NO_SWEEP = {"run_dir": "each run of a sweep has a folder of its own", "dry_run": "nothing would be trained"}
 MOST_RUNS, MOST_CHARACTERS = 1000, 200
+VARIABLE = re.compile(r"\$\{(\w+)\}")
 NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._=,+-]+")
 
 
@@ -36,7 +38,8 @@ def read_sweep(path: Path) -> list[Trial]:
     """The trainings that a file in TOML tells of.
 
     `flags` is a list of flags of all trainings. `grid` is a table of flags and of the values that each takes: every one
-    with every other's. Each table of `runs` has a `name` and `flags` of its own, and is a training besides.
+    with every other's. Each table of `runs` has a `name` and `flags` of its own, and is a training besides. In a flag,
+    ${NAME} stands for a variable of the environment.
 
     Raises:
       UsageError: the file cannot be read, tells of no trainings or of too many, or one has flags that `facezoo train`
@@ -61,6 +64,21 @@ def read_sweep(path: Path) -> list[Trial]:
         except (UsageError, flags.Error) as error:
             raise _refusal(path, f"{trial.name}: {error}") from error
     return trials
+
+
+def read_targets(path: Path) -> dict[str, dict[str, str]]:
+    """What the file tells of figures that others have reached or aim at: by name, a text for each measure.
+
+    Raises:
+      UsageError: the file cannot be read, or they are no such tables.
+    """
+    targets = _read(path).get("targets", {})
+    if not isinstance(targets, dict) or not all(isinstance(target, dict) for target in targets.values()):
+        raise _refusal(path, 'targets must be tables of texts, as [targets.paper] with psnr = "> 30"')
+    for name, target in targets.items():
+        if not all(isinstance(text, str) for text in target.values()):
+            raise _refusal(path, f'what the target {name} says of a measure must be a text, as psnr = "> 30"')
+    return targets
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -102,9 +120,16 @@ def _single_runs(path: Path, told: Mapping[str, Any]) -> Iterator[tuple[str, lis
 def _flags_in(path: Path, words: Any, what: str) -> list[str]:
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise _refusal(path, f'{what} must be a list of texts, as ["--epochs=4"]')
-    for word in words:
+    found = [VARIABLE.sub(lambda name: _find_variable(path, name[1]), word) for word in words]
+    for word in found:
         _check_flag(path, word)
-    return words
+    return found
+
+
+def _find_variable(path: Path, name: str) -> str:
+    if name not in os.environ:
+        raise _refusal(path, f"the variable {name} is not set: {name}=... facezoo sweep")
+    return os.environ[name]
 
 
 def _check_flag(path: Path, word: str) -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 from facezoo.experiments.errors import UsageError
-from facezoo.experiments.training.sweep import read_sweep
+from facezoo.experiments.flags.parsing import RECIPES, recipes
+from facezoo.experiments.training.sweep import read_sweep, read_targets
 
 
 def sweep_of(tmp_path, text):
@@ -53,6 +54,7 @@ def test_a_grid_is_every_value_with_every_other_and_single_runs_come_besides(tmp
         ("[gird]\nepochs = [1]", "'gird' is none of flags, grid, runs"),
         ("[grid]\nepochs = [1" + ",1" * 1000 + "]", "1001 runs"),
         ("[grid", "--file="),
+        ("[[runs]]\nname = 'a'\nflags = ['--data_dir=${NO_SUCH}']", "the variable NO_SUCH is not set"),
     ],
 )
 def test_what_tells_of_no_trainings_is_refused_in_one_line(tmp_path, text, said):
@@ -65,3 +67,29 @@ def test_what_tells_of_no_trainings_is_refused_in_one_line(tmp_path, text, said)
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(UsageError, match="No such file"):
         read_sweep(tmp_path / "none.toml")
+
+
+def test_a_variable_stands_for_what_it_is(tmp_path, monkeypatch):
+    monkeypatch.setenv("FACES", "/my faces")
+    (trial,) = sweep_of(tmp_path, "[[runs]]\nname = 'a'\nflags = ['--data_dir=${FACES}/one', '--dataset=folder']")
+    assert trial.arguments == ("--data_dir=/my faces/one", "--dataset=folder")
+
+
+def test_targets_are_texts_by_measure(tmp_path):
+    path = tmp_path / "sweep.toml"
+    path.write_text("[[runs]]\nname = 'a'\n[targets.'a paper']\npsnr = '> 30'\n")
+    assert read_targets(path) == {"a paper": {"psnr": "> 30"}}
+    for text in ("targets = 3", "[targets]\na = 3", "[targets.a]\npsnr = 30"):
+        path.write_text(text)
+        with pytest.raises(UsageError, match="target"):
+            read_targets(path)
+
+
+def test_the_sweep_of_the_zoo_is_of_every_recipe_that_needs_no_pictures_of_one_s_own(monkeypatch):
+    for name, value in {"FACES": "faces", "CROP": "8,18,74,74", "VGG19": "imagenet", "ZOO": "zoo"}.items():
+        monkeypatch.setenv(name, value)
+    runs = [trial.name for trial in read_sweep(RECIPES / "zoo.toml")]
+    others = {"demo", "face_features", "photographs", "mapping_photographs"}
+    assert set(runs) == set(recipes()) - others
+    assert runs.index("vae") < runs.index("vae_perceptual")  # which goes on from it
+    assert read_targets(RECIPES / "zoo.toml")

@@ -1,0 +1,146 @@
+"""Entrants in Keras: the models of facezoo's recipes, and the VAE of Keras' documentation."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ....datasets.source import Source
+from ....losses import vae_kl_loss
+from ...errors import UsageError
+from ...flags.parsing import parse_training
+from ...training.arguments import parse_arguments
+from ...training.building import make_model
+from ...training.objective import make_objective
+from .entrant import Arrays
+
+SMALLEST = 4  # pixels of the documentation's last maps
+
+
+class RecipeEntrant:
+    """A recipe's model and objective.
+
+    Args:
+      recipe: one without a discriminator.
+      latent_dim: of its code.
+      source: the training split.
+
+    Raises:
+      UsageError: the recipe trains two players, or its model has no such code.
+    """
+
+    def __init__(self, recipe: str, latent_dim: int, source: Source):
+        size = source.image_shape[0]
+        arguments = [f"--recipe={recipe}", f"--image_size={size}", f"--latent_dim={latent_dim}"]
+        settings = parse_training(arguments, has_recipes=True)
+        if settings.adversarial.adversarial_factor:
+            raise UsageError(f"--contestants={recipe}: it trains two players, which a contest has no turns for")
+        keras.utils.set_random_seed(0)
+        keras.config.set_dtype_policy(settings.run.precision)
+        try:
+            self.model = make_model(settings.model.model, parse_arguments(settings, size, 3), source)
+            self.rate = settings.optimizer.learning_rate
+            objective = make_objective(self.model, settings, source)
+            self.model.compile(keras.optimizers.Adam(self.rate), objective, settings.optimizer.clip_norm)
+        finally:
+            keras.config.set_dtype_policy("float32")
+        self.num_parameters = self.model.count_params()
+        self._step = tf.function(self.model.train_step, autograph=False)
+        self._made = tf.function(lambda images: self.model({"image": images}, training=False)["reconstruction"])
+
+    def take_step(self, images, rate_share):
+        self.model.optimizer.learning_rate.assign(self.rate * rate_share)
+        self._step({"image": tf.constant(images)})["loss"].numpy()  # until it is done
+
+    def reconstruct(self, images):
+        return np.asarray(self._made(tf.constant(images)))
+
+    def sample(self, count, seed):
+        if not self.model.has_prior:
+            return None
+        codes = np.random.default_rng(seed).standard_normal((count, self.model.latent_dim), np.float32)
+        return np.asarray(self.model.decode(codes))
+
+    def state(self):
+        return read_variables([*self.model.variables, *self.model.optimizer.variables])
+
+    def restore(self, state):
+        assign_variables([*self.model.variables, *self.model.optimizer.variables], state)
+
+
+class DocumentationVAE:
+    """The variational autoencoder of Keras' documentation ("Variational AutoEncoder", fchollet 2020), made larger.
+
+    There: convolutions of 32 and 64 channels at stride 2, a dense layer, codes of 2 numbers, the mirror of it, binary
+    cross-entropy summed over pixels and the KL divergence, Adam as it is by default, for digits of 28 pixels. Here
+    stages follow, each of twice the channels, down to 4 pixels, and the dense layer has 256 units, since 16 would be a
+    narrower place than the code.
+    """
+
+    def __init__(self, latent_dim: int, image_size: int):
+        keras.utils.set_random_seed(0)
+        filters = [32]
+        while image_size // 2 ** len(filters) > SMALLEST:
+            filters.append(2 * filters[-1])
+        images = x = keras.Input((image_size, image_size, 3))
+        for count in filters:
+            x = keras.layers.Conv2D(count, 3, 2, "same", activation="relu")(x)
+        maps = x.shape[1:]
+        x = keras.layers.Dense(256, activation="relu")(keras.layers.Flatten()(x))
+        heads = [keras.layers.Dense(latent_dim, name=name)(x) for name in ("z_mean", "z_log_var")]
+        self.encoder = keras.Model(images, heads)
+        codes = keras.Input((latent_dim,))
+        x = keras.layers.Reshape(maps)(keras.layers.Dense(int(np.prod(maps)), activation="relu")(codes))
+        for count in reversed(filters):
+            x = keras.layers.Conv2DTranspose(count, 3, 2, "same", activation="relu")(x)
+        self.decoder = keras.Model(codes, keras.layers.Conv2DTranspose(3, 3, padding="same", activation="sigmoid")(x))
+        self.latent_dim, self.rate = latent_dim, 1e-3
+        self.weights = [*self.encoder.trainable_variables, *self.decoder.trainable_variables]
+        self.optimizer = keras.optimizers.Adam(self.rate)
+        self.optimizer.build(self.weights)
+        self.num_parameters = self.encoder.count_params() + self.decoder.count_params()
+        self._step = tf.function(self._learn)
+
+    def _learn(self, images, epsilon):
+        with tf.GradientTape() as tape:
+            mean, log_var = self.encoder(images, training=True)
+            made = self.decoder(mean + tf.exp(0.5 * log_var) * epsilon, training=True)
+            error = tf.reduce_sum(keras.losses.binary_crossentropy(images, made), axis=(1, 2))
+            loss = tf.reduce_mean(error + vae_kl_loss(mean, log_var))
+        self.optimizer.apply(tape.gradient(loss, self.weights), self.weights)
+        return loss
+
+    def take_step(self, images, rate_share):
+        self.optimizer.learning_rate.assign(self.rate * rate_share)
+        seed = (0, int(self.optimizer.iterations))
+        epsilon = np.random.default_rng(seed).standard_normal((len(images), self.latent_dim), np.float32)
+        self._step(tf.constant(images), tf.constant(epsilon)).numpy()
+
+    def reconstruct(self, images):
+        return np.asarray(self.decoder(self.encoder(images, training=False)[0], training=False))
+
+    def sample(self, count, seed):
+        codes = np.random.default_rng(seed).standard_normal((count, self.latent_dim), np.float32)
+        return np.asarray(self.decoder(codes, training=False))
+
+    def state(self):
+        return read_variables([*self.weights, *self.optimizer.variables])
+
+    def restore(self, state):
+        assign_variables([*self.weights, *self.optimizer.variables], state)
+
+
+def read_variables(variables) -> dict[str, np.ndarray]:
+    """Their values, in their order; of half precision as float32, which NumPy's files know."""
+    return {f"{number:04d}": np.asarray(variable.numpy()) for number, variable in enumerate(variables)}
+
+
+def assign_variables(variables, state: Arrays) -> None:
+    """Gives variables the values that `read_variables` has read.
+
+    Raises:
+      ValueError: they are others.
+    """
+    if len(variables) != len(state):
+        raise ValueError(f"it holds {len(state)} arrays, not {len(variables)}")
+    for number, variable in enumerate(variables):
+        variable.assign(state[f"{number:04d}"])

@@ -1,0 +1,284 @@
+"""Entrants in PyTorch: pythae's models with its networks for CelebA, and two of PyTorch-VAE's layouts, written anew."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from ....losses.vgg import vgg_features
+from ....losses.weights import find_weights
+from ....metrics.pooled_features import WEIGHTS_FILE
+from .entrant import Arrays
+
+MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # of Adam
+LAYERS = ("block1_conv2", "block2_conv2", "block3_conv3")  # that DFC-VAE compares
+
+
+class TorchEntrant:
+    """A network, its loss and Adam.
+
+    Args:
+      network: all that is trained.
+      loss: float32 [B, 3, S, S] in [0, 1] -> a scalar.
+      reconstruct: the same -> the same.
+      decode: codes [B, D] -> pictures; None where codes are no such vectors.
+      latent_dim: D.
+      rate: the highest learning rate.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        loss: Callable[[torch.Tensor], torch.Tensor],
+        reconstruct: Callable[[torch.Tensor], torch.Tensor],
+        decode: Callable[[torch.Tensor], torch.Tensor] | None,
+        latent_dim: int,
+        rate: float,
+    ):
+        self.network, self.loss, self.decode, self.rate = network, loss, decode, rate
+        self._reconstruct, self.latent_dim = reconstruct, latent_dim
+        self.optimizers = self._make_optimizers()
+        self.num_parameters = _count(network)
+
+    def _make_optimizers(self) -> list[torch.optim.Optimizer]:
+        return [torch.optim.Adam(self.network.parameters(), lr=self.rate)]
+
+    def take_step(self, images, rate_share):
+        self.network.train()
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = self.rate * rate_share
+        self._learn(to_torch(images))
+
+    def _learn(self, images: torch.Tensor) -> None:
+        (optimizer,) = self.optimizers
+        optimizer.zero_grad(set_to_none=True)
+        self.loss(images).backward()
+        optimizer.step()
+
+    def reconstruct(self, images):
+        self.network.eval()
+        with torch.no_grad():
+            return to_numpy(self._reconstruct(to_torch(images)))
+
+    def sample(self, count, seed):
+        if self.decode is None:
+            return None
+        self.network.eval()
+        codes = np.random.default_rng(seed).standard_normal((count, self.latent_dim), np.float32)
+        with torch.no_grad():
+            return to_numpy(self.decode(torch.from_numpy(codes)))
+
+    def state(self):
+        found = {f"weights/{name}": value.numpy() for name, value in self.network.state_dict().items()}
+        for number, optimizer in enumerate(self.optimizers):
+            for place, weight in enumerate(_weights(optimizer)):
+                moments = optimizer.state.get(weight, {})
+                found |= {f"moments/{number}/{place}/{name}": moments[name].numpy() for name in MOMENTS if moments}
+        return found
+
+    def restore(self, state: Arrays):
+        names = self.network.state_dict().keys()
+        self.network.load_state_dict({name: torch.from_numpy(state[f"weights/{name}"]) for name in names})
+        for number, optimizer in enumerate(self.optimizers):
+            for place, weight in enumerate(_weights(optimizer)):
+                moments = {name: state.get(f"moments/{number}/{place}/{name}") for name in MOMENTS}
+                if moments["step"] is not None:
+                    optimizer.state[weight] = {name: torch.from_numpy(value) for name, value in moments.items()}
+
+
+class PythaeVAEGAN(TorchEntrant):
+    """pythae's VAEGAN with three optimizers, as its trainer for it moves them."""
+
+    def _make_optimizers(self):
+        parts = (self.network.encoder, self.network.decoder, self.network.discriminator)
+        return [torch.optim.Adam(part.parameters(), lr=self.rate) for part in parts]
+
+    def _learn(self, images):
+        told = self.network({"data": images})
+        moved = [
+            (optimizer, getattr(told, f"{player}_loss"))
+            for optimizer, player in zip(self.optimizers, ("encoder", "decoder", "discriminator"), strict=True)
+            if getattr(told, f"update_{player}")
+        ]
+        for optimizer, loss in moved:
+            optimizer.zero_grad()
+            loss.backward(retain_graph=True)
+        for optimizer, _ in moved:
+            optimizer.step()
+
+
+def _weights(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
+    return [weight for group in optimizer.param_groups for weight in group["params"]]
+
+
+def _count(network: nn.Module) -> int:
+    return sum(weight.numel() for weight in network.parameters())
+
+
+def to_torch(images: np.ndarray) -> torch.Tensor:
+    """[B, H, W, C] -> [B, C, H, W]."""
+    return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
+
+
+def to_numpy(images: torch.Tensor) -> np.ndarray:
+    """[B, C, H, W] -> [B, H, W, C]."""
+    return images.numpy().transpose(0, 2, 3, 1)
+
+
+# pythae: Chadebec, Vincent, Allassonniere, "Pythae: unifying generative autoencoders in Python" (2022).
+
+
+def make_pythae(kind: str, latent_dim: int, rate: float = 1e-3) -> TorchEntrant:
+    """One of pythae's models with its networks for CelebA: "VAE", "BetaVAE", "VAEGAN" or "VQVAE"; 64 pixels."""
+    import pythae.models as models
+    from pythae.models.nn.benchmarks import celeba
+
+    torch.manual_seed(0)
+    options = {"beta": 2.0} if kind == "BetaVAE" else {}
+    config = getattr(models, f"{kind}Config")(input_dim=(3, 64, 64), latent_dim=latent_dim, **options)
+    if kind == "VQVAE":
+        networks: dict[str, Any] = {
+            "encoder": celeba.Encoder_ResNet_VQVAE_CELEBA(config),
+            "decoder": celeba.Decoder_ResNet_VQVAE_CELEBA(config),
+        }
+    else:
+        networks = {
+            "encoder": celeba.Encoder_Conv_VAE_CELEBA(config),
+            "decoder": celeba.Decoder_Conv_AE_CELEBA(config),
+        }
+    if kind == "VAEGAN":
+        networks["discriminator"] = celeba.Discriminator_Conv_CELEBA(config)
+    model = getattr(models, kind)(config, **networks)
+
+    def loss(images):
+        return model({"data": images}).loss
+
+    def decode(codes):
+        return model.decoder(codes).reconstruction
+
+    def reconstruct(images):
+        if kind == "VQVAE":
+            return model({"data": images}).recon_x
+        return decode(model.encoder(images).embedding)
+
+    make = PythaeVAEGAN if kind == "VAEGAN" else TorchEntrant
+    entrant = make(model, loss, reconstruct, None if kind == "VQVAE" else decode, latent_dim, rate)
+    if kind == "VAEGAN":
+        entrant.num_parameters -= _count(networks["discriminator"])
+    return entrant
+
+
+# PyTorch-VAE: Subramanian (2020).
+
+
+class VanillaVAE(nn.Module):
+    """The layout that PyTorch-VAE's VanillaVAE and DFCVAE share: five stages, tanh, pictures in [-1, 1].
+
+    Args:
+      latent_dim: D.
+      image_size: pixels, a multiple of 32.
+      filters: of the encoder's stages; the decoder mirrors them.
+    """
+
+    def __init__(self, latent_dim: int, image_size: int, filters: Sequence[int] = (32, 64, 128, 256, 512)):
+        super().__init__()
+        self.shape = (filters[-1], *2 * [image_size // 2 ** len(filters)])
+        features = int(np.prod(self.shape))
+        down = zip((3, *filters[:-1]), filters, strict=True)
+        self.encoder = nn.Sequential(*(_stage(nn.Conv2d(a, b, 3, 2, 1), b) for a, b in down), nn.Flatten())
+        self.mean, self.log_var = nn.Linear(features, latent_dim), nn.Linear(features, latent_dim)
+        self.dense = nn.Linear(latent_dim, features)
+        up = itertools.pairwise((*reversed(filters), filters[0]))
+        self.decoder = nn.Sequential(
+            *(_stage(nn.ConvTranspose2d(a, b, 3, 2, 1, output_padding=1), b) for a, b in up),
+            nn.Conv2d(filters[0], 3, 3, padding=1),
+            nn.Tanh(),
+        )
+
+    def encode(self, images):
+        """[B, 3, S, S] in [0, 1] -> mean and log variance, two [B, D]."""
+        features = self.encoder(2.0 * images - 1.0)
+        return self.mean(features), self.log_var(features)
+
+    def decode(self, codes):
+        """[B, D] -> [B, 3, S, S] in [0, 1]."""
+        return 0.5 * self.decoder(self.dense(codes).reshape(-1, *self.shape)) + 0.5
+
+    def forward(self, images):
+        mean, log_var = self.encode(images)
+        return self.decode(mean + torch.exp(0.5 * log_var) * torch.randn_like(mean)), mean, log_var
+
+
+def _stage(convolution: nn.Module, channels: int) -> nn.Module:
+    return nn.Sequential(convolution, nn.BatchNorm2d(channels), nn.LeakyReLU())
+
+
+KL_WEIGHT = 0.00025  # beside the mean squared error in [-1, 1], as its settings for CelebA have it
+ERROR_WEIGHT = 0.5  # of DFCVAE's error, of pixels and of features
+RATE = 0.005
+
+
+def make_vanilla_vae(latent_dim: int, image_size: int, **options: Any) -> TorchEntrant:
+    """PyTorch-VAE's VanillaVAE."""
+    return _make_layout(latent_dim, image_size, lambda made, images: 4.0 * functional.mse_loss(made, images), **options)
+
+
+def make_dfc_vae(latent_dim: int, image_size: int, **options: Any) -> TorchEntrant:
+    """PyTorch-VAE's DFCVAE, by VGG16 instead of a VGG19 with batch normalisation, whose weights are not at hand."""
+    stages = _vgg_stages(image_size)
+
+    def error_of_features(made, images):
+        error = 4.0 * functional.mse_loss(made, images)
+        made, images = map(_for_vgg, (made, images))
+        for stage in stages:
+            made, images = stage(made), stage(images)
+            error = error + functional.mse_loss(made, images.detach())
+        return ERROR_WEIGHT * error
+
+    return _make_layout(latent_dim, image_size, error_of_features, **options)
+
+
+def _make_layout(latent_dim: int, image_size: int, find_error: Callable, **options: Any) -> TorchEntrant:
+    """The shared network, with an error of pictures in [0, 1] as if they were in [-1, 1]: squares count four times."""
+    torch.manual_seed(0)
+    network = VanillaVAE(latent_dim, image_size, **options)
+
+    def loss(images):
+        made, mean, log_var = network(images)
+        kl = -0.5 * torch.sum(1.0 + log_var - mean.square() - log_var.exp(), dim=1).mean()
+        return find_error(made, images) + KL_WEIGHT * kl
+
+    def reconstruct(images):
+        return network.decode(network.encode(images)[0])
+
+    return TorchEntrant(network, loss, reconstruct, network.decode, latent_dim, RATE)
+
+
+def _for_vgg(images: torch.Tensor) -> torch.Tensor:
+    means = images.new_tensor((103.939, 116.779, 123.68)).reshape(1, 3, 1, 1)
+    return (255.0 * images.flip(1) - means) / 255.0
+
+
+def _vgg_stages(image_size: int) -> list[nn.Module]:
+    """VGG16 in parts that end at `LAYERS`, frozen; it computes with pictures of a 255th, and so do its offsets."""
+    known = vgg_features("vgg16", LAYERS, str(find_weights(WEIGHTS_FILE)), image_size, dtype="float32")
+    stages: list[nn.Module] = []
+    parts: list[nn.Module] = []
+    for layer in known.layers:
+        if layer.name.endswith("_pool"):
+            parts.append(nn.MaxPool2d(2))
+        elif layer.name.startswith("block"):
+            kernel, offset = map(torch.from_numpy, layer.get_weights())
+            convolution = nn.Conv2d(*kernel.shape[2:], 3, padding=1).requires_grad_(False)
+            convolution.weight.copy_(kernel.permute(3, 2, 0, 1))
+            convolution.bias.copy_(offset / 255.0)  # type: ignore[union-attr]
+            parts += [convolution, nn.ReLU()]
+            if layer.name in LAYERS:
+                stages.append(nn.Sequential(*parts))
+                parts = []
+    return stages

@@ -1,0 +1,49 @@
+"""What was measured of a finished run, as a line of a table."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ... import files
+from .checkpoints import MODEL_FILE
+from .epochs import VALIDATION, find_pace, read_epochs
+from .settings import read_settings
+
+METRICS_FILE, SAMPLES_FILE = "metrics.json", "metrics-samples.json"
+MOST_BYTES = 10_000_000
+
+
+def read_results(folder: Path, name: str = METRICS_FILE) -> Mapping[str, Any]:
+    """What `facezoo evaluate` has left in a run folder of its model as it is now; nothing where it was not called."""
+    path, model = folder / name, folder / MODEL_FILE
+    try:
+        if path.stat().st_mtime_ns < model.stat().st_mtime_ns:
+            return {}
+        found = json.loads(files.read_text(path, MOST_BYTES))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def has_kl(folder: Path) -> bool:
+    """Whether the run's model learns how its codes are distributed, so that new ones can be drawn."""
+    return any(f"{VALIDATION}kl" in row for row in read_epochs(folder))
+
+
+def make_line(folder: Path, measures: Sequence[str]) -> dict[str, Any]:
+    """A run's data, what was measured, and how long it was trained; empty where it was not.
+
+    Args:
+      folder: of the run.
+      measures: which figures; "kid of samples" is the KID of its samples.
+    """
+    figures = read_results(folder)
+    found = {name: figures[name] for name in measures if name in figures}
+    samples = read_results(folder, SAMPLES_FILE)
+    if "kid" in samples:
+        found["kid of samples"] = samples["kid"]
+    batch_size = read_settings(folder).schedule.batch_size
+    seconds = find_pace(read_epochs(folder), batch_size).get("seconds", 0)
+    about = {"data": figures.get("dataset", ""), "pictures": figures.get("count", "")}
+    return about | found | {"minutes": f"{seconds / 60:.2g}"}
