@@ -7,7 +7,7 @@ import numpy as np
 from .blurring import blur
 from .colours import measure_colours, recolour
 from .ramps import rising, smooth_step
-from .shapes import Scheme, five_points, radius_map
+from .shapes import Scheme, choose_points, five_points, radius_map
 from .thin_plates import Box, Sampler, bend_plate
 
 WHOLE: Box = (slice(None), slice(None))
@@ -45,7 +45,7 @@ def fit_face(
     """A face with the outline of the one that it covers, eyes, nose and mouth in the same places, and its colours.
 
     What is seen of it goes from the brows to the chin: hair and forehead stay those of the covered one, and so does how
-    far its head is turned.
+    far its head is turned; where one of both heads looks far aside, only eyes, nose and mouth come to their places.
 
     Args:
       face: float32 [S, S, C] in [0, 1].
@@ -55,6 +55,7 @@ def fit_face(
       scheme: of the landmarks.
       match_colour: gives it the mean and the covariance of what it covers.
     """
+    (points, covered_points), scheme = choose_points([points, covered_points], scheme)
     own, wanted = (
         np.concatenate([scheme.outline(some), five_points(some, scheme)]).astype(np.float64)
         for some in (points, covered_points)

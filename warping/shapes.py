@@ -26,6 +26,8 @@ class Scheme(NamedTuple):
         right: the five of face detectors.
       outline: from all points [L, 2] to those around the face, in order: [N, 2].
       stiffness: of a thin plate through them: how little they are to be trusted.
+      aside: the scheme of five points that is followed instead where faces look in different directions, of which the
+        points of a half that is not seen would fold a plate; None where they do not.
     """
 
     num_points: int
@@ -33,6 +35,7 @@ class Scheme(NamedTuple):
     five: Sequence[Sequence[int]]
     outline: Callable[[np.ndarray], np.ndarray]
     stiffness: float
+    aside: "Scheme | None" = None
 
 
 def five_points(points: np.ndarray, scheme: Scheme) -> np.ndarray:
@@ -42,10 +45,25 @@ def five_points(points: np.ndarray, scheme: Scheme) -> np.ndarray:
 
 def is_turned(five: np.ndarray) -> bool:
     """Whether a face of five points looks so far aside that one of its halves cannot be seen."""
+    return abs(_turn(five)) > MOST_TURNED
+
+
+def choose_points(faces: Sequence[np.ndarray], scheme: Scheme) -> tuple[list[np.ndarray], Scheme]:
+    """The points that a warp of faces onto each other follows, [L, 2] each, and of which scheme they are.
+
+    They are the faces' own, or five where one of them looks far aside, and not all of them to the same side.
+    """
+    fives = [five_points(points, scheme) for points in faces]
+    turns = [_turn(five) for five in fives]
+    apart = max(map(abs, turns)) > MOST_TURNED and not (min(turns) > MOST_TURNED or max(turns) < -MOST_TURNED)
+    return (fives, scheme.aside) if apart and scheme.aside else (list(faces), scheme)
+
+
+def _turn(five: np.ndarray) -> float:
+    """Where the nose lies across a face: -1 below the left eye, 1 below the right one."""
     left, right, nose = five[:3]
     across = right - left
-    place = 2.0 * ((nose - left) @ across) / max(across @ across, 1e-12) - 1.0  # -1 below the left eye, 1 the right
-    return abs(place) > MOST_TURNED
+    return float(2.0 * ((nose - left) @ across) / max(across @ across, 1e-12) - 1.0)
 
 
 def border(count: int = BORDER_POINTS) -> np.ndarray:
@@ -131,6 +149,9 @@ _NOSE = (168, 6, 197, 195, 5, 4, 1, 2, 98, 97, 326, 327, 129, 358, 48, 278)
 _CHEEKS = (50, 280, 205, 425, 117, 346)
 _IRISES = (468, 473)
 
+# The five points of face detectors: both eyes, the nose, both corners of the mouth.
+_FIVE = Scheme(num_points=5, used=range(5), five=((0,), (1,), (2,), (3,), (4,)), outline=_five_outline, stiffness=1e-2)
+
 SCHEMES = {
     # The face landmarker of MediaPipe: its mesh of 468 points, and five in each iris.
     "mediapipe": Scheme(
@@ -139,6 +160,7 @@ SCHEMES = {
         five=((33, 133), (362, 263), (1,), (61,), (291,)),
         outline=_mesh_outline,
         stiffness=1e-5,
+        aside=_FIVE._replace(),
     ),
     # iBUG's 68 points and both pupils, as drawn faces have them.
     "drawn": Scheme(
@@ -148,8 +170,5 @@ SCHEMES = {
         outline=_jaw_outline,
         stiffness=1e-5,
     ),
-    # The five points of face detectors: both eyes, the nose, both corners of the mouth.
-    "five": Scheme(
-        num_points=5, used=range(5), five=((0,), (1,), (2,), (3,), (4,)), outline=_five_outline, stiffness=1e-2
-    ),
+    "five": _FIVE,
 }

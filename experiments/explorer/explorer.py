@@ -126,12 +126,13 @@ class Explorer(Explored):
     # Pictures.
 
     def _frames(self, look: Look, alphas: np.ndarray, most: int) -> np.ndarray:
-        if look.method == CODE or look.warp is None:
+        if look.method == CODE:
             return self._decode(self._codes(look, alphas), look, alphas)
+        warp = look.warp or self.find_warp(look.start, look.end)
         if look.method == WARP:
-            return look.warp.frames(alphas, most)
+            return warp.frames(alphas, most)
         told, moved = self._tell(look), self._move(look)
-        return ShapedCodes(self._traced, *look.warp.framed, look.path, told=told, moved=moved).pictures_at(alphas)
+        return ShapedCodes(self._traced, *warp.framed, look.path, told=told, moved=moved).pictures_at(alphas)
 
     def _codes(self, look: Look, alphas: np.ndarray) -> np.ndarray:
         codes = interpolate(look.start.code, look.end.code, alphas, look.path)

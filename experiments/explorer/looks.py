@@ -76,7 +76,7 @@ class Look:
       strengths: one for each of `Explored.sliders`.
       person: whose face it is to be, one of `Explored.people`; None where there are none.
       method: one of METHOD_NOTES.
-      warp: between the two faces; None where the method needs none.
+      warp: between the two faces, so that their landmarks are not found again for every picture; None by codes.
     """
 
     start: Face
@@ -104,6 +104,13 @@ def enlarged(png: bytes, least: int = LEAST_SHOWN) -> bytes:
             return png
         large = image.resize((image.width * factor, image.height * factor), Image.Resampling.LANCZOS)
         return as_png(np.atleast_3d(np.asarray(large)), image.info.get("Description", ""))
+
+
+def folded(png: bytes) -> bytes:
+    """A row of an even number of pictures, a PNG, as two rows; what it says stays."""
+    with Image.open(io.BytesIO(png)) as image:
+        halves = np.split(np.atleast_3d(np.asarray(image)), 2, axis=1)
+        return as_png(np.concatenate(halves), image.info.get("Description", ""))
 
 
 def harmless(name: str) -> str:

@@ -17,7 +17,6 @@ from .explored import Explored
 from .looks import (
     CODE,
     FIND_LABEL,
-    LEAST_SHOWN,
     METHOD_NOTES,
     PATH_NOTES,
     PATHS,
@@ -27,11 +26,13 @@ from .looks import (
     Slider,
     as_png,
     enlarged,
+    folded,
 )
 from .warps import Warp
 
 ENDS = ("start", "end")
 LEAST_STRIP = 96  # pixels of the row's height
+NARROW = 600  # pixels of a window's width, up to which the row is two
 GROUPS = {
     "told": "What the decoder is told: -1 no, 1 yes, 0 nothing",
     "attribute": "Attributes: 1 leads from faces without it to faces with it",
@@ -163,7 +164,7 @@ class _Page:
         self.outputs = [self.picture, self.strip]
         # What follows from two faces and a method.
         pictures = [self.cards[end]["picture"] for end in ENDS]
-        self.pair = [self.faces, self.warp, self.message, self.landmarks, *pictures, *self.outputs]
+        self.pair = [self.faces, self.message, self.warp, self.landmarks, *pictures, *self.outputs]
         for end in ENDS:
             self._connect_face(end)
         self._connect_method()
@@ -248,7 +249,7 @@ class _Page:
 
     def _on(self, event: Callable, function: Callable, outputs: list, more: list | None = None) -> None:
         inputs = [*(more or []), *self.settings]
-        event(function, inputs, outputs, **QUIETLY)
+        event(function, inputs, outputs, **{**QUIETLY, "show_progress": "minimal"}, show_progress_on=self.picture)
 
     def _connect_sliders(self) -> None:
         moved: list[Any] = [self.alpha, self.path, self.person, *self.sliders]
@@ -325,7 +326,7 @@ class _Page:
         note = warp.note if warp and method != CODE else ""
         cards = [self._shown_face(end, faces, warp) for end in ENDS]
         now = faces, warp, method, *settings
-        return [faces, warp, "", _hint(note), *cards, self._sharpened(*now), self._strip(*now)]
+        return [faces, "", warp, _hint(note), *cards, self._sharpened(*now), self._strip(*now)]
 
     def _refused(self, error: UsageError) -> list:
         return [_message(str(error)) if output is self.message else gr.skip() for output in self.pair]
@@ -333,7 +334,7 @@ class _Page:
     def _shown_face(self, end: str, faces: tuple[Face, Face], warp: Warp | None) -> str:
         face = faces[ENDS.index(end)]
         picture = as_png(self.explorer.show_face(face, end == "end", warp), f"{end} of a morph: {face.name}")
-        return _figure(picture, f"the {end} of the morph", f"{end}: {html.escape(face.name)}")
+        return _figure(enlarged(picture), f"the {end} of the morph", f"{end}: {html.escape(face.name)}")
 
     def _look(
         self,
@@ -363,17 +364,20 @@ def _hint(text: str) -> str:
 
 
 def _shown_picture(picture: bytes) -> str:
-    return _figure(picture, "the picture", _link(picture, "face.png", "download the picture"))
+    return _figure(enlarged(picture), "the picture", _link(picture, "face.png", "download the picture"))
 
 
 def _shown_strip(picture: bytes) -> str:
-    return _figure(picture, "the way from start to end", _link(picture, "morph.png", "download the row"), LEAST_STRIP)
+    """A row of pictures, or two rows in a window where one would be hard to see."""
+    large = enlarged(picture, LEAST_STRIP)
+    narrow = f'<source media="(max-width: {NARROW}px)" srcset="{_data_of(folded(large))}">'
+    return _figure(large, "the way from start to end", _link(picture, "morph.png", "download the row"), narrow)
 
 
-def _figure(picture: bytes, alternative: str, caption: str, least: int = LEAST_SHOWN) -> str:
+def _figure(picture: bytes, alternative: str, caption: str, others: str = "") -> str:
     """A picture inside of the page itself: no file is made or served, and what is saved from it has our metadata."""
-    image = f'<img src="{_data_of(enlarged(picture, least))}" alt="{alternative}">'
-    return f'<figure class="picture">{image}<figcaption>{caption}</figcaption></figure>'
+    image = f'<img src="{_data_of(picture)}" alt="{alternative}">'
+    return f'<figure class="picture"><picture>{others}{image}</picture><figcaption>{caption}</figcaption></figure>'
 
 
 def _link(picture: bytes, name: str, text: str) -> str:

@@ -52,7 +52,7 @@ class WarpExplorer(Explored):
         self._alignment, self._landmarks, self._given, self._size = alignment, landmarks, given, size
         self.chances = {"From the test split" if "dataset" in given else "Drawn face": self.anybody}
         self.hint = HINT
-        self.note = _miss_readers()
+        self.note = _suggest_reader()
         self.first_faces = self._first_two()
         self.first_warp = self.find_warp(*self.first_faces)
 
@@ -72,11 +72,10 @@ class WarpExplorer(Explored):
         return frame_stops([_stop(face) for face in (start, end)], *framing, most=SIZE, tell=tell)
 
     def _frames(self, look: Look, alphas: np.ndarray, most: int) -> np.ndarray:
-        assert look.warp is not None
-        return look.warp.frames(alphas, most)
+        return (look.warp or self.find_warp(look.start, look.end)).frames(alphas, most)
 
 
-def _miss_readers() -> str:
+def _suggest_reader() -> str:
     """What to install so that the landmarks of photographs are found, or found better; or ""."""
     try:
         best, *_ = list_readers()

@@ -9,12 +9,13 @@ from ...warping.morph import WarpMorph
 from ...warping.shapes import SCHEMES
 from ..faces.framing import Framed
 
-# Who has found which landmarks, by their scheme.
-READERS = {
-    "mediapipe": "478 landmarks, found by MediaPipe",
-    "drawn": "70 landmarks of drawn faces",
-    "five": "5 landmarks, found by MTCNN, whose fit is weak",
-}
+# Who has found which landmarks.
+READERS = (
+    (SCHEMES["mediapipe"], "478 landmarks, found by MediaPipe"),
+    (SCHEMES["mediapipe"].aside, "5 of 478 landmarks, found by MediaPipe"),
+    (SCHEMES["drawn"], "70 landmarks of drawn faces"),
+    (SCHEMES["five"], "5 landmarks, found by MTCNN, whose fit is weak"),
+)
 
 
 class Warp:
@@ -31,8 +32,7 @@ class Warp:
 
     def __init__(self, framed: Framed, notes: Sequence[str] = ()):
         self.framed = framed
-        scheme = next(name for name, scheme in SCHEMES.items() if scheme is framed.scheme)
-        self.note = "; ".join([READERS[scheme], *notes])
+        self.note = "; ".join([*(text for scheme, text in READERS if scheme is framed.scheme), *notes])
         self._ways: dict[int, WarpMorph] = {}
 
     def frames(self, alphas: np.ndarray, most: int) -> np.ndarray:

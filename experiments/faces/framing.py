@@ -12,7 +12,7 @@ from ...datasets.alignment import NoFaceError
 from ...datasets.detection import NONE_FOUND
 from ...datasets.manifest import Cut
 from ...datasets.source import DatasetError
-from ...warping.shapes import SCHEMES, Scheme, five_points, is_turned
+from ...warping.shapes import SCHEMES, Scheme, choose_points, five_points, is_turned
 from ..errors import UsageError
 from ..flags.groups import AlignmentSettings, DataSettings, LandmarkSettings, parse_square
 from ..flags.sources import open_source
@@ -177,7 +177,7 @@ def _read_by(
     announce(f"Finding landmarks in {len(stops)} pictures by {name} ...")
     reader = READERS[name](settings.landmark_model)
     try:
-        return [largest_face(reader, stop, tell) for stop in stops], SCHEMES[reader.scheme]
+        return choose_points([largest_face(reader, stop, tell) for stop in stops], SCHEMES[reader.scheme])
     except NoFaceError as error:
         raise UsageError(str(error)) from error
     finally:

@@ -23,6 +23,7 @@ from facezoo.datasets.procedural import procedural_faces
 from facezoo.experiments.commands import explore
 from facezoo.experiments.errors import UsageError
 from facezoo.experiments.explorer import server as explore_server
+from facezoo.experiments.faces.landmarks.face_mesh import PLACE
 from PIL import Image
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("gradio") is None, reason="gradio is not installed")
@@ -56,14 +57,13 @@ BROWSER_FLAGS = (
 )
 
 
-@pytest.fixture(scope="module")
-def served(finished, tmp_path_factory):
-    """The page of a tiny run, served by a process of its own in a folder of its own until the tests are done."""
-    folder = tmp_path_factory.mktemp("served")
+@contextlib.contextmanager
+def serving(folder, *flags):
+    """A page, served by a process of its own in a folder of its own."""
     for name in ("here", "temporary"):
         (folder / name).mkdir()
     (folder / "here" / "diary.txt").write_text("dear diary")
-    command = ["explore", f"--run_dir={finished}", "--port=0"]
+    command = ["explore", *flags, "--port=0"]
     with (
         (folder / "said.txt").open("wb") as said,
         subprocess.Popen(
@@ -77,11 +77,26 @@ def served(finished, tmp_path_factory):
     ):
         address = process.stdout.readline().strip()
         assert address.endswith(f"/?token={TOKEN}"), (folder / "said.txt").read_text()
-        yield types.SimpleNamespace(folder=folder, run=finished, address=address, root=address.partition("/?")[0])
+        yield types.SimpleNamespace(folder=folder, address=address, root=address.partition("/?")[0])
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
     assert list((folder / "temporary").glob("facezoo-explore-*")) == []
     assert "Traceback" not in (folder / "said.txt").read_text()
+
+
+@pytest.fixture(scope="module")
+def served(finished, tmp_path_factory):
+    """The page of a tiny run, until the tests are done."""
+    with serving(tmp_path_factory.mktemp("served"), f"--run_dir={finished}") as page:
+        page.run = finished
+        yield page
+
+
+@pytest.fixture(scope="module")
+def warping(tmp_path_factory):
+    """The page without a run."""
+    with serving(tmp_path_factory.mktemp("warping")) as page:
+        yield page
 
 
 @pytest.fixture
@@ -380,16 +395,16 @@ def browser():
 
 @pytest.fixture
 def opened(browser, served):
-    """Opens the page in a new window, with cookies of its own; `page.asked` are the addresses that it loads."""
+    """Opens a page in a new window, with cookies of its own; `page.asked` are the addresses that it loads."""
     contexts = []
 
-    def open_page(**options):
+    def open_page(place=served, **options):
         contexts.append(browser.new_context(viewport={"width": 1280, "height": 900}, **options))
         page = contexts[-1].new_page()
         page.asked, page.complaints = [], []
         page.on("request", lambda request: page.asked.append(request.url))
         page.on("pageerror", lambda error: page.complaints.append(str(error)))
-        page.goto(served.address)
+        page.goto(place.address)
         page.locator("#strip img").wait_for()
         page.locator("#morph input[type=range]").wait_for()
         return page
@@ -520,6 +535,54 @@ def test_a_film_is_made_and_plays(opened):
     assert page.complaints == []
 
 
+def test_the_method_is_chosen_and_what_it_does_not_heed_goes(opened):
+    page = opened()
+    before, strip = source_of(page, "#result"), source_of(page, "#strip")
+    page.get_by_text("warp: by landmarks, without the model").click()
+    before, strip = changed(page, "#result", before), changed(page, "#strip", strip)
+    assert "70 landmarks of drawn faces" in page.locator("#landmarks").inner_text()
+    assert not any(page.locator(place).is_visible() for place in ("#path", "#edits"))
+    assert page.evaluate("document.querySelector('#stage').scrollWidth") <= 1280
+    drag(page, page.locator("#morph input[type=range]"), 0.25)
+    before = changed(page, "#result", before)
+    page.get_by_text("warp+code: codes of faces").click()
+    changed(page, "#strip", strip)
+    assert all(page.locator(place).is_visible() for place in ("#path", "#edits"))
+    assert page.complaints == []
+
+
+def test_photographs_are_warped_without_a_run(opened, warping, tmp_path):
+    face = procedural_faces("test", image_size=256).load(np.array([23]))["image"][0]
+    Image.fromarray(face).save(tmp_path / "b.png")
+    Image.new("RGB", (300, 300)).save(tmp_path / "nobody.png")
+    page = opened(warping, accept_downloads=True)
+    assert not any(page.locator(place).is_visible() for place in ("#method", "#path", "#edits", "#find"))
+    first, before = source_of(page, "#face-start"), source_of(page, "#result")
+    drag(page, page.locator("#morph input[type=range]"), -0.2)
+    changed(page, "#result", before)
+    page.locator("#anybody-end").click()
+    page.wait_for_function("document.querySelector('#face-end figcaption').innerText !== 'end: test:37'")
+    if not os.environ.get(PLACE) or importlib.util.find_spec("mediapipe") is None:
+        pytest.skip("no reader of landmarks")
+    upload(page, "start", tmp_path / "b.png")
+    page.locator("#face-start figcaption", has_text="start: b.png").wait_for()
+    assert source_of(page, "#face-start") != first
+    assert "478 landmarks, found by MediaPipe" in page.locator("#landmarks").inner_text()
+    with page.expect_download() as download:
+        page.get_by_text("download the picture").click()
+    pixels, text = read_png(download.value.path())
+    assert pixels.shape[0] >= 256
+    assert text["Description"].startswith("warp from b.png to test:")
+    page.locator("#make-film").click()
+    page.locator("#film video").wait_for(timeout=120_000)
+    if importlib.util.find_spec("mtcnn") is None:
+        upload(page, "end", tmp_path / "nobody.png")
+        page.locator("#message p", has_text="nobody.png: no face found: take a photograph").wait_for()
+    assert [url for url in page.asked if not url.startswith((warping.root, "data:", "blob:"))] == []
+    assert page.complaints == []
+    assert left_of_uploads(warping) == []
+
+
 def test_each_slider_is_one_stop_of_the_tabulator(opened):
     page = opened()
     page.locator("#edits input[type=range]").first.focus()
@@ -570,13 +633,15 @@ def test_a_slider_s_picture_comes_at_once(opened):
     assert statistics.median(seconds) < 0.5  # 0.05 alone on two cores; this machine may be busy
 
 
-@pytest.mark.parametrize("width", [420, 1280])
-def test_nothing_is_cut_off(opened, width):
-    page = opened()
-    page.set_viewport_size({"width": width, "height": 900})
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    for element in page.locator("#stage img, #stage button:visible").all():
-        box = element.bounding_box()
-        assert box["width"] > 0
-        assert box["x"] >= -1
-        assert box["x"] + box["width"] <= width + 1
+@pytest.mark.parametrize("width", [390, 1000, 1280])
+def test_nothing_is_cut_off(opened, served, warping, width):
+    for place in (served, warping):
+        page = opened(place)
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        for element in page.locator("#stage img, #stage button:visible").all():
+            box = element.bounding_box()
+            assert box["width"] > 0
+            assert box["x"] >= -1
+            assert box["x"] + box["width"] <= width + 1
+        assert page.locator("#result img").bounding_box()["width"] >= 256

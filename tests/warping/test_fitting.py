@@ -37,6 +37,17 @@ def test_only_what_lies_between_brows_and_chin_is_seen(pair):
     assert mask[int(64 * max(y, 0.0)), int(64 * x)] == 0.0
 
 
+def test_on_a_head_that_looks_aside_five_points_are_brought_to_their_places(pair):
+    (face, covered), (points, covered_points) = pair
+    aside = covered_points.copy()
+    aside[list(DRAWN.five[2])] = five_points(covered_points, DRAWN)[1]  # the nose at an eye
+    hiding = DRAWN._replace(aside=SCHEMES["five"])
+    fives = [five_points(own, DRAWN) for own in (points, aside)]
+    expected = fit_face(face, fives[0], covered, fives[1], SCHEMES["five"])
+    np.testing.assert_array_equal(fit_face(face, points, covered, aside, hiding).face, expected.face)
+    assert not np.array_equal(fit_face(face, points, covered, aside, DRAWN).face, expected.face)
+
+
 def test_it_takes_the_colours_that_it_covers_unless_told_otherwise(pair):
     (face, covered), (points, covered_points) = pair
     fitted = fit_face(face, points, covered, covered_points, DRAWN)

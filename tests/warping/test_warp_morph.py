@@ -7,7 +7,7 @@ from facezoo.warping.bands import blend
 from facezoo.warping.colours import measure_colours, recolour
 from facezoo.warping.morph import WarpMorph, find_covered, morph_through, stretches, warp_to
 from facezoo.warping.ramps import smooth_step
-from facezoo.warping.shapes import SCHEMES, border, box_around, five_points, is_turned, radius_map
+from facezoo.warping.shapes import SCHEMES, border, box_around, choose_points, five_points, is_turned, radius_map
 
 DRAWN = SCHEMES["drawn"]
 
@@ -101,6 +101,17 @@ def test_a_face_turned_aside_is_told_from_one_that_is_not():
     aside = ahead + np.array([[0, 0], [0, 0], [0.45, 0], [0, 0], [0, 0]])
     assert (is_turned(ahead), is_turned(aside)) == (False, True)
     assert is_turned(aside @ np.array([[0.0, 1.0], [-1.0, 0.0]]))  # lying, too
+    other = aside * (-1.0, 1.0)
+    other[[0, 1, 3, 4]] = other[[1, 0, 4, 3]]  # left and right as the viewer sees them
+    scheme = SCHEMES["five"]._replace(aside=SCHEMES["five"])
+    for faces, are_apart in (
+        ((ahead, aside), True),
+        ((aside, other), True),
+        ((ahead,) * 2, False),
+        ((other,) * 2, False),
+    ):
+        assert (choose_points(faces, scheme)[1] is scheme) != are_apart
+        assert choose_points(faces, SCHEMES["five"])[1] is SCHEMES["five"]
 
 
 def test_the_border_is_all_around():

@@ -143,6 +143,57 @@ def test_a_photograph_without_a_face_is_named_in_a_line(command, centre, tmp_pat
     assert contents(tmp_path) == before
 
 
+class Daylight(Centre):
+    """Sees a face where the light comes from above: two side by side in wide pictures, one in profile in high ones."""
+
+    def faces(self, photograph, closely=False):
+        width, height = photograph.size
+        light = np.asarray(photograph.convert("L").resize((1, 2)), float)[:, 0]
+        if light[0] < light[1] + 20:
+            return []
+        five = self.five.copy()
+        if height > width:
+            five[2] = 0.6, 0.53  # the nose below an eye
+        return [five * photograph.size] * (2 if width > height else 1)
+
+
+def lit(size, mode="RGB"):
+    return Image.linear_gradient("L").transpose(Image.Transpose.FLIP_TOP_BOTTOM).resize(size).convert(mode)
+
+
+PHOTOGRAPHS = {
+    "without a face": (lambda: Image.new("RGB", (300, 300), "gray"), 2, "facezoo: {}: no face found"),
+    "with two faces": (lambda: lit((420, 300)), 0, "WARNING: {} shows 2 faces: the largest is taken"),
+    "in profile": (
+        lambda: lit((300, 420)),
+        0,
+        "WARNING: {}: the face is turned far aside: half of it is not seen, and will be smeared",
+    ),
+    "of 50 megapixels": (lambda: lit((7100, 7100), "L"), 0, None),
+    "upside down": (lambda: lit((300, 300)).transpose(Image.Transpose.ROTATE_180), 0, None),
+    "gray": (lambda: lit((300, 300), "L"), 0, None),
+    "gray with an alpha channel": (lambda: lit((300, 300), "LA"), 0, None),
+}
+
+
+@pytest.mark.parametrize("kind", PHOTOGRAPHS)
+def test_each_photograph_is_answered_by_a_line_or_done_right(command, monkeypatch, tmp_path, kind):
+    monkeypatch.setitem(READERS, "mtcnn", Daylight)
+    make, code, line = PHOTOGRAPHS[kind]
+    make().save(tmp_path / "a.png", compress_level=1)
+    lit((300, 300)).save(tmp_path / "b.png")
+    files = (f"--start={tmp_path / 'a.png'}", f"--end={tmp_path / 'b.png'}")
+    done = command("morph", *files, "--landmarks=mtcnn", "--steps=2", "--size=64", f"--out={tmp_path / 'out'}")
+    assert done.code == code, done.err
+    expected = [line.format(tmp_path / "a.png")] if line else []
+    assert drop_announcements(done.err).splitlines() == expected
+    assert (tmp_path / "out").exists() == (code == 0)
+    if code == 0:
+        first = read_png(tmp_path / "out" / "000.png")[0].astype(float)
+        assert first.shape == (64, 64, 3)
+        assert first[:16].mean() > first[-16:].mean() + 20
+
+
 class Blind(Centre):
     def faces(self, photograph, closely=False):
         return []

@@ -160,6 +160,13 @@ def test_small_pictures_are_enlarged_smoothly_and_say_what_they_show():
     assert seen(looks.enlarged(looks.as_png(np.zeros((8, 80, 1)), ""), 16)).shape[:2] == (16, 160)
 
 
+def test_a_row_is_folded_for_narrow_windows():
+    row = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(2, 12, 3)
+    pixels, text = read_png(io.BytesIO(looks.folded(looks.as_png(row, "four pictures"))))
+    np.testing.assert_array_equal(pixels, np.concatenate([row[:, :6], row[:, 6:]]))
+    assert text["Description"] == "four pictures"
+
+
 @pytest.mark.parametrize("path", looks.PATHS)
 def test_the_morph_goes_along_the_path(explorer_of, path):
     explorer = explorer_of("vae")

@@ -123,7 +123,7 @@ def test_without_a_reader_drawn_faces_are_warped_and_what_to_install_is_told(mon
         explorer.find_warp(face, explorer.first_faces[1])
     explorer.find_warp(explorer.anybody(0), explorer.anybody(1))
     monkeypatch.setattr(photographs, "list_readers", lambda: ["mtcnn"])
-    assert "MediaPipe, which is not installed, fits better" in photographs._miss_readers()
+    assert "MediaPipe, which is not installed, fits better" in photographs._suggest_reader()
 
 
 @pytest.mark.usefixtures("empty_folder")

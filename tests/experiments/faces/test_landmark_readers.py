@@ -83,6 +83,28 @@ def test_two_faces_and_one_turned_aside_are_told_in_a_line(caplog):
     assert second.startswith("a.jpg: the face is turned far aside")
 
 
+def test_of_faces_that_look_apart_five_points_are_followed(monkeypatch):
+    class Mesh(Upright):
+        scheme = "mediapipe"
+
+        def faces(self, photograph, closely=False):
+            nose = 60.0 if photograph.width == 100 else 50.0  # below the right eye, or in the middle
+            points = np.tile((50.0, 62.0), (478, 1))
+            for place, members in zip(FIVE, SCHEMES["mediapipe"].five, strict=True):
+                points[list(members)] = place
+            points[list(SCHEMES["mediapipe"].five[2])] = nose, 62.0
+            return [points]
+
+    monkeypatch.setitem(READERS, "mediapipe", Mesh)
+    aside, ahead = Stop("aside.jpg", photograph()), Stop("ahead.jpg", photograph((110, 120)))
+    for stops, expected in (((aside, ahead), SCHEMES["mediapipe"].aside), ((aside, aside), SCHEMES["mediapipe"])):
+        told = []
+        framed = frame_stops(stops, LandmarkSettings(landmarks="mediapipe"), ALIGNED, {}, 64, tell=told.append)
+        assert framed.scheme is expected
+        assert framed.points.shape == (2, expected.num_points, 2)
+        assert "aside.jpg: the face is turned far aside" in told[0]
+
+
 def test_whoever_wants_to_know_is_told_instead_of_the_log(upright, caplog, monkeypatch):
     told = []
     small = Stop("a.jpg", photograph())
