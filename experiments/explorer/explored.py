@@ -179,8 +179,9 @@ class Explored:
     # What a kind of them does.
 
     def _first_two(self) -> tuple[Face, Face]:
-        start, end = (self.at(min(place, len(self._test) - 1)) for place in FIRST)
-        return start, end
+        count = len(self._test)
+        start, end = FIRST if count > max(FIRST) else (0, min(1, count - 1))
+        return self.at(start), self.at(end)
 
     def _first_person(self) -> str | None:
         return None

@@ -11,6 +11,7 @@ from facezoo.datasets.procedural import procedural_faces
 from facezoo.experiments.codes.morphing import NOTICE
 from facezoo.experiments.errors import UsageError
 from facezoo.experiments.explorer import photographs
+from facezoo.experiments.explorer.explored import Explored
 from facezoo.experiments.explorer.looks import Look
 from facezoo.experiments.explorer.photographs import WarpExplorer
 from facezoo.experiments.faces.landmarks import readers
@@ -69,6 +70,13 @@ def test_it_begins_with_two_drawn_faces_whose_landmarks_are_known():
         at_end = Look(look.start, look.end, float(is_end), method="warp", warp=look.warp)
         np.testing.assert_array_equal(seen(explorer.picture(at_end))[0], expected)
     assert seen(explorer.strip(look))[0].shape == (128, 1280, 3)
+
+
+@pytest.mark.parametrize(("count", "places"), [(1, (0, 0)), (7, (0, 1)), (37, (0, 1)), (38, (24, 37))])
+def test_a_small_test_split_begins_with_two_faces_too(count, places):
+    explorer = Explored(range(count))
+    explorer.at = int
+    assert explorer._first_two() == places
 
 
 def test_a_photograph_s_landmarks_are_found_once_for_all_of_the_way(explorer):
