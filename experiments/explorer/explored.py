@@ -86,6 +86,10 @@ class Explored:
             warp=self.first_warp,
         )
 
+    def list_hints(self) -> list[str]:
+        """What a person should know before anything is done, a line each."""
+        return [line for line in (self.note, self.hint) if line]
+
     # Faces.
 
     def at(self, place: int) -> Face:

@@ -188,7 +188,7 @@ class _Page:
                 self.strip = gr.HTML(_shown_strip(explorer.strip(look)), elem_id="strip")
                 self.make_film = gr.Button("Make a film of it", size="sm", elem_id="make-film")
                 self.film = gr.HTML("", elem_id="film")
-                gr.HTML(_hint(explorer.note or explorer.hint), elem_classes="hint", elem_id="hint")
+                gr.HTML("".join(map(_hint, explorer.list_hints())), elem_classes="hint", elem_id="hint")
             with gr.Column(elem_id="edits", visible=bool(explorer.sliders)) as self.edits:
                 self._lay_out_sliders()
         self.at_rest = gr.Button(visible="hidden", elem_id="at-rest")

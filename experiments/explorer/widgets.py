@@ -56,7 +56,8 @@ class _Widgets:
         self.explorer = explorer
         self.faces = dict(zip(ENDS, explorer.first_faces, strict=True))
         self.warp = explorer.first_warp
-        self.message, self.landmarks = ipywidgets.HTML(html.escape(explorer.note or explorer.hint)), ipywidgets.Label()
+        self.message = ipywidgets.HTML("<br>".join(map(html.escape, explorer.list_hints())))
+        self.landmarks = ipywidgets.Label()
         self.find = ipywidgets.Checkbox(explorer.finds_faces, description=FIND_LABEL, disabled=not explorer.finds_faces)
         look = explorer.first_look()
         self.alpha = ipywidgets.FloatSlider(look.alpha, min=0.0, max=1.0, step=0.01, description="morph")

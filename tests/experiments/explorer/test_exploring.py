@@ -418,9 +418,12 @@ def test_widgets_stay_with_codes_where_there_are_no_landmarks(widgets, monkeypat
     assert widgets.picture.value == before
 
 
-def test_a_notebook_warps_without_a_run():
+def test_a_notebook_warps_without_a_run(monkeypatch):
     pytest.importorskip("ipywidgets")
+    monkeypatch.setattr("facezoo.experiments.explorer.photographs.list_readers", lambda: ["mtcnn"])
     widgets = explore_widgets._Widgets(WarpExplorer(ALIGNED))
+    for words in ("pip install &#x27;facezoo[landmarks]&#x27;<br>", "no place in an identity document"):
+        assert words in widgets.message.value
     assert seen(widgets.picture.value).shape == (256, 256, 3)
     assert widgets.captions["start"].value == "start: test:24"
     widgets._chance("end", widgets.explorer.anybody)

@@ -125,7 +125,9 @@ def test_a_photograph_without_a_face_is_answered_in_a_kind_line(explorer):
 def test_without_a_reader_drawn_faces_are_warped_and_what_to_install_is_told(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     explorer = WarpExplorer(ALIGNED)
-    assert explorer.note.startswith("Drawn faces only: ") and "pip install 'facezoo[landmarks]'" in explorer.note
+    first, second = explorer.list_hints()
+    assert first.startswith("Drawn faces only: ") and "pip install 'facezoo[landmarks]'" in first
+    assert "no place in an identity document" in second
     face = uploaded(explorer, picture((300, 300)))
     with pytest.raises(UsageError, match=r"neither is installed: pip install 'facezoo\[landmarks\]'"):
         explorer.find_warp(face, explorer.first_faces[1])
