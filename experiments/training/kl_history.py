@@ -14,8 +14,8 @@ KL_FILE = "kl_per_dimension.csv"
 MOST_BYTES = 2**28
 
 
-def read_history(path: Path, step: int) -> list[Row]:
-    """The rows of the file up to a step; none where it is not there, or is not one of ours."""
+def read_history(path: Path, step: int) -> list[Row] | None:
+    """Returns the rows of the file up to a step; none where it is not there, and None where it is not one of ours."""
     try:
         rows = list(csv.DictReader(files.read_text(path, MOST_BYTES).splitlines()))
         kept = [
@@ -23,10 +23,13 @@ def read_history(path: Path, step: int) -> list[Row]:
             | {name: float(value) for name, value in row.items()}
             for row in rows
         ]
-    except (OSError, ValueError, TypeError, KeyError, csv.Error):
+    except FileNotFoundError:
         return []
-    is_ours = all(row.keys() == kept[0].keys() and len(row) > 2 for row in kept)
-    return [row for row in kept if row["step"] <= step] if is_ours else []
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, csv.Error):
+        return None
+    names = ["epoch", "step", *map(str, range(len(kept[0]) - 2))] if kept else []
+    is_ours = len(names) > 2 and all(list(row) == names for row in kept)
+    return [row for row in kept if row["step"] <= step] if is_ours else None
 
 
 def make_row(epoch: int, step: int, kl: np.ndarray) -> Row:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from absl import logging
 from tensorboard.compat.proto import event_pb2
 
 from ... import files, pictures
@@ -51,8 +52,12 @@ class Monitor:
     ):
         self.folder, self.examples, self.rows = folder, examples, list(rows)
         _write_rows(folder / "metrics.csv", self.rows)
-        self.kl_rows = read_history(folder / KL_FILE, step)
-        _write_rows(folder / KL_FILE, self.kl_rows)
+        kept = read_history(folder / KL_FILE, step)
+        self.kl_rows, self._keeps_kl = kept or [], kept is not None
+        if self._keeps_kl:
+            _write_rows(folder / KL_FILE, self.kl_rows)
+        else:
+            logging.warning("%s is left as it is: it is none that this run wrote", folder / KL_FILE)
         events = folder / "tensorboard"
         logs = find_logs(folder)
         if not events.is_symlink():  # where it leads others may write, too
@@ -96,7 +101,8 @@ class Monitor:
         _write_rows(self.folder / "metrics.csv", self.rows)
         if validation.kl is not None:
             self.kl_rows = [*self.kl_rows, make_row(epoch.number, epoch.step, validation.kl)]
-            _write_rows(self.folder / KL_FILE, self.kl_rows)
+            if self._keeps_kl:
+                _write_rows(self.folder / KL_FILE, self.kl_rows)
         with self.train.as_default(step=epoch.step):
             _write_scalars({**epoch.terms, **speed})
         with self.validation.as_default(step=epoch.step):

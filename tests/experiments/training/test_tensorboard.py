@@ -15,7 +15,11 @@ import numpy as np
 import pytest
 from command_line import VAE_FLAGS, read_png, rows_of
 from facezoo.experiments.runs.folder import find_logs
+from facezoo.experiments.training import kl_history
+from facezoo.experiments.training.evaluation import Measurement
 from facezoo.experiments.training.kl_history import read_history
+from facezoo.experiments.training.loop import Epoch
+from facezoo.experiments.training.records import Monitor
 from PIL import Image
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
@@ -160,9 +164,40 @@ def test_what_is_behind_the_state_is_taken_out_and_told_again(copied):
     path = copied / "kl_per_dimension.csv"
     assert [row["step"] for row in read_history(path, 8)] == [4, 8]
     assert [row["step"] for row in read_history(path, 7)] == [4]
-    path.write_text("epoch,step,0\n1,4,0.5\n2,8\n")
-    assert read_history(path, 8) == []
+    assert read_history(path, 3) == []
     assert read_history(copied / "no.csv", 8) == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "epoch,step,0\n",
+        "epoch,step,0\n1,4,0.5\n2,8\n",
+        "epoch,step,0\n1,4,0.5,1\n",
+        "epoch,step,mine\n1,4,2\n",
+        "mine\n\xff",
+    ],
+)
+def test_a_file_of_a_user_s_is_left_where_a_run_s_would_be(tmp_path, caplog, content):
+    path = tmp_path / "kl_per_dimension.csv"
+    path.write_text(content, "latin-1")
+    assert read_history(path, 8) is None
+    monitor = Monitor(tmp_path, {}, {}, step=8)
+    monitor.record(Epoch(1, 12, {}, 1.0), Measurement({}, 1, np.ones(2)), 0.1)
+    assert path.read_text("latin-1") == content
+    assert [row["step"] for row in monitor.kl_rows] == [12]
+    [line] = caplog.messages
+    assert line == f"{path} is left as it is: it is none that this run wrote"
+
+
+def test_a_folder_and_a_file_too_large_are_no_history(tmp_path, monkeypatch):
+    assert read_history(tmp_path, 8) is None
+    path = tmp_path / "large.csv"
+    path.write_text("epoch,step,0\n1,4,0.5\n")
+    assert read_history(path, 8)
+    monkeypatch.setattr(kl_history, "MOST_BYTES", 10)
+    assert read_history(path, 8) is None
 
 
 def test_curves_have_a_point_every_so_many_steps(train, monkeypatch):
