@@ -139,11 +139,12 @@ def save_curves(
 def draw_heat(values: np.ndarray, places: np.ndarray, axes: tuple[str, str, str], last: str) -> np.ndarray:
     """Rows of numbers as columns of colours, from left to right, and the last row once more as bars beside them.
 
-    Colours tell the root of a number, so that small ones can be told from 0.
+    A column reaches half-way to its neighbours, and as far to the side where there is none. Colours tell the root of a
+    number, so that small ones can be told from 0.
 
     Args:
       values: [N, D], at least 0.
-      places: of the N rows along the first axis, rising evenly.
+      places: of the N rows along the first axis, rising.
       axes: what the places are, what the D numbers of a row are of, and what they are.
       last: above the bars.
 
@@ -156,21 +157,28 @@ def draw_heat(values: np.ndarray, places: np.ndarray, axes: tuple[str, str, str]
     figure = _figure(900, 560)
     figure.set_layout_engine(None)
     heat, scale, bars = (figure.add_axes((left, 0.1, width, 0.84)) for left, width in HEAT_COLUMNS)
-    step = (places[-1] - places[0]) / max(len(places) - 1, 1) or 1.0
-    edges = (places[0] - step / 2, places[-1] + step / 2, -0.5, values.shape[1] - 0.5)
+    numbers = np.arange(values.shape[1] + 1) - 0.5
     colours = PowerNorm(0.5, 0.0, max(float(values.max()), 1e-9))
-    image = heat.imshow(values.T, norm=colours, aspect="auto", origin="lower", extent=edges, interpolation="nearest")
+    image = heat.pcolormesh(_find_edges(places), numbers, values.T, norm=colours)
     figure.colorbar(image, cax=scale, label=axes[2])
-    bars.stairs(values[-1], np.arange(values.shape[1] + 1) - 0.5, orientation="horizontal", fill=True)
+    bars.stairs(values[-1], numbers, orientation="horizontal", fill=True)
     bars.set_title(last, fontsize=10)
     bars.set_xlabel(axes[2])
-    bars.set_ylim(edges[2:])
+    bars.set_ylim(numbers[0], numbers[-1])
     bars.set_yticks([])
     heat.set_xlabel(axes[0])
     heat.set_ylabel(axes[1])
     for axis in (heat.xaxis, heat.yaxis):
         axis.set_major_locator(MaxNLocator(integer=True))
     return _draw(figure)
+
+
+def _find_edges(places: np.ndarray) -> np.ndarray:
+    """Half-way between places that rise, and as far beyond the first and the last: [N] -> [N + 1]."""
+    if len(places) == 1:
+        return places[0] + np.array([-0.5, 0.5])
+    middles = (places[1:] + places[:-1]) / 2.0
+    return np.concatenate([[2.0 * places[0] - middles[0]], middles, [2.0 * places[-1] - middles[-1]]])
 
 
 def _figure(width: int, height: int):

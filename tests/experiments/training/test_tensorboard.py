@@ -200,6 +200,14 @@ def test_a_folder_and_a_file_too_large_are_no_history(tmp_path, monkeypatch):
     assert read_history(path, 8) is None
 
 
+def test_columns_of_epochs_are_as_wide_as_these_lie_apart():
+    rows = [kl_history.make_row(epoch, epoch, np.full(2, epoch % 2)) for epoch in (1, 2, 3, 12, 13)]
+    line = kl_history.draw_history(rows)[200, 66:574].astype(int)  # within the colours, from left to right
+    turns = np.flatnonzero(np.abs(np.diff(line, axis=0)).sum(axis=-1) > 200) + 66
+    edges = np.array([1.5, 2.5, 7.5, 12.5])
+    np.testing.assert_allclose(turns, 63 + 513 * (edges - 0.5) / 13, atol=2)
+
+
 def test_curves_have_a_point_every_so_many_steps(train, monkeypatch):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
