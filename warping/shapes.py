@@ -160,7 +160,7 @@ SCHEMES = {
         five=((33, 133), (362, 263), (1,), (61,), (291,)),
         outline=_mesh_outline,
         stiffness=1e-5,
-        aside=_FIVE._replace(),
+        aside=_FIVE,
     ),
     # iBUG's 68 points and both pupils, as drawn faces have them.
     "drawn": Scheme(

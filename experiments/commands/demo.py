@@ -41,7 +41,7 @@ def run(values: flags.FlagValues) -> None:
         raise UsageError(f"--run_dir={values.run_dir} has no name of its own: choose a new folder")
     first = new_folder(None, folder.with_name(f"{folder.name}-warp"))
     with files.whole_folder(first) as partial:
-        save_morph(partial, warp_through(*_faces(names, LARGE), FRAMES), f"{said} by a warp", stops=names)
+        save_morph(partial, warp_through(*_faces(names, LARGE).material, FRAMES), f"{said} by a warp", stops=names)
     print(f"{first / 'sheet.png'}: a morph without any model, after {time.monotonic() - begun:.0f} s", flush=True)
     settings = parse_training(["--recipe=demo"], has_recipes=True)
     train_into(folder, settings)
@@ -71,12 +71,12 @@ def _rows(model, faces: Framed) -> list[_Row]:
     before = _load_shipped(model.image_size)
     codes = [(f"{word} training", one) for word, one in (("before", before), ("after", model))]
     return [
-        _Row("warp alone", warp_through(*faces, COLUMNS)),
+        _Row("warp alone", warp_through(*faces.material, COLUMNS)),
         *(
             _Row(_with_psnr(title, one, faces.pictures), morph_through(one, faces.pictures, COLUMNS))
             for title, one in codes
         ),
-        _Row("warp and codes", warp_and_code_through(model, *faces, COLUMNS)),
+        _Row("warp and codes", warp_and_code_through(model, *faces.material, COLUMNS)),
     ]
 
 

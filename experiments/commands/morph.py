@@ -120,7 +120,7 @@ def _by_warp(values: flags.FlagValues, stops: list[str], steps: int) -> tuple[np
     given = groups.read_given_data(values, NOT_DATA)
     alignment = groups.AlignmentSettings(True, values.template, values.margin)
     framed = frame_photographs(stops, read(values, LandmarkSettings), alignment, given, values.size)
-    return warp_through(*framed, steps, values.path, values.closed), "a warp"
+    return warp_through(*framed.material, steps, values.path, values.closed), "a warp"
 
 
 def _from_run(
@@ -138,12 +138,12 @@ def _from_run(
         )
 
     if method == "warp":
-        return warp_through(*in_frame(), steps, values.path, values.closed), "a warp"
+        return warp_through(*in_frame().material, steps, values.path, values.closed), "a warp"
     model = opened.model()
     person = ask_person(model, values.person)
     by_model = f"{opened.folder.name}{as_person(person)}"
     if method == "code":
         return morph_through(model, faces, steps, values.path, values.closed, person), by_model
     return warp_and_code_through(
-        model, *in_frame(), steps, values.path, values.closed, person
+        model, *in_frame().material, steps, values.path, values.closed, person
     ), f"a warp and {by_model}"

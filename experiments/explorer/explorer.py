@@ -132,7 +132,7 @@ class Explorer(Explored):
         if look.method == WARP:
             return warp.frames(alphas, most)
         told, moved = self._tell(look), self._move(look)
-        return ShapedCodes(self._traced, *warp.framed, look.path, told=told, moved=moved).pictures_at(alphas)
+        return ShapedCodes(self._traced, *warp.framed.material, look.path, told=told, moved=moved).pictures_at(alphas)
 
     def _codes(self, look: Look, alphas: np.ndarray) -> np.ndarray:
         codes = interpolate(look.start.code, look.end.code, alphas, look.path)

@@ -8,14 +8,15 @@ from ... import pictures
 from ...warping.morph import WarpMorph
 from ...warping.shapes import SCHEMES
 from ..faces.framing import Framed
+from ..faces.landmarks.readers import READERS
 
-# Who has found which landmarks.
-READERS = (
-    (SCHEMES["mediapipe"], "478 landmarks, found by MediaPipe"),
-    (SCHEMES["mediapipe"].aside, "5 of 478 landmarks, found by MediaPipe"),
-    (SCHEMES["drawn"], "70 landmarks of drawn faces"),
-    (SCHEMES["five"], "5 landmarks, found by MTCNN, whose fit is weak"),
-)
+# Who has found so many landmarks; nobody where the data set knows them.
+FOUND_BY = {
+    None: "{} landmarks of drawn faces",
+    "mediapipe": "{} landmarks, found by MediaPipe",
+    "mtcnn": "{} landmarks, found by MTCNN, whose fit is weak",
+    "face": "{} landmarks, found by the face network, which knows drawn faces",
+}
 
 
 class Warp:
@@ -32,7 +33,7 @@ class Warp:
 
     def __init__(self, framed: Framed, notes: Sequence[str] = ()):
         self.framed = framed
-        self.note = "; ".join([*(text for scheme, text in READERS if scheme is framed.scheme), *notes])
+        self.note = "; ".join([_describe(framed), *notes])
         self._ways: dict[int, WarpMorph] = {}
 
     def frames(self, alphas: np.ndarray, most: int) -> np.ndarray:
@@ -55,3 +56,10 @@ class Warp:
     def ends(self, most: int) -> np.ndarray:
         """Both faces as the way shows them: uint8 [2, S, S, C]."""
         return pictures.thumbnails(pictures.to_uint8(self.framed.pictures), most)
+
+
+def _describe(framed: Framed) -> str:
+    """Says how many landmarks are followed, and who has found them."""
+    followed = framed.scheme.num_points
+    found = SCHEMES[READERS[framed.reader].scheme].num_points if framed.reader else followed
+    return FOUND_BY[framed.reader].format(followed if followed == found else f"{followed} of {found}")

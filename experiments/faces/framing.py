@@ -53,11 +53,26 @@ class Framed(NamedTuple):
       pictures: float32 [K, S, S, C] in [0, 1].
       points: their landmarks, float64 [K, L, 2], (x, y) in sides.
       scheme: of the landmarks.
+      reader: who found them, a key of `READERS`; None where the data set knows them.
     """
 
     pictures: np.ndarray
     points: np.ndarray
     scheme: Scheme
+    reader: str | None
+
+    @property
+    def material(self) -> tuple[np.ndarray, np.ndarray, Scheme]:
+        """What a warp is made of: pictures, points, scheme."""
+        return self.pictures, self.points, self.scheme
+
+
+class _Found(NamedTuple):
+    """The landmarks of each face, [L, 2] in pixels, all of one scheme; and who found them."""
+
+    points: list[np.ndarray]
+    scheme: Scheme
+    reader: str | None
 
 
 def frame_photographs(
@@ -105,8 +120,7 @@ def frame_stops(
     if all(stop.is_framed for stop in stops):
         pictures = np.stack([np.asarray(stop.photograph, np.float32) / 255.0 for stop in stops])
         return frame_face(pictures, [stop.name for stop in stops], landmarks, [stop.points for stop in stops], tell)
-    points, scheme = _find(stops, landmarks, tell)
-    return _align(stops, points, scheme, alignment_settings, size, most, tell)
+    return _align(stops, _find(stops, landmarks, tell), alignment_settings, size, most, tell)
 
 
 def frame_face(
@@ -131,8 +145,8 @@ def frame_face(
     images = [
         Image.fromarray(np.rint(255.0 * picture).astype(np.uint8).squeeze()).convert("RGB") for picture in pictures
     ]
-    points, scheme = _find(list(map(Stop, names, images, known)), landmarks, tell)
-    return Framed(pictures, np.stack(points) / pictures.shape[1], scheme)
+    points, scheme, reader = _find(list(map(Stop, names, images, known)), landmarks, tell)
+    return Framed(pictures, np.stack(points) / pictures.shape[1], scheme, reader)
 
 
 def _read(name: str, given: Mapping[str, Any], size: int) -> Stop:
@@ -153,13 +167,13 @@ def _from_split(name: str, data: DataSettings, size: int) -> Stop:
 # Landmarks.
 
 
-def _find(stops: Sequence[Stop], settings: LandmarkSettings, tell: Tell) -> tuple[list[np.ndarray], Scheme]:
-    """The landmarks of each, [L, 2] in pixels, all of one scheme: by the best reader that finds all faces."""
+def _find(stops: Sequence[Stop], settings: LandmarkSettings, tell: Tell) -> _Found:
+    """Finds the landmarks of all by the best reader that finds all faces."""
     if settings.landmarks != "auto":
         return _read_by(settings.landmarks, stops, settings, tell)
     known = [stop.points for stop in stops if stop.points is not None]
     if len(known) == len(stops):
-        return known, SCHEMES["drawn"]
+        return _Found(known, SCHEMES["drawn"], None)
     first, *others = list_readers()
     try:
         return _read_by(first, stops, settings, tell)
@@ -171,13 +185,12 @@ def _find(stops: Sequence[Stop], settings: LandmarkSettings, tell: Tell) -> tupl
         return found
 
 
-def _read_by(
-    name: str, stops: Sequence[Stop], settings: LandmarkSettings, tell: Tell
-) -> tuple[list[np.ndarray], Scheme]:
+def _read_by(name: str, stops: Sequence[Stop], settings: LandmarkSettings, tell: Tell) -> _Found:
     announce(f"Finding landmarks in {len(stops)} pictures by {name} ...")
     reader = READERS[name](settings.landmark_model)
     try:
-        return choose_points([largest_face(reader, stop, tell) for stop in stops], SCHEMES[reader.scheme])
+        points = [largest_face(reader, stop, tell) for stop in stops]
+        return _Found(*choose_points(points, SCHEMES[reader.scheme]), name)
     except NoFaceError as error:
         raise UsageError(str(error)) from error
     finally:
@@ -228,8 +241,7 @@ def _turn_back(points: np.ndarray, turn: Image.Transpose | None, size: tuple[int
 
 def _align(
     stops: Sequence[Stop],
-    points: Sequence[np.ndarray],
-    scheme: Scheme,
+    found: _Found,
     settings: AlignmentSettings,
     size: int | None,
     most: int,
@@ -238,7 +250,7 @@ def _align(
     """Squares in which eyes, nose and mouth lie where the template has them."""
     template, margin = settings.template or TEMPLATE, settings.margin
     shift = (0.0, 0.0) if settings.template else SHIFT
-    fives = [five_points(own, scheme) for own in points]
+    fives = [five_points(own, found.scheme) for own in found.points]
     try:
         if margin is None:
             margin = _widest(template, shift, fives, [stop.photograph.size for stop in stops])
@@ -249,8 +261,9 @@ def _align(
         crops = [alignment.cut(stop.photograph, matrix, size) for stop, matrix in pairs]
     except NoFaceError as error:
         raise UsageError(f"{' or '.join(stop.name for stop in stops)}: {error}") from error
-    moved = [alignment.align_points(own, matrix) for own, matrix in zip(points, matrices, strict=True)]
-    return Framed(np.stack(crops).astype(np.float32) / 255.0, np.stack(moved).astype(np.float64), scheme)
+    moved = [alignment.align_points(own, matrix) for own, matrix in zip(found.points, matrices, strict=True)]
+    frames = np.stack(crops).astype(np.float32) / 255.0
+    return Framed(frames, np.stack(moved).astype(np.float64), found.scheme, found.reader)
 
 
 def _widest(

@@ -192,7 +192,7 @@ def test_a_warp_before_codes_is_that_of_the_command(explorer_of, kind):
     explorer = explorer_of(kind)
     look = warped(explorer, "warp+code", 0.5)
     framed = look.warp.framed
-    expected = warp_and_code_through(explorer._model, *framed, 3)[1]
+    expected = warp_and_code_through(explorer._model, *framed.material, 3)[1]
     [shown] = explorer._frames(look, np.array([0.5]), SIZE)
     np.testing.assert_allclose(shown, expected, atol=1e-4)
     assert_seen(explorer.picture(look), np.rint(expected * 255))

@@ -10,12 +10,15 @@ from command_line import SOFTWARE, assert_refused, picture, read_png
 from facezoo.datasets.procedural import procedural_faces
 from facezoo.experiments.codes.morphing import NOTICE
 from facezoo.experiments.errors import UsageError
-from facezoo.experiments.explorer import photographs
+from facezoo.experiments.explorer import photographs, warps
 from facezoo.experiments.explorer.explored import Explored
 from facezoo.experiments.explorer.looks import Look
 from facezoo.experiments.explorer.photographs import WarpExplorer
+from facezoo.experiments.explorer.warps import Warp
+from facezoo.experiments.faces.framing import Framed
 from facezoo.experiments.faces.landmarks import readers
 from facezoo.experiments.flags.groups import AlignmentSettings, LandmarkSettings
+from facezoo.warping.shapes import SCHEMES
 from PIL import Image
 
 ALIGNED = AlignmentSettings(align=True)
@@ -94,6 +97,21 @@ def test_a_photograph_s_landmarks_are_found_once_for_all_of_the_way(explorer):
     sharp = seen(explorer.sharp_picture(look))[0]
     assert 256 < sharp.shape[0] <= 512
     assert Centre.num_looks == before + 2
+
+
+@pytest.mark.parametrize(
+    ("reader", "scheme", "words"),
+    [
+        (None, SCHEMES["drawn"], "70 landmarks of drawn faces"),
+        ("face", SCHEMES["drawn"], "70 landmarks, found by the face network, which knows drawn faces"),
+        ("mediapipe", SCHEMES["mediapipe"], "478 landmarks, found by MediaPipe"),
+        ("mediapipe", SCHEMES["mediapipe"].aside, "5 of 478 landmarks, found by MediaPipe"),
+        ("mtcnn", SCHEMES["five"], "5 landmarks, found by MTCNN, whose fit is weak"),
+    ],
+)
+def test_who_found_the_landmarks_is_told(reader, scheme, words):
+    assert Warp(Framed(np.zeros(()), np.zeros(()), scheme, reader), ["b.png"]).note == f"{words}; b.png"
+    assert set(warps.FOUND_BY) == {None, *readers.READERS}
 
 
 def test_pictures_have_the_size_that_is_asked_for(monkeypatch):

@@ -100,7 +100,7 @@ def test_of_faces_that_look_apart_five_points_are_followed(monkeypatch):
     for stops, expected in (((aside, ahead), SCHEMES["mediapipe"].aside), ((aside, aside), SCHEMES["mediapipe"])):
         told = []
         framed = frame_stops(stops, LandmarkSettings(landmarks="mediapipe"), ALIGNED, {}, 64, tell=told.append)
-        assert framed.scheme is expected
+        assert framed.scheme is expected and framed.reader == "mediapipe"
         assert framed.points.shape == (2, expected.num_points, 2)
         assert "aside.jpg: the face is turned far aside" in told[0]
 
@@ -121,8 +121,8 @@ def test_frames_hold_eyes_and_mouth_in_one_place(upright, tmp_path):
     photograph((100, 120)).save(tmp_path / "a.png")
     photograph((100, 120)).transpose(Image.Transpose.ROTATE_180).save(tmp_path / "b.png")
     names = [str(tmp_path / name) for name in ("a.png", "b.png")]
-    pictures, points, scheme = frame_photographs(names, upright, ALIGNED, {}, None)
-    assert scheme is SCHEMES["five"]
+    pictures, points, scheme, reader = frame_photographs(names, upright, ALIGNED, {}, None)
+    assert scheme is SCHEMES["five"] and reader == "mtcnn"
     assert pictures.shape == (2, 256, 256, 3)
     np.testing.assert_allclose(points[0], points[1], atol=1e-6)
     eyes = points[0, :2].mean(axis=0)
@@ -133,8 +133,8 @@ def test_frames_hold_eyes_and_mouth_in_one_place(upright, tmp_path):
 
 
 def test_what_a_data_set_knows_is_taken():
-    pictures, points, scheme = frame_photographs(["test:1", "test:2"], LandmarkSettings(), ALIGNED, {}, 64)
-    assert scheme is SCHEMES["drawn"] and pictures.shape == (2, 64, 64, 3)
+    pictures, points, scheme, reader = frame_photographs(["test:1", "test:2"], LandmarkSettings(), ALIGNED, {}, 64)
+    assert scheme is SCHEMES["drawn"] and reader is None and pictures.shape == (2, 64, 64, 3)
     read = frame_face(pictures, ["test:1", "test:2"], LandmarkSettings(landmarks="face"), [None, None])
     eyes = np.linalg.norm(np.diff(five_points(points[0], scheme)[:2], axis=0))
     assert np.linalg.norm(read.points - points, axis=-1).mean() < 0.15 * eyes
