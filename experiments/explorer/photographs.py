@@ -7,11 +7,12 @@ import numpy as np
 from PIL import Image
 
 from ... import pictures
+from ...datasets.photographs import crop_box
 from ..errors import UsageError
 from ..faces.framing import DRAWN_SIZE, Framed, Stop, Tell, frame_stops
 from ..faces.landmarks.readers import list_readers
-from ..flags.groups import AlignmentSettings, DataSettings, LandmarkSettings
-from ..flags.sources import open_source
+from ..flags.groups import AlignmentSettings, LandmarkSettings, parse_square
+from ..flags.sources import open_given
 from ..runs.run import NOTHING_GIVEN
 from .explored import BEST_READER, Explored
 from .looks import LEAST_SHOWN, WARP, Face, Look
@@ -47,8 +48,7 @@ class WarpExplorer(Explored):
         given: Mapping[str, Any] = NOTHING_GIVEN,
         size: int | None = None,
     ):
-        data = DataSettings(**{name: value for name, value in given.items() if name != "crop"})
-        super().__init__(open_source(data, "test", min(size or DRAWN_SIZE, DRAWN_SIZE), 3))
+        super().__init__(open_given(given, "test", min(size or DRAWN_SIZE, DRAWN_SIZE), 3))
         self._alignment, self._landmarks, self._given, self._size = alignment, landmarks, given, size
         self.chances = {"From the test split" if "dataset" in given else "Drawn face": self.anybody}
         self.hint = HINT
@@ -64,11 +64,14 @@ class WarpExplorer(Explored):
         return Face(name, pictures.to_uint8(picture), points)
 
     def _face_of(self, name: str, photograph: Image.Image, align: bool) -> Face:
+        if "crop" in self._given:  # in pixels of the photograph, not of what is held of it
+            photograph = photograph.crop(crop_box(photograph.size, parse_square(self._given["crop"])))
         photograph.thumbnail((MOST_HELD, MOST_HELD), Image.Resampling.BICUBIC, reducing_gap=3.0)
         return Face(name, np.asarray(photograph))
 
     def _frame(self, start: Face, end: Face, tell: Tell) -> Framed:
-        framing = self._landmarks, self._alignment, self._given, self._size
+        given = {**self._given, "crop": ()} if "crop" in self._given else self._given  # uploads have been cut
+        framing = self._landmarks, self._alignment, given, self._size
         return frame_stops([_stop(face) for face in (start, end)], *framing, most=SIZE, tell=tell)
 
     def _frames(self, look: Look, alphas: np.ndarray, most: int) -> np.ndarray:

@@ -14,8 +14,8 @@ from ...datasets.manifest import Cut
 from ...datasets.source import DatasetError
 from ...warping.shapes import SCHEMES, Scheme, choose_points, five_points, is_turned
 from ..errors import UsageError
-from ..flags.groups import AlignmentSettings, DataSettings, LandmarkSettings, parse_square
-from ..flags.sources import open_source
+from ..flags.groups import AlignmentSettings, LandmarkSettings, parse_square
+from ..flags.sources import open_given
 from ..terminal import announce
 from .landmarks.readers import READERS, LandmarkReader, list_readers
 from .places import example_at, find_known_points, is_place, parse_place
@@ -115,11 +115,11 @@ def frame_stops(
       most: pixels of a frame, where no size is asked for.
       tell: gets what a person should know of them.
     """
-    if "crop" in given:
-        return _crop(stops, landmarks, parse_square(given["crop"]), size, most, tell)
     if all(stop.is_framed for stop in stops):
         pictures = np.stack([np.asarray(stop.photograph, np.float32) / 255.0 for stop in stops])
         return frame_face(pictures, [stop.name for stop in stops], landmarks, [stop.points for stop in stops], tell)
+    if "crop" in given:
+        return _crop(stops, landmarks, parse_square(given["crop"]), size, most, tell)
     return _align(stops, _find(stops, landmarks, tell), alignment_settings, size, most, tell)
 
 
@@ -151,15 +151,15 @@ def frame_face(
 
 def _read(name: str, given: Mapping[str, Any], size: int) -> Stop:
     if is_place(name):
-        return _from_split(name, DataSettings(**{key: value for key, value in given.items() if key != "crop"}), size)
+        return _from_split(name, given, size)
     try:
         return Stop(name, photographs.read(name))
     except DatasetError as error:
         raise UsageError(f"{name}: {error}") from error
 
 
-def _from_split(name: str, data: DataSettings, size: int) -> Stop:
-    source = open_source(data, parse_place(name), size, 3)
+def _from_split(name: str, given: Mapping[str, Any], size: int) -> Stop:
+    source = open_given(given, parse_place(name), size, 3)
     example = example_at(source, name)
     return Stop(name, Image.fromarray(example["image"]), find_known_points(source, example), is_framed=True)
 
@@ -289,13 +289,15 @@ def _is_inside(matrix: np.ndarray, size: tuple[int, int]) -> bool:
 def _crop(
     stops: Sequence[Stop], landmarks: LandmarkSettings, crop: Any, size: int | None, most: int, tell: Tell
 ) -> Framed:
-    """What --crop takes of each photograph, as it lies."""
+    """What --crop takes of each photograph, as it lies; all of a face that its data set has cut."""
+    crops = [None if stop.is_framed else crop for stop in stops]
     try:
-        boxes = [photographs.crop_box(stop.photograph.size, crop) for stop in stops]
+        boxes = [photographs.crop_box(stop.photograph.size, own) for stop, own in zip(stops, crops, strict=True)]
     except DatasetError as error:
         raise UsageError(f"--crop: {error}") from error
     size = size or _frame_size([right - left for left, _, right, _ in boxes], most, tell)
-    pictures = np.stack([photographs.fit(stop.photograph, size, crop) for stop in stops]).astype(np.float32) / 255.0
+    cut = [photographs.fit(stop.photograph, size, own) for stop, own in zip(stops, crops, strict=True)]
+    pictures = np.stack(cut).astype(np.float32) / 255.0
     return frame_face(pictures, [stop.name for stop in stops], landmarks, [None] * len(stops), tell)
 
 

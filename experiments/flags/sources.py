@@ -1,6 +1,8 @@
 """From data flags to a source."""
 
+import dataclasses
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 from ...datasets import DATASETS
@@ -35,6 +37,17 @@ def open_source(data: DataSettings, split: str, image_size: int, channels: int) 
         if flag in parameters and parameters[flag].default is inspect.Parameter.empty and flag not in given:
             raise UsageError(f"--dataset={name} needs --{flag}")
     return function(split, image_size=image_size, channels=channels, **given)
+
+
+def open_given(given: Mapping[str, Any], split: str, image_size: int, channels: int) -> Source:
+    """`open_source` of data flags that photographs besides the data set may be meant by.
+
+    A crop is that of photographs alone where the data set takes none, as drawn faces do.
+    """
+    data = DataSettings(**given)
+    if "crop" not in inspect.signature(_function(data.dataset)).parameters:
+        data = dataclasses.replace(data, crop=None)
+    return open_source(data, split, image_size, channels)
 
 
 def read_given_arguments(data: DataSettings) -> dict[str, Any]:

@@ -7,6 +7,8 @@ import sys
 import numpy as np
 import pytest
 from command_line import SOFTWARE, assert_refused, picture, read_png
+from facezoo import pictures
+from facezoo.datasets.photographs import fit
 from facezoo.datasets.procedural import procedural_faces
 from facezoo.experiments.codes.morphing import NOTICE
 from facezoo.experiments.errors import UsageError
@@ -15,7 +17,7 @@ from facezoo.experiments.explorer.explored import Explored
 from facezoo.experiments.explorer.looks import Look
 from facezoo.experiments.explorer.photographs import WarpExplorer
 from facezoo.experiments.explorer.warps import Warp
-from facezoo.experiments.faces.framing import Framed
+from facezoo.experiments.faces.framing import Framed, frame_photographs
 from facezoo.experiments.faces.landmarks import readers
 from facezoo.experiments.flags.groups import AlignmentSettings, LandmarkSettings
 from facezoo.warping.shapes import SCHEMES
@@ -125,6 +127,36 @@ def test_pictures_have_the_size_that_is_asked_for(monkeypatch):
 
 def test_large_photographs_are_held_small(explorer):
     assert uploaded(explorer, picture((3000, 1500))).picture.shape == (1024, 2048, 3)
+
+
+CROP = (1500, 100, 1000, 1000)
+
+
+def test_a_crop_is_in_pixels_of_the_photograph_and_taken_once(monkeypatch):
+    monkeypatch.setitem(readers.READERS, "mtcnn", Centre)
+    explorer = WarpExplorer(ALIGNED, LandmarkSettings(landmarks="mtcnn"), {"crop": CROP}, 64)
+    large = picture((3000, 1500))
+    face = uploaded(explorer, large)
+    np.testing.assert_array_equal(face.picture, np.asarray(large.crop((1500, 100, 2500, 1100))))
+    start, end = explorer.find_warp(face, explorer.first_faces[1]).ends(64)
+    np.testing.assert_array_equal(start, fit(large, 64, CROP))
+    np.testing.assert_array_equal(end, explorer.first_faces[1].picture)
+    with pytest.raises(UsageError, match=r"^a\.png: crop=.* reaches outside a picture of 300x300"):
+        uploaded(explorer, picture((300, 300)))
+    explorer.close()
+
+
+def test_a_crop_is_taken_of_the_files_of_a_data_set(monkeypatch, tmp_path):
+    monkeypatch.setitem(readers.READERS, "mtcnn", Centre)
+    for number in range(30):
+        picture((40, 30), number).save(tmp_path / f"{number}.png")
+    given = {"dataset": "folder", "data_dir": str(tmp_path), "crop": (20, 5, 20, 20)}
+    settings = LandmarkSettings(landmarks="mtcnn")
+    cut = [fit(picture((40, 30), number), 64, (20, 5, 20, 20)) for number in range(30)]
+    explorer = WarpExplorer(ALIGNED, settings, given, 64)
+    framed = frame_photographs(["test:0", "test:1"], settings, ALIGNED, given, 64)
+    for one in (*explorer.first_warp.ends(64), *pictures.to_uint8(framed.pictures)):
+        assert any(np.array_equal(one, expected) for expected in cut)
 
 
 def test_a_film_says_what_it_is(explorer, monkeypatch):
