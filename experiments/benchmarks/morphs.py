@@ -13,7 +13,7 @@ from ...datasets.alignment import NoFaceError
 from ...datasets.progress import progress_bar
 from ...datasets.source import Source
 from ...warping.morph import WarpMorph, warp_to
-from ...warping.shapes import SCHEMES, Scheme
+from ...warping.shapes import SCHEMES, Scheme, choose_points
 from ..codes.encoding import BATCH_SIZE, floats
 from ..codes.morphing import morph_through, warp_and_code_through
 from ..errors import UsageError
@@ -44,7 +44,7 @@ class Pairs(NamedTuple):
     Attributes:
       start: float32 [N, S, S, C] in [0, 1].
       end: the same.
-      start_points: landmarks [N, L, 2], (x, y) in sides.
+      start_points: landmarks as they were read, [N, L, 2], (x, y) in sides.
       end_points: the same.
       scheme: of the landmarks.
       others: other faces, float32 [M, S, S, C].
@@ -56,6 +56,12 @@ class Pairs(NamedTuple):
     end_points: np.ndarray
     scheme: Scheme
     others: np.ndarray
+
+    def warped(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, Scheme]]:
+        """What a warp of each pair is made of: both faces, the points of both that are followed, and their scheme."""
+        for start, end, *points in zip(*self[:4], strict=True):
+            (start_points, end_points), scheme = choose_points(points, self.scheme)
+            yield start, end, start_points, end_points, scheme
 
 
 class Quality(NamedTuple):
@@ -183,25 +189,22 @@ def _methods(model: Any) -> dict[str, Callable[[Pairs], np.ndarray]]:
     }
     if model is not None:
         methods["code"] = lambda pairs: np.stack([_half_way(model, *ends) for ends in zip(*pairs[:2], strict=True)])
-        methods["warp+code"] = lambda pairs: np.stack(
-            [_half_way(model, *ends, pairs.scheme) for ends in zip(*pairs[:4], strict=True)]
-        )
+        methods["warp+code"] = lambda pairs: np.stack([_half_way(model, *pair) for pair in pairs.warped()])
     return methods
 
 
 def _blend_everywhere(pairs: Pairs) -> np.ndarray:
     midpoints = []
-    for start, end, *points in zip(*pairs[:4], strict=True):
-        shape = np.mean(points, axis=0)
-        ends = zip((start, end), points, strict=True)
-        midpoints.append(np.mean([warp_to(face, own, shape, pairs.scheme) for face, own in ends], axis=0))
+    for start, end, start_points, end_points, scheme in pairs.warped():
+        shape = (start_points + end_points) / 2.0
+        ends = (start, start_points), (end, end_points)
+        midpoints.append(np.mean([warp_to(face, own, shape, scheme) for face, own in ends], axis=0))
     return np.stack(midpoints)
 
 
 def _in_oval(**options: Any) -> Callable[[Pairs], np.ndarray]:
     def make(pairs: Pairs) -> np.ndarray:
-        ends = zip(*pairs[:4], strict=True)
-        return np.stack([WarpMorph(*end, pairs.scheme, **options).frame(HALF) for end in ends])
+        return np.stack([WarpMorph(*pair, **options).frame(HALF) for pair in pairs.warped()])
 
     return make
 

@@ -11,6 +11,7 @@ from facezoo.experiments.benchmarks import morphs
 from facezoo.experiments.benchmarks.morphs import Quality, find_pairs
 from facezoo.experiments.errors import UsageError
 from facezoo.experiments.flags.groups import LandmarkSettings
+from facezoo.warping.shapes import SCHEMES
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +44,17 @@ def test_methods_go_half_way(pairs, model):
     for name in ("warped, in the oval", "the same, energy given back", "warp"):  # in colours half-way to the end's
         near, far = (np.abs(made[name] - ends)[corner].mean() for ends in (pairs.start, pairs.end))
         assert near < 0.6 * far
+
+
+def test_points_are_followed_as_the_product_follows_them():
+    mesh = np.zeros((2, 2, 478, 2))
+    for members, place in zip(SCHEMES["mediapipe"].five, ((0.4, 0.4), (0.6, 0.4), (0.5, 0.55)), strict=False):
+        mesh[:, :, list(members)] = place
+    mesh[0, 1, 1] = 0.6, 0.55  # the end of the first pair looks aside, its start does not
+    faces = np.zeros((2, 8, 8, 3), np.float32)
+    aside, ahead = morphs.Pairs(faces, faces, *mesh.swapaxes(0, 1), SCHEMES["mediapipe"], faces).warped()
+    assert aside[4] is SCHEMES["five"] and aside[2].shape == aside[3].shape == (5, 2)
+    assert ahead[4] is SCHEMES["mediapipe"] and ahead[3].shape == (478, 2)
 
 
 def test_the_table_has_a_line_for_each():
