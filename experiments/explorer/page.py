@@ -66,7 +66,7 @@ ON_LOAD = """() => {
   });
   const timers = {};
   document.addEventListener("input", event => {
-    if (event.target.closest("#method")) return;
+    if (event.target.closest("#method, #find")) return;
     const button = event.target.closest("#morph") ? "#sharpen" : "#at-rest";
     clearTimeout(timers[button]);
     timers[button] = setTimeout(() => document.querySelector(button)?.click(), 250);
@@ -161,7 +161,8 @@ class _Page:
         self.faces, self.warp = gr.State(explorer.first_faces), gr.State(explorer.first_warp)
         self._lay_out()
         self.settings = [self.faces, self.warp, self.method, self.alpha, self.path, self.person, *self.sliders]
-        self.outputs = [self.picture, self.strip]
+        self.row = [self.strip, self.film]  # of which a film is, and goes with it
+        self.outputs = [self.picture, *self.row]
         # What follows from two faces and a method.
         pictures = [self.cards[end]["picture"] for end in ENDS]
         self.pair = [self.faces, self.message, self.warp, self.landmarks, *pictures, *self.outputs]
@@ -255,10 +256,15 @@ class _Page:
         moved: list[Any] = [self.alpha, self.path, self.person, *self.sliders]
         fast: dict[str, Any] = {"trigger_mode": "always_last", "queue": False, **QUIETLY}
         gr.on([component.input for component in moved], self._shown, self.settings, self.picture, **fast)
-        self.at_rest.click(self._strip, self.settings, self.strip, **fast)
-        self.sharpen.click(self._sharpened, self.settings, self.picture, **fast)
+        self.at_rest.click(self._strip, self.settings, self.row, **fast)
         self._on(self.reset.click, self._reset, [*self.sliders, *self.outputs])
-        self.make_film.click(self._film, self.settings, self.film, show_progress="full", api_visibility="private")
+        # What takes long is kept first, and shown if it is still what is set when it comes.
+        sharp, film = gr.State(None), gr.State(None)
+        come = self.sharpen.click(self._make_sharp, self.settings, sharp, **fast)
+        come.then(self._show_sharp, [sharp, *self.settings], [sharp, self.picture], queue=False, **QUIETLY)
+        filming: dict[str, Any] = {"show_progress": "full", "show_progress_on": self.film, "api_visibility": "private"}
+        come = self.make_film.click(self._make_film, self.settings, film, **filming)
+        come.then(self._show_film, [film, *self.settings], [film, self.film, self.message], **QUIETLY)
 
     def _shown(self, *settings) -> str:
         return _shown_picture(self.explorer.picture(self._look(*settings)))
@@ -266,8 +272,23 @@ class _Page:
     def _sharpened(self, *settings) -> str:
         return _shown_picture(self.explorer.sharp_picture(self._look(*settings)))
 
-    def _strip(self, *settings) -> str:
-        return _shown_strip(self.explorer.strip(self._look(*settings)))
+    def _make_sharp(self, *settings) -> tuple[tuple, str]:
+        return settings, self._sharpened(*settings)
+
+    def _show_sharp(self, made: tuple[tuple, str] | None, *settings) -> list:
+        return [None, made[1] if made and made[0] == settings else gr.skip()]
+
+    def _strip(self, *settings) -> list[str]:
+        """The row, and no film."""
+        return [_shown_strip(self.explorer.strip(self._look(*settings))), ""]
+
+    def _make_film(self, *settings) -> tuple[tuple, str]:
+        return _all_but_alpha(*settings), self._film(*settings)
+
+    def _show_film(self, made: tuple[tuple, str] | None, *settings) -> list:
+        if made and made[0] == _all_but_alpha(*settings):
+            return [None, made[1], ""]
+        return [None, gr.skip(), _message("the film is not shown, since it is not of what is set now: make it again")]
 
     def _film(self, *settings) -> str:
         try:
@@ -281,7 +302,7 @@ class _Page:
     def _reset(self, *settings) -> list:
         zeros = [0.0] * len(self.sliders)
         settings = *settings[: len(settings) - len(zeros)], *zeros
-        return [*zeros, self._sharpened(*settings), self._strip(*settings)]
+        return [*zeros, self._sharpened(*settings), *self._strip(*settings)]
 
     def _upload(self, end: str, path: str, find: bool, *settings) -> list:
         file = Path(path or "none").resolve()
@@ -326,7 +347,7 @@ class _Page:
         note = warp.note if warp and method != CODE else ""
         cards = [self._shown_face(end, faces, warp) for end in ENDS]
         now = faces, warp, method, *settings
-        return [faces, "", warp, _hint(note), *cards, self._sharpened(*now), self._strip(*now)]
+        return [faces, "", warp, _hint(note), *cards, self._sharpened(*now), *self._strip(*now)]
 
     def _refused(self, error: UsageError) -> list:
         return [_message(str(error)) if output is self.message else gr.skip() for output in self.pair]
@@ -347,6 +368,11 @@ class _Page:
         *strengths: float,
     ) -> Look:
         return Look(*faces, alpha, path, strengths, person, method, warp)
+
+
+def _all_but_alpha(faces, warp, method, alpha, *settings) -> tuple:
+    """What a film is of, which shows all of the way."""
+    return faces, warp, method, *settings
 
 
 def _laid_out(slider: Slider) -> gr.Slider:

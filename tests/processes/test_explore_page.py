@@ -532,7 +532,28 @@ def test_a_film_is_made_and_plays(opened):
     with page.expect_download() as download:
         page.get_by_text("download the film").click()
     assert download.value.suggested_filename == "morph.mp4"
+    page.locator("#anybody-end").click()
+    page.locator("#film figure").wait_for(state="detached")
     assert page.complaints == []
+
+
+def test_what_comes_late_is_shown_only_if_it_is_still_what_is_set():
+    from facezoo.experiments.explorer.page import _Page
+
+    page = object.__new__(_Page)
+    page._film = page._sharpened = lambda *settings: "made"
+    faces, others = ("a", "b"), ("a", "c")
+    kept = page._make_sharp(faces, None, "warp", 0.5, "linear", None)
+    assert page._show_sharp(kept, faces, None, "warp", 0.5, "linear", None) == [None, "made"]
+    assert page._show_sharp(kept, faces, None, "warp", 0.6, "linear", None)[1] != "made"
+    kept = page._make_film(faces, None, "warp", 0.5, "linear", None, 0.0)
+    assert page._show_film(kept, faces, None, "warp", 0.6, "linear", None, 0.0) == [None, "made", ""]
+    for changed_settings in (
+        (others, None, "warp", 0.5, "linear", None, 0.0),
+        (faces, None, "warp", 0.5, "linear", None, 1.0),
+    ):
+        _, film, message = page._show_film(kept, *changed_settings)
+        assert film != "made" and "make it again" in message
 
 
 def test_the_method_is_chosen_and_what_it_does_not_heed_goes(opened):
