@@ -202,7 +202,7 @@ def test_a_warp_before_codes_is_that_of_the_command(explorer_of, kind):
 
 def test_a_warp_shows_the_run_s_pictures_and_no_slider_s_change(explorer_of):
     explorer = explorer_of("vae")
-    expected = np.rint(warp_through(*warped(explorer, "warp", 0.5).warp.framed, 3)[1] * 255)
+    expected = np.rint(warp_through(*warped(explorer, "warp", 0.5).warp.framed.material, 3)[1] * 255)
     moved = warped(explorer, "warp", 0.5, **{f"latent_{explorer.sliders[0].name}": 2.0})
     assert_seen(explorer.picture(moved), expected)
     assert seen(explorer.strip(moved)).shape == (SIZE, SIZE * explored.STRIP_STEPS, 3)
