@@ -46,4 +46,10 @@ def make_line(folder: Path, measures: Sequence[str]) -> dict[str, Any]:
     batch_size = read_settings(folder).schedule.batch_size
     seconds = find_pace(read_epochs(folder), batch_size).get("seconds", 0)
     about = {"data": figures.get("dataset", ""), "pictures": figures.get("count", "")}
-    return about | found | {"minutes": f"{seconds / 60:.2g}"}
+    return about | found | {"minutes": tell_minutes(seconds)}
+
+
+def tell_minutes(seconds: float) -> str:
+    """Whole minutes from ten up, and tenths below."""
+    minutes = seconds / 60
+    return f"{minutes:.0f}" if round(minutes, 1) >= 10 else f"{minutes:.1f}"
