@@ -130,7 +130,7 @@ class DocumentationVAE:
 
 
 def read_variables(variables) -> dict[str, np.ndarray]:
-    """Their values, in their order; of half precision as float32, which NumPy's files know."""
+    """Their values by their places in the order; in mixed precision, too, they are float32."""
     return {f"{number:04d}": np.asarray(variable.numpy()) for number, variable in enumerate(variables)}
 
 
