@@ -14,7 +14,7 @@ from ..flags import kinds
 from ..folders import new_folder
 from ..pages import align, write_table
 from ..processes import NOBODY_READS, command_line
-from ..runs.results import METRICS_FILE, SAMPLES_FILE, has_kl, make_line, read_results
+from ..runs.results import SAMPLES_FILE, has_kl, is_measured, make_line, read_results
 from ..tables import BEGIN, END, markdown_table
 from ..training.launcher import Team
 from ..training.sweep import SWEEP_FILE, Trial, read_sweep, read_targets
@@ -83,14 +83,16 @@ def _train(team: Team, trial: Trial, folder: Path) -> int:
 
 def _measure(team: Team, place: Path, names: Sequence[str], measures: Sequence[str]) -> int:
     """The exit code of measuring what has not been measured since the training."""
-    known, code = read_results(place, METRICS_FILE), 0
-    if "intervals" not in known or (list(names) != ["all"] and not known.keys() >= set(measures)):
+    if not is_measured(read_results(place), names, measures):
         team.arguments = ["evaluate", f"--run_dir={place}", f"--metrics={','.join(names)}"]
         code = team.work()[1]
-    if not code and not team.signals and "kid" in measures and has_kl(place) and not read_results(place, SAMPLES_FILE):
-        team.arguments = ["evaluate", f"--run_dir={place}", f"--what={SAMPLES}", "--metrics=kid"]
-        code = team.work()[1]
-    return code
+        if code or team.signals:
+            return code
+    of_samples = ["kid"] if "kid" in measures and has_kl(place) else []
+    if not of_samples or is_measured(read_results(place, SAMPLES_FILE), of_samples, of_samples):
+        return 0
+    team.arguments = ["evaluate", f"--run_dir={place}", f"--what={SAMPLES}", "--metrics=kid"]
+    return team.work()[1]
 
 
 def _take(folder: Path, path: Path) -> None:
