@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from command_line import assert_refused, photographs_in
+from command_line import assert_refused, photographs_in, truncate
 from facezoo.datasets.procedural import procedural_faces
 from facezoo.experiments.benchmarks.peers import peers
 from facezoo.experiments.benchmarks.peers.contest import Contest
@@ -89,10 +89,29 @@ def test_another_contest_or_a_damaged_state_is_refused(tmp_path):
     (tmp_path / "one" / "a.npz").write_bytes(b"PK")
     with pytest.raises(UsageError, match=r"a\.npz is damaged"):
         contest_of(tmp_path / "one", {"a": Mean}).run(lambda _: {})
+    (tmp_path / "one" / "a.json").write_text("[]")
+    with pytest.raises(UsageError, match=r"a\.json is damaged"):
+        contest_of(tmp_path / "one", {"a": Mean}).run(lambda _: {})
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").touch()
     with pytest.raises(UsageError, match="mine"):
         contest_of(tmp_path / "mine", {"a": Mean})
+
+
+class Refusing(Mean):
+    def restore(self, state):
+        raise RuntimeError("Error(s) in loading state_dict for Net:\n\tsize mismatch\n\tanother")
+
+
+@pytest.mark.parametrize(("make", "is_cut"), [(Mean, True), (Refusing, False)])
+def test_half_a_state_or_another_network_s_is_refused_in_one_line(tmp_path, make, is_cut):
+    contest_of(tmp_path / "one", {"a": Mean}).run(lambda _: {})
+    (tmp_path / "one" / "a.json").unlink()
+    if is_cut:
+        truncate(tmp_path / "one" / "a.npz")
+    with pytest.raises(UsageError, match=r"a\.npz is damaged, or of another version: remove it") as refusal:
+        contest_of(tmp_path / "one", {"a": make}).run(lambda _: {})
+    assert len(str(refusal.value).splitlines()) == 1
 
 
 def test_pictures_are_measured_as_everywhere(monkeypatch):
