@@ -166,6 +166,15 @@ def test_the_command_writes_a_page_and_goes_on(command, monkeypatch, tmp_path):
         (("--contestants=keras,keras",), "somebody is named twice"),
         (("--contestants=pythae_vae", "--image_size=32"), "pythae_vae is for 64 pixels"),
         (("--contestants=keras",), "lpips_alex.npz is not there"),
+        (
+            ("--contestants=keras", "--image_size=100"),
+            "--image_size=100: keras halves pictures 5 times, of multiples of 32",
+        ),
+        (("--contestants=vae_folder,vae_gan",), "--contestants=vae_gan: it trains two players"),
+        (("--contestants=face_features",), "--contestants=face_features: it gives no pictures back"),
+        (("--contestants=face_mapping",), "--contestants=face_mapping: it learns from identity"),
+        (("--contestants=conditional_vae",), "--contestants=conditional_vae: it learns from attributes"),
+        (("--contestants=vae_perceptual",), "--contestants=vae_perceptual: it learns from landmarks"),
         (("--contestants=pythae_vae",), "is not installed: pip install 'facezoo[peers]'"),
     ],
 )
@@ -173,6 +182,12 @@ def test_who_cannot_take_part_is_refused(command, monkeypatch, flags, said):
     monkeypatch.delenv("FACEZOO_WEIGHTS", raising=False)
     monkeypatch.setattr(peers.importlib.util, "find_spec", lambda package: None)
     assert_refused(command("benchmark", "--measure=peers", *flags), said)
+
+
+def test_a_recipe_that_does_not_fit_the_pictures_is_refused_before_the_folder_is_taken(command, monkeypatch):
+    monkeypatch.setattr(peers, "find_weights", lambda file: file)
+    done = command("benchmark", "--measure=peers", "--contestants=vae", "--image_size=100")
+    assert_refused(done, "--contestants=vae: --model=vae: image_size=100 must be a multiple of 16")
 
 
 @pytest.fixture
@@ -204,15 +219,13 @@ def test_the_vae_of_keras_documentation_learns_and_goes_on(faces):
     assert entrant.sample(5, 0).shape == (5, 16, 16, 3)
 
 
-def test_a_recipe_takes_part_unless_it_has_two_players(faces):
+def test_a_recipe_takes_part(faces):
     from facezoo.experiments.benchmarks.peers.keras_entrants import RecipeEntrant
 
     source = procedural_faces("train", image_size=32)
     entrant = assert_goes_on(lambda: RecipeEntrant("vae", 4, source), faces[:, ::2, ::2])
     assert entrant.sample(2, 0).shape == (2, 32, 32, 3)
     assert entrant.model.latent_dim == 4
-    with pytest.raises(UsageError, match="two players"):
-        RecipeEntrant("vae_gan", 4, source)
 
 
 @pytest.mark.parametrize("kind", ["VAE", "BetaVAE", "VAEGAN", "VQVAE"])
