@@ -92,10 +92,8 @@ class Contest:
         try:
             if kept.exists():
                 if (there := _read(kept)) != about:
-                    differing = [name for name in about if there.get(name) != about[name]]
-                    raise UsageError(
-                        f"{self.folder} has another contest ({', '.join(differing) or 'of more'}): choose a new folder"
-                    )
+                    differing = [name for name in {**about, **there} if there.get(name) != about.get(name)]
+                    raise UsageError(f"{self.folder} has another contest ({', '.join(differing)}): choose a new folder")
                 return
             files.refuse_what_is_there(self.folder)
             self.folder.mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,7 @@ from ...codes.encoding import BATCH_SIZE, floats
 from ...codes.judging import trace
 from ...errors import UsageError
 from ...flags.groups import DataSettings
+from ...flags.kinds import list_kinds
 from ...flags.parsing import recipes
 from ...flags.sources import open_source
 from .contest import Contest
@@ -42,9 +43,9 @@ def hold_contest(settings: PeersSettings, data: DataSettings, image_size: int, b
     makers = {name: _find_maker(name, settings.latent_dim, train) for name in settings.contestants}
     for name in set(makers) & set(recipes()):
         makers[name] = _make_now(name, makers[name])
-    about = {name: value for name, value in vars(settings).items() if name not in ("contest_dir", "page", "count")}
+    about = {name: value for name, value in vars(settings).items() if name not in ("contest_dir", "page")}
     about |= {"contestants": list(settings.contestants), "image_size": image_size, "batch_size": batch_size}
-    about |= {"faces": f"{train.name}, {len(train)}"}
+    about |= {"faces": f"{train.name}, {len(train)}", **_tell_data(data)}
     contest = Contest(
         Path(settings.contest_dir),
         makers,
@@ -55,6 +56,17 @@ def hold_contest(settings: PeersSettings, data: DataSettings, image_size: int, b
         about=about,
     )
     return contest.run(functools.partial(measure, images=_load_spread(test, settings.count)))
+
+
+def _tell_data(data: DataSettings) -> dict[str, Any]:
+    """The data settings that are not as by default, as JSON has them; a file or folder is the same from anywhere."""
+    told: dict[str, Any] = {}
+    for name, kind in list_kinds(DataSettings):
+        value = getattr(data, name)
+        if value != getattr(DataSettings(), name):
+            is_place = kind.is_path and Path(value).exists()
+            told[name] = str(Path(value).resolve()) if is_place else kind.write(value)
+    return told
 
 
 def _check(settings: PeersSettings, image_size: int) -> None:

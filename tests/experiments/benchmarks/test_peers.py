@@ -155,6 +155,12 @@ def test_the_command_writes_a_page_and_goes_on(command, monkeypatch, tmp_path):
     assert command(*arguments).code == 0
     assert page.read_text() == before
     assert "another contest (latent_dim)" in command(*arguments, "--latent_dim=8").err
+    assert "another contest (count)" in command(*arguments, "--count=9").err
+    assert "another contest (crop)" in command(*arguments, "--crop=16").err
+    others = photographs_in(tmp_path / "others" / "in", 80)
+    assert "another contest (data_dir)" in command(*arguments, f"--data_dir={others}").err
+    monkeypatch.chdir(tmp_path)
+    assert command(*arguments, "--data_dir=in").code == 0
     page.write_text("no marks")
     assert "no place for a table" in command(*arguments).err
 
