@@ -93,7 +93,7 @@ def read_precision(folder: Path) -> str | None:
     return read_settings(folder).run.precision if (folder / FLAGS_FILE).is_file() else None
 
 
-def read_epochs(folder: Path) -> int | None:
+def count_epochs(folder: Path) -> int | None:
     """How many epochs a run was asked for, or None where there is none yet."""
     return read_settings(folder).schedule.epochs if (folder / FLAGS_FILE).is_file() else None
 

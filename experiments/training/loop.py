@@ -72,14 +72,16 @@ def take_steps(
     batch_size: int,
     skipped_in_a_row: int,
     is_shown: bool,
+    measure_every: int = 1,
 ) -> Generator[Step]:
     """Trains a compiled model, and tells each step when it is done; whoever asks for no more has ended the training.
 
     Args:
       batches: an endless stream of batches, the first of them number `first_step`.
-      first_step: batches taken before; within an epoch the model's metrics go on from what they are.
+      first_step: batches taken before; before epochs are told of, the model's metrics go on from what they are.
       skipped_in_a_row: the last so many of the updates before were left out.
       is_shown: a progress bar tells the user.
+      measure_every: epochs that are told of together, with the means of all their steps; the last one in any case.
 
     Raises:
       UnstableError: too many updates in a row had to be left out.
@@ -89,7 +91,8 @@ def take_steps(
     for number in range(first_step // steps_per_epoch + 1, epochs + 1):
         before = (number - 1) * steps_per_epoch
         begin = max(first_step - before, 0)
-        if begin == 0:
+        told = find_told(number, measure_every)
+        if begin == 0 and number == told + 1:
             model.reset_metrics()
         # Here it is the sum over replicas, in the logs each replica's own.
         skipped = float(model.objective.skipped_steps.result()) / strategy.num_replicas_in_sync
@@ -106,12 +109,20 @@ def take_steps(
                 _show(bar, logs, (step - begin) * batch_size / (time.perf_counter() - start))
                 if step < steps_per_epoch:
                     yield Step(before + step, skipped_in_a_row)
+        if number % measure_every and number < epochs:
+            yield Step(number * steps_per_epoch, skipped_in_a_row)
+            continue
         terms = {name: float(value) for name, value in logs.items()}
-        if skipped == steps_per_epoch:
+        if skipped == (number - told) * steps_per_epoch:
             terms = dict.fromkeys(terms, math.nan) | {"skipped_steps": skipped}
         rate = (steps_per_epoch - begin) * batch_size / (time.perf_counter() - start)
         last = number * steps_per_epoch
         yield Step(last, skipped_in_a_row, Epoch(number, last, terms, rate))
+
+
+def find_told(number: int, measure_every: int) -> int:
+    """The last epoch before `number` that was told of, 0 if none was."""
+    return (number - 1) // measure_every * measure_every
 
 
 def step_function(model: TrainableModel, strategy: tf.distribute.Strategy) -> tf.types.experimental.PolymorphicFunction:

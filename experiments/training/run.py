@@ -21,7 +21,7 @@ from ..runs.environment import environment
 from ..runs.folder import create, find_state, lock, remove_beginning
 from ..runs.settings import FLAGS_FILE, write_settings
 from .evaluation import Measurement, Measurer
-from .loop import Epoch, UnstableError, take_steps
+from .loop import Epoch, UnstableError, find_told, take_steps
 from .perception import Perception, is_due
 from .records import STEPS_OF_A_POINT, Monitor
 from .setup import Session
@@ -172,11 +172,12 @@ class TrainingRun:
             batch_size=session.batch_size,
             skipped_in_a_row=state.skipped_in_a_row,
             is_shown=self.workers.is_chief,
+            measure_every=settings.run.measure_every,
         )
         with contextlib.closing(steps):
             for step in steps:
                 state.step, state.skipped_in_a_row = step.number, step.skipped_in_a_row
-                if step.epoch is not None and self._is_measured(step.epoch):
+                if step.epoch is not None:
                     self._end_epoch(step.epoch, monitor, stopping, measurer)
                     self._save()
                     if self._is_last(step.epoch, stopping):
@@ -192,12 +193,13 @@ class TrainingRun:
         if monitor:
             monitor.finish(state.step)
 
-    def _is_measured(self, epoch: Epoch) -> bool:
-        schedule, run = self.settings.schedule, self.settings.run
-        return epoch.number % run.measure_every == 0 or epoch.number == schedule.epochs
-
     def _is_last(self, epoch: Epoch, stopping: EarlyStopping) -> bool:
         return stopping.should_stop or epoch.number == self.settings.schedule.epochs
+
+    def _is_drawn(self, epoch: Epoch) -> bool:
+        """Whether it is the first one that is measured after some of those between pictures."""
+        run = self.settings.run
+        return epoch.number // run.draw_every > find_told(epoch.number, run.measure_every) // run.draw_every
 
     def _record_step(self, step: int, monitor: Monitor | None) -> None:
         """A point of the curves, now and then; all workers read it, since what they have counted is summed."""
@@ -222,7 +224,7 @@ class TrainingRun:
                 _warn_of_collapse(epoch, validation)
                 if is_new_best:
                     self.checkpoints.save_best(session.model)
-                if self._is_last(epoch, stopping) or epoch.number % self.settings.run.draw_every == 0:
+                if self._is_last(epoch, stopping) or self._is_drawn(epoch):
                     monitor.draw(session.model, epoch)
                 state.rows = monitor.rows
         state.best, state.epochs_since_best = stopping.best, stopping.epochs_since_best

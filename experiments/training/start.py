@@ -16,7 +16,7 @@ from ..runs.data import check_data, describe_data, is_elsewhere
 from ..runs.folder import default_folder, find_state, is_finished
 from ..runs.places import is_run
 from ..runs.run import Run, open_run
-from ..runs.settings import read_epochs, read_precision, write_settings
+from ..runs.settings import count_epochs, read_precision, write_settings
 from ..terminal import announce
 from .arguments import open_sources
 from .starting import inherit_settings
@@ -27,8 +27,8 @@ if TYPE_CHECKING:  # settings are refused before TensorFlow is waited for
     from .setup import Session
 
 
+MOST_MEASURES = 20  # of the validation split, where --min_steps makes epochs many
 # By the figures at the head of the recipes: of 64 units 18 are active where --r_loss_factor is the VAE's own.
-MEASURES = 20  # of the validation split, where --min_steps makes epochs many
 FROM_NOTHING = (
     "a VAE with its own loss factors learns from photographs slowly: few units of its code come to tell faces apart; "
     "--recipe=photographs goes on from weights that ship (sharp morphs of some hundred photographs in minutes), "
@@ -169,7 +169,7 @@ def _resolve_epochs(settings: TrainingSettings, folder: Path | None) -> Training
     schedule = settings.schedule
     if schedule.min_steps is None:
         return settings
-    epochs = read_epochs(folder) if folder else None
+    epochs = count_epochs(folder) if folder else None
     if epochs is None:
         sources, _ = open_sources(settings)
         steps = schedule.steps_per_epoch or max(1, len(sources["train"]) // schedule.batch_size)
@@ -179,7 +179,7 @@ def _resolve_epochs(settings: TrainingSettings, folder: Path | None) -> Training
     run = dataclasses.replace(
         settings.run,
         draw_every=math.ceil(settings.run.draw_every * epochs / schedule.epochs),
-        measure_every=max(settings.run.measure_every, math.ceil(epochs / MEASURES)),
+        measure_every=max(settings.run.measure_every, math.ceil(epochs / MOST_MEASURES)),
     )
     return dataclasses.replace(settings, schedule=dataclasses.replace(schedule, epochs=epochs), run=run)
 
