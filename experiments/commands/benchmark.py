@@ -29,11 +29,19 @@ from ..benchmarks.peers.settings import PeersSettings
 from ..errors import UsageError
 from ..flags import groups
 from ..flags.groups import DataSettings, LandmarkSettings
-from ..flags.kinds import define, define_path, read
+from ..flags.kinds import define, define_path, list_names, read
 from ..pages import write_table
 from ..tables import markdown_table
 
 NOT_DATA = ("landmarks",)  # which are found in the faces here, and not told by a file
+# Of which measures flags are; those that are not among them are of all.
+OF_MEASURES: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(list_names(DataSettings), ("morph", "peers")),
+    **dict.fromkeys([*list_names(MorphBenchmarkSettings), *list_names(LandmarkSettings)], ("morph",)),
+    **dict.fromkeys(list_names(PeersSettings), ("peers",)),
+    **dict.fromkeys(("models", "terms", "precision", "alternations", "seconds"), TIMED),
+    "batch_size": (*TIMED, "peers"),
+}
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -46,10 +54,18 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues) -> None:
-    """Raises UsageError for a model or size that there is not, a peer that cannot be, or a place that is taken."""
+    """Times and measures what is asked for.
+
+    Raises:
+      UsageError: a model or size that there is not, a peer that cannot be, a place that is taken, or a flag of another
+        measure.
+    """
     load_tensorflow()
     settings = read(values, BenchmarkSettings)
     models, measures = _models(settings), settings.measure or TIMED
+    for name, of in OF_MEASURES.items():
+        if values[name].present and not set(measures) & set(of):
+            raise UsageError(f"--{name} does nothing without --measure={' or '.join(of)}")
     if settings.peer:
         _check_peer(settings, models, measures)
     if values.out and Path(values.out).exists():

@@ -13,7 +13,8 @@ from ..errors import UsageError
 from ..flags import groups, kinds
 from ..flags.kinds import read_given
 from ..flags.sources import for_model
-from ..runs.results import METRICS_FILE
+from ..runs.checkpoints import MODEL_FILE
+from ..runs.results import ASKED, METRICS_FILE
 from ..runs.run import Run, open_run
 from ..runs.settings import with_data
 from ..tables import figures_table, markdown_row, table
@@ -22,6 +23,7 @@ from ..terminal import announce
 BATCH_SIZE = 64
 WHOLE = groups.MADE[0]
 KID_NETWORKS = VGG16, INCEPTION = ("vgg16", "inception_v3")
+DECIDING = ("metrics", "split", "count", "kid_network", *kinds.list_names(groups.DataSettings))  # of what figures are
 WORDS = ("run_dir",)  # flags that words without dashes are meant as
 
 
@@ -66,19 +68,28 @@ def run(values: flags.FlagValues) -> None:
             measured |= _as_in_training(values, opened, model, source)
         found = _judge(values, opened, model, source, given) if values.metrics else {}
     measured |= {name: figure.value for name, figure in found.items()}
-    count = measured.pop("count", None) or min(figure.num_pictures for figure in found.values())
+    most = min(values.count or len(source), len(source))
+    count = measured.pop("count", None) or min((figure.num_pictures for figure in found.values()), default=most)
     provenance = opened.provenance(values.split, given) | ({} if values.what == WHOLE else {"what": values.what})
     kept = {**provenance, "count": count, **measured}
     if values.kid_network != VGG16:
         kept["kid_network"] = values.kid_network
     if found:
         kept["intervals"] = {name: list(figure.interval) for name, figure in found.items()}
+    if values.metrics:
+        kept[ASKED] = _list_asked(values, opened)
     try:
         opened.folder.mkdir(parents=True, exist_ok=True)  # of a model without a run
         name = METRICS_FILE if values.what == WHOLE else f"metrics-{values.what}.json"
         files.write_text(opened.folder / name, json.dumps(kept, indent=2) + "\n", is_shared=True)
     finally:  # figures that cannot be kept are told
         _tell(opened, kept, provenance, measured, found)
+
+
+def _list_asked(values: flags.FlagValues, opened: Run) -> dict[str, Any]:
+    """What was asked for: which measures, and all by which it is another model or other pictures than by default."""
+    asked = {name: values[name].value for name in DECIDING if values[name].value != values[name].default}
+    return asked if opened.model_path == opened.folder / MODEL_FILE else asked | {"model": str(opened.model_path)}
 
 
 def _refuse_useless(values: flags.FlagValues) -> None:
@@ -94,7 +105,7 @@ def _refuse_useless(values: flags.FlagValues) -> None:
 def _tell(
     opened: Run, kept: dict[str, Any], provenance: dict[str, Any], measured: dict[str, Any], found: dict[str, Any]
 ) -> None:
-    print(table({name: value for name, value in kept.items() if name not in ("intervals", *found)}))
+    print(table({name: value for name, value in kept.items() if name not in ("intervals", ASKED, *found)}))
     if found:
         from ..codes.judging import MEASURES
 

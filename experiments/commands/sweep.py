@@ -9,12 +9,14 @@ from absl import flags
 
 from ... import files
 from ..codes.measure_names import RECONSTRUCTIONS, SAMPLES, chosen
+from ..codes.readiness import check_networks
 from ..errors import UsageError
 from ..flags import kinds
+from ..flags.parsing import parse_training
 from ..folders import new_folder
 from ..pages import align, write_table
 from ..processes import NOBODY_READS, command_line
-from ..runs.results import METRICS_FILE, SAMPLES_FILE, has_kl, make_line, read_results
+from ..runs.results import SAMPLES_FILE, has_kl, is_measured, make_line, read_results
 from ..tables import BEGIN, END, markdown_table
 from ..training.launcher import Team
 from ..training.sweep import SWEEP_FILE, Trial, read_sweep, read_targets
@@ -36,7 +38,8 @@ def run(values: flags.FlagValues) -> int:
     """Trains and measures what has not been yet; returns the exit code: of the last that failed, or of the comparison.
 
     Raises:
-      UsageError: a file that tells of no trainings, a folder that is another sweep's, or a page without the marks.
+      UsageError: a file that tells of no trainings, a folder that is another sweep's, a page without the marks, or
+        measures by name whose networks cannot be had.
     """
     path, folder = Path(values.file), Path(values.out)
     measures = chosen(values.metrics, RECONSTRUCTIONS) if values.metrics else []
@@ -45,15 +48,20 @@ def run(values: flags.FlagValues) -> int:
         if not measures:
             raise UsageError(f"--table={values.table} needs --metrics=all, or names of some")
         write_table(Path(values.table), [], "--table")  # or it says what is wrong with it
+    if measures and values.metrics != ["all"]:
+        sizes = {parse_training(trial.arguments, has_recipes=True).model.image_size for trial in trials}
+        check_networks(measures, sizes)
     _take(folder, path)
     team = Team(1, [], [None], is_cluster=False)
     failed: dict[str, int] = {}
+    done: list[Path] = []  # trained, be they measured or not
     with team.passing_on_signals():
         for number, trial in enumerate(trials, 1):
             print(f"run {number} of {len(trials)}: {trial.name}", flush=True)
             code = _train(team, trial, folder)
-            if not code and not team.signals and measures:
-                code = _measure(team, folder / trial.name, values.metrics, measures)
+            if not code and not team.signals:
+                done.append(folder / trial.name)
+                code = _measure(team, done[-1], values.metrics, measures) if measures else 0
             if team.signals:
                 return 128 + team.signals[0]
             if code == NOBODY_READS:
@@ -63,11 +71,13 @@ def run(values: flags.FlagValues) -> int:
     for name, code in failed.items():
         how = f"ended with code {code}" if code > 0 else f"was killed by signal {-code}"
         print(f"facezoo: {name} {how}; the same command tries again", file=sys.stderr)
-    done = [folder / trial.name for trial in trials if trial.name not in failed]
     if measures:
         rows = [{"run": name} | target for name, target in targets.items()]
         rows += [{"run": place.name} | make_line(place, measures) for place in done]
-        print(write_table(Path(values.table), rows, "--table") if values.table else markdown_table(align(rows)))
+        if values.table and failed:
+            print(f"facezoo: {values.table} stays as it is until no run fails", file=sys.stderr)
+        is_for_page = values.table and not failed
+        print(write_table(Path(values.table), rows, "--table") if is_for_page else markdown_table(align(rows)))
     code = list(failed.values())[-1] if failed else 0
     if values.compare and len(done) > 1:
         arguments = (*map(str, done), f"--out={new_folder(None, folder / 'comparison')}")
@@ -83,14 +93,16 @@ def _train(team: Team, trial: Trial, folder: Path) -> int:
 
 def _measure(team: Team, place: Path, names: Sequence[str], measures: Sequence[str]) -> int:
     """The exit code of measuring what has not been measured since the training."""
-    known, code = read_results(place, METRICS_FILE), 0
-    if "intervals" not in known or (list(names) != ["all"] and not known.keys() >= set(measures)):
+    if not is_measured(read_results(place), names, measures):
         team.arguments = ["evaluate", f"--run_dir={place}", f"--metrics={','.join(names)}"]
         code = team.work()[1]
-    if not code and not team.signals and "kid" in measures and has_kl(place) and not read_results(place, SAMPLES_FILE):
-        team.arguments = ["evaluate", f"--run_dir={place}", f"--what={SAMPLES}", "--metrics=kid"]
-        code = team.work()[1]
-    return code
+        if code or team.signals:
+            return code
+    of_samples = ["kid"] if "kid" in measures and has_kl(place) else []
+    if not of_samples or is_measured(read_results(place, SAMPLES_FILE), of_samples, of_samples):
+        return 0
+    team.arguments = ["evaluate", f"--run_dir={place}", f"--what={SAMPLES}", "--metrics=kid"]
+    return team.work()[1]
 
 
 def _take(folder: Path, path: Path) -> None:

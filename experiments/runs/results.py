@@ -11,11 +11,15 @@ from .epochs import VALIDATION, find_pace, read_epochs
 from .settings import read_settings
 
 METRICS_FILE, SAMPLES_FILE = "metrics.json", "metrics-samples.json"
+ASKED = "asked"  # what was, of the figures
 MOST_BYTES = 10_000_000
 
 
 def read_results(folder: Path, name: str = METRICS_FILE) -> Mapping[str, Any]:
-    """What `facezoo evaluate` has left in a run folder of its model as it is now; nothing where it was not called."""
+    """What `facezoo evaluate --metrics` has left in a run folder: of its model as it is now, on its whole test split.
+
+    Nothing where it was not called, or for other pictures, another state of the model or another network of sets.
+    """
     path, model = folder / name, folder / MODEL_FILE
     try:
         if path.stat().st_mtime_ns < model.stat().st_mtime_ns:
@@ -23,7 +27,21 @@ def read_results(folder: Path, name: str = METRICS_FILE) -> Mapping[str, Any]:
         found = json.loads(files.read_text(path, MOST_BYTES))
     except (OSError, ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    asked = found.get(ASKED) if isinstance(found, dict) else None
+    is_by_default = isinstance(asked, dict) and asked.keys() == {"metrics"} and isinstance(asked["metrics"], list)
+    return found if is_by_default else {}
+
+
+def is_measured(results: Mapping[str, Any], names: Sequence[str], measures: Sequence[str]) -> bool:
+    """Whether measures need not be taken again, be it that some of them give no figure.
+
+    Args:
+      results: that `read_results` has found.
+      names: of measures, or "all" alone.
+      measures: those that the names stand for.
+    """
+    asked = results[ASKED]["metrics"] if results else []
+    return bool(results) and (list(names) == asked or results.keys() | set(map(str, asked)) >= set(measures))
 
 
 def has_kl(folder: Path) -> bool:
@@ -46,4 +64,10 @@ def make_line(folder: Path, measures: Sequence[str]) -> dict[str, Any]:
     batch_size = read_settings(folder).schedule.batch_size
     seconds = find_pace(read_epochs(folder), batch_size).get("seconds", 0)
     about = {"data": figures.get("dataset", ""), "pictures": figures.get("count", "")}
-    return about | found | {"minutes": f"{seconds / 60:.2g}"}
+    return about | found | {"minutes": tell_minutes(seconds)}
+
+
+def tell_minutes(seconds: float) -> str:
+    """Whole minutes from ten up, and tenths below."""
+    minutes = seconds / 60
+    return f"{minutes:.0f}" if round(minutes, 1) >= 10 else f"{minutes:.1f}"

@@ -65,3 +65,13 @@ def test_a_run_is_measured_once_and_a_page_has_its_figures(tmp_path, monkeypatch
     assert again.returncode == 0, again.stderr
     assert figures.stat().st_mtime_ns == measured
     assert page.read_text() == f"{before}{BEGIN}\n{table}\n{END}{after}"
+
+
+def test_measures_without_their_networks_are_refused_before_the_first_training(tmp_path):
+    (tmp_path / "sweep.toml").write_text(SWEEP)
+    arguments = ("sweep", f"--file={tmp_path / 'sweep.toml'}", f"--out={tmp_path / 'out'}", "--metrics=psnr,lpips")
+    refused = started(*arguments, FACEZOO_WEIGHTS=str(tmp_path), FACEZOO_CACHE_DIR=str(tmp_path))
+    assert refused.returncode == 2
+    assert refused.stderr.splitlines()[-1].startswith("facezoo: --metrics=lpips: lpips_alex.npz is not there")
+    assert "Traceback" not in refused.stderr
+    assert not (tmp_path / "out").exists()

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from .... import files
+from ....losses.weights import reason
 from ...errors import UsageError
 from ...terminal import announce
 from .entrant import Entrant
@@ -91,10 +92,8 @@ class Contest:
         try:
             if kept.exists():
                 if (there := _read(kept)) != about:
-                    differing = [name for name in about if there.get(name) != about[name]]
-                    raise UsageError(
-                        f"{self.folder} has another contest ({', '.join(differing) or 'of more'}): choose a new folder"
-                    )
+                    differing = [name for name in {**about, **there} if there.get(name) != about.get(name)]
+                    raise UsageError(f"{self.folder} has another contest ({', '.join(differing)}): choose a new folder")
                 return
             files.refuse_what_is_there(self.folder)
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -124,12 +123,13 @@ class Contest:
             path = self._state_file(name)
             if path.exists():
                 try:
-                    with np.load(path, allow_pickle=False) as found:
+                    with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
                         state = dict(found)
                     progress = Progress(float(state.pop(SECONDS)), *map(int, state.pop(STEPS)))
                     entrant.restore(state)
-                except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
-                    raise UsageError(f"{path} is damaged, or of another version: remove it ({error})") from error
+                except Exception as error:  # a damaged archive raises whatever its reader raises, and so do networks
+                    why = reason(error)
+                    raise UsageError(f"{path} is damaged, or of another version: remove it ({why})") from error
             if progress.seconds < self.seconds:
                 entrant.take_step(self._batch(progress.steps), _rate_share(progress.seconds / self.seconds))
                 progress.steps += 1
@@ -170,6 +170,9 @@ def _rate_share(elapsed: float) -> float:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(files.read_text(path, MOST_TEXT_BYTES))
+        found = json.loads(files.read_text(path, MOST_TEXT_BYTES))
+        if not isinstance(found, dict):
+            raise ValueError("it holds no figures by name")
     except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"{path} is damaged: remove it ({error})") from error
+        raise UsageError(f"{path} is damaged: remove it ({reason(error)})") from error
+    return found

@@ -6,8 +6,10 @@ import tensorflow as tf
 
 from ....datasets.source import Source
 from ....losses import vae_kl_loss
+from ....models import NETWORKS
 from ...errors import UsageError
 from ...flags.parsing import parse_training
+from ...flags.training import TrainingSettings
 from ...training.arguments import parse_arguments
 from ...training.building import make_model
 from ...training.objective import make_objective
@@ -16,24 +18,40 @@ from .entrant import Arrays
 SMALLEST = 4  # pixels of the documentation's last maps
 
 
+def read_recipe(recipe: str, latent_dim: int, image_size: int) -> TrainingSettings:
+    """The settings of a recipe that learns from pictures alone and gives them back.
+
+    Raises:
+      UsageError: it cannot take part.
+    """
+    arguments = [f"--recipe={recipe}", f"--image_size={image_size}", f"--latent_dim={latent_dim}"]
+    settings = parse_training(arguments, has_recipes=True)
+    model = NETWORKS[settings.model.model]
+    told = [*model.conditions.values(), *(["landmarks"] if settings.objective.landmark_factor else [])]
+    if settings.adversarial.adversarial_factor or settings.adversarial.feature_matching_factor:
+        raise UsageError(f"--contestants={recipe}: it trains two players, which a contest has no turns for")
+    if not model.reconstructs:
+        raise UsageError(f"--contestants={recipe}: it gives no pictures back, which a contest measures")
+    if told:
+        raise UsageError(f"--contestants={recipe}: it learns from {told[0]}, and a contest has pictures alone")
+    return settings
+
+
 class RecipeEntrant:
     """A recipe's model and objective.
 
     Args:
-      recipe: one without a discriminator.
+      recipe: one that `read_recipe` takes.
       latent_dim: of its code.
       source: the training split.
 
     Raises:
-      UsageError: the recipe trains two players, or its model has no such code.
+      UsageError: its model has no such code or takes no pictures of this size, or networks of its loss are missing.
     """
 
     def __init__(self, recipe: str, latent_dim: int, source: Source):
         size = source.image_shape[0]
-        arguments = [f"--recipe={recipe}", f"--image_size={size}", f"--latent_dim={latent_dim}"]
-        settings = parse_training(arguments, has_recipes=True)
-        if settings.adversarial.adversarial_factor:
-            raise UsageError(f"--contestants={recipe}: it trains two players, which a contest has no turns for")
+        settings = read_recipe(recipe, latent_dim, size)
         keras.utils.set_random_seed(0)
         keras.config.set_dtype_policy(settings.run.precision)
         try:
@@ -67,6 +85,22 @@ class RecipeEntrant:
         assign_variables([*self.model.variables, *self.model.optimizer.variables], state)
 
 
+def count_stages(image_size: int) -> int:
+    """How often the documentation's VAE, made larger, halves pictures.
+
+    Raises:
+      UsageError: they cannot be halved so often without a rest, and come back in another size.
+    """
+    stages = 1
+    while image_size // 2**stages > SMALLEST:
+        stages += 1
+    if image_size % 2**stages:
+        raise UsageError(
+            f"--image_size={image_size}: keras halves pictures {stages} times, of multiples of {2**stages}"
+        )
+    return stages
+
+
 class DocumentationVAE:
     """The variational autoencoder of Keras' documentation ("Variational AutoEncoder", fchollet 2020), made larger.
 
@@ -78,9 +112,7 @@ class DocumentationVAE:
 
     def __init__(self, latent_dim: int, image_size: int):
         keras.utils.set_random_seed(0)
-        filters = [32]
-        while image_size // 2 ** len(filters) > SMALLEST:
-            filters.append(2 * filters[-1])
+        filters = [32 * 2**stage for stage in range(count_stages(image_size))]
         images = x = keras.Input((image_size, image_size, 3))
         for count in filters:
             x = keras.layers.Conv2D(count, 3, 2, "same", activation="relu")(x)
@@ -130,7 +162,7 @@ class DocumentationVAE:
 
 
 def read_variables(variables) -> dict[str, np.ndarray]:
-    """Their values, in their order; of half precision as float32, which NumPy's files know."""
+    """Their values by their places in the order; in mixed precision, too, they are float32."""
     return {f"{number:04d}": np.asarray(variable.numpy()) for number, variable in enumerate(variables)}
 
 

@@ -17,10 +17,12 @@ from ...codes.encoding import BATCH_SIZE, floats
 from ...codes.judging import trace
 from ...errors import UsageError
 from ...flags.groups import DataSettings
+from ...flags.kinds import list_kinds
 from ...flags.parsing import recipes
 from ...flags.sources import open_source
 from .contest import Contest
 from .entrant import Entrant
+from .keras_entrants import DocumentationVAE, RecipeEntrant, count_stages, read_recipe
 from .settings import KERAS, LAYOUTS, PEER_SIZE, PEERS, PYTHAE, PeersSettings
 
 MOST_PICTURES = 100_000  # of training, which are held in memory
@@ -39,9 +41,11 @@ def hold_contest(settings: PeersSettings, data: DataSettings, image_size: int, b
     if len(test) < 8:
         raise UsageError(f"{test.name} has fewer than 8 pictures: KID needs more")
     makers = {name: _find_maker(name, settings.latent_dim, train) for name in settings.contestants}
-    about = {name: value for name, value in vars(settings).items() if name not in ("contest_dir", "page", "count")}
+    for name in set(makers) & set(recipes()):
+        makers[name] = _make_now(name, makers[name])
+    about = {name: value for name, value in vars(settings).items() if name not in ("contest_dir", "page")}
     about |= {"contestants": list(settings.contestants), "image_size": image_size, "batch_size": batch_size}
-    about |= {"faces": f"{train.name}, {len(train)}"}
+    about |= {"faces": f"{train.name}, {len(train)}", **_tell_data(data)}
     contest = Contest(
         Path(settings.contest_dir),
         makers,
@@ -54,12 +58,28 @@ def hold_contest(settings: PeersSettings, data: DataSettings, image_size: int, b
     return contest.run(functools.partial(measure, images=_load_spread(test, settings.count)))
 
 
+def _tell_data(data: DataSettings) -> dict[str, Any]:
+    """The data settings that are not as by default, as JSON has them; a file or folder is the same from anywhere."""
+    told: dict[str, Any] = {}
+    for name, kind in list_kinds(DataSettings):
+        value = getattr(data, name)
+        if value != getattr(DataSettings(), name):
+            is_place = kind.is_path and Path(value).exists()
+            told[name] = str(Path(value).resolve()) if is_place else kind.write(value)
+    return told
+
+
 def _check(settings: PeersSettings, image_size: int) -> None:
     for name in settings.contestants:
         if name not in (*PEERS, *recipes()):
             raise UsageError(f"--contestants={name}: there are recipes, and {', '.join(PEERS)}")
     if len(set(settings.contestants)) < len(settings.contestants):
         raise UsageError(f"--contestants={','.join(settings.contestants)}: somebody is named twice")
+    for name in settings.contestants:
+        if name == KERAS:
+            count_stages(image_size)
+        elif name not in PEERS:
+            read_recipe(name, settings.latent_dim, image_size)
     others = set(settings.contestants) & {*PYTHAE, *LAYOUTS}
     if others and image_size != PEER_SIZE:
         raise UsageError(f"--image_size={image_size}: {sorted(others)[0]} is for {PEER_SIZE} pixels")
@@ -88,11 +108,18 @@ def _find_maker(name: str, latent_dim: int, source: Source) -> Callable[[], Entr
                 return torch_entrants.make_pythae(PYTHAE[name], latent_dim)
             kind = torch_entrants.make_vanilla_vae if name == LAYOUTS[0] else torch_entrants.make_dfc_vae
             return kind(latent_dim, size)
-        from .keras_entrants import DocumentationVAE, RecipeEntrant
-
         return DocumentationVAE(latent_dim, size) if name == KERAS else RecipeEntrant(name, latent_dim, source)
 
     return make
+
+
+def _make_now(name: str, make: Callable[[], Entrant]) -> Callable[[], Entrant]:
+    """The same, of an entrant that is made before a folder is taken: its recipe may not fit the pictures."""
+    try:
+        entrant = make()
+    except UsageError as error:
+        raise UsageError(f"--contestants={name}: {error}") from error
+    return lambda: entrant
 
 
 def _load_spread(source: Source, count: int) -> np.ndarray:

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from command_line import assert_refused, photographs_in
+from command_line import assert_refused, photographs_in, truncate
 from facezoo.datasets.procedural import procedural_faces
 from facezoo.experiments.benchmarks.peers import peers
 from facezoo.experiments.benchmarks.peers.contest import Contest
@@ -89,10 +89,29 @@ def test_another_contest_or_a_damaged_state_is_refused(tmp_path):
     (tmp_path / "one" / "a.npz").write_bytes(b"PK")
     with pytest.raises(UsageError, match=r"a\.npz is damaged"):
         contest_of(tmp_path / "one", {"a": Mean}).run(lambda _: {})
+    (tmp_path / "one" / "a.json").write_text("[]")
+    with pytest.raises(UsageError, match=r"a\.json is damaged"):
+        contest_of(tmp_path / "one", {"a": Mean}).run(lambda _: {})
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").touch()
     with pytest.raises(UsageError, match="mine"):
         contest_of(tmp_path / "mine", {"a": Mean})
+
+
+class Refusing(Mean):
+    def restore(self, state):
+        raise RuntimeError("Error(s) in loading state_dict for Net:\n\tsize mismatch\n\tanother")
+
+
+@pytest.mark.parametrize(("make", "is_cut"), [(Mean, True), (Refusing, False)])
+def test_half_a_state_or_another_network_s_is_refused_in_one_line(tmp_path, make, is_cut):
+    contest_of(tmp_path / "one", {"a": Mean}).run(lambda _: {})
+    (tmp_path / "one" / "a.json").unlink()
+    if is_cut:
+        truncate(tmp_path / "one" / "a.npz")
+    with pytest.raises(UsageError, match=r"a\.npz is damaged, or of another version: remove it") as refusal:
+        contest_of(tmp_path / "one", {"a": make}).run(lambda _: {})
+    assert len(str(refusal.value).splitlines()) == 1
 
 
 def test_pictures_are_measured_as_everywhere(monkeypatch):
@@ -136,6 +155,12 @@ def test_the_command_writes_a_page_and_goes_on(command, monkeypatch, tmp_path):
     assert command(*arguments).code == 0
     assert page.read_text() == before
     assert "another contest (latent_dim)" in command(*arguments, "--latent_dim=8").err
+    assert "another contest (count)" in command(*arguments, "--count=9").err
+    assert "another contest (crop)" in command(*arguments, "--crop=16").err
+    others = photographs_in(tmp_path / "others" / "in", 80)
+    assert "another contest (data_dir)" in command(*arguments, f"--data_dir={others}").err
+    monkeypatch.chdir(tmp_path)
+    assert command(*arguments, "--data_dir=in").code == 0
     page.write_text("no marks")
     assert "no place for a table" in command(*arguments).err
 
@@ -147,6 +172,15 @@ def test_the_command_writes_a_page_and_goes_on(command, monkeypatch, tmp_path):
         (("--contestants=keras,keras",), "somebody is named twice"),
         (("--contestants=pythae_vae", "--image_size=32"), "pythae_vae is for 64 pixels"),
         (("--contestants=keras",), "lpips_alex.npz is not there"),
+        (
+            ("--contestants=keras", "--image_size=100"),
+            "--image_size=100: keras halves pictures 5 times, of multiples of 32",
+        ),
+        (("--contestants=vae_folder,vae_gan",), "--contestants=vae_gan: it trains two players"),
+        (("--contestants=face_features",), "--contestants=face_features: it gives no pictures back"),
+        (("--contestants=face_mapping",), "--contestants=face_mapping: it learns from identity"),
+        (("--contestants=conditional_vae",), "--contestants=conditional_vae: it learns from attributes"),
+        (("--contestants=vae_perceptual",), "--contestants=vae_perceptual: it learns from landmarks"),
         (("--contestants=pythae_vae",), "is not installed: pip install 'facezoo[peers]'"),
     ],
 )
@@ -154,6 +188,12 @@ def test_who_cannot_take_part_is_refused(command, monkeypatch, flags, said):
     monkeypatch.delenv("FACEZOO_WEIGHTS", raising=False)
     monkeypatch.setattr(peers.importlib.util, "find_spec", lambda package: None)
     assert_refused(command("benchmark", "--measure=peers", *flags), said)
+
+
+def test_a_recipe_that_does_not_fit_the_pictures_is_refused_before_the_folder_is_taken(command, monkeypatch):
+    monkeypatch.setattr(peers, "find_weights", lambda file: file)
+    done = command("benchmark", "--measure=peers", "--contestants=vae", "--image_size=100")
+    assert_refused(done, "--contestants=vae: --model=vae: image_size=100 must be a multiple of 16")
 
 
 @pytest.fixture
@@ -185,15 +225,13 @@ def test_the_vae_of_keras_documentation_learns_and_goes_on(faces):
     assert entrant.sample(5, 0).shape == (5, 16, 16, 3)
 
 
-def test_a_recipe_takes_part_unless_it_has_two_players(faces):
+def test_a_recipe_takes_part(faces):
     from facezoo.experiments.benchmarks.peers.keras_entrants import RecipeEntrant
 
     source = procedural_faces("train", image_size=32)
     entrant = assert_goes_on(lambda: RecipeEntrant("vae", 4, source), faces[:, ::2, ::2])
     assert entrant.sample(2, 0).shape == (2, 32, 32, 3)
     assert entrant.model.latent_dim == 4
-    with pytest.raises(UsageError, match="two players"):
-        RecipeEntrant("vae_gan", 4, source)
 
 
 @pytest.mark.parametrize("kind", ["VAE", "BetaVAE", "VAEGAN", "VQVAE"])

@@ -2,11 +2,15 @@
 
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 from command_line import assert_refused, drawn
 from facezoo.experiments.codes import judging, measure_names
+from facezoo.experiments.commands import evaluate
+from facezoo.experiments.flags import parsing
+from facezoo.experiments.runs.run import Run
 from facezoo.losses import ssim
 from facezoo.metrics import laplacian_variance, lattice, log_lattices, ms_ssim, psnr
 
@@ -33,7 +37,8 @@ def test_figures_are_those_of_the_functions_over_all_pictures(copied, command, m
         "sharpness": np.mean(laplacian_variance(made)) / np.mean(laplacian_variance(images)),
         "lattice": lattice(log_lattices(images), log_lattices(made)),
     }
-    assert list(kept) == ["dataset", "split", "count", *expected, "intervals"]
+    assert list(kept) == ["dataset", "split", "count", *expected, "intervals", "asked"]
+    assert kept["asked"] == {"metrics": FREE.split(","), "count": 70}
     assert (kept["dataset"], kept["split"], kept["count"]) == ("procedural_faces", "test", 70)
     for name, value in expected.items():
         assert kept[name] == pytest.approx(value, rel=1e-3), name
@@ -54,6 +59,32 @@ def test_all_says_what_is_missing_and_measures_the_rest(copied, command, no_weig
     kept = json.loads((copied / "metrics.json").read_text())
     assert {"loss", "reconstruction", "kl", "active_units", "landmark_error", *FREE.split(",")} <= set(kept)
     assert not {"lpips", "kid", "identity"} & set(kept)
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        ((), {}),
+        (("--split=test",), {}),
+        (("--split=validation",), {"split": "validation"}),
+        (("--data_dir=faces", "--crop=64"), {"data_dir": "faces", "crop": ["64"]}),
+        (("--checkpoint=last",), {}),
+        (("--checkpoint=best",), {"model": f"copied/{Path('checkpoints', 'best', 'model.keras')}"}),
+    ],
+)
+def test_figures_are_kept_with_what_was_asked_for(flags, told):
+    values = parsing.parse(evaluate.define_flags, ["--run_dir=copied", "--metrics=psnr", *flags])
+    place = Path("copied", "checkpoints", "best") if values.checkpoint == "best" else Path("copied")
+    opened = Run(Path("copied"), None, place / "model.keras")
+    assert evaluate._list_asked(values, opened) == {"metrics": ["psnr"]} | told
+
+
+@needs_real_weights
+def test_a_measure_that_gives_no_figure_of_so_few_pictures_is_left_out(copied, command):
+    done = command("evaluate", f"--run_dir={copied}", "--count=5", "--metrics=kid")
+    assert done.code == 0, done.err
+    kept = json.loads((copied / "metrics.json").read_text())
+    assert (kept["count"], "kid" in kept, kept["asked"]) == (5, False, {"metrics": ["kid"], "count": 5})
 
 
 @pytest.mark.parametrize("what", ["samples", "morphs"])

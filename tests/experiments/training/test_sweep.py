@@ -85,7 +85,7 @@ def test_targets_are_texts_by_measure(tmp_path):
             read_targets(path)
 
 
-def test_the_sweep_of_the_zoo_is_of_every_recipe_that_needs_no_pictures_of_one_s_own(monkeypatch):
+def test_the_sweep_of_the_zoo_is_of_every_recipe_but_those_for_a_few_pictures_of_one_s_own(monkeypatch):
     for name, value in {"FACES": "faces", "CROP": "8,18,74,74", "VGG19": "imagenet", "ZOO": "zoo"}.items():
         monkeypatch.setenv(name, value)
     runs = [trial.name for trial in read_sweep(RECIPES / "zoo.toml")]
