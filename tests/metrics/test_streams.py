@@ -1,9 +1,13 @@
 """Streams: any number of pictures in batches of any size give what the whole gives at once."""
 
+import functools
+
 import numpy as np
 import pytest
 from facezoo.metrics import AgainstReal, OfEach, OfSets, frechet_distance, kernel_distance, standardise
 from facezoo.metrics.streams import Reservoir
+
+SMALL_LAYERS = functools.partial(standardise, layer_size=16)
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +38,9 @@ def test_batches_of_any_size_give_the_same(pictures, size):
     assert streamed(ratio, real, made, size)["ratio"].value == pytest.approx(made.mean() / real.mean(), rel=1e-5)
 
 
-def test_distances_of_sets_are_those_of_the_functions(pictures, monkeypatch):
-    monkeypatch.setattr("facezoo.metrics.streams.standardise", lambda a, b: standardise(a, b, layer_size=16))
+def test_distances_of_sets_are_those_of_the_functions(pictures):
     real, made = map(flattened, pictures)
-    stream = OfSets(flattened, {"kid": kernel_distance, "frechet": frechet_distance})
+    stream = OfSets(flattened, {"kid": kernel_distance, "frechet": frechet_distance}, SMALL_LAYERS)
     found = streamed(stream, *pictures, 7)
     pair = standardise(real, made, layer_size=16)
     assert found["kid"].value == pytest.approx(kernel_distance(*pair), rel=1e-5)
@@ -45,10 +48,9 @@ def test_distances_of_sets_are_those_of_the_functions(pictures, monkeypatch):
     assert found["kid"].interval[0] < found["kid"].value < found["kid"].interval[1]
 
 
-def test_real_and_made_pictures_may_come_one_after_the_other(pictures, monkeypatch):
-    monkeypatch.setattr("facezoo.metrics.streams.standardise", lambda a, b: standardise(a, b, layer_size=16))
+def test_real_and_made_pictures_may_come_one_after_the_other(pictures):
     nothing = pictures[0][:0]
-    streams = [OfSets(flattened, {"kid": kernel_distance}) for _ in range(2)]
+    streams = [OfSets(flattened, {"kid": kernel_distance}, SMALL_LAYERS) for _ in range(2)]
     streams[0].update(*pictures)
     streams[1].update(pictures[0], nothing)
     streams[1].update(nothing, pictures[1])
