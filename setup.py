@@ -17,6 +17,7 @@ FOLDERS = (
     "pictures",
     "warping",
     "experiments",
+    "experiments.machine",
     "experiments.flags",
     "experiments.runs",
     "experiments.faces",
@@ -89,6 +90,7 @@ setup(
         "importlib_resources",  # TFDS' celeb_a and lfw import it without asking for it
         "matplotlib",
         "numpy",
+        "packaging",
         "absl-py",
         "filelock",
         "imageio-ffmpeg",

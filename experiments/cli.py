@@ -23,6 +23,7 @@ from .commands import (
     compare,
     datasets,
     demo,
+    doctor,
     edit,
     encode,
     evaluate,
@@ -63,6 +64,7 @@ COMMANDS: dict[str, ModuleType] = {
     "benchmark": benchmark,
     "launch": launch,
     "sweep": sweep,
+    "doctor": doctor,
 }
 NO_MEMORY = (
     "there is not enough memory; smaller pictures, batches and models, or --cache_gb=0 in a training, take less, and "

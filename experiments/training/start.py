@@ -98,6 +98,7 @@ def train_into(
         if is_elsewhere(folder, settings.data):
             check_data(folder, settings.data, describe_data(open_sources(settings)[0]))
         return Outcome(was_finished=True, is_chief=True)
+    _warn_of_cards()
     with _gather_workers(settings, is_named) as workers:
         settings = _resolve_epochs(settings, folder)
         session = _make_session(settings, state, workers)
@@ -121,6 +122,7 @@ def summarise(settings: TrainingSettings, given: Collection[str] | None = None) 
     write_settings(settings)
     settings = inherit_settings(settings, None, given)
     settings = _resolve_precision(settings, None)
+    _warn_of_cards()
     with _gather_workers(settings, is_named=True) as workers:
         settings = _resolve_epochs(settings, None)
         session = _make_session(settings, None, workers)
@@ -136,6 +138,13 @@ def _make_session(settings: TrainingSettings, state: State | None, workers: "Wor
     from .setup import Session
 
     return Session(settings, sources, arguments, workers=workers, state=state)
+
+
+def _warn_of_cards() -> None:
+    load_tensorflow()
+    from .devices import warn_of_cards
+
+    warn_of_cards()
 
 
 def _is_plain(settings: TrainingSettings) -> bool:

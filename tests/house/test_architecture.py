@@ -30,7 +30,7 @@ DOCUMENTED = ("losses", "models", "datasets", "metrics", "latents", "pictures", 
 # The floors of `experiments`, the ground first: a room imports from lower floors only, and from itself.
 FLOORS = (
     {"ground"},
-    {"flags"},
+    {"flags", "machine"},
     {"runs"},
     {"codes", "faces"},
     {"training", "explorer"},
