@@ -6,6 +6,7 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
+NAME = "facezoo"
 ROOT = Path(__file__).parent
 FOLDERS = (
     "losses",
@@ -68,17 +69,30 @@ class BuildPackage(build_py):
     """Leaves this file out: it lies in the package's folder, but is no part of it."""
 
     def find_package_modules(self, package: str, package_dir: str) -> list[tuple[str, str, str]]:
-        return [found for found in super().find_package_modules(package, package_dir) if found[1] != "setup"]
+        own = (NAME, Path(__file__).stem)
+        return [found for found in super().find_package_modules(package, package_dir) if found[:2] != own]
 
 
 setup(
     cmdclass={"build_py": BuildPackage},
-    name="facezoo",
+    name=NAME,
     version=VERSION,
     description="A Keras model zoo of face autoencoders: train, morph, edit, map, measure and ship them.",
     long_description=(ROOT / "README.md").read_text(),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
+    keywords=["faces", "autoencoder", "VAE", "morphing", "Keras", "TensorFlow"],
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Environment :: Console",
+        "Intended Audience :: Science/Research",
+        "Operating System :: MacOS",
+        "Operating System :: POSIX :: Linux",
+        *(f"Programming Language :: Python :: 3.{minor}" for minor in (11, 12, 13)),
+        "Topic :: Multimedia :: Graphics",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Typing :: Typed",
+    ],
     python_requires=">=3.11,<3.14",
     package_dir={"facezoo": "."},
     packages=["facezoo", *(f"facezoo.{folder}" for folder in FOLDERS)],
