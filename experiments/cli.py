@@ -39,6 +39,7 @@ from .commands import (
     train,
 )
 from .errors import StoppedError, UsageError, is_of_memory
+from .examples import GUIDES
 from .flags.parsing import define_all, parse, recipes
 from .processes import NOBODY_READS, leave_closed_pipes, open_closed_streams
 from .terminal import PrintableStream, find_message, printable, shorten, show_announcements, wrapped
@@ -136,15 +137,11 @@ def _run_command(name: str, arguments: list[str]) -> int:
     if name not in COMMANDS:
         raise UsageError(f"no command {name!r}{_did_you_mean(name)}; the commands are {', '.join(COMMANDS)}")
     command = COMMANDS[name]
-    end = arguments.index("--") if command is launch and "--" in arguments else len(arguments)
-    arguments, launched = arguments[:end], arguments[end + 1 :]
+    arguments, launched = _split_launched(command, arguments)
     if {"--help", "-h"} & set(arguments):
         print(command_help(name))
         return 0
-    if item := getattr(command, "ITEM", None):
-        arguments = [word if word.startswith("-") else f"--{item}={word}" for word in arguments]
-    words = getattr(command, "WORDS", ())
-    values = parse(command.define_flags, arguments, has_recipes=command is train, words=words)
+    values = parse_command(name, arguments)
     check_keras_backend()
     check_clock()
     _log_warnings_to_stderr()
@@ -153,6 +150,26 @@ def _run_command(name: str, arguments: list[str]) -> int:
         return launch.run(values, launched)
     with _naming_flags(list(values)):
         return command.run(values) or 0
+
+
+def parse_command(name: str, arguments: list[str]) -> flags.FlagValues:
+    """The flags of a command as given; of `launch`, without what it starts.
+
+    Raises:
+      flags.Error, UsageError: they are not as the command takes them.
+    """
+    command = COMMANDS[name]
+    arguments, _ = _split_launched(command, arguments)
+    if item := getattr(command, "ITEM", None):
+        arguments = [word if word.startswith("-") else f"--{item}={word}" for word in arguments]
+    words = getattr(command, "WORDS", ())
+    return parse(command.define_flags, arguments, has_recipes=command is train, words=words)
+
+
+def _split_launched(command: ModuleType, arguments: list[str]) -> tuple[list[str], list[str]]:
+    """A command's own words, and those of the command that it starts."""
+    end = arguments.index("--") if command is launch and "--" in arguments else len(arguments)
+    return arguments[:end], arguments[end + 1 :]
 
 
 @contextlib.contextmanager
@@ -188,6 +205,9 @@ def command_help(name: str) -> str:
     if name == "train":
         lines += ["  --recipe", wrapped(f"A flag file that ships with facezoo: {', '.join(recipes())}.", 6)]
     lines.append("  --flagfile\n      A file of flags, one a line; later flags win.")
+    guide = GUIDES[name]
+    lines += ["", "Examples.", *(f"  {example.line}\n{wrapped(example.says, 6)}" for example in guide.examples)]
+    lines += ["", f"docs/{guide.page}.md tells more."]
     return "\n".join(lines)
 
 
