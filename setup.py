@@ -36,11 +36,13 @@ VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "__init__.py").read_text())
 FINDING_FACES = ["mtcnn>=1,<2"]
 READING_HEIC = ["pillow-heif>=1.1"]
 LANDMARKS = ["mediapipe>=1.2,<2"]
+SHARING = ["huggingface_hub>=2.4,<3"]
 EXTRAS = {
     "align": FINDING_FACES,
     "explore": ["gradio>=6.31,<7", "ipywidgets>=8", *FINDING_FACES],
     "heif": READING_HEIC,
     "landmarks": LANDMARKS,
+    "hub": SHARING,
     "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
     "peers": ["torch>=2.13,<2.14", "pythae>=0.1.2,<0.2"],  # what `facezoo benchmark` measures against
     "notebooks": ["ipykernel", "jupyterlab"],
@@ -50,6 +52,7 @@ DEVELOPMENT = [
     *EXTRAS["explore"],
     *EXTRAS["heif"],
     *EXTRAS["landmarks"],
+    *EXTRAS["hub"],
     "hypothesis",
     "ipykernel",
     "mypy",

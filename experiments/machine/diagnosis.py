@@ -13,6 +13,7 @@ EXTRAS = {
     "explore": "shows the page of sliders: facezoo explore",
     "heif": "reads the HEIC photographs of phones",
     "landmarks": "finds 478 landmarks in each photograph, for facezoo morph and swap",
+    "hub": "reads and publishes weights on the Hugging Face hub, as hf://USER/NAME",
     "gpu": "brings CUDA for NVIDIA's cards",
     "peers": "brings PyTorch and pythae, for facezoo benchmark alone",
     "notebooks": "opens the notebooks",

@@ -98,7 +98,6 @@ def train_into(
         if is_elsewhere(folder, settings.data):
             check_data(folder, settings.data, describe_data(open_sources(settings)[0]))
         return Outcome(was_finished=True, is_chief=True)
-    _warn_of_cards()
     with _gather_workers(settings, is_named) as workers:
         settings = _resolve_epochs(settings, folder)
         session = _make_session(settings, state, workers)
@@ -122,7 +121,6 @@ def summarise(settings: TrainingSettings, given: Collection[str] | None = None) 
     write_settings(settings)
     settings = inherit_settings(settings, None, given)
     settings = _resolve_precision(settings, None)
-    _warn_of_cards()
     with _gather_workers(settings, is_named=True) as workers:
         settings = _resolve_epochs(settings, None)
         session = _make_session(settings, None, workers)
@@ -135,16 +133,11 @@ def summarise(settings: TrainingSettings, given: Collection[str] | None = None) 
 def _make_session(settings: TrainingSettings, state: State | None, workers: "Workers | None") -> "Session":
     sources, arguments = open_sources(settings)
     load_tensorflow()
+    from .devices import warn_of_cards
     from .setup import Session
 
-    return Session(settings, sources, arguments, workers=workers, state=state)
-
-
-def _warn_of_cards() -> None:
-    load_tensorflow()
-    from .devices import warn_of_cards
-
     warn_of_cards()
+    return Session(settings, sources, arguments, workers=workers, state=state)
 
 
 def _is_plain(settings: TrainingSettings) -> bool:
