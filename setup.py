@@ -43,6 +43,7 @@ EXTRAS = {
     "heif": READING_HEIC,
     "landmarks": LANDMARKS,
     "hub": SHARING,
+    "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.7,<10", "mkdocstrings[python]>=1,<2"],  # the site of documents
     "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
     "peers": ["torch>=2.13,<2.14", "pythae>=0.1.2,<0.2"],  # what `facezoo benchmark` measures against
     "notebooks": ["ipykernel", "jupyterlab"],

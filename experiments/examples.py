@@ -187,8 +187,8 @@ GUIDES = {
         (
             Example("facezoo publish --run_dir=runs/mine --out=published", "Weights in float16, beside their card."),
             Example(
-                "facezoo publish --run_dir=runs/mine --name=cae_mine --of_recipe=cae --split=validation --nopictures",
-                "Measured on another split, and without pictures on the card.",
+                "facezoo publish --run_dir=runs/mine --nopictures --to=hf://USER/NAME --license=cc-by-nc-4.0",
+                "On the Hugging Face hub as well, in a private repository.",
             ),
         ),
     ),

@@ -54,12 +54,12 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *_):
         """Stays silent."""
 
-    def do_HEAD(self):  # noqa: N802
+    def do_HEAD(self):
         self.do_GET()
 
-    def do_GET(self):  # noqa: N802
+    def do_GET(self):
         self.hub.requests.append((self.command, self.path))
-        user, name, kind, revision, file = self.path.lstrip("/").split("/", 4)
+        user, name, kind, revision, file = (*self.path.lstrip("/").split("/", 4), "", "", "", "")[:5]
         repository = self.hub.repositories.get(f"{user}/{name}")
         if kind != "resolve" or repository is None or (repository.is_private and not self._is_known()):
             self._refuse(404 if self._is_known() else 401, "RepoNotFound")
@@ -72,7 +72,7 @@ class _Handler(BaseHTTPRequestHandler):
             told = {"ETag": f'"{hashlib.sha1(data).hexdigest()}"', "X-Repo-Commit": repository.commit}
             self._answer(200, data, told)
 
-    def do_POST(self):  # noqa: N802
+    def do_POST(self):
         self.hub.requests.append(("POST", self.path))
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self.path == "/api/validate-yaml":

@@ -14,6 +14,7 @@ EXTRAS = {
     "heif": "reads the HEIC photographs of phones",
     "landmarks": "finds 478 landmarks in each photograph, for facezoo morph and swap",
     "hub": "reads and publishes weights on the Hugging Face hub, as hf://USER/NAME",
+    "docs": "builds the site of documents: make docs",
     "gpu": "brings CUDA for NVIDIA's cards",
     "peers": "brings PyTorch and pythae, for facezoo benchmark alone",
     "notebooks": "opens the notebooks",

@@ -183,6 +183,7 @@ def _explaining(place: Place, flag: str = "") -> Iterator[None]:
     from huggingface_hub import errors, get_token
 
     said, address = f"{flag}{place}", _find_endpoint()
+    unanswered: Any = errors.HfHubHTTPError.__bases__[0]  # of the library that it speaks HTTP by
     try:
         yield
     except errors.GatedRepoError as error:
@@ -202,7 +203,7 @@ def _explaining(place: Place, flag: str = "") -> Iterator[None]:
             way = "log in by `hf auth login`, with a token that may write" if flag else "your token is not accepted"
             raise UsageError(f"{said}: {address} says no ({code}): {way}") from error
         raise UsageError(f"{said}: {address} answers with {code}: try again later") from error
-    except (errors.LocalEntryNotFoundError, ConnectionError, *errors.HfHubHTTPError.__bases__[:1]) as error:
+    except (errors.LocalEntryNotFoundError, ConnectionError, unanswered) as error:
         is_off = os.environ.get("HF_HUB_OFFLINE", "0").upper() not in ("", "0", "FALSE", "NO", "OFF")
         why = "HF_HUB_OFFLINE is set, and it is not in the cache" if is_off else f"{address} cannot be reached"
         raise UsageError(f"{said}: {why}: it takes a network once") from error
