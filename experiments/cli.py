@@ -152,7 +152,7 @@ def _run_command(name: str, arguments: list[str]) -> int:
         return command.run(values) or 0
 
 
-def parse_command(name: str, arguments: list[str]) -> flags.FlagValues:
+def parse_command(name: str, arguments: list[str]):
     """The flags of a command as given; of `launch`, without what it starts.
 
     Raises:
@@ -186,22 +186,16 @@ def _naming_flags(names: Sequence[str]) -> Iterator[None]:
 def commands_help() -> str:
     """One line for each command."""
     width = max(map(len, COMMANDS))
-    lines = [f"  {name:{width}}  {_summary(command)}" for name, command in COMMANDS.items()]
+    lines = [f"  {name:{width}}  {summarise(name)}" for name in COMMANDS]
     head = "facezoo <command> --flag=value ...; facezoo <command> --help lists the flags."
     return "\n".join([head, "", *lines])
 
 
 def command_help(name: str) -> str:
     """The flags of one command, those of a group of settings under what they are about."""
-    command = COMMANDS[name]
-    values = define_all(command.define_flags)
-    lines = [wrapped(f"facezoo {name}: {_summary(command)}")]
-    left = list(values)
-    for title, names in getattr(command, "FLAGS_BY_TITLE", {}).items():
-        lines += ["", title, *(line for flag in names for line in _flag_help(values[flag]))]
-        left = [flag for flag in left if flag not in names]
-    lines += ["", *(["Where it goes."] if len(left) < len(list(values)) else [])]
-    lines += [line for flag in left for line in _flag_help(values[flag])]
+    lines = [wrapped(f"facezoo {name}: {summarise(name)}")]
+    for title, group in group_flags(name).items():
+        lines += ["", *([title] if title else []), *(line for flag in group for line in _flag_help(flag))]
     if name == "train":
         lines += ["  --recipe", wrapped(f"A flag file that ships with facezoo: {', '.join(recipes())}.", 6)]
     lines.append("  --flagfile\n      A file of flags, one a line; later flags win.")
@@ -211,12 +205,27 @@ def command_help(name: str) -> str:
     return "\n".join(lines)
 
 
-def _flag_help(flag: flags.Flag) -> list[str]:
+def group_flags(name: str) -> dict[str, list[flags.Flag]]:
+    """The flags of one command by what they are about; under "" where they are not many."""
+    command = COMMANDS[name]
+    values = define_all(command.define_flags)
+    titles = getattr(command, "FLAGS_BY_TITLE", {})
+    grouped = {title: [values[flag] for flag in names] for title, names in titles.items()}
+    named = {flag for names in titles.values() for flag in names}
+    left = [values[flag] for flag in values if flag not in named]
+    return grouped | {"Where it goes." if titles else "": left}
+
+
+def describe_flag(flag: flags.Flag) -> tuple[str, str]:
+    """What a flag is for, and its default, if that says something."""
     says_nothing = flag.default in (None, []) or flag.default is False  # 0 says something
     shown = ",".join(flag.default) if isinstance(flag.default, list) else flag.default
-    default = "" if says_nothing else f" (default {shown})"
-    text = f"{flag.help.replace(ABSL_OF_LISTS, ' Give it again for more.')}{default}"
-    return [f"  --{flag.name}", wrapped(text, 6)]
+    return flag.help.replace(ABSL_OF_LISTS, " Give it again for more."), "" if says_nothing else f"{shown}"
+
+
+def _flag_help(flag: flags.Flag) -> list[str]:
+    text, default = describe_flag(flag)
+    return [f"  --{flag.name}", wrapped(f"{text} (default {default})" if default else text, 6)]
 
 
 def _log_warnings_to_stderr() -> None:
@@ -234,8 +243,9 @@ class _OneLine(Formatter):
         return shorten(printable(super().format(record)))
 
 
-def _summary(command: ModuleType) -> str:
-    return (command.__doc__ or "").splitlines()[0]
+def summarise(name: str) -> str:
+    """What a command does, in a line."""
+    return (COMMANDS[name].__doc__ or "").splitlines()[0]
 
 
 def _did_you_mean(name: str) -> str:
