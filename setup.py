@@ -16,6 +16,7 @@ FOLDERS = (
     "metrics",
     "latents",
     "pictures",
+    "films",
     "warping",
     "experiments",
     "experiments.machine",
