@@ -103,7 +103,7 @@ def find_ffmpeg() -> str:
         return get_ffmpeg_exe()
     except RuntimeError as error:
         way = "pip install --force-reinstall imageio-ffmpeg, or name one in IMAGEIO_FFMPEG_EXE"
-        raise OSError(f"there is no ffmpeg to write films with: {way}") from error
+        raise OSError(f"there is no ffmpeg: {way}") from error
 
 
 def _film_frame(frame: np.ndarray, enlarged: int) -> np.ndarray:

@@ -456,7 +456,7 @@ def test_without_ffmpeg_a_morph_comes_without_its_film(tmp_path, monkeypatch, ca
         raise RuntimeError("No ffmpeg exe could be found.")
 
     monkeypatch.setattr(imageio_ffmpeg, "get_ffmpeg_exe", find_none)
-    with pytest.raises(OSError, match="there is no ffmpeg to write films with: pip install"):
+    with pytest.raises(OSError, match="there is no ffmpeg: pip install"):
         drawing.save_mp4(tmp_path / "a.mp4", frames(2), "a morph")
     assert not list(tmp_path.iterdir())
     with caplog.at_level("WARNING"):
