@@ -7,6 +7,8 @@ import subprocess
 from fractions import Fraction
 from pathlib import Path
 
+from .. import pictures
+
 # What a film may be called in; a playlist, whose files may be others' or lie on a network, is none.
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,ogg,asf,gif,apng,mxf,ivf,h264,hevc"
 ENDINGS = (
@@ -92,12 +94,10 @@ def find_ffmpeg() -> str:
     Raises:
       FilmError: there is none.
     """
-    from imageio_ffmpeg import get_ffmpeg_exe
-
     try:
-        return get_ffmpeg_exe()
-    except RuntimeError as error:
-        raise FilmError("there is no ffmpeg: pip install imageio-ffmpeg, or name one in IMAGEIO_FFMPEG_EXE") from error
+        return pictures.find_ffmpeg()
+    except OSError as error:
+        raise FilmError(str(error)) from error
 
 
 def name_input(path: Path) -> tuple[str, ...]:

@@ -74,8 +74,7 @@ def save_mp4(path: Path, frames: np.ndarray, description: str, frames_per_second
     Raises:
       OSError: it cannot be written.
     """
-    from imageio_ffmpeg import get_ffmpeg_exe
-
+    ffmpeg = find_ffmpeg()
     enlarged = max(1, SMALL_FILM // min(frames.shape[1:3]))
     film = np.stack([_film_frame(frame, enlarged) for frame in frames])
     size = f"{film.shape[2]}x{film.shape[1]}"
@@ -84,12 +83,27 @@ def save_mp4(path: Path, frames: np.ndarray, description: str, frames_per_second
     said = ("-metadata", f"comment={tell_maker(description)}")
     try:
         with files.whole_file(path.absolute()) as partial:
-            command = (get_ffmpeg_exe(), "-v", "error", "-y", *given, *coded, *said, "-f", "mp4", f"file:{partial}")
+            command = (ffmpeg, "-v", "error", "-y", *given, *coded, *said, "-f", "mp4", f"file:{partial}")
             done = subprocess.run(command, input=film.tobytes(), capture_output=True, check=False)
             if done.returncode != 0:
                 raise OSError(done.stderr.decode(errors="replace").strip().rpartition("\n")[2])
     except OSError as error:
         raise OSError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def find_ffmpeg() -> str:
+    """The program that writes films.
+
+    Raises:
+      OSError: there is none.
+    """
+    from imageio_ffmpeg import get_ffmpeg_exe
+
+    try:
+        return get_ffmpeg_exe()
+    except RuntimeError as error:
+        way = "pip install --force-reinstall imageio-ffmpeg, or name one in IMAGEIO_FFMPEG_EXE"
+        raise OSError(f"there is no ffmpeg: {way}") from error
 
 
 def _film_frame(frame: np.ndarray, enlarged: int) -> np.ndarray:

@@ -41,6 +41,7 @@ TOGETHER = (
             "experiments/explorer",
             "experiments/faces",
             "experiments/flags",
+            "experiments/machine",
             "experiments/runs",
         ),
     ),

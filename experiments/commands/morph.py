@@ -78,7 +78,7 @@ def run(values: flags.FlagValues) -> None:
     with files.whole_folder(out) as partial:
         description = f"morph from {way} to {stops[-1]}{back} by {maker}"
         save_morph(partial, frames, description, values.closed, stops, values.fps)
-    print("\n".join(str(out / name) for name in FILES))
+    print("\n".join(str(out / name) for name in FILES if (out / name).exists()))
 
 
 def _check(values: flags.FlagValues, opened: Run | None, method: str) -> None:

@@ -49,7 +49,9 @@ class ModelSettings(Settings):
         None, "Run, model file or pretrained name of the autoencoder that a diffusion autoencoder holds and refines."
     )
     set: tuple[str, ...] = repeated("Any other constructor argument of the model, as name=value.")
-    init_from: str | None = path(None, "Run, model file or pretrained name whose weights training starts from.")
+    init_from: str | None = path(
+        None, "Run, model file, pretrained name or hf://USER/NAME whose weights training starts from."
+    )
 
 
 @dataclasses.dataclass(frozen=True)

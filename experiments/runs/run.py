@@ -16,6 +16,7 @@ from ..errors import UsageError
 from ..flags.sources import open_source
 from ..flags.training import TrainingSettings
 from .checkpoints import MODEL_FILE, Checkpoints
+from .hub import is_hub, parse_place
 from .model_files import PUBLISHED, describe_model, load_model, read_published
 from .places import find_place, is_run, is_shipped
 from .settings import FLAGS_FILE, make_settings, parse_settings, picture_shape, read_settings, with_data
@@ -97,7 +98,8 @@ def open_run(named: str | Path, checkpoint: str | None = None, sampling_steps: i
     """A trained model by what a user calls it.
 
     Args:
-      named: a run folder, a `.keras` file, published weights or their card, or the name of one that ships.
+      named: a run folder, a `.keras` file, published weights or their card, the name of one that ships, or
+        hf://USER/NAME, published weights on a hub.
       checkpoint: "last" or "best", of a run that may be unfinished, of which a warning tells; None is the last model of
         a finished one.
       sampling_steps: in which a diffusion autoencoder draws; None are its own.
@@ -117,6 +119,8 @@ def _open(named: str | Path, checkpoint: str | None) -> Run:
         return _run_in(place, checkpoint)
     if checkpoint == "best":
         raise UsageError(f"--checkpoint=best: {place} is one model, only a run folder has several")
+    if is_hub(named):  # what is made of it goes beside nothing in the hub's cache
+        return dataclasses.replace(_open_published(place), folder=Path(parse_place(str(named)).name))
     return _open_published(place) if place.suffix == PUBLISHED else _open_file(place)
 
 
@@ -164,10 +168,10 @@ def _told_origin(card: Mapping[str, Any], weights: Path) -> Origin | None:
 
 
 def load(named: str | Path, checkpoint: str | None = None):
-    """The model of a run folder, of a `.keras` file, of published weights or their card, or one that ships.
+    """The model of a run folder, of a `.keras` file, of published weights or their card, one that ships or on a hub.
 
     Args:
-      named: where it is, or what it is called.
+      named: where it is, or what it is called; hf://USER/NAME is published weights on a hub.
       checkpoint: "best" or "last", of a run folder; a run that has not finished gives a model with one of them only.
 
     Raises:
