@@ -52,6 +52,8 @@ class FilmWriter:
         Raises:
           FilmError: it cannot be written; parts that are ready stay, for the next try.
         """
+        if self.folder.is_symlink():
+            raise FilmError(f"{self.folder} is a link: parts of a film are not written through it")
         self.folder.mkdir(parents=True, exist_ok=True)
         count = self.num_done
         with files.name_full_disk(self.path):

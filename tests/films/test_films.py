@@ -139,6 +139,14 @@ def test_a_film_in_the_place_stays():
     assert Path("out.mp4").read_text() == "mine"
 
 
+def test_parts_are_not_written_through_a_link():
+    Path("elsewhere").mkdir()
+    Path(".out.mp4.key.parts").symlink_to("elsewhere")
+    with pytest.raises(FilmError, match="is a link"):
+        negative(draw("in.mp4"))
+    assert not list(Path("elsewhere").iterdir())
+
+
 def test_films_are_told_by_their_names():
     draw("in.mp4")
     Path("notes.txt").write_text("no film")
