@@ -24,6 +24,8 @@ FOLDERS = (
     "experiments.codes",
     "experiments.training",
     "experiments.explorer",
+    "experiments.exporting",
+    "experiments.shipping",
     "experiments.benchmarks",
     "experiments.benchmarks.peers",
     "experiments.commands",
@@ -34,8 +36,17 @@ VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "__init__.py").read_text())
 FINDING_FACES = ["mtcnn>=1,<2"]
 READING_HEIC = ["pillow-heif>=1.1"]
 LANDMARKS = ["mediapipe>=1.2,<2"]
+EXPORTING = [
+    "ai-edge-litert>=2.3,<3",
+    "litert-quantizer>=0.11,<0.12",  # four bits for LiteRT
+    "onnx>=1.23",
+    "onnxruntime>=1.32",
+    "openvino>=2026.4",
+    "tf2onnx>=1.17",
+]
 EXTRAS = {
     "align": FINDING_FACES,
+    "export": EXPORTING,
     "explore": ["gradio>=6.31,<7", "ipywidgets>=8", *FINDING_FACES],
     "heif": READING_HEIC,
     "landmarks": LANDMARKS,
@@ -46,6 +57,7 @@ EXTRAS = {
 DEVELOPMENT = [
     *EXTRAS["align"],
     *EXTRAS["explore"],
+    *EXTRAS["export"],
     *EXTRAS["heif"],
     *EXTRAS["landmarks"],
     "hypothesis",
