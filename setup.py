@@ -93,7 +93,12 @@ setup(
     python_requires=">=3.11,<3.14",
     package_dir={"facezoo": "."},
     packages=["facezoo", *(f"facezoo.{folder}" for folder in FOLDERS)],
-    package_data={"facezoo": ["py.typed"], "facezoo.experiments.recipes": ["*.flags"], "facezoo.models": ["weights/*"]},
+    package_data={
+        "facezoo": ["py.typed"],
+        "facezoo.experiments.recipes": ["*.flags"],
+        "facezoo.experiments.shipping": ["page/*"],
+        "facezoo.models": ["weights/*"],
+    },
     install_requires=[
         "tensorflow>=2.21,<2.22",
         "keras>=3.15,<4",

@@ -52,6 +52,15 @@ def load_tensorflow():
     return tf
 
 
+def use_one_thread(tf) -> None:
+    """Has TensorFlow's own formats run as the others do, unless it has begun already."""
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    except RuntimeError:
+        pass
+
+
 @contextlib.contextmanager
 def without_chatter() -> Iterator[None]:
     """Drops what TensorFlow's C++ side says before its log level holds; everything else written to stderr stays."""

@@ -64,7 +64,12 @@ class Trial:
     @functools.cached_property
     def own_psnr(self) -> float:
         """Of the model's own reconstructions of the tested faces."""
-        return self._psnr(decode_codes(self.model, self._codes["tested"], self.told))
+        return float(-np.mean(self.losses))
+
+    @functools.cached_property
+    def losses(self) -> np.ndarray:
+        """Of each tested face minus the PSNR of its reconstruction, [N]."""
+        return -np.asarray(psnr(self.tested, decode_codes(self.model, self._codes["tested"], self.told)))
 
     def write(self, part: str, name: str, precision: str, folder: Path, max_psnr_loss: float) -> Result:
         """Writes one part into a folder, as a file of its name, and tries it.
