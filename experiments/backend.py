@@ -13,7 +13,8 @@ from .terminal import announce
 
 CHATTER = (
     *(b"WARNING: All log messages before absl::InitializeLog", b"I0000"),
-    *(b"WARNING: Logging before InitGoogle", b"W0000", b"INFO: Created TensorFlow Lite"),  # MediaPipe's
+    *(b"WARNING: Logging before InitGoogle", b"W0000", b"INFO: Created TensorFlow Lite"),  # MediaPipe's and LiteRT's
+    b"fully_quantize: ",  # of LiteRT's converter
 )
 
 

@@ -92,7 +92,7 @@ def make_page(told: Mapping[str, Any], results: Sequence[Result], names: Mapping
             "",
             f"Each was run in its own runtime on {told['tested_on']} faces that the model has not seen, of which it "
             f"makes reconstructions of {told['psnr']:.2f} dB. The loss is that of reconstructions with this part "
-            "instead of the original's, the time that of one face in one thread.",
+            "instead of the original's, the time is the processor's for one face, in one thread.",
             "",
             markdown_table(as_rows(results)),
             "",

@@ -17,7 +17,7 @@ from ..exporting.graphs import ExportError, Graph
 from ..exporting.held import Outcome, write_and_run
 from .parts import make_graphs
 
-NUM_TESTED, NUM_CALIBRATING = 64, 200  # faces
+NUM_TESTED, NUM_CALIBRATING = 64, 128  # faces
 
 
 class Result(NamedTuple):
@@ -28,7 +28,7 @@ class Result(NamedTuple):
       bytes: of the file.
       largest_difference: of what it gives from the original.
       psnr_loss: in dB, of the whole autoencoder's reconstructions with this part instead of its own.
-      milliseconds: of one face, in one thread, the median.
+      milliseconds: of processor time for one face, in one thread, the median.
       refused: why there is no file, in a line, or "".
     """
 
@@ -69,7 +69,7 @@ class Trial:
     @functools.cached_property
     def losses(self) -> np.ndarray:
         """Of each tested face minus the PSNR of its reconstruction, [N]."""
-        return -np.asarray(psnr(self.tested, decode_codes(self.model, self._codes["tested"], self.told)))
+        return -np.asarray(psnr(self.tested, self._expected["decoder"]))
 
     def write(self, part: str, name: str, precision: str, folder: Path, max_psnr_loss: float) -> Result:
         """Writes one part into a folder, as a file of its name, and tries it.
@@ -91,12 +91,20 @@ class Trial:
             precision,
             self._inputs("calibrating", part),
             self._inputs("tested", part),
+            self._expected[part],
             folder / part,
         )
         loss = self.own_psnr - self._psnr(self._finish(part, outcome))
         if not loss <= max_psnr_loss:
             raise ExportError(f"loses {loss:.2f} dB of PSNR, more than {max_psnr_loss:g}")
         return Result(part, name, precision, outcome.num_bytes, outcome.largest_difference, loss, outcome.milliseconds)
+
+    @functools.cached_property
+    def _expected(self) -> Mapping[str, np.ndarray]:
+        """What each part makes of the tested faces."""
+        codes = self._codes["tested"]
+        decoded = decode_codes(self.model, codes, self.told)
+        return {"encoder": codes, "decoder": decoded, "autoencoder": decoded}
 
     def _inputs(self, which: str, part: str) -> np.ndarray:
         return self._codes[which] if part == "decoder" else getattr(self, which)

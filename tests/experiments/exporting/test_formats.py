@@ -23,6 +23,10 @@ def graph():
     return Graph("net", "x", "y", (4, 4, 3), lambda x: tf.identity(network(x, training=False)), network, network)
 
 
+def expected(graph):
+    return np.asarray(graph.call(EXAMPLES))
+
+
 @pytest.mark.parametrize("precision", ["float32", "float16", "int8", "int4"])
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_file_gives_what_the_network_gives(graph, name, precision, tmp_path):
@@ -33,13 +37,13 @@ def test_a_file_gives_what_the_network_gives(graph, name, precision, tmp_path):
         return
     for package in (*written_as.packages, *(["litert_quantizer"] if (name, precision) == ("litert", "int4") else [])):
         pytest.importorskip(package)
-    outcome = write_and_run(graph, written_as, precision, EXAMPLES, EXAMPLES, tmp_path / "net")
+    outcome = write_and_run(graph, written_as, precision, EXAMPLES, EXAMPLES, expected(graph), tmp_path / "net")
     largest = np.abs(graph.call(EXAMPLES)).max()
     most = {"float32": 1e-5, "float16": 3e-3, "int8": 0.05, "int4": 0.35}[precision]
     assert outcome.largest_difference < most * largest
     assert outcome.outputs.shape == (6, 8, 8, 2)
     assert outcome.num_bytes > 500
-    assert outcome.milliseconds > 0
+    assert outcome.milliseconds >= 0
     assert any(path.name == f"net{written_as.suffix}" for path in tmp_path.iterdir())
 
 
@@ -48,7 +52,7 @@ def test_kernels_on_a_grid_of_four_bits_lose_nothing_more(graph, name, tmp_path)
     for package in (*FORMATS[name].packages, "litert_quantizer"):
         pytest.importorskip(package)
     with rounded_kernels(graph.layers(), 4):
-        found = write_and_run(graph, FORMATS[name], "int4", EXAMPLES, EXAMPLES, tmp_path / "net")
+        found = write_and_run(graph, FORMATS[name], "int4", EXAMPLES, EXAMPLES, expected(graph), tmp_path / "net")
         # Both runtimes round activations to eight bits where weights have four.
         assert found.largest_difference < 0.015 * np.abs(graph.call(EXAMPLES)).max()
 
@@ -101,7 +105,7 @@ def _fail(given):
 )
 def test_what_is_broken_is_refused_in_a_line(graph, gives, said, tmp_path):
     with pytest.raises(ExportError, match=said):
-        write_and_run(graph, _Broken(gives), "float32", EXAMPLES, EXAMPLES, tmp_path / "net")
+        write_and_run(graph, _Broken(gives), "float32", EXAMPLES, EXAMPLES, expected(graph), tmp_path / "net")
 
 
 def test_a_package_that_is_missing_is_named():
@@ -115,4 +119,4 @@ def test_a_package_that_is_missing_is_named():
 def test_a_graph_without_a_functional_network_is_no_keras_file(tmp_path):
     graph = Graph("net", "x", "y", (2,), lambda x: 2.0 * x, keras.Sequential())
     with pytest.raises(ExportError, match="no network of Keras' own layers with one input: take saved_model"):
-        write_and_run(graph, FORMATS["keras"], "float32", np.ones((1, 2)), np.ones((1, 2), np.float32), tmp_path / "n")
+        FORMATS["keras"].write(graph, "float32", np.ones((1, 2)), tmp_path / "n.keras")
