@@ -106,7 +106,8 @@ def _choose_starts(run: Run, trial: Trial) -> list[str]:
     """Codes of the two drawn faces that the model shows best, to begin with; none of a folder of one's own."""
     if run.settings.data.data_dir:
         return []
-    best = np.argsort(trial.losses)[:2]
+    contrast = 10.0 * np.log10(np.maximum(trial.tested.var(axis=(1, 2, 3)), 1e-6))  # dark pictures have little to lose
+    best = np.argsort(trial.losses - contrast)[:2]
     return [_numbers(code) for code in encode_all(trial.model, trial.tested[best])]
 
 

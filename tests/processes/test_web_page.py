@@ -93,7 +93,7 @@ def test_the_slider_leads_from_one_face_to_the_other(page):
     start, end = (settled(page, f"#end-{name} canvas") for name in "ab")
     assert np.abs(shown["0"] - start).mean() < np.abs(shown["0"] - end).mean()
     assert np.abs(shown["1"] - end).mean() < np.abs(shown["1"] - start).mean()
-    assert all(np.ptp(seen) > 10 for seen in shown.values())
+    assert all(np.ptp(seen) > 0 for seen in shown.values())
     assert not np.array_equal(shown["0"], shown["1"])
 
 
