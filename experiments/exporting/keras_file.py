@@ -22,7 +22,7 @@ def make_narrow(network, precision: str):
             config["dtype"] = precision
         return type(layer).from_config(config)
 
-    narrow = keras.models.clone_model(network, clone_function=clone)
+    narrow = keras.models.clone_model(network, clone_function=clone, recursive=True)
     narrow.set_weights(network.get_weights())
     outputs = keras.layers.Activation("linear", dtype="float32")(narrow.output)
     return keras.Model(narrow.input, outputs, name=network.name)

@@ -53,7 +53,7 @@ def as_rows(results: Sequence[Result]) -> list[dict[str, Any]]:
             "precision": result.precision,
             "KB": f"{result.bytes / 1000:.0f}",
             "largest difference": f"{result.largest_difference:.2g}",
-            "PSNR loss, dB": f"{result.psnr_loss + 0.0:.2f}",
+            "PSNR loss, dB": f"{round(result.psnr_loss, 2) + 0.0:.2f}",
             "ms": f"{result.milliseconds:.2f}",
         }
         for result in results

@@ -8,6 +8,7 @@ from facezoo.experiments.exporting.format import Format
 from facezoo.experiments.exporting.formats import FORMATS
 from facezoo.experiments.exporting.graphs import ExportError, Graph
 from facezoo.experiments.exporting.held import write_and_run
+from facezoo.experiments.exporting.keras_file import make_narrow
 from facezoo.experiments.exporting.rounding import find_levels, round_kernel, rounded_kernels
 
 EXAMPLES = np.random.default_rng(0).uniform(size=(6, 4, 4, 3)).astype(np.float32)
@@ -45,6 +46,12 @@ def test_a_file_gives_what_the_network_gives(graph, name, precision, tmp_path):
     assert outcome.num_bytes > 500
     assert outcome.milliseconds >= 0
     assert any(path.name == f"net{written_as.suffix}" for path in tmp_path.iterdir())
+
+
+def test_networks_inside_of_a_network_are_narrow_too(graph, tmp_path):
+    given = keras.Input((4, 4, 3))
+    outer = keras.Model(given, graph.network(given))
+    assert {weight.dtype for weight in make_narrow(outer, "float16").weights} == {"float16"}
 
 
 @pytest.mark.parametrize("name", ["onnx", "litert"])
