@@ -15,6 +15,7 @@ FOLDERS = (
     "metrics",
     "latents",
     "pictures",
+    "films",
     "warping",
     "experiments",
     "experiments.flags",

@@ -47,7 +47,7 @@ def save_gif(path: Path, frames: np.ndarray, description: str, frames_per_second
         append_images=rest,
         duration=round(1000 / frames_per_second),
         loop=0,
-        comment=_as_utf_8(f"{SOFTWARE}: {description}"),
+        comment=tell_maker(description).encode(),
     )
 
 
@@ -81,7 +81,7 @@ def save_mp4(path: Path, frames: np.ndarray, description: str, frames_per_second
     size = f"{film.shape[2]}x{film.shape[1]}"
     given = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-r", str(frames_per_second), "-i", "-")
     coded = ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", FILM_QUALITY, "-movflags", "faststart")
-    said = ("-metadata", f"comment={SOFTWARE}: {_as_utf_8(description).decode()}")
+    said = ("-metadata", f"comment={tell_maker(description)}")
     try:
         with files.whole_file(path.absolute()) as partial:
             command = (get_ffmpeg_exe(), "-v", "error", "-y", *given, *coded, *said, "-f", "mp4", f"file:{partial}")
@@ -97,6 +97,11 @@ def _film_frame(frame: np.ndarray, enlarged: int) -> np.ndarray:
     large = to_uint8(np.asarray(frame)).repeat(enlarged, axis=0).repeat(enlarged, axis=1)
     even = np.pad(large, ((0, large.shape[0] % 2), (0, large.shape[1] % 2), (0, 0)), mode="edge")
     return np.broadcast_to(even, (*even.shape[:2], 3))
+
+
+def tell_maker(description: str) -> str:
+    """What a film's comment says: which facezoo made it, and what it shows."""
+    return f"{SOFTWARE}: {_as_utf_8(description).decode()}"
 
 
 def _as_utf_8(description: str) -> bytes:

@@ -44,7 +44,7 @@ TOGETHER = (
             "experiments/runs",
         ),
     ),
-    ("house", "latents", "losses", "metrics", "refusals", "warping"),
+    ("films", "house", "latents", "losses", "metrics", "refusals", "warping"),
 )
 
 

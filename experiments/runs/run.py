@@ -34,6 +34,7 @@ class Run:
       model_path: the model file that was asked for.
       is_interim: the file is a state that training goes on from.
       origin: how its pictures were cut, where the model itself tells; else its data do.
+      sampling_steps: in which a diffusion autoencoder draws; None are its own.
     """
 
     folder: Path
@@ -41,6 +42,7 @@ class Run:
     model_path: Path
     is_interim: bool = False
     origin: Origin | None = None
+    sampling_steps: int | None = None
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -72,7 +74,8 @@ class Run:
         """The trained model, an `Autoencoder` unless another kind is asked for, loaded in Keras' safe mode.
 
         Raises:
-          UsageError: the file is not there, is damaged, or holds another model than the run's flags speak of.
+          UsageError: the file is not there, is damaged, or holds another model than the run's flags speak of; or
+            `sampling_steps` were asked of a model that has none.
         """
         model = load_model(self.model_path, kind)
         image_size, _, channels = self.image_shape
@@ -83,20 +86,29 @@ class Run:
             )
         if self.is_interim and self.settings.optimizer.ema is not None and model.optimizer.iterations.numpy():
             model.optimizer.finalize_variable_values(model.learned_variables)  # as validated, and as a run ends
+        if self.sampling_steps is not None:
+            if not hasattr(model, "sampling_steps"):
+                raise UsageError(f"--sampling_steps does nothing here: a {type(model).__name__} draws in no steps")
+            model.sampling_steps = self.sampling_steps
         return model
 
 
-def open_run(named: str | Path, checkpoint: str | None = None) -> Run:
+def open_run(named: str | Path, checkpoint: str | None = None, sampling_steps: int | None = None) -> Run:
     """A trained model by what a user calls it.
 
     Args:
       named: a run folder, a `.keras` file, published weights or their card, or the name of one that ships.
       checkpoint: "last" or "best", of a run that may be unfinished, of which a warning tells; None is the last model of
         a finished one.
+      sampling_steps: in which a diffusion autoencoder draws; None are its own.
 
     Raises:
       UsageError: there is no such thing, or its training has not finished.
     """
+    return dataclasses.replace(_open(named, checkpoint), sampling_steps=sampling_steps)
+
+
+def _open(named: str | Path, checkpoint: str | None) -> Run:
     try:
         place = find_place(named)
     except UsageError as error:

@@ -21,12 +21,13 @@ ARROWS = {
     "metrics": {"losses"},
     "latents": set(),
     "pictures": set(),
+    "films": {"pictures"},
     "warping": set(),
-    "experiments": {"losses", "models", "datasets", "metrics", "latents", "pictures", "warping"},
+    "experiments": {"losses", "models", "datasets", "metrics", "latents", "pictures", "films", "warping"},
 }
 GROUND = {"files"}  # modules of the root that every folder may import
 OLD_PLACES = {"latents/pictures.py"}  # that lead to new ones
-DOCUMENTED = ("losses", "models", "datasets", "metrics", "latents", "pictures", "warping")
+DOCUMENTED = ("losses", "models", "datasets", "metrics", "latents", "pictures", "films", "warping")
 # The floors of `experiments`, the ground first: a room imports from lower floors only, and from itself.
 FLOORS = (
     {"ground"},
