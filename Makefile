@@ -23,7 +23,7 @@ ZOO ?= runs/zoo
 SWEEP ?= experiments/recipes/zoo.toml
 PAGE ?= docs/zoo.md
 
-.PHONY: demo zoo test test-all test-long check format docs clean
+.PHONY: demo zoo exports test test-all test-long check format docs clean
 
 $(INSTALLED): setup.py constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and "facezoo needs Python 3.11 to 3.13: make PYTHON=python3.12")'
@@ -40,6 +40,10 @@ zoo: $(INSTALLED)
 	@test -n '$(FACES)' || { echo 'make zoo FACES=FOLDER: name a folder of photographs of faces'; exit 2; }
 	FACES='$(FACES)' CROP='$(CROP)' VGG19='$(VGG19)' ZOO='$(ZOO)' $(BIN)/facezoo sweep --file='$(SWEEP)' --out='$(ZOO)' \
 		--metrics=psnr,ssim,lpips,kid --table='$(PAGE)'
+
+# Exports the models that ship in every format and precision, and writes the table in docs/exporting.md anew.
+exports: $(INSTALLED)
+	$(BIN)/facezoo benchmark --measure=export --page=docs/exporting.md
 
 test: $(INSTALLED)
 	$(BIN)/python tests/stages.py --workers=$(WORKERS) $(ARGS)

@@ -27,6 +27,8 @@ FOLDERS = (
     "experiments.codes",
     "experiments.training",
     "experiments.explorer",
+    "experiments.exporting",
+    "experiments.shipping",
     "experiments.benchmarks",
     "experiments.benchmarks.peers",
     "experiments.commands",
@@ -38,8 +40,17 @@ FINDING_FACES = ["mtcnn>=1,<2"]
 READING_HEIC = ["pillow-heif>=1.1"]
 LANDMARKS = ["mediapipe>=1.2,<2"]
 SHARING = ["huggingface_hub>=2.4,<3"]
+EXPORTING = [
+    "ai-edge-litert>=2.3,<3",
+    "litert-quantizer>=0.11,<0.12",  # four bits for LiteRT
+    "onnx>=1.23",
+    "onnxruntime>=1.32",
+    "openvino>=2026.4",
+    "tf2onnx>=1.17",
+]
 EXTRAS = {
     "align": FINDING_FACES,
+    "export": EXPORTING,
     "explore": ["gradio>=6.31,<7", "ipywidgets>=8", *FINDING_FACES],
     "heif": READING_HEIC,
     "landmarks": LANDMARKS,
@@ -52,6 +63,7 @@ EXTRAS = {
 DEVELOPMENT = [
     *EXTRAS["align"],
     *EXTRAS["explore"],
+    *EXTRAS["export"],
     *EXTRAS["heif"],
     *EXTRAS["landmarks"],
     *EXTRAS["hub"],
@@ -101,7 +113,12 @@ setup(
     python_requires=">=3.11,<3.14",
     package_dir={"facezoo": "."},
     packages=["facezoo", *(f"facezoo.{folder}" for folder in FOLDERS)],
-    package_data={"facezoo": ["py.typed"], "facezoo.experiments.recipes": ["*.flags"], "facezoo.models": ["weights/*"]},
+    package_data={
+        "facezoo": ["py.typed"],
+        "facezoo.experiments.recipes": ["*.flags"],
+        "facezoo.experiments.shipping": ["page/*"],
+        "facezoo.models": ["weights/*"],
+    },
     install_requires=[
         "tensorflow>=2.21,<2.22",
         "keras>=3.15,<4",

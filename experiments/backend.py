@@ -13,7 +13,8 @@ from .terminal import announce
 
 CHATTER = (
     *(b"WARNING: All log messages before absl::InitializeLog", b"I0000"),
-    *(b"WARNING: Logging before InitGoogle", b"W0000", b"INFO: Created TensorFlow Lite"),  # MediaPipe's
+    *(b"WARNING: Logging before InitGoogle", b"W0000", b"INFO: Created TensorFlow Lite"),  # MediaPipe's and LiteRT's
+    b"fully_quantize: ",  # of LiteRT's converter
 )
 
 
@@ -50,6 +51,15 @@ def load_tensorflow():
         tf.config.list_physical_devices()
         import keras  # noqa: F401  (it prints while it is imported, too)
     return tf
+
+
+def use_one_thread(tf) -> None:
+    """Has TensorFlow's own formats run as the others do, unless it has begun already."""
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    except RuntimeError:
+        pass
 
 
 @contextlib.contextmanager

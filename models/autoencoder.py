@@ -51,6 +51,10 @@ class Autoencoder(TrainableModel):
         """Pictures of codes: [B, ...] -> float32 [B, H, W, C] in [0, 1]."""
         return tf.clip_by_value(tf.cast(self.decoder(codes, training=False), tf.float32), 0.0, 1.0)
 
+    def code_network(self) -> keras.Model:
+        """The network of `encode`, as Keras' functional one: pictures, and whatever else it is told, to codes."""
+        return self.encoder
+
     def call(self, batch, training=False):
         codes = self.encoder(batch["image"], training=training)
         return {"reconstruction": self.decoder(codes, training=training), "z": codes}

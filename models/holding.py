@@ -29,3 +29,6 @@ class HoldingAutoencoder(Autoencoder):
     def has_prior(self) -> bool:  # type: ignore[override]
         """The held autoencoder's."""
         return self.autoencoder.has_prior
+
+    def code_network(self) -> keras.Model:
+        return self.autoencoder.code_network()

@@ -259,6 +259,10 @@ class VAE(Autoencoder):
         """The means of the codes: float32 [B, H, W, C] in [0, 1] -> [B, D]."""
         return self.encoder(as_pictures(images), training=False)[0]
 
+    def code_network(self) -> keras.Model:
+        features = self.encoder.features
+        return keras.Model(features.input, self.encoder.mu(features.output), name="encoder")
+
     def call(self, batch, training=False):
         """Outputs `reconstruction`, `z`, `mean`, `log_var`; `z` is a sample in training and the mean otherwise."""
         mean, log_var = self.encoder(batch["image"], training=training)

@@ -20,7 +20,7 @@ from ..runs.environment import environment
 from .contestants import Contestant, Timing, alternate
 
 TIMED = ("train", "input", "align", "latency", "startup")
-MEASURES = (*TIMED, "morph", "peers")  # the last two measure how good pictures are, and only if they are asked for
+MEASURES = (*TIMED, "morph", "peers", "export")  # the last three measure pictures, and only if they are asked for
 R_LOSS_FACTOR, PERCEPTUAL_FACTOR = 1000.0, 500.0  # they only have to be the peer's too
 PERCEPTUAL = ("--perceptual_network=vgg16", f"--perceptual_factor={PERCEPTUAL_FACTOR}")
 TERMS = {
@@ -54,7 +54,8 @@ class BenchmarkSettings(Settings):
     measure: tuple[str, ...] | None = several_of(
         MEASURES,
         None,
-        "What to time, all of it if absent; or, with morph, how good morphs are, with peers, how good others' models.",
+        "What to time, all of it if absent; or, with morph, how good morphs are, with peers, how good others' models, "
+        "with export, what exports lose.",
     )
     models: tuple[str, ...] | None = words(None, "Keys of models; all if absent.")
     terms: tuple[str, ...] = several_of(tuple(TERMS), ("plain",), "Loss terms of the training steps.")

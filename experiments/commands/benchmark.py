@@ -11,7 +11,8 @@ from typing import Any
 from absl import flags
 
 from ... import files
-from ..backend import load_tensorflow
+from ..backend import load_tensorflow, use_one_thread
+from ..benchmarks.export_settings import ExportsSettings
 from ..benchmarks.measures import (
     MEASURE,
     PEER_PRECISIONS,
@@ -29,7 +30,7 @@ from ..errors import UsageError
 from ..flags import groups
 from ..flags.groups import DataSettings, LandmarkSettings
 from ..flags.kinds import define, define_path, list_names, read
-from ..pages import write_table
+from ..pages import align, write_table
 from ..tables import markdown_table
 
 NOT_DATA = ("landmarks",)  # which are found in the faces here, and not told by a file
@@ -38,6 +39,8 @@ OF_MEASURES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(list_names(DataSettings), ("morph", "peers")),
     **dict.fromkeys([*list_names(MorphBenchmarkSettings), *list_names(LandmarkSettings)], ("morph",)),
     **dict.fromkeys(list_names(PeersSettings), ("peers",)),
+    **dict.fromkeys(list_names(ExportsSettings), ("export",)),
+    "page": ("peers", "export"),
     **dict.fromkeys(("models", "terms", "precision", "alternations", "seconds"), TIMED),
     "batch_size": (*TIMED, "peers"),
 }
@@ -48,6 +51,7 @@ def define_flags(values: flags.FlagValues) -> None:
     define(values, MorphBenchmarkSettings)
     define(values, LandmarkSettings)
     define(values, PeersSettings)
+    define(values, ExportsSettings)
     groups.define_data_flags(values, NOT_DATA)
     define_path(values, "out", "JSON file for all figures.")
 
@@ -59,9 +63,11 @@ def run(values: flags.FlagValues) -> None:
       UsageError: a model or size that there is not, a peer that cannot be, a place that is taken, or a flag of another
         measure.
     """
-    load_tensorflow()
+    tf = load_tensorflow()
     settings = read(values, BenchmarkSettings)
     models, measures = _models(settings), settings.measure or TIMED
+    if tuple(measures) == ("export",):
+        use_one_thread(tf)
     for name, of in OF_MEASURES.items():
         if values[name].present and not set(measures) & set(of):
             raise UsageError(f"--{name} does nothing without --measure={' or '.join(of)}")
@@ -75,8 +81,10 @@ def run(values: flags.FlagValues) -> None:
             print(table(rows))
         qualities = _measure_morphs(values, settings) if "morph" in measures else []
         peers = _hold_contest(values, settings) if "peers" in measures else []
+        exports = _measure_exports(values) if "export" in measures else []
         if partial:
-            figures = as_json(settings, rows) | {"morphs": [quality._asdict() for quality in qualities], "peers": peers}
+            made = {"morphs": [quality._asdict() for quality in qualities], "peers": peers, "exports": exports}
+            figures = as_json(settings, rows) | made
             partial.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 
@@ -104,6 +112,22 @@ def _hold_contest(values: flags.FlagValues, settings: BenchmarkSettings) -> Sequ
     data = DataSettings(**groups.read_given_data(values, NOT_DATA))
     rows = hold_contest(contest, data, settings.image_size, settings.batch_size)
     print(write_table(Path(contest.page), rows, "--page") if contest.page else markdown_table(rows))
+    return rows
+
+
+def _measure_exports(values: flags.FlagValues) -> Sequence[dict[str, Any]]:
+    """Rows of all models; what there is of them is written into the page after each."""
+    from ..benchmarks.exports import measure_exports
+
+    page, rows = read(values, PeersSettings).page, []
+    if page:
+        write_table(Path(page), [], "--page")  # or it says what is wrong with it
+    for found in measure_exports(read(values, ExportsSettings)):
+        rows += found
+        if page:
+            print(write_table(Path(page), rows, "--page"))
+    if not page:
+        print(markdown_table(align(rows)))
     return rows
 
 

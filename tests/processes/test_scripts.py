@@ -8,7 +8,9 @@ import textwrap
 from pathlib import Path
 
 import facezoo
+import numpy as np
 import pytest
+from PIL import Image, ImageOps
 
 ROOT = Path(facezoo.__file__).parent
 # By example: its arguments, and what it says; {tmp} is a folder of the test.
@@ -33,9 +35,40 @@ def test_an_example_runs(name, tmp_path):
         assert after < before
 
 
+@pytest.mark.parametrize(("name", "package"), {"litert": "ai_edge_litert", "onnx": "onnxruntime"}.items())
+def test_exported_files_morph_without_facezoo(name, package, finished, command, tmp_path):
+    pytest.importorskip(package)
+    pytest.importorskip("tf2onnx")
+    done = command("export", f"--run_dir={finished}", f"--format={name}", "--count=2", f"--out={tmp_path / 'files'}")
+    assert done.code == 0, done.err
+    for number in (0, 1):
+        noise = np.random.default_rng(number).integers(0, 256, (40, 50, 3), np.uint8)
+        Image.fromarray(noise).save(tmp_path / f"{number}.png")
+    script = ROOT / "docs" / "examples" / f"morph_{name}.py"
+    # Isolated: neither the folder of the tests nor PYTHONPATH; and whoever asks for what is not of the example fails.
+    refusing = f"""
+import runpy, sys
+class Refusing:
+    def find_spec(self, name, *arguments):
+        if name.partition(".")[0] in ("facezoo", "tensorflow", "keras"):
+            raise ImportError(f"{{name}} is asked for")
+sys.meta_path.insert(0, Refusing())
+sys.argv = [{str(script)!r}, "files", "0.png", "1.png", "out.png"]
+runpy.run_path({str(script)!r}, run_name="__main__")
+"""
+    done = subprocess.run([sys.executable, "-I", "-c", refusing], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip()) == (0, "out.png"), done.stderr
+    row = np.asarray(Image.open(tmp_path / "out.png"))
+    assert row.shape == (32, 8 * 32, 3)
+    model = facezoo.load(finished)
+    square = ImageOps.fit(Image.open(tmp_path / "0.png"), (32, 32), Image.Resampling.LANCZOS)
+    first = np.asarray(model.decode(model.encode(np.asarray(square, np.float32)[None] / 255.0)))[0]
+    assert np.abs(row[:, :32] / 255.0 - first).max() < 0.01
+
+
 def test_every_example_is_run_and_short():
     examples = {path.stem: path for path in (ROOT / "docs" / "examples").glob("*.py")}
-    assert examples.keys() == EXAMPLES.keys()
+    assert examples.keys() == {*EXAMPLES, "morph_litert", "morph_onnx"}
     assert all(len(path.read_text("utf-8").splitlines()) <= 45 for path in examples.values())
 
 

@@ -29,4 +29,6 @@ class PeersSettings(Settings):
     latent_dim: int = number(64, "Dimensions of the codes, with --measure=peers.", 1)
     count: int = number(2000, "Pictures of the test split that are measured, with --measure=peers.", 8)
     contest_dir: str = path("peers", "Folder of the states, where a contest goes on, with --measure=peers.")
-    page: str | None = path(None, "Page of Markdown whose table is written anew, or a new one, with --measure=peers.")
+    page: str | None = path(
+        None, "Page of Markdown whose table is written anew, or a new one, with --measure=peers or export."
+    )

@@ -1,0 +1,1 @@
+"""Trained models as files and pages that suffice by themselves, without facezoo."""

@@ -1,0 +1,119 @@
+"""What is written beside exported files: export.json, which programs read, and README.md, which people do."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ... import __version__
+from ...datasets.packed import describe_origin
+from ..faces.origins import find_data_origin
+from ..runs.run import Run
+from ..tables import markdown_table
+from .parts import CODE, PICTURE
+from .trial import Result, Trial
+
+VECTORS = "attributes.npz"
+
+
+def describe(run: Run, trial: Trial, attributes: Sequence[str]) -> dict[str, Any]:
+    """What one needs to know to use the files.
+
+    Args:
+      run: whose model it is.
+      trial: of the model.
+      attributes: names of the vectors beside it, if any.
+    """
+    size, _, channels = run.image_shape
+    origin = run.origin or find_data_origin(run.settings.data)
+    return {
+        "facezoo": __version__,
+        "model": type(trial.model.network()).__name__,
+        "name": run.folder.absolute().name,
+        "model_sha256": run.model_hash,
+        PICTURE: {
+            "shape": [1, size, size, channels],
+            "type": "float32",
+            "range": [0.0, 1.0],
+            "layout": "batch, row from the top, column from the left, channel (red, green, blue)",
+        },
+        CODE: {"shape": [1, *trial.model.shape_of_code()], "type": "float32"},
+        "crop": {**describe_origin(origin), "size": size},
+        "attributes": list(attributes),
+        "trained_on": run.settings.data.dataset,
+        "tested_on": len(trial.tested),
+        "psnr": round(trial.own_psnr, 3),
+    }
+
+
+def as_rows(results: Sequence[Result]) -> list[dict[str, Any]]:
+    """A line of a table for each file."""
+    return [
+        {
+            "part": result.part,
+            "format": result.format,
+            "precision": result.precision,
+            "KB": f"{result.bytes / 1000:.0f}",
+            "largest difference": f"{result.largest_difference:.2g}",
+            "PSNR loss, dB": f"{round(result.psnr_loss, 2) + 0.0:.2f}",
+            "ms": f"{result.milliseconds:.2f}",
+        }
+        for result in results
+    ]
+
+
+def make_page(told: Mapping[str, Any], results: Sequence[Result], names: Mapping[str, str]) -> str:
+    """The model card, as Markdown.
+
+    Args:
+      told: as `describe` gives it.
+      results: of the files.
+      names: of them, by part.
+    """
+    picture, code = told[PICTURE], told[CODE]
+    files = [f"- `{names[result.part]}`: {GIVES[result.part]}" for result in results]
+    vectors = [
+        f"- `{VECTORS}`: for NumPy, `names` and `vectors`; what to add to a code for "
+        f"{', '.join(told['attributes'])}, at strength 1 as much as faces with it differ from others"
+    ]
+    return "\n".join(
+        [
+            f"# {told['name']}",
+            "",
+            f"A `{told['model']}` of facezoo {told['facezoo']}, trained on {told['trained_on']}. Nothing of facezoo is "
+            "needed to run it.",
+            "",
+            *files,
+            *(vectors if told["attributes"] else []),
+            "- `export.json`: all of this for programs",
+            "",
+            f"A picture is float32 {picture['shape']} in [0, 1]: {picture['layout']}. A code is float32 "
+            f"{code['shape']}; a morph is the pictures of codes between two. {_tell_crop(told['crop'])}",
+            "",
+            "## What the files lose",
+            "",
+            f"Each was run in its own runtime on {told['tested_on']} faces that the model has not seen, of which it "
+            f"makes reconstructions of {told['psnr']:.2f} dB. The loss is that of reconstructions with this part "
+            "instead of the original's, the time is the processor's for one face, in one thread.",
+            "",
+            markdown_table(as_rows(results)),
+            "",
+            "## Responsible use",
+            "",
+            "Use pictures of people who have agreed to it, and say of a generated picture that it is one.",
+            "",
+        ]
+    )
+
+
+GIVES = {
+    "encoder": "a picture to its code",
+    "decoder": "a code to its picture",
+    "autoencoder": "a picture to what is left of it by its code",
+}
+
+
+def _tell_crop(crop: Mapping[str, Any]) -> str:
+    """How a photograph is cut for the model, in a sentence."""
+    cut, square = crop.get("cut"), crop.get("crop")
+    if cut:
+        return f"Faces lie in it as `facezoo align --template={cut['template']} --margin={cut['margin']:g}` cuts them."
+    return f"Of a photograph it shows {f'the crop {square}' if square else 'the largest square in the centre'}."
