@@ -9,6 +9,7 @@ from setuptools.command.build_py import build_py
 ROOT = Path(__file__).parent
 FOLDERS = (
     "losses",
+    "compressing",
     "models",
     "datasets",
     "datasets.drawing",

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+from ..errors import UsageError
 from .groups import MAX_IMAGE_SIZE, MIN_IMAGE_SIZE, PRECISIONS, AugmentationSettings, DataSettings
 from .kinds import Settings, are_digits, number, one_of, path, repeated, switch, word, words
 
@@ -46,7 +47,9 @@ class ModelSettings(Settings):
         None, "Attributes of a conditional model; all of the data set's if absent."
     )
     autoencoder: str | None = path(
-        None, "Run, model file or pretrained name of the autoencoder that a diffusion autoencoder holds and refines."
+        None,
+        "Run, model file or pretrained name of the autoencoder that a diffusion autoencoder refines, that a distilled "
+        "one learns from, or whose codes a prior draws.",
     )
     set: tuple[str, ...] = repeated("Any other constructor argument of the model, as name=value.")
     init_from: str | None = path(None, "Run, model file or pretrained name whose weights training starts from.")
@@ -177,6 +180,53 @@ class AdversarialSettings(Settings):
     )
 
 
+QUANTISED = {"int8": 8, "int4": 4}
+
+
+@dataclasses.dataclass(frozen=True)
+class CompressionSettings(Settings):
+    """What becomes of the decoder's kernels, while the encoder stays as it is."""
+
+    prune: float | None = number(
+        None,
+        "Share of the numbers in the decoder's kernels that become 0, ever more until half of the training is over.",
+        0,
+        0.99,
+        kind=float,
+        above=True,
+    )
+    quantise: str | None = one_of(
+        tuple(QUANTISED), None, "Round the decoder's kernels to so many bits, and train them rounded."
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.prune and self.quantise:
+            raise UsageError(f"--prune={self.prune:g} does not go with --quantise={self.quantise}: choose one of them")
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether anything is to become of them."""
+        return bool(self.prune or self.quantise)
+
+    @property
+    def bits(self) -> int:
+        """Of a kernel's numbers; 32 where they are not rounded."""
+        return QUANTISED[self.quantise] if self.quantise else 32
+
+
+@dataclasses.dataclass(frozen=True)
+class PlanSettings(Settings):
+    """How long a training that makes a decoder small takes, and how fast it learns."""
+
+    steps: int = number(2000, "Updates of the training.", 1)
+    batch_size: int = number(64, "Pictures of each.", 1)
+    learning_rate: float = number(
+        1e-3, "Highest learning rate, which falls to a hundredth by a cosine.", kind=float, above=True
+    )
+    seed: int = number(0, "Seed of weights, data order and noise.", 0, 2**31 - 1)
+
+
 @dataclasses.dataclass(frozen=True)
 class RunSettings(Settings):
     """Where and how it computes, and what it keeps."""
@@ -253,7 +303,16 @@ class TrainingSettings(Settings):
     objective: ObjectiveSettings = dataclasses.field(default_factory=ObjectiveSettings)
     adversarial: AdversarialSettings = dataclasses.field(default_factory=AdversarialSettings)
     augmentation: AugmentationSettings = dataclasses.field(default_factory=AugmentationSettings)
+    compression: CompressionSettings = dataclasses.field(default_factory=CompressionSettings)
     run: RunSettings = dataclasses.field(default_factory=RunSettings)
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.compression.is_asked and self.optimizer.ema is not None:
+            raise UsageError(
+                f"--ema={self.optimizer.ema:g} does not go with --prune and --quantise: running means of kernels are "
+                "neither sparse nor rounded"
+            )
 
 
 def list_factors(settings: TrainingSettings) -> "list[Factor]":

@@ -83,6 +83,10 @@ class Run:
             )
         if self.is_interim and self.settings.optimizer.ema is not None and model.optimizer.iterations.numpy():
             model.optimizer.finalize_variable_values(model.learned_variables)  # as validated, and as a run ends
+        if self.is_interim and self.settings.compression.quantise:
+            from ...compressing import round_kernels
+
+            round_kernels(model.network().decoder, self.settings.compression.bits)
         return model
 
 
