@@ -16,6 +16,7 @@ from facezoo.models import (
     ConvolutionalAutoencoder,
     DiffusionAutoencoder,
     Discriminator,
+    DistilledAutoencoder,
     FaceMapping,
 )
 
@@ -206,6 +207,21 @@ ZOO = [
         (4, 4, 8),
         "of a CAE",
         epochs=8,
+    ),
+    Specimen(
+        "distilled_autoencoder",
+        lambda: DistilledAutoencoder(
+            autoencoder=VAE(image_size=SIZE, latent_dim=4, filters=(8, 8)), width=12, depth=1, grid=4
+        ),
+        (4,),
+        "new decoder of a VAE",
+    ),
+    Specimen(
+        "distilled_autoencoder",
+        lambda: DistilledAutoencoder(autoencoder=ConvolutionalAutoencoder(image_size=SIZE, filters=(8, 8)), prune=0.25),
+        (4, 4, 8),
+        "narrow decoder of a CAE",
+        factors={"reconstruction": 1.0, "taught": 1.0, "code": 0.1, "features": 0.1},
     ),
     Specimen(
         "adversarial",

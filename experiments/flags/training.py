@@ -13,6 +13,7 @@ MOST_GIGABYTES = 1_000_000
 MOST_DEVICES = 1024
 # The constructor arguments that have a flag of their own; all others are given by --set.
 OWN_FLAGS = ("image_size", "channels", "latent_dim", "seed", "attributes", "autoencoder")
+TEACHING = ("r_loss_factor", "taught_factor", "code_factor", "features_factor")  # what a distilled decoder learns from
 # Networks whose distance comes with them, so that it is neither scaled nor made of chosen layers.
 FITTED_DISTANCES = ("lpips_alex", "lpips_squeeze", "recogniser")
 STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker")
@@ -116,6 +117,11 @@ class ObjectiveSettings(Settings):
     )
     expression_factor: float | None = factor(
         "expression", "the error of a code's first numbers as expression, pose and light"
+    )
+    taught_factor: float | None = factor("taught", "the error of a distilled decoder against its teacher's pictures")
+    code_factor: float | None = factor("code", "the error of the code of a distilled decoder's picture")
+    features_factor: float | None = factor(
+        "features", "the distance of a distilled decoder's picture in the encoder's feature maps"
     )
     perceptual_network: str = one_of(
         ("vgg16", "vgg19", "face", *FITTED_DISTANCES),
