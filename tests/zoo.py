@@ -100,6 +100,7 @@ def adapted(model: DiffusionAutoencoder) -> DiffusionAutoencoder:
     return model
 
 
+TEACHING = {"reconstruction": 1.0, "taught": 0.1}  # by a teacher that has learned nothing
 GAME = ("discriminator", "discriminator_accuracy", "adversarial_weight")
 
 ZOO = [
@@ -215,13 +216,15 @@ ZOO = [
         ),
         (4,),
         "new decoder of a VAE",
+        factors=TEACHING,
+        epochs=4,
     ),
     Specimen(
         "distilled_autoencoder",
         lambda: DistilledAutoencoder(autoencoder=ConvolutionalAutoencoder(image_size=SIZE, filters=(8, 8)), prune=0.25),
         (4, 4, 8),
         "narrow decoder of a CAE",
-        factors={"reconstruction": 1.0, "taught": 1.0, "code": 0.1, "features": 0.1},
+        factors={**TEACHING, "code": 0.1, "features": 0.1},
     ),
     Specimen(
         "adversarial",
