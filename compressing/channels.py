@@ -108,7 +108,7 @@ def inherit_channels(
     network: keras.Model,
     share: float,
     channelwise: Iterable[type] = (),
-    folding: Iterable[type] = (),
+    folding: Iterable[type[keras.layers.Layer]] = (),
 ) -> None:
     """Gives a model that `narrow_channels` has made the weights of the network's most important channels."""
     uses, _ = _follow(network, (*CHANNELWISE, *channelwise), (*_FOLDS, *folding))
@@ -117,7 +117,7 @@ def inherit_channels(
         _copy(use, narrow.get_layer(use.layer.name), kept)
 
 
-def _follow(network, channelwise: tuple[type, ...], folding: tuple[type, ...]):
+def _follow(network, channelwise: tuple[type, ...], folding: tuple[type[keras.layers.Layer], ...]):
     """The layers with weights and the groups around them; and for each reshape the group that comes out of it."""
     groups = {id(tensor): _Group(tensor.shape[-1], is_fixed=True) for tensor in network.inputs}
     uses: list[_Use] = []

@@ -1,7 +1,7 @@
 """The kernels of a network: what is pruned and rounded, and along which axis their output channels lie."""
 
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -41,7 +41,7 @@ class Kernel(NamedTuple):
         return tuple(axis for axis in range(len(self.variable.shape)) if axis not in self.channel_axes)
 
 
-def find_kernels(networks: keras.layers.Layer | Iterable[keras.layers.Layer]) -> list[Kernel]:
+def find_kernels(networks: Any) -> list[Kernel]:
     """The kernels of all dense and convolutional layers of a built network, at any depth, each once.
 
     Args:
@@ -50,7 +50,7 @@ def find_kernels(networks: keras.layers.Layer | Iterable[keras.layers.Layer]) ->
     Raises:
       ValueError: there is none.
     """
-    parts = [networks] if isinstance(networks, keras.layers.Layer) else list(networks)
+    parts = [networks] if hasattr(networks, "weights") else list(networks)
     found = {id(layer): layer for part in parts for layer in _walk(part) if isinstance(layer, _LAYERS)}
     if not found:
         names = ", ".join(part.name for part in parts)
@@ -61,7 +61,7 @@ def find_kernels(networks: keras.layers.Layer | Iterable[keras.layers.Layer]) ->
 def _walk(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
     """A layer and all that it holds: a model's layers, or what stands in a layer's attributes."""
     yield layer
-    if isinstance(layer, keras.Model):
+    if hasattr(layer, "layers"):  # which models have
         held = layer.layers
     else:
         parts = [part for value in vars(layer).values() for part in (value if isinstance(value, list) else [value])]

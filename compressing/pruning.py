@@ -13,8 +13,8 @@ class MagnitudePruning(keras.callbacks.Callback):
     """Sets the smallest numbers of kernels to 0, ever more of them, while the network trains.
 
     After `s` updates the share of zeros is `sparsity * (1 - (1 - (s - begin) / (end - begin))^3)`, their equation 1,
-    and from `end` on it is `sparsity`. The smallest are looked for in all kernels together, each measured by its own
-    root mean square, every `every` updates; in between the same numbers stay 0.
+    and from `end` on it is `sparsity`. The smallest are looked for in all kernels together (`choose_largest`), every
+    `every` updates; in between the same numbers stay 0.
 
     For `fit`, or for any loop that calls `on_train_begin` before its first update, and `on_train_batch_end` after each;
     under every strategy of tf.distribute. Masks are variables, of which nothing has to be saved: a number is masked
@@ -77,15 +77,24 @@ class MagnitudePruning(keras.callbacks.Callback):
 def choose_largest(kernels: list[np.ndarray], sparsity: float) -> list[np.ndarray]:
     """Which numbers stay where a share goes, of all kernels together: a mask for each.
 
-    The numbers of a kernel count as shares of its root mean square, so that a layer whose numbers are all small is not
-    emptied. Of equal ones the first go.
+    A number counts by the share of its square in that of all of its kernel that are not smaller (Lee et al.,
+    "Layer-adaptive Sparsity for the Magnitude-based Pruning" (2021), equation 4): large kernels lose most, small ones,
+    such as the last layer's, little. The largest number of each always stays.
     """
-    sizes = [np.abs(kernel) / max(float(np.sqrt(np.mean(np.square(kernel)))), 1e-12) for kernel in kernels]
-    flat = np.concatenate([size.ravel() for size in sizes])
+    flat = np.concatenate([_score(kernel.ravel()) for kernel in kernels])
     is_kept = np.ones(len(flat), bool)
     is_kept[np.argsort(flat, kind="stable")[: round(sparsity * len(flat))]] = False
     ends = np.cumsum([kernel.size for kernel in kernels])[:-1]
     return [mask.reshape(kernel.shape) for mask, kernel in zip(np.split(is_kept, ends), kernels, strict=True)]
+
+
+def _score(numbers: np.ndarray) -> np.ndarray:
+    order = np.argsort(np.abs(numbers), kind="stable")
+    squares = np.square(numbers[order].astype(np.float64))
+    remaining = np.cumsum(squares[::-1])[::-1]  # of this one and all that are larger
+    scores = np.empty(len(numbers))
+    scores[order] = squares / np.maximum(remaining, 1e-300)
+    return scores
 
 
 def sparsify(networks, sparsity: float) -> None:

@@ -52,7 +52,7 @@ def make_kernel_callbacks(
         find_kernels(network.decoder)
     except ValueError as error:
         raise UsageError(f"{flag}: {error}") from error
-    if settings.quantise:
+    if settings.prune is None:
         return [KernelRounding(network.decoder, bits=settings.bits)]
     end = max(1, total_steps // 2)
     return [MagnitudePruning(network.decoder, sparsity=settings.prune, end=end, every=max(1, end // CHOICES))]

@@ -76,11 +76,11 @@ def test_a_schedule_that_cannot_be_is_refused(options, words):
         MagnitudePruning(**{"sparsity": 0.5, "end": 10, **options})
 
 
-def test_the_smallest_go_whatever_the_scale_of_their_kernel():
-    large, small = np.array([[1.0, -8.0], [4.0, 5.0]]), np.array([0.01, -0.06])
+def test_the_smallest_go_by_their_share_of_what_is_not_smaller():
+    large, small = np.array([[1.0, -2.0], [2.5, 2.5], [1.0, 0.5]]), np.array([0.01, -0.06])
     masks = choose_largest([large, small], 0.5)
-    np.testing.assert_array_equal(masks[0], [[False, True], [False, True]])
-    np.testing.assert_array_equal(masks[1], [False, True])
+    np.testing.assert_array_equal(masks[0], [[False, True], [True, True], [False, False]])
+    np.testing.assert_array_equal(masks[1], [False, True])  # whatever their scale
 
 
 def test_a_pruned_network_has_the_asked_share_of_zeros_and_still_learns(data):
