@@ -11,6 +11,8 @@ END ?= 17
 # as in `make test ARGS='-k morph -x'`.
 WORKERS ?= 2
 ARGS ?=
+# What `make docs` has MkDocs do.
+DOCS ?= build
 
 # What `make zoo FACES=FOLDER` trains on besides drawn faces: what is taken of each photograph (of CelebA's aligned ones at
 # 89x109), VGG19's weights (a file, or imagenet), and the folder of the runs; the same command goes on where it stopped.
@@ -21,7 +23,7 @@ ZOO ?= runs/zoo
 SWEEP ?= experiments/recipes/zoo.toml
 PAGE ?= docs/zoo.md
 
-.PHONY: demo zoo test test-all test-long check format clean
+.PHONY: demo zoo test test-all test-long check format docs clean
 
 $(INSTALLED): setup.py constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and "facezoo needs Python 3.11 to 3.13: make PYTHON=python3.12")'
@@ -60,5 +62,13 @@ format: $(INSTALLED)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# The site of documents, into site/; a warning is an error. `make docs DOCS=serve` shows it while pages are written.
+docs: $(VENV)/.documented
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs $(DOCS)
+
+$(VENV)/.documented: $(INSTALLED)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	@touch $@
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) build dist site *.egg-info

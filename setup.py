@@ -6,6 +6,7 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
+NAME = "facezoo"
 ROOT = Path(__file__).parent
 FOLDERS = (
     "losses",
@@ -16,8 +17,10 @@ FOLDERS = (
     "metrics",
     "latents",
     "pictures",
+    "films",
     "warping",
     "experiments",
+    "experiments.machine",
     "experiments.flags",
     "experiments.runs",
     "experiments.faces",
@@ -35,11 +38,14 @@ VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "__init__.py").read_text())
 FINDING_FACES = ["mtcnn>=1,<2"]
 READING_HEIC = ["pillow-heif>=1.1"]
 LANDMARKS = ["mediapipe>=1.2,<2"]
+SHARING = ["huggingface_hub>=2.4,<3"]
 EXTRAS = {
     "align": FINDING_FACES,
     "explore": ["gradio>=6.31,<7", "ipywidgets>=8", *FINDING_FACES],
     "heif": READING_HEIC,
     "landmarks": LANDMARKS,
+    "hub": SHARING,
+    "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.7,<10", "mkdocstrings[python]>=1,<2"],  # the site of documents
     "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
     "peers": ["torch>=2.13,<2.14", "pythae>=0.1.2,<0.2"],  # what `facezoo benchmark` measures against
     "notebooks": ["ipykernel", "jupyterlab"],
@@ -49,6 +55,7 @@ DEVELOPMENT = [
     *EXTRAS["explore"],
     *EXTRAS["heif"],
     *EXTRAS["landmarks"],
+    *EXTRAS["hub"],
     "hypothesis",
     "ipykernel",
     "mypy",
@@ -68,17 +75,30 @@ class BuildPackage(build_py):
     """Leaves this file out: it lies in the package's folder, but is no part of it."""
 
     def find_package_modules(self, package: str, package_dir: str) -> list[tuple[str, str, str]]:
-        return [found for found in super().find_package_modules(package, package_dir) if found[1] != "setup"]
+        own = (NAME, Path(__file__).stem)
+        return [found for found in super().find_package_modules(package, package_dir) if found[:2] != own]
 
 
 setup(
     cmdclass={"build_py": BuildPackage},
-    name="facezoo",
+    name=NAME,
     version=VERSION,
     description="A Keras model zoo of face autoencoders: train, morph, edit, map, measure and ship them.",
     long_description=(ROOT / "README.md").read_text(),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
+    keywords=["faces", "autoencoder", "VAE", "morphing", "Keras", "TensorFlow"],
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Environment :: Console",
+        "Intended Audience :: Science/Research",
+        "Operating System :: MacOS",
+        "Operating System :: POSIX :: Linux",
+        *(f"Programming Language :: Python :: 3.{minor}" for minor in (11, 12, 13)),
+        "Topic :: Multimedia :: Graphics",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Typing :: Typed",
+    ],
     python_requires=">=3.11,<3.14",
     package_dir={"facezoo": "."},
     packages=["facezoo", *(f"facezoo.{folder}" for folder in FOLDERS)],
@@ -90,6 +110,7 @@ setup(
         "importlib_resources",  # TFDS' celeb_a and lfw import it without asking for it
         "matplotlib",
         "numpy",
+        "packaging",
         "absl-py",
         "filelock",
         "imageio-ffmpeg",

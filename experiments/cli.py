@@ -25,6 +25,7 @@ from .commands import (
     datasets,
     demo,
     distill,
+    doctor,
     edit,
     encode,
     evaluate,
@@ -40,6 +41,7 @@ from .commands import (
     train,
 )
 from .errors import StoppedError, UsageError, is_of_memory
+from .examples import GUIDES
 from .flags.parsing import define_all, parse, recipes
 from .processes import NOBODY_READS, leave_closed_pipes, open_closed_streams
 from .terminal import PrintableStream, find_message, printable, shorten, show_announcements, wrapped
@@ -67,6 +69,7 @@ COMMANDS: dict[str, ModuleType] = {
     "benchmark": benchmark,
     "launch": launch,
     "sweep": sweep,
+    "doctor": doctor,
 }
 NO_MEMORY = (
     "there is not enough memory; smaller pictures, batches and models, or --cache_gb=0 in a training, take less, and "
@@ -138,15 +141,11 @@ def _run_command(name: str, arguments: list[str]) -> int:
     if name not in COMMANDS:
         raise UsageError(f"no command {name!r}{_did_you_mean(name)}; the commands are {', '.join(COMMANDS)}")
     command = COMMANDS[name]
-    end = arguments.index("--") if command is launch and "--" in arguments else len(arguments)
-    arguments, launched = arguments[:end], arguments[end + 1 :]
+    arguments, launched = _split_launched(command, arguments)
     if {"--help", "-h"} & set(arguments):
         print(command_help(name))
         return 0
-    if item := getattr(command, "ITEM", None):
-        arguments = [word if word.startswith("-") else f"--{item}={word}" for word in arguments]
-    words = getattr(command, "WORDS", ())
-    values = parse(command.define_flags, arguments, has_recipes=command is train, words=words)
+    values = parse_command(name, arguments)
     check_keras_backend()
     check_clock()
     _log_warnings_to_stderr()
@@ -155,6 +154,26 @@ def _run_command(name: str, arguments: list[str]) -> int:
         return launch.run(values, launched)
     with _naming_flags(list(values)):
         return command.run(values) or 0
+
+
+def parse_command(name: str, arguments: list[str]):
+    """The flags of a command as given; of `launch`, without what it starts.
+
+    Raises:
+      flags.Error, UsageError: they are not as the command takes them.
+    """
+    command = COMMANDS[name]
+    arguments, _ = _split_launched(command, arguments)
+    if item := getattr(command, "ITEM", None):
+        arguments = [word if word.startswith("-") else f"--{item}={word}" for word in arguments]
+    words = getattr(command, "WORDS", ())
+    return parse(command.define_flags, arguments, has_recipes=command is train, words=words)
+
+
+def _split_launched(command: ModuleType, arguments: list[str]) -> tuple[list[str], list[str]]:
+    """A command's own words, and those of the command that it starts."""
+    end = arguments.index("--") if command is launch and "--" in arguments else len(arguments)
+    return arguments[:end], arguments[end + 1 :]
 
 
 @contextlib.contextmanager
@@ -171,34 +190,46 @@ def _naming_flags(names: Sequence[str]) -> Iterator[None]:
 def commands_help() -> str:
     """One line for each command."""
     width = max(map(len, COMMANDS))
-    lines = [f"  {name:{width}}  {_summary(command)}" for name, command in COMMANDS.items()]
+    lines = [f"  {name:{width}}  {summarise(name)}" for name in COMMANDS]
     head = "facezoo <command> --flag=value ...; facezoo <command> --help lists the flags."
     return "\n".join([head, "", *lines])
 
 
 def command_help(name: str) -> str:
     """The flags of one command, those of a group of settings under what they are about."""
-    command = COMMANDS[name]
-    values = define_all(command.define_flags)
-    lines = [wrapped(f"facezoo {name}: {_summary(command)}")]
-    left = list(values)
-    for title, names in getattr(command, "FLAGS_BY_TITLE", {}).items():
-        lines += ["", title, *(line for flag in names for line in _flag_help(values[flag]))]
-        left = [flag for flag in left if flag not in names]
-    lines += ["", *(["Where it goes."] if len(left) < len(list(values)) else [])]
-    lines += [line for flag in left for line in _flag_help(values[flag])]
+    lines = [wrapped(f"facezoo {name}: {summarise(name)}")]
+    for title, group in group_flags(name).items():
+        lines += ["", *([title] if title else []), *(line for flag in group for line in _flag_help(flag))]
     if name == "train":
         lines += ["  --recipe", wrapped(f"A flag file that ships with facezoo: {', '.join(recipes())}.", 6)]
     lines.append("  --flagfile\n      A file of flags, one a line; later flags win.")
+    guide = GUIDES[name]
+    lines += ["", "Examples.", *(f"  {example.line}\n{wrapped(example.says, 6)}" for example in guide.examples)]
+    lines += ["", f"docs/{guide.page}.md tells more."]
     return "\n".join(lines)
 
 
-def _flag_help(flag: flags.Flag) -> list[str]:
+def group_flags(name: str) -> dict[str, list[flags.Flag]]:
+    """The flags of one command by what they are about; under "" where they are not many."""
+    command = COMMANDS[name]
+    values = define_all(command.define_flags)
+    titles = getattr(command, "FLAGS_BY_TITLE", {})
+    grouped = {title: [values[flag] for flag in names] for title, names in titles.items()}
+    named = {flag for names in titles.values() for flag in names}
+    left = [values[flag] for flag in values if flag not in named]
+    return grouped | {"Where it goes." if titles else "": left}
+
+
+def describe_flag(flag: flags.Flag) -> tuple[str, str]:
+    """What a flag is for, and its default, if that says something."""
     says_nothing = flag.default in (None, []) or flag.default is False  # 0 says something
     shown = ",".join(flag.default) if isinstance(flag.default, list) else flag.default
-    default = "" if says_nothing else f" (default {shown})"
-    text = f"{flag.help.replace(ABSL_OF_LISTS, ' Give it again for more.')}{default}"
-    return [f"  --{flag.name}", wrapped(text, 6)]
+    return flag.help.replace(ABSL_OF_LISTS, " Give it again for more."), "" if says_nothing else f"{shown}"
+
+
+def _flag_help(flag: flags.Flag) -> list[str]:
+    text, default = describe_flag(flag)
+    return [f"  --{flag.name}", wrapped(f"{text} (default {default})" if default else text, 6)]
 
 
 def _log_warnings_to_stderr() -> None:
@@ -216,8 +247,9 @@ class _OneLine(Formatter):
         return shorten(printable(super().format(record)))
 
 
-def _summary(command: ModuleType) -> str:
-    return (command.__doc__ or "").splitlines()[0]
+def summarise(name: str) -> str:
+    """What a command does, in a line."""
+    return (COMMANDS[name].__doc__ or "").splitlines()[0]
 
 
 def _did_you_mean(name: str) -> str:

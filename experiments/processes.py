@@ -9,7 +9,7 @@ import threading
 import time
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
-from multiprocessing.context import BaseContext
+from multiprocessing.context import SpawnContext
 from pathlib import Path
 
 SECONDS_TO_STOP = 120  # for a process that saves what it does
@@ -40,7 +40,7 @@ def _stop_after_input() -> None:
     os._exit(1)
 
 
-def spawn_context() -> BaseContext:
+def spawn_context() -> SpawnContext:
     """How processes are started that run functions: as new ones, and without a look for modules in the working folder.
 
     They begin with `python -c`, which looks there first. Python's `-P` is not theirs to be given, but its variable is.

@@ -44,7 +44,8 @@ def load_pretrained(name: str, folder: str | Path | None = None) -> TrainableMod
     except files.UnfitFileError as error:
         raise ValueError(f"{folder / name}.npz is not read: {error}") from error
     if hashlib.sha256(data).hexdigest() != card["sha256"]:
-        raise ValueError(f"{folder / name}.npz is not the file of its card (SHA-256 differs): install facezoo again")
+        way = "install facezoo again" if folder == FOLDER else "get both again from where they were published"
+        raise ValueError(f"{folder / name}.npz is not the file of its card (SHA-256 differs): {way}")
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             unpacked = sum(member.file_size for member in archive.infolist())

@@ -47,7 +47,7 @@ def save_gif(path: Path, frames: np.ndarray, description: str, frames_per_second
         append_images=rest,
         duration=round(1000 / frames_per_second),
         loop=0,
-        comment=_as_utf_8(f"{SOFTWARE}: {description}"),
+        comment=tell_maker(description).encode(),
     )
 
 
@@ -74,17 +74,16 @@ def save_mp4(path: Path, frames: np.ndarray, description: str, frames_per_second
     Raises:
       OSError: it cannot be written.
     """
-    from imageio_ffmpeg import get_ffmpeg_exe
-
+    ffmpeg = find_ffmpeg()
     enlarged = max(1, SMALL_FILM // min(frames.shape[1:3]))
     film = np.stack([_film_frame(frame, enlarged) for frame in frames])
     size = f"{film.shape[2]}x{film.shape[1]}"
     given = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-r", str(frames_per_second), "-i", "-")
     coded = ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", FILM_QUALITY, "-movflags", "faststart")
-    said = ("-metadata", f"comment={SOFTWARE}: {_as_utf_8(description).decode()}")
+    said = ("-metadata", f"comment={tell_maker(description)}")
     try:
         with files.whole_file(path.absolute()) as partial:
-            command = (get_ffmpeg_exe(), "-v", "error", "-y", *given, *coded, *said, "-f", "mp4", f"file:{partial}")
+            command = (ffmpeg, "-v", "error", "-y", *given, *coded, *said, "-f", "mp4", f"file:{partial}")
             done = subprocess.run(command, input=film.tobytes(), capture_output=True, check=False)
             if done.returncode != 0:
                 raise OSError(done.stderr.decode(errors="replace").strip().rpartition("\n")[2])
@@ -92,11 +91,31 @@ def save_mp4(path: Path, frames: np.ndarray, description: str, frames_per_second
         raise OSError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
+def find_ffmpeg() -> str:
+    """The program that writes films.
+
+    Raises:
+      OSError: there is none.
+    """
+    from imageio_ffmpeg import get_ffmpeg_exe
+
+    try:
+        return get_ffmpeg_exe()
+    except RuntimeError as error:
+        way = "pip install --force-reinstall imageio-ffmpeg, or name one in IMAGEIO_FFMPEG_EXE"
+        raise OSError(f"there is no ffmpeg: {way}") from error
+
+
 def _film_frame(frame: np.ndarray, enlarged: int) -> np.ndarray:
     """[H, W, C] -> uint8 [even, even, 3]."""
     large = to_uint8(np.asarray(frame)).repeat(enlarged, axis=0).repeat(enlarged, axis=1)
     even = np.pad(large, ((0, large.shape[0] % 2), (0, large.shape[1] % 2), (0, 0)), mode="edge")
     return np.broadcast_to(even, (*even.shape[:2], 3))
+
+
+def tell_maker(description: str) -> str:
+    """What a film's comment says: which facezoo made it, and what it shows."""
+    return f"{SOFTWARE}: {_as_utf_8(description).decode()}"
 
 
 def _as_utf_8(description: str) -> bytes:

@@ -41,10 +41,11 @@ TOGETHER = (
             "experiments/explorer",
             "experiments/faces",
             "experiments/flags",
+            "experiments/machine",
             "experiments/runs",
         ),
     ),
-    ("house", "latents", "losses", "metrics", "refusals", "warping"),
+    ("films", "house", "latents", "losses", "metrics", "refusals", "warping"),
 )
 
 

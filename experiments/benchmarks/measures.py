@@ -36,8 +36,8 @@ MODEL_FLAGS = {
     "face_mapping": ("--dataset=procedural_people",),
 }
 CONVOLUTION = "convolution"
-PEER_MODEL, PEER_SIZE = "dfc_vae", 64
-PEER_TERMS, PEER_PRECISIONS = ("plain", "perceptual"), ("float32", "mixed_bfloat16")
+PEER_SIZE, PEER_PRECISIONS = 64, ("float32", "mixed_bfloat16")
+PEER_TERMS = {"dfc_vae": ("plain", "perceptual"), "diffusion_autoencoder": ("plain",)}
 LATENCIES = ("encode", "decode", "morph")
 PIPELINES = {
     "as they are": (),
@@ -59,7 +59,9 @@ class BenchmarkSettings(Settings):
     models: tuple[str, ...] | None = words(None, "Keys of models; all if absent.")
     terms: tuple[str, ...] = several_of(tuple(TERMS), ("plain",), "Loss terms of the training steps.")
     precision: tuple[str, ...] = several_of(groups.PRECISIONS, ("mixed_bfloat16",), "Precisions of the training steps.")
-    peer: str | None = one_of(("torch",), None, "Times PyTorch's DFC-VAE, too: pip install 'facezoo[peers]'.")
+    peer: str | None = one_of(
+        ("torch",), None, "Times PyTorch's DFC-VAE and diffusion autoencoder, too: pip install 'facezoo[peers]'."
+    )
     image_size: int = number(64, "Height and width in pixels.", groups.MIN_IMAGE_SIZE, groups.MAX_IMAGE_SIZE)
     batch_size: int = number(64, "Pictures in a batch.", 1)
     alternations: int = number(5, "How often each is timed, in turn.", 1)
@@ -94,7 +96,7 @@ class Row:
 
 
 def has_peer(model: str, terms: str, precision: str) -> bool:
-    return model == PEER_MODEL and terms in PEER_TERMS and precision in PEER_PRECISIONS
+    return terms in PEER_TERMS.get(model, ()) and precision in PEER_PRECISIONS
 
 
 def _train(settings: BenchmarkSettings, models: Sequence[str]) -> Iterator[Row]:
@@ -110,7 +112,7 @@ def _train(settings: BenchmarkSettings, models: Sequence[str]) -> Iterator[Row]:
             ours: (TrainingStep, step_flags(settings, model, terms, precision)),
         }
         if settings.peer and has_peer(model, terms, precision):
-            works |= _peers(settings, case, terms, precision)
+            works |= _peers(settings, model, terms, precision)
         with _contestants(works) as contestants:
             timings = alternate(contestants, settings.alternations, settings.seconds)
             best = contestants[CONVOLUTION].ask(_flops) / timings[CONVOLUTION].median
@@ -136,12 +138,16 @@ def step_flags(settings: BenchmarkSettings, model: str, terms: str, precision: s
     ]
 
 
-def _peers(settings: BenchmarkSettings, case: str, terms: str, precision: str) -> dict[str, tuple]:
+def _peers(settings: BenchmarkSettings, model: str, terms: str, precision: str) -> dict[str, tuple]:
+    from .torch_dfc_vae import DFCVAELoss
+    from .torch_diffusion import DiffusionLoss
     from .torch_peer import MODES, TorchStep
 
-    factors = R_LOSS_FACTOR, PERCEPTUAL_FACTOR if terms == "perceptual" else 0.0
     half = precision != "float32"
-    return {f"PyTorch {mode} {case}": (TorchStep, mode, settings.batch_size, half, *factors) for mode in MODES}
+    factors = R_LOSS_FACTOR, PERCEPTUAL_FACTOR if terms == "perceptual" else 0.0
+    loss = (DFCVAELoss, *factors, half) if model == "dfc_vae" else (DiffusionLoss,)
+    names = {mode: f"PyTorch {mode} {model} {terms} {precision}" for mode in MODES}
+    return {name: (TorchStep, mode, settings.batch_size, half, *loss) for mode, name in names.items()}
 
 
 def _input(settings: BenchmarkSettings, models: Sequence[str]) -> Iterator[Row]:

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from absl import logging
 
 from ... import pictures
 from ...latents.interpolation import even_alphas, find_equal_change, interpolate, interpolate_through
@@ -262,7 +263,7 @@ def save_morph(
     stops: Sequence[str] = (),
     frames_per_second: float = 10.0,
 ) -> None:
-    """Writes 000.png ..., row.png, sheet.png, morph.gif and morph.mp4 into a folder.
+    """Writes 000.png ..., row.png, sheet.png, morph.gif and, where there is an ffmpeg, morph.mp4 into a folder.
 
     The films go there and, if open, back. Each file says that it shows a morph, and where that has no place.
 
@@ -290,7 +291,12 @@ def save_morph(
     pictures.save_png(folder / "sheet.png", _sheet(shown, stops, closed), said)
     film = shown if closed else pictures.there_and_back(shown)
     pictures.save_gif(folder / "morph.gif", pictures.thumbnails(film, GIF_SIDE), said, frames_per_second)
-    pictures.save_mp4(folder / "morph.mp4", film, said, frames_per_second)
+    try:
+        pictures.find_ffmpeg()
+    except OSError as error:
+        logging.warning("morph.mp4 is left out: %s", error)
+    else:
+        pictures.save_mp4(folder / "morph.mp4", film, said, frames_per_second)
 
 
 def _sheet(frames: np.ndarray, stops: Sequence[str], closed: bool) -> np.ndarray:

@@ -7,6 +7,7 @@ import numpy as np
 from ... import pictures
 from ...datasets.source import Source
 from ...latents.sampling import fit_gaussian
+from ..runs import hub
 from .encoding import (
     NOTHING,
     Columns,
@@ -61,18 +62,21 @@ def _remade(model, images: np.ndarray, told: Columns) -> dict[str, np.ndarray]:
     return {f"as {person}": decode_codes(model, codes, tell_person(model, person)) for person in people[:MOST_PEOPLE]}
 
 
-def page(card: dict[str, Any], model, rows: list[str]) -> str:
+def page(card: dict[str, Any], model, rows: list[str], place: str | None = None) -> str:
     """The card as Markdown.
 
     Args:
       card: as it is published.
       model: the network.
       rows: of the sheet NAME.png beside it; none where there is no sheet.
+      place: on a hub, where the files have names of their own; files beside it if absent.
     """
     name = card["name"]
+    weights = place or f"{name}.npz"
+    sheet, description = (hub.SHEET, hub.CARD) if place else (f"{name}.png", f"{name}.json")
     recipe = f" by the recipe `{card['recipe']}`" if card["recipe"] else ""
     shape = f"{model.image_size}x{model.image_size}, {model.channels} channels"
-    shown = [f"![{'; '.join(rows)}]({name}.png)", "", f"From above: {'; '.join(rows)}.", ""] if rows else []
+    shown = [f"![{'; '.join(rows)}]({sheet})", "", f"From above: {'; '.join(rows)}.", ""] if rows else []
     return "\n".join(
         [
             f"# {name}",
@@ -90,16 +94,16 @@ def page(card: dict[str, Any], model, rows: list[str]) -> str:
             "## How to use it",
             "",
             "```",
-            f"facezoo morph --run_dir={name}.npz --start=FACE.jpg --end=FACE.jpg",
-            f"facezoo train --init_from={name}.npz --dataset=folder --data_dir=PHOTOGRAPHS",
+            f"facezoo morph --run_dir={weights} --start=FACE.jpg --end=FACE.jpg",
+            f"facezoo train --init_from={weights} --dataset=folder --data_dir=PHOTOGRAPHS",
             "```",
             "",
             "```python",
             "import facezoo",
-            f'model = facezoo.load("{name}.npz")',
+            f'model = facezoo.load("{weights}")',
             "```",
             "",
-            f"Weights are float16; `{name}.json` holds their SHA-256 and the flags of the training.",
+            f"Weights are float16; `{description}` holds their SHA-256 and the flags of the training.",
             "",
         ]
     )

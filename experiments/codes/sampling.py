@@ -118,8 +118,8 @@ def _check(settings: SamplingSettings) -> None:
     if settings.sampler == FLOW and not settings.prior:
         raise UsageError("--sampler=flow draws by a code prior: name its --prior (--model=code_prior trains one)")
     if settings.sampler != FLOW:
-        for name in ("prior", "attributes"):
-            if getattr(settings, name):
+        for name in ("prior", "attributes", "guidance"):
+            if getattr(settings, name) != getattr(SamplingSettings(), name):
                 raise UsageError(f"--{name} does nothing with --sampler={settings.sampler}: --sampler=flow takes it")
 
 

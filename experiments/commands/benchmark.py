@@ -14,7 +14,6 @@ from ... import files
 from ..backend import load_tensorflow
 from ..benchmarks.measures import (
     MEASURE,
-    PEER_MODEL,
     PEER_PRECISIONS,
     PEER_SIZE,
     PEER_TERMS,
@@ -121,10 +120,11 @@ def _check_peer(settings: BenchmarkSettings, models: Sequence[str], measures: Se
     if importlib.util.find_spec("torch") is None:
         raise UsageError("--peer=torch: PyTorch is not installed: pip install 'facezoo[peers]'")
     if settings.image_size != PEER_SIZE:
-        raise UsageError(f"--peer=torch: its network is for --image_size={PEER_SIZE}, not {settings.image_size}")
+        raise UsageError(f"--peer=torch: its networks are for --image_size={PEER_SIZE}, not {settings.image_size}")
     wanted = itertools.product(models, settings.terms, settings.precision)
     if "train" not in measures or not any(has_peer(*case) for case in wanted):
         raise UsageError(
-            f"--peer=torch does nothing here: it trains {PEER_MODEL} with --terms={' or '.join(PEER_TERMS)} in "
-            f"--precision={' or '.join(PEER_PRECISIONS)}"
+            "--peer=torch does nothing here: it trains "
+            + ", ".join(f"{model} with --terms={' or '.join(terms)}" for model, terms in PEER_TERMS.items())
+            + f" in --precision={' or '.join(PEER_PRECISIONS)}"
         )

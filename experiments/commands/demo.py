@@ -50,7 +50,8 @@ def run(values: flags.FlagValues) -> None:
         rows = _rows(open_run(folder).model(), _faces(names, settings.model.image_size))
         save_morph(partial, rows[-1].pictures, f"{said} by a warp and {folder.name}", stops=names)
         pictures.save_png(partial / "sheet.png", _sheet(rows, names), f"{said}: {NOTICE}")
-    print(f"{out / 'sheet.png'}\n{out / 'morph.mp4'}\npictures of the training: {folder / 'images'}")
+    print("\n".join(str(out / name) for name in ("sheet.png", "morph.mp4") if (out / name).exists()))
+    print(f"pictures of the training: {folder / 'images'}")
     print(f"tensorboard --logdir {folder / 'tensorboard'}")
 
 

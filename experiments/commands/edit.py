@@ -26,6 +26,7 @@ WORDS = ("image",)  # flags that words without dashes are meant as
 
 def define_flags(values: flags.FlagValues) -> None:
     groups.define_run_dir(values)
+    groups.define_sampling_steps(values)
     kinds.define_required(values, "image", f"The face: {groups.FACE}")
     flags.DEFINE_list(
         "attribute", None, "Attributes to change, with commas between, each in a row of its own.", flag_values=values
@@ -50,7 +51,7 @@ def run(values: flags.FlagValues) -> None:
     from ..faces.reader import FaceReader
 
     check_there(values.image)
-    opened = open_run(values.run_dir, values.checkpoint)
+    opened = open_run(values.run_dir, values.checkpoint, values.sampling_steps)
     out, strengths = new_folder(values.out, opened.folder / "edits"), parse_strengths(values.strength)
     vectors = _vectors(values, opened)
     reader = FaceReader(opened, read(values, groups.AlignmentSettings), read_given(values, groups.DataSettings))

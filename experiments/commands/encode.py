@@ -22,6 +22,7 @@ WORDS = ("in", "out")  # flags that words without dashes are meant as
 
 def define_flags(values: flags.FlagValues) -> None:
     groups.define_run_dir(values)
+    groups.define_sampling_steps(values)
     kinds.define_required(values, "in", "Folder of pictures.")
     kinds.define_path(values, "out", "File for the codes.", default="codes.npz")
     kinds.define_path(values, "reconstructions", "Folder for the decoded codes.")
@@ -32,7 +33,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues) -> None:
     in_folder = groups.in_folder(values)
-    opened = open_run(values.run_dir, values.checkpoint)
+    opened = open_run(values.run_dir, values.checkpoint, values.sampling_steps)
     out, reconstructions = Path(values.out), values.reconstructions
     if out.is_dir() or files.is_taken(out):
         raise UsageError(f"--out={out} exists: choose another file")

@@ -23,12 +23,20 @@ from ..terminal import announce
 BATCH_SIZE = 64
 WHOLE = groups.MADE[0]
 KID_NETWORKS = VGG16, INCEPTION = ("vgg16", "inception_v3")
-DECIDING = ("metrics", "split", "count", "kid_network", *kinds.list_names(groups.DataSettings))  # of what figures are
+DECIDING = (
+    "metrics",
+    "split",
+    "count",
+    "kid_network",
+    "sampling_steps",
+    *kinds.list_names(groups.DataSettings),
+)  # of what figures are
 WORDS = ("run_dir",)  # flags that words without dashes are meant as
 
 
 def define_flags(values: flags.FlagValues) -> None:
     groups.define_run_dir(values)
+    groups.define_sampling_steps(values)
     flags.DEFINE_enum("split", "test", SPLITS, "Split to measure.", flag_values=values)
     kinds.define_number(values, "count", None, "Only the first examples of the split.", 1)
     text = "What is measured: all, or names with commas between them (docs/measuring.md); as in training if absent."
@@ -47,7 +55,7 @@ def define_flags(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues) -> None:
     if values.metrics:
         chosen(values.metrics, values.what)  # or it says which there are
-    opened = open_run(values.run_dir, values.checkpoint)
+    opened = open_run(values.run_dir, values.checkpoint, values.sampling_steps)
     given = read_given(values, groups.DataSettings)
     source = opened.source(values.split, given)
     if values.metrics is None and values.what != WHOLE:
@@ -71,6 +79,8 @@ def run(values: flags.FlagValues) -> None:
     most = min(values.count or len(source), len(source))
     count = measured.pop("count", None) or min((figure.num_pictures for figure in found.values()), default=most)
     provenance = opened.provenance(values.split, given) | ({} if values.what == WHOLE else {"what": values.what})
+    if values.sampling_steps:
+        provenance["sampling_steps"] = values.sampling_steps
     kept = {**provenance, "count": count, **measured}
     if values.kid_network != VGG16:
         kept["kid_network"] = values.kid_network

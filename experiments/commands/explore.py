@@ -24,13 +24,14 @@ PORT = 7860
 TOKEN_VARIABLE = "FACEZOO_TOKEN"
 MOST_TOKEN_BYTES = 1000
 TOKEN = re.compile(r"[A-Za-z0-9_-]{8,200}")
-FROM_RUN = ("checkpoint", "align")  # flags that do nothing without a run
+FROM_RUN = ("checkpoint", "sampling_steps", "align")  # flags that do nothing without a run
 NOT_DATA = ("landmarks",)  # which are found in the faces here, and not told by a file
 WORDS = ("run_dir",)  # flags that words without dashes are meant as
 
 
 def define_flags(values: flags.FlagValues) -> None:
     groups.define_run_dir(values, is_required=False)
+    groups.define_sampling_steps(values)
     text = "Port of the page, the next free one if it is taken and not asked for; 0 is any that is free."
     kinds.define_number(values, "port", PORT, text, 0, 65535)
     text = "Address that is served; for any but this machine's own a token is made if none is given."
@@ -52,7 +53,7 @@ def run(values: flags.FlagValues) -> None:
         raise UsageError("--host= names no address")
     token = find_token(values.token, values.host)
     check_installed("gradio", "explore")
-    opened = open_run(values.run_dir, values.checkpoint) if values.run_dir else None
+    opened = open_run(values.run_dir, values.checkpoint, values.sampling_steps) if values.run_dir else None
     _check_flags(values, opened)
     with contextlib.ExitStack() as stack:
         bound = stack.enter_context(server.bound_socket(values.host, values.port, bool(values["port"].present)))

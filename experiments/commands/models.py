@@ -34,19 +34,36 @@ def run(values: flags.FlagValues) -> None:
         print(f"--init_from={name}: recipe {card['recipe']}, {card['data']}")
 
 
+def list_homes() -> dict[str, tuple[str, str]]:
+    """Returns the module below `models` and the class of each architecture."""
+    homes = {
+        part.name: path.stem
+        for path in sorted(FOLDER.glob("*.py"))
+        for part in ast.parse(path.read_text("utf-8")).body
+        if isinstance(part, ast.ClassDef)
+    }
+    return {name: (homes[kind], kind) for name, kind in _list_classes().items()}
+
+
 def list_models() -> dict[str, tuple[str, list[str]]]:
     """Returns the first line of each architecture's description, and its constructor's arguments with defaults."""
     parts = [part for path in sorted(FOLDER.glob("*.py")) for part in ast.parse(path.read_text("utf-8")).body]
     classes = {part.name: part for part in parts if isinstance(part, ast.ClassDef)}
+    listed = {}
+    for key, kind in _list_classes().items():
+        summary = (ast.get_docstring(classes[kind]) or "").splitlines()[0]
+        arguments = _arguments(classes[kind], classes)
+        listed[key] = summary, [f"{name}={value}" for name, value in arguments.items()]
+    return listed
+
+
+def _list_classes() -> dict[str, str]:
+    """The class of each architecture, by what --model calls it."""
+    parts = [part for path in sorted(FOLDER.glob("*.py")) for part in ast.parse(path.read_text("utf-8")).body]
     named = [part for part in parts if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name)]
     tables = {ast.unparse(part.target): part.value for part in named if isinstance(part.value, ast.Dict)}
-    listed = {}
-    for key, value in (pair for table in TABLES for pair in zip(tables[table].keys, tables[table].values, strict=True)):
-        model = classes[ast.unparse(value)]
-        summary = (ast.get_docstring(model) or "").splitlines()[0]
-        arguments = _arguments(model, classes)
-        listed[str(key and ast.literal_eval(key))] = summary, [f"{name}={value}" for name, value in arguments.items()]
-    return listed
+    pairs = (pair for table in TABLES for pair in zip(tables[table].keys, tables[table].values, strict=True))
+    return {str(key and ast.literal_eval(key)): ast.unparse(value) for key, value in pairs}
 
 
 def _arguments(model: ast.ClassDef, classes: dict[str, ast.ClassDef]) -> dict[str, str]:

@@ -25,7 +25,7 @@ from ..runs.run import Run, open_run
 MOST_UNIFORM = 100  # pictures, which are looked at again and again, and held in memory
 MOST_STEPS = 1000
 STEPS = {"code": 10, "warp": 24, "warp+code": 10}
-FROM_RUN = ("checkpoint", "person", "align")  # flags that do nothing without a run
+FROM_RUN = ("checkpoint", "sampling_steps", "person", "align")  # flags that do nothing without a run
 NOT_DATA = ("landmarks",)  # which are found in the faces here, and not told by a file
 FILES = ("row.png", "sheet.png", "morph.gif", "morph.mp4")
 
@@ -35,6 +35,7 @@ WORDS = ("start", "end")  # flags that words without dashes are meant as
 
 def define_flags(values: flags.FlagValues) -> None:
     groups.define_run_dir(values, is_required=False)
+    groups.define_sampling_steps(values)
     kinds.define_required(values, "start", f"First face: {groups.FACE}")
     kinds.define_required(values, "end", f"Last face: {groups.FACE}")
     flags.DEFINE_multi_string("through", [], "A face on the way from the first to the last.", flag_values=values)
@@ -66,7 +67,7 @@ def run(values: flags.FlagValues) -> None:
     stops = [str(values.start), *values.through, str(values.end)]
     for stop in stops:
         check_there(stop)
-    opened = open_run(values.run_dir, values.checkpoint) if values.run_dir else None
+    opened = open_run(values.run_dir, values.checkpoint, values.sampling_steps) if values.run_dir else None
     method = values.method or ("code" if opened else "warp")
     _check(values, opened, method)
     steps = _steps(values, method)
@@ -77,7 +78,7 @@ def run(values: flags.FlagValues) -> None:
     with files.whole_folder(out) as partial:
         description = f"morph from {way} to {stops[-1]}{back} by {maker}"
         save_morph(partial, frames, description, values.closed, stops, values.fps)
-    print("\n".join(str(out / name) for name in FILES))
+    print("\n".join(str(out / name) for name in FILES if (out / name).exists()))
 
 
 def _check(values: flags.FlagValues, opened: Run | None, method: str) -> None:

@@ -14,6 +14,7 @@ from ..errors import UsageError
 from ..faces.origins import find_data_origin, recognise_square
 from ..flags import groups, kinds
 from ..flags.sources import for_model
+from ..runs import hub
 from ..runs.run import Run, open_run
 from ..runs.settings import write_settings
 from ..terminal import announce
@@ -32,9 +33,15 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_enum("split", "test", SPLITS, "Split to measure, and to show pictures of.", flag_values=values)
     text = "Show pictures of the split on the card; if absent, those of drawn faces and public data sets alone."
     flags.DEFINE_bool("pictures", None, text, flag_values=values)
+    text = "hf://USER/NAME, a repository on the Hugging Face hub that gets a copy with a card for it."
+    flags.DEFINE_string("to", None, text, flag_values=values)
+    text = "What others may do with it, as the hub names it: apache-2.0, cc-by-nc-4.0, other. --to wants it."
+    flags.DEFINE_string("license", None, text, flag_values=values)
+    flags.DEFINE_bool("public", False, "Anybody may see the repository; only you if absent.", flag_values=values)
 
 
 def run(values: flags.FlagValues) -> None:
+    place = _check_place(values)
     opened, out = open_run(values.run_dir, values.checkpoint), Path(values.out)
     name = _default_name(opened) if values.name is None else values.name
     if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
@@ -44,12 +51,34 @@ def run(values: flags.FlagValues) -> None:
     names = [f"{name}{ending}" for ending in ENDINGS if has_pictures or ending != ".png"]
     try:
         with files.whole_files(out / name, names) as partial:
-            _publish(values, opened, name, partial, has_pictures)
+            if place:
+                hub.check_room(place, values.public)
+            page_there = _publish(values, opened, name, partial, has_pictures, place)
     except files.OccupiedError as error:
         raise UsageError(f"--name={name}: {error}") from error
     print("\n".join(str(out / name) for name in names if (out / name).exists()))
     if values.pictures is None and own:
         print(f"without pictures, since they would show faces of {own}; --pictures shows them")
+    if place:
+        contents: dict[str, Path | bytes] = {hub.PAGE: page_there.encode()}
+        told = ((".npz", hub.WEIGHTS), (".json", hub.CARD), (".png", hub.SHEET))
+        contents |= {there: out / f"{name}{ending}" for ending, there in told if (out / f"{name}{ending}").exists()}
+        print(hub.upload(place, contents, f"Publish {name} by facezoo {__version__}"))
+
+
+def _check_place(values: flags.FlagValues) -> hub.Place | None:
+    """Where on a hub it goes, if anywhere."""
+    if values.to is None:
+        for name in ("license", "public"):
+            if values[name].present:
+                raise UsageError(f"--{name} does nothing without --to")
+        return None
+    if not hub.is_hub(values.to):
+        raise UsageError(f"--to={values.to} is no place on a hub: hf://USER/NAME is one; --out names a folder here")
+    place = hub.parse_place(values.to)
+    if not values.license:
+        raise UsageError("--to wants --license, what others may do with the weights: apache-2.0, cc-by-nc-4.0, other")
+    return place
 
 
 def _default_name(opened: Run) -> str:
@@ -57,7 +86,10 @@ def _default_name(opened: Run) -> str:
     return re.sub(r"[^A-Za-z0-9_-]+", "_", opened.folder.absolute().name).strip("_") or "model"
 
 
-def _publish(values: flags.FlagValues, opened: Run, name: str, folder: Path, has_pictures: bool) -> None:
+def _publish(
+    values: flags.FlagValues, opened: Run, name: str, folder: Path, has_pictures: bool, place: hub.Place | None
+) -> str:
+    """Writes all files; returns the page for a hub, if one gets them."""
     source = opened.source(values.split)
     tf = load_tensorflow()
     from ...models import TrainableModel
@@ -93,3 +125,7 @@ def _publish(values: flags.FlagValues, opened: Run, name: str, folder: Path, has
         pictures.save_png(folder / f"{name}.png", sheet, f"{name}: {'; '.join(rows)}")
     save_pretrained(model, name, card, folder)
     (folder / f"{name}.md").write_text(page(card, model, rows), encoding="utf-8")
+    if not place:
+        return ""
+    metadata = hub.write_metadata(values.license, model.reconstructs, opened.settings.data.dataset)
+    return metadata + page(card, model, rows, str(place))

@@ -25,6 +25,7 @@ WORDS = ("run_dir",)  # flags that words without dashes are meant as
 
 def define_flags(values: flags.FlagValues) -> None:
     groups.define_run_dir(values)
+    groups.define_sampling_steps(values)
     define(values, SamplingSettings)
     text = f"Single pictures, with {LABELS_FILE} for a conditional model, or a pack for --dataset=packed."
     flags.DEFINE_enum("format", "png", FORMATS, text, flag_values=values)
@@ -34,7 +35,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues) -> None:
-    opened = open_run(values.run_dir, values.checkpoint)
+    opened = open_run(values.run_dir, values.checkpoint, values.sampling_steps)
     out = new_folder(values.out, opened.folder / "samples")
     source = opened.source("train", read_given(values, groups.DataSettings))
     tf = load_tensorflow()

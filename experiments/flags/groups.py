@@ -34,6 +34,7 @@ PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 MOVES = {"rotation": "degrees", "scale": "scale", "shift": "shift"}
 AUGMENTATIONS = ("flip", *MOVES, "colour", "blur", "warp", "affine")
 MOST_SCALE = 100
+MOST_SAMPLING_STEPS = 10_000
 # What can be made of a split, and measured.
 MADE = ("reconstructions", "samples", "morphs", "edits", "inversions")
 # What a face may be. Its attributes stay untold: photographs have none, and attribute vectors are found without.
@@ -243,6 +244,11 @@ def define_run_dir(values: flags.FlagValues, is_required: bool = True) -> None:
         "The run's last model, or the best in validation; of an unfinished run what there is, if it is asked for."
     )
     flags.DEFINE_enum("checkpoint", None, CHECKPOINTS, help_text, flag_values=values)
+
+
+def define_sampling_steps(values: flags.FlagValues) -> None:
+    text = "Steps in which a diffusion autoencoder draws a picture, and finds its noise; as it was trained if absent."
+    define_number(values, "sampling_steps", None, text, 1, MOST_SAMPLING_STEPS)
 
 
 def define_person(values: flags.FlagValues) -> None:

@@ -53,7 +53,9 @@ class ModelSettings(Settings):
         "one learns from, or whose codes a prior draws.",
     )
     set: tuple[str, ...] = repeated("Any other constructor argument of the model, as name=value.")
-    init_from: str | None = path(None, "Run, model file or pretrained name whose weights training starts from.")
+    init_from: str | None = path(
+        None, "Run, model file, pretrained name or hf://USER/NAME whose weights training starts from."
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,11 +2,10 @@
 
 import importlib.metadata
 import platform
-import subprocess
 import time
-from pathlib import Path
 
 from ... import __version__
+from ..machine.looking import find_revision
 
 
 def environment(seed: int, precision: str, devices: list[str]) -> dict:
@@ -16,22 +15,10 @@ def environment(seed: int, precision: str, devices: list[str]) -> dict:
         "facezoo": __version__,
         "python": platform.python_version(),
         **{name: importlib.metadata.version(name) for name in packages},
-        "git_revision": _git_revision(),
+        "git_revision": find_revision(),
         "platform": platform.platform(),
         "devices": devices,
         "precision": precision,
         "seed": seed,
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
-
-
-def _git_revision() -> str | None:
-    """Returns the commit of the checkout that facezoo runs from, or None where it is installed without one."""
-    root = Path(__file__).parents[2]
-    if not (root / ".git").exists():
-        return None
-    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None

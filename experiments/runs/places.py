@@ -6,6 +6,7 @@ from pathlib import Path
 from ... import files
 from ..errors import UsageError
 from .checkpoints import MODEL_FILE
+from .hub import fetch, is_hub
 from .model_files import CARD, PUBLISHED
 from .settings import FLAGS_FILE
 
@@ -14,11 +15,13 @@ def find_place(named: str | Path) -> Path:
     """The run folder, the `.keras` file or the published weights that a user means.
 
     A model file of a run is that file; RUN/model.keras is the run. Published weights may be named with their ending,
-    by their card, or by neither.
+    by their card, or by neither; those on a hub, as hf://USER/NAME, are downloaded.
 
     Raises:
       UsageError: there is no such thing.
     """
+    if is_hub(named):
+        return fetch(str(named))
     path = Path(named)
     if is_run(path):
         return path

@@ -16,6 +16,7 @@ from ..errors import UsageError
 from ..flags.sources import open_source
 from ..flags.training import TrainingSettings
 from .checkpoints import MODEL_FILE, Checkpoints
+from .hub import is_hub, parse_place
 from .model_files import PUBLISHED, describe_model, load_model, read_published
 from .places import find_place, is_run, is_shipped
 from .settings import FLAGS_FILE, make_settings, parse_settings, picture_shape, read_settings, with_data
@@ -34,6 +35,7 @@ class Run:
       model_path: the model file that was asked for.
       is_interim: the file is a state that training goes on from.
       origin: how its pictures were cut, where the model itself tells; else its data do.
+      sampling_steps: in which a diffusion autoencoder draws; None are its own.
     """
 
     folder: Path
@@ -41,6 +43,7 @@ class Run:
     model_path: Path
     is_interim: bool = False
     origin: Origin | None = None
+    sampling_steps: int | None = None
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -72,7 +75,8 @@ class Run:
         """The trained model, an `Autoencoder` unless another kind is asked for, loaded in Keras' safe mode.
 
         Raises:
-          UsageError: the file is not there, is damaged, or holds another model than the run's flags speak of.
+          UsageError: the file is not there, is damaged, or holds another model than the run's flags speak of; or
+            `sampling_steps` were asked of a model that has none.
         """
         model = load_model(self.model_path, kind)
         image_size, _, channels = self.image_shape
@@ -87,20 +91,30 @@ class Run:
             from ...compressing import round_kernels
 
             round_kernels(model.network().decoder, self.settings.compression.bits)
+        if self.sampling_steps is not None:
+            if not hasattr(model, "sampling_steps"):
+                raise UsageError(f"--sampling_steps does nothing here: a {type(model).__name__} draws in no steps")
+            model.sampling_steps = self.sampling_steps
         return model
 
 
-def open_run(named: str | Path, checkpoint: str | None = None) -> Run:
+def open_run(named: str | Path, checkpoint: str | None = None, sampling_steps: int | None = None) -> Run:
     """A trained model by what a user calls it.
 
     Args:
-      named: a run folder, a `.keras` file, published weights or their card, or the name of one that ships.
+      named: a run folder, a `.keras` file, published weights or their card, the name of one that ships, or
+        hf://USER/NAME, published weights on a hub.
       checkpoint: "last" or "best", of a run that may be unfinished, of which a warning tells; None is the last model of
         a finished one.
+      sampling_steps: in which a diffusion autoencoder draws; None are its own.
 
     Raises:
       UsageError: there is no such thing, or its training has not finished.
     """
+    return dataclasses.replace(_open(named, checkpoint), sampling_steps=sampling_steps)
+
+
+def _open(named: str | Path, checkpoint: str | None) -> Run:
     try:
         place = find_place(named)
     except UsageError as error:
@@ -109,6 +123,8 @@ def open_run(named: str | Path, checkpoint: str | None = None) -> Run:
         return _run_in(place, checkpoint)
     if checkpoint == "best":
         raise UsageError(f"--checkpoint=best: {place} is one model, only a run folder has several")
+    if is_hub(named):  # what is made of it goes beside nothing in the hub's cache
+        return dataclasses.replace(_open_published(place), folder=Path(parse_place(str(named)).name))
     return _open_published(place) if place.suffix == PUBLISHED else _open_file(place)
 
 
@@ -156,10 +172,10 @@ def _told_origin(card: Mapping[str, Any], weights: Path) -> Origin | None:
 
 
 def load(named: str | Path, checkpoint: str | None = None):
-    """The model of a run folder, of a `.keras` file, of published weights or their card, or one that ships.
+    """The model of a run folder, of a `.keras` file, of published weights or their card, one that ships or on a hub.
 
     Args:
-      named: where it is, or what it is called.
+      named: where it is, or what it is called; hf://USER/NAME is published weights on a hub.
       checkpoint: "best" or "last", of a run folder; a run that has not finished gives a model with one of them only.
 
     Raises:

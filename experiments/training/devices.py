@@ -4,9 +4,9 @@ import contextlib
 import json
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import tensorflow as tf
+from absl import logging
 
 # Private to TensorFlow, whose public resolver orders Slurm's hosts otherwise (see `_slurm_workers`).
 from tensorflow.python.distribute.cluster_resolver.slurm_cluster_resolver import expand_hostlist, expand_tasks_per_node
@@ -14,10 +14,10 @@ from tensorflow.python.distribute.cluster_resolver.slurm_cluster_resolver import
 from ...datasets.share import Share
 from ...models.pretrained import reason
 from ..errors import StoppedError, UsageError
+from ..machine.cards import choose_precision, explain_failures
+from ..machine.looking import describe_build, find_cards, read_processor_flags
 from .gathering import signals_kept, wait_for_all
 
-CPU_INFO = Path("/proc/cpuinfo")
-FAST_BFLOAT16 = ("avx512_bf16", "amx_bf16")  # Linux' names of what x86 CPUs can
 MOST_PORT = 65535
 PORTS = range(12000, 32000, 100)  # where those of one of Slurm's jobs on a host begin
 LOST = (  # what a collective says of a worker that is gone
@@ -32,15 +32,17 @@ LOST = (  # what a collective says of a worker that is gone
 
 
 def best_precision() -> str:
-    """What `--precision=auto` is here: the fastest that all of the devices compute in themselves."""
+    """What `--precision=auto` is here."""
     gpus = tf.config.list_physical_devices("GPU")
-    if not gpus:
-        words = CPU_INFO.read_text().split() if CPU_INFO.exists() else []
-        return "mixed_bfloat16" if any(word in FAST_BFLOAT16 for word in words) else "float32"
-    capability = min(tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0)) for gpu in gpus)
-    if capability >= (8, 0):
-        return "mixed_bfloat16"
-    return "mixed_float16" if capability >= (7, 0) else "float32"
+    details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
+    capabilities = [about.get("compute_capability", (0, 0)) for about in details]
+    return choose_precision(capabilities, read_processor_flags())
+
+
+def warn_of_cards() -> None:
+    """Says of each GPU that this TensorFlow has no kernels for that trainings fail on it, and the way out."""
+    for line in explain_failures(find_cards(tf), describe_build(tf)):
+        logging.warning("%s", line)
 
 
 def make_strategy(name: str, devices: int | None) -> tf.distribute.Strategy:

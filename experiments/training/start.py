@@ -133,8 +133,10 @@ def summarise(settings: TrainingSettings, given: Collection[str] | None = None) 
 def _make_session(settings: TrainingSettings, state: State | None, workers: "Workers | None") -> "Session":
     sources, arguments = open_sources(settings)
     load_tensorflow()
+    from .devices import warn_of_cards
     from .setup import Session
 
+    warn_of_cards()
     return Session(settings, sources, arguments, workers=workers, state=state)
 
 

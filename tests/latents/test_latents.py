@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from facezoo import __version__
 from facezoo import pictures as drawing
+from facezoo.experiments.codes.morphing import save_morph
 from facezoo.latents.interpolation import (
     PATHS,
     equalise_change,
@@ -448,3 +449,17 @@ def test_a_film_that_cannot_be_written_leaves_nothing_behind(tmp_path, monkeypat
         drawing.save_mp4(tmp_path / "a.mp4", frames(2), "a morph")
     assert "\n" not in str(error.value)
     assert not list(tmp_path.iterdir())
+
+
+def test_without_ffmpeg_a_morph_comes_without_its_film(tmp_path, monkeypatch, caplog):
+    def find_none():
+        raise RuntimeError("No ffmpeg exe could be found.")
+
+    monkeypatch.setattr(imageio_ffmpeg, "get_ffmpeg_exe", find_none)
+    with pytest.raises(OSError, match="there is no ffmpeg: pip install"):
+        drawing.save_mp4(tmp_path / "a.mp4", frames(2), "a morph")
+    assert not list(tmp_path.iterdir())
+    with caplog.at_level("WARNING"):
+        save_morph(tmp_path, frames(2), "a morph")
+    assert {path.name for path in tmp_path.iterdir()} == {"000.png", "001.png", "row.png", "sheet.png", "morph.gif"}
+    assert "morph.mp4 is left out: there is no ffmpeg" in caplog.text

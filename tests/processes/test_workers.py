@@ -21,6 +21,7 @@ from facezoo.datasets.share import Share
 from facezoo.experiments.commands import launch
 from facezoo.experiments.commands import train as train_command
 from facezoo.experiments.flags.parsing import parse
+from facezoo.experiments.machine import looking
 from facezoo.experiments.training import devices, gathering, launcher
 
 SMALLEST = tuple(flag.replace("filters=8,8", "filters=4,") for flag in VAE_FLAGS)  # each process traces it
@@ -138,7 +139,7 @@ def test_workers_must_be_known(command):
 )
 def test_the_precision_is_the_cpu_s(monkeypatch, tmp_path, cpu, precision):
     (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nflags\t\t: {cpu}\n")
-    monkeypatch.setattr(devices, "CPU_INFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(looking, "CPU_INFO", tmp_path / "cpuinfo")
     assert devices.best_precision() == precision
 
 

@@ -14,6 +14,7 @@ class DrawnPoints:
     """iBUG's 68 points and both pupils, read by the network that ships. It knows drawn faces only."""
 
     scheme: ClassVar[str] = "drawn"
+    takes_lying_for_upright: ClassVar[bool] = False
 
     def __init__(self, model: str | None = None):
         load_tensorflow()

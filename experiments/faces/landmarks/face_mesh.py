@@ -42,6 +42,7 @@ class FaceMesh:
     """
 
     scheme: ClassVar[str] = "mediapipe"
+    takes_lying_for_upright: ClassVar[bool] = True
 
     def __init__(self, model: str | None = None):
         check_installed("mediapipe", "landmarks")

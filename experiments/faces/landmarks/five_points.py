@@ -17,6 +17,7 @@ class FivePoints:
     """
 
     scheme: ClassVar[str] = "five"
+    takes_lying_for_upright: ClassVar[bool] = False
 
     def __init__(self, model: str | None = None):
         check_installed("mtcnn", "align")

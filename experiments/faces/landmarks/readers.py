@@ -17,9 +17,11 @@ class LandmarkReader(Protocol):
 
     Attributes:
       scheme: which they are, a key of `warping.shapes.SCHEMES`.
+      takes_lying_for_upright: of a face that lies it may give landmarks as if it did not.
     """
 
     scheme: ClassVar[str]
+    takes_lying_for_upright: ClassVar[bool]
 
     def __init__(self, model: str | None = None): ...
 

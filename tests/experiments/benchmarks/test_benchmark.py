@@ -15,7 +15,7 @@ from facezoo.experiments.benchmarks.training_steps import TrainingStep
 from facezoo.experiments.benchmarks.usage import Latency, Pipeline, faces_on_disk
 from facezoo.experiments.commands import benchmark
 from facezoo.experiments.flags import kinds, parsing
-from facezoo.models import DFCVAE, MODELS
+from facezoo.models import DFCVAE, MODELS, DiffusionAutoencoder
 
 
 def graph_of(function, *shapes):
@@ -187,9 +187,9 @@ def test_a_peer_that_cannot_be_is_refused(command, monkeypatch, is_there, flags,
 
 def test_the_peer_computes_the_same():
     torch = pytest.importorskip("torch", reason="needs PyTorch")
-    from facezoo.experiments.benchmarks import torch_peer
+    from facezoo.experiments.benchmarks import torch_dfc_vae
 
-    ours, theirs = DFCVAE(), torch_peer.DFCVAE()
+    ours, theirs = DFCVAE(), torch_dfc_vae.DFCVAE()
     axes = {4: (3, 2, 0, 1), 2: (1, 0), 1: (0,)}
     encoder = [weight for weight in theirs.encoder.parameters() if weight.requires_grad]
     images = np.random.default_rng(0).uniform(size=(2, 64, 64, 3)).astype(np.float32)
@@ -201,3 +201,17 @@ def test_the_peer_computes_the_same():
     np.testing.assert_allclose(found.transpose(0, 2, 3, 1), expected, atol=1e-3 * np.abs(expected).max())
     learned = [weight.numel() for weight in theirs.parameters() if weight.requires_grad]
     assert sum(learned) == sum(int(np.prod(weight.shape)) for weight in ours.trainable_variables)
+
+
+def test_the_peer_of_the_diffusion_autoencoder_has_its_networks():
+    pytest.importorskip("torch", reason="needs PyTorch")
+    from facezoo.experiments.benchmarks import torch_diffusion
+
+    ours, theirs = DiffusionAutoencoder(), torch_diffusion.DiffusionLoss()
+    pairs = ((ours.denoiser, theirs.denoiser), (ours.autoencoder.decoder, (theirs.held.dense, theirs.held.decoder)))
+    for network, modules in pairs:
+        fixed = sum(variable.shape[0] for variable in network.variables if "moving" in variable.name)
+        parts = modules if isinstance(modules, tuple) else (modules,)
+        assert sum(weight.numel() for part in parts for weight in part.parameters()) == network.count_params() - fixed
+    learned = [name for name, weight in theirs.named_parameters() if weight.requires_grad]
+    assert {name.partition(".")[0] for name in learned} == {"denoiser"}

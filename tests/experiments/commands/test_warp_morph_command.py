@@ -104,6 +104,7 @@ class Centre:
     """Stands for a reader: takes every picture but a black one for a face in its middle."""
 
     scheme = "five"
+    takes_lying_for_upright = False
     five = np.array([[0.4, 0.42], [0.6, 0.42], [0.5, 0.53], [0.42, 0.63], [0.58, 0.63]])
 
     def __init__(self, model=None):

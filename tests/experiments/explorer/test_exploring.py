@@ -225,6 +225,7 @@ def test_sliders_move_codes_of_warped_faces(explorer_of, kind):
 def test_where_no_landmarks_are_found_it_is_said_of_which_face(explorer_of, monkeypatch):
     class Blind:
         scheme = "five"
+        takes_lying_for_upright = False
 
         def __init__(self, model=None):
             pass

@@ -30,6 +30,7 @@ class Centre:
     """Stands for a reader: sees a face in the middle of every picture but a black one, and two where it is wide."""
 
     scheme = "five"
+    takes_lying_for_upright = False
     five = np.array([[0.4, 0.42], [0.6, 0.42], [0.5, 0.53], [0.42, 0.63], [0.58, 0.63]])
     num_looks = 0
 

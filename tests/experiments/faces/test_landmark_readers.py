@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+from facezoo.datasets.alignment import align_points
 from facezoo.experiments.errors import UsageError
 from facezoo.experiments.faces import framing
 from facezoo.experiments.faces.framing import Stop, frame_face, frame_photographs, frame_stops, largest_face
@@ -21,6 +22,7 @@ class Upright:
     """Stands for a reader: sees faces where a picture's first pixel is white, which it is the right way up."""
 
     scheme = "five"
+    takes_lying_for_upright = False
     shown = (FIVE,)
 
     def __init__(self, model=None):
@@ -66,6 +68,23 @@ def test_a_face_is_found_whichever_way_up(turn, expected):
     np.testing.assert_allclose(found, [expected(x, y) for x, y in FIVE])
 
 
+def test_landmarks_that_a_closer_look_does_not_find_again_are_not_believed():
+    """As of a small face upside down, which is read as if it were upright."""
+    where = align_points(FIVE, framing.CLOSE.matrix(FIVE)) * framing.CLOSE.size
+
+    class Hasty(Upright):
+        takes_lying_for_upright = True
+
+        def faces(self, photograph, closely=False):
+            if photograph.size == (framing.CLOSE.size, framing.CLOSE.size):
+                return [where if self.is_right else where + 40.0]
+            self.is_right = bool(super().faces(photograph, closely))
+            return [FIVE]
+
+    found = largest_face(Hasty(), Stop("a.jpg", photograph().transpose(Image.Transpose.ROTATE_180)))
+    np.testing.assert_allclose(found, [(100 - x, 120 - y) for x, y in FIVE])
+
+
 def test_small_faces_are_looked_for_last():
     reader = Upright()
     with pytest.raises(framing.NoFaceError, match=r"a\.jpg: no face found"):
@@ -86,6 +105,7 @@ def test_two_faces_and_one_turned_aside_are_told_in_a_line(caplog):
 def test_of_faces_that_look_apart_five_points_are_followed(monkeypatch):
     class Mesh(Upright):
         scheme = "mediapipe"
+        takes_lying_for_upright = False
 
         def faces(self, photograph, closely=False):
             nose = 60.0 if photograph.width == 100 else 50.0  # below the right eye, or in the middle

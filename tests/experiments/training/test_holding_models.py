@@ -1,5 +1,6 @@
 """Training what holds a trained model."""
 
+import json
 from pathlib import Path
 
 import facezoo
@@ -63,9 +64,15 @@ def test_a_diffusion_autoencoder_holds_a_trained_one(autoencoder, tmp_path, comm
     done = command("evaluate", "--run_dir=run", "--what=inversions", metrics, "--count=8")
     assert done.code == 0
     assert "noise_kurtosis" in done.out
+    finer = command("evaluate", "--run_dir=run", "--what=inversions", metrics, "--count=8", "--sampling_steps=5")
+    kept = json.loads(Path("run/metrics-inversions.json").read_text())
+    assert (finer.code, kept["sampling_steps"]) == (0, 5)
+    assert str(kept["noise_kurtosis"]) not in done.out
     done = command("evaluate", f"--run_dir={tmp_path / 'vae.keras'}", "--what=inversions", "--metrics=psnr", *DATA)
     assert done.code == 2
     assert "finds no noise" in done.err
+    done = command("sample", f"--run_dir={tmp_path / 'vae.keras'}", "--sampling_steps=5", "--out=newer", *DATA)
+    assert (done.code, "--sampling_steps does nothing here: a VAE draws in no steps" in done.err) == (2, True)
 
 
 def test_what_cannot_be_held_is_refused(autoencoder, tmp_path, command):
@@ -118,6 +125,8 @@ def test_a_code_prior_draws_faces_with_attributes(autoencoder, tmp_path, command
     assert "name its --prior" in done.err
     done = command(*run[:-1], "--prior=./prior", "--out=new")
     assert "--prior does nothing with --sampler=mixture" in done.err
+    done = command(*run[:-1], "--guidance=2", "--out=new")
+    assert "--guidance does nothing with --sampler=mixture" in done.err
     VAE(image_size=32, filters=(4, 4), latent_dim=4).save(tmp_path / "other.keras")
     done = command("sample", f"--run_dir={tmp_path / 'other.keras'}", *run[2:], "--prior=./prior", "--out=new")
     assert "knows the codes of another model" in done.err

@@ -2,7 +2,10 @@
 
 import numpy as np
 import pytest
+from command_line import CAE_FLAGS
 from facezoo.experiments.errors import UsageError
+from facezoo.experiments.machine.description import Build, Card
+from facezoo.experiments.training import devices
 from facezoo.experiments.training.building import copy_weights
 from facezoo.models import VAE, ConvolutionalAutoencoder
 
@@ -20,3 +23,14 @@ def test_a_dense_layer_knows_one_size(tmp_path):
     VAE(image_size=16, filters=(4,), latent_dim=2).save(tmp_path / "start.keras")
     with pytest.raises(UsageError, match="image_size is 16, not 32"):
         copy_weights(str(tmp_path / "start.keras"), VAE(image_size=32, filters=(4,), latent_dim=2))
+
+
+def test_a_card_that_this_tensorflow_fails_on_is_told_of_once_before_training(command, monkeypatch):
+    monkeypatch.setattr(devices, "find_cards", lambda tf: [Card("NVIDIA GeForce RTX 5090", (12, 0))] * 2)
+    kernels = ("sm_60", "sm_70", "sm_80", "sm_89", "compute_90")
+    monkeypatch.setattr(devices, "describe_build", lambda tf: Build("2.21.0", (12, 5), kernels))
+    done = command("train", *CAE_FLAGS, "--dry_run")
+    assert done.code == 0, done.err
+    [line] = [line for line in done.err.splitlines() if line.startswith("WARNING: ")]
+    assert "RTX 5090 (compute capability 12.0) fails with TensorFlow 2.21.0" in line
+    assert "CUDA_VISIBLE_DEVICES=-1" in line

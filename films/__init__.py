@@ -1,0 +1,7 @@
+"""Films as files: what they are, their frames one after the other, and films written frame by frame."""
+
+from .probing import Film, FilmError, is_film, probe
+from .reading import read_frames
+from .writing import FilmWriter
+
+__all__ = ["Film", "FilmError", "FilmWriter", "is_film", "probe", "read_frames"]
