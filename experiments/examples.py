@@ -185,9 +185,7 @@ GUIDES = {
     "distill": Guide(
         "compression",
         (
-            Example(
-                "facezoo distill --run_dir=vae --out=runs/small", "A small decoder for the codes of one that ships."
-            ),
+            Example("facezoo distill --run_dir=vae --out=runs/small", "A small decoder for codes of one that ships."),
             Example("facezoo distill --run_dir=runs/mine --width=96 --steps=10000 --out=runs/small", "A wider one."),
         ),
     ),
