@@ -10,6 +10,7 @@ NAME = "facezoo"
 ROOT = Path(__file__).parent
 FOLDERS = (
     "losses",
+    "compressing",
     "models",
     "datasets",
     "datasets.drawing",

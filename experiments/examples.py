@@ -182,6 +182,20 @@ GUIDES = {
             Example("facezoo datasets --show=procedural_faces --out=sheet.png", "A labelled sheet of drawn faces."),
         ),
     ),
+    "distill": Guide(
+        "compression",
+        (
+            Example("facezoo distill --run_dir=vae --out=runs/small", "A small decoder for codes of one that ships."),
+            Example("facezoo distill --run_dir=runs/mine --width=96 --steps=10000 --out=runs/small", "A wider one."),
+        ),
+    ),
+    "compress": Guide(
+        "compression",
+        (
+            Example("facezoo compress --run_dir=cae --quantise=int4 --out=runs/coarse", "Kernels of four bits."),
+            Example("facezoo compress --run_dir=vae --prune_channels=0.35 --out=runs/narrow", "Half of the work."),
+        ),
+    ),
     "publish": Guide(
         "publishing",
         (

@@ -3,6 +3,7 @@
 from .adversarial import ADVERSARIAL_LOSSES, AdversarialTerm, FeatureMatching, r1_penalty
 from .detail import DetailError
 from .diffusion import VelocityError
+from .distillation import CodeError, TaughtError
 from .expression import ExpressionCode
 from .kl import KLDivergence, vae_kl_loss
 from .landmark import LandmarkConsistency, LandmarkWeightedError
@@ -18,6 +19,7 @@ __all__ = [
     "DSSIM",
     "AbsoluteError",
     "AdversarialTerm",
+    "CodeError",
     "DetailError",
     "ExpressionCode",
     "FeatureMatching",
@@ -30,6 +32,7 @@ __all__ = [
     "PerceptualLoss",
     "SquaredError",
     "SquaredMaskError",
+    "TaughtError",
     "VelocityError",
     "WeightsError",
     "feature_scales",

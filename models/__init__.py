@@ -17,6 +17,7 @@ from .conditional_vae import ConditionalVAE
 from .dfc_vae import DFCVAE
 from .diffusion_autoencoder import DiffusionAutoencoder
 from .discriminator import Discriminator
+from .distilled import DistilledAutoencoder
 from .face_features import FaceFeatures
 from .face_mapping import FaceMapping
 from .learning_rate import Schedule
@@ -31,6 +32,7 @@ MODELS: dict[str, type[Autoencoder]] = {
     "conditional_vae": ConditionalVAE,
     "face_mapping": FaceMapping,
     "diffusion_autoencoder": DiffusionAutoencoder,
+    "distilled_autoencoder": DistilledAutoencoder,
 }
 # Networks that read faces instead of making them.
 FACE_NETWORKS: dict[str, type[TrainableModel]] = {
@@ -56,6 +58,7 @@ __all__ = [
     "ConvolutionalAutoencoder",
     "DiffusionAutoencoder",
     "Discriminator",
+    "DistilledAutoencoder",
     "FaceFeatures",
     "FaceMapping",
     "Schedule",

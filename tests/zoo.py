@@ -16,6 +16,7 @@ from facezoo.models import (
     ConvolutionalAutoencoder,
     DiffusionAutoencoder,
     Discriminator,
+    DistilledAutoencoder,
     FaceMapping,
 )
 
@@ -99,6 +100,7 @@ def adapted(model: DiffusionAutoencoder) -> DiffusionAutoencoder:
     return model
 
 
+TEACHING = {"reconstruction": 1.0, "taught": 0.1}  # by a teacher that has learned nothing
 GAME = ("discriminator", "discriminator_accuracy", "adversarial_weight")
 
 ZOO = [
@@ -206,6 +208,23 @@ ZOO = [
         (4, 4, 8),
         "of a CAE",
         epochs=8,
+    ),
+    Specimen(
+        "distilled_autoencoder",
+        lambda: DistilledAutoencoder(
+            autoencoder=VAE(image_size=SIZE, latent_dim=4, filters=(8, 8)), width=12, depth=1, grid=4
+        ),
+        (4,),
+        "new decoder of a VAE",
+        factors=TEACHING,
+        epochs=4,
+    ),
+    Specimen(
+        "distilled_autoencoder",
+        lambda: DistilledAutoencoder(autoencoder=ConvolutionalAutoencoder(image_size=SIZE, filters=(8, 8)), prune=0.25),
+        (4, 4, 8),
+        "narrow decoder of a CAE",
+        factors={**TEACHING, "code": 0.1, "features": 0.1},
     ),
     Specimen(
         "adversarial",

@@ -31,6 +31,8 @@ MEANT = {
     "lr": "learning_rate",
     "batch": "batch_size",
     "beta": "kl_factor",
+    "quantize": "quantise",
+    "sparsity": "prune",
     "resolution": "image_size",
     "size": "image_size",
     "image_size": "size",

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+from ..errors import UsageError
 from .groups import MAX_IMAGE_SIZE, MIN_IMAGE_SIZE, PRECISIONS, AugmentationSettings, DataSettings
 from .kinds import Settings, are_digits, number, one_of, path, repeated, switch, word, words
 
@@ -12,6 +13,7 @@ MOST_GIGABYTES = 1_000_000
 MOST_DEVICES = 1024
 # The constructor arguments that have a flag of their own; all others are given by --set.
 OWN_FLAGS = ("image_size", "channels", "latent_dim", "seed", "attributes", "autoencoder")
+TEACHING = ("r_loss_factor", "taught_factor", "code_factor", "features_factor")  # what a distilled decoder learns from
 # Networks whose distance comes with them, so that it is neither scaled nor made of chosen layers.
 FITTED_DISTANCES = ("lpips_alex", "lpips_squeeze", "recogniser")
 STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker")
@@ -46,7 +48,9 @@ class ModelSettings(Settings):
         None, "Attributes of a conditional model; all of the data set's if absent."
     )
     autoencoder: str | None = path(
-        None, "Run, model file or pretrained name of the autoencoder that a diffusion autoencoder holds and refines."
+        None,
+        "Run, model file or pretrained name of the autoencoder that a diffusion autoencoder refines, that a distilled "
+        "one learns from, or whose codes a prior draws.",
     )
     set: tuple[str, ...] = repeated("Any other constructor argument of the model, as name=value.")
     init_from: str | None = path(
@@ -116,6 +120,11 @@ class ObjectiveSettings(Settings):
     expression_factor: float | None = factor(
         "expression", "the error of a code's first numbers as expression, pose and light"
     )
+    taught_factor: float | None = factor("taught", "the error of a distilled decoder against its teacher's pictures")
+    code_factor: float | None = factor("code", "the error of the code of a distilled decoder's picture")
+    features_factor: float | None = factor(
+        "features", "the distance of a distilled decoder's picture in the encoder's feature maps"
+    )
     perceptual_network: str = one_of(
         ("vgg16", "vgg19", "face", *FITTED_DISTANCES),
         "vgg16",
@@ -177,6 +186,53 @@ class AdversarialSettings(Settings):
     discriminator_learning_rate: float | None = number(
         None, "The discriminator's learning rate; --learning_rate if absent.", kind=float, above=True
     )
+
+
+QUANTISED = {"int8": 8, "int4": 4}
+
+
+@dataclasses.dataclass(frozen=True)
+class CompressionSettings(Settings):
+    """What becomes of the decoder's kernels, while the encoder stays as it is."""
+
+    prune: float | None = number(
+        None,
+        "Share of the numbers in the decoder's kernels that become 0, ever more until half of the training is over.",
+        0,
+        0.99,
+        kind=float,
+        above=True,
+    )
+    quantise: str | None = one_of(
+        tuple(QUANTISED), None, "Round the decoder's kernels to so many bits, and train them rounded."
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.prune and self.quantise:
+            raise UsageError(f"--prune={self.prune:g} does not go with --quantise={self.quantise}: choose one of them")
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether anything is to become of them."""
+        return bool(self.prune or self.quantise)
+
+    @property
+    def bits(self) -> int:
+        """Of a kernel's numbers; 32 where they are not rounded."""
+        return QUANTISED[self.quantise] if self.quantise else 32
+
+
+@dataclasses.dataclass(frozen=True)
+class PlanSettings(Settings):
+    """How long a training that makes a decoder small takes, and how fast it learns."""
+
+    steps: int = number(2000, "Updates of the training.", 1)
+    batch_size: int = number(64, "Pictures of each.", 1)
+    learning_rate: float = number(
+        1e-3, "Highest learning rate, which falls to a hundredth by a cosine.", kind=float, above=True
+    )
+    seed: int = number(0, "Seed of weights, data order and noise.", 0, 2**31 - 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -255,7 +311,16 @@ class TrainingSettings(Settings):
     objective: ObjectiveSettings = dataclasses.field(default_factory=ObjectiveSettings)
     adversarial: AdversarialSettings = dataclasses.field(default_factory=AdversarialSettings)
     augmentation: AugmentationSettings = dataclasses.field(default_factory=AugmentationSettings)
+    compression: CompressionSettings = dataclasses.field(default_factory=CompressionSettings)
     run: RunSettings = dataclasses.field(default_factory=RunSettings)
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.compression.is_asked and self.optimizer.ema is not None:
+            raise UsageError(
+                f"--ema={self.optimizer.ema:g} does not go with --prune and --quantise: running means of kernels are "
+                "neither sparse nor rounded"
+            )
 
 
 def list_factors(settings: TrainingSettings) -> "list[Factor]":

@@ -87,6 +87,10 @@ class Run:
             )
         if self.is_interim and self.settings.optimizer.ema is not None and model.optimizer.iterations.numpy():
             model.optimizer.finalize_variable_values(model.learned_variables)  # as validated, and as a run ends
+        if self.is_interim and self.settings.compression.quantise:
+            from ...compressing import round_kernels
+
+            round_kernels(model.network().decoder, self.settings.compression.bits)
         if self.sampling_steps is not None:
             if not hasattr(model, "sampling_steps"):
                 raise UsageError(f"--sampling_steps does nothing here: a {type(model).__name__} draws in no steps")

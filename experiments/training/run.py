@@ -162,6 +162,9 @@ class TrainingRun:
         self._telling = Telling(settings.schedule.epochs, state.step // session.steps_per_epoch)
         stopping = EarlyStopping(settings.run.monitor, settings.run.patience, state.best, state.epochs_since_best)
         measurer = Measurer(session.model, session.strategy)
+        for callback in session.callbacks:
+            callback.set_model(session.model)
+            callback.on_train_begin()
         steps = take_steps(
             session.model,
             session.distribute_batches(state.step),
@@ -177,6 +180,8 @@ class TrainingRun:
         with contextlib.closing(steps):
             for step in steps:
                 state.step, state.skipped_in_a_row = step.number, step.skipped_in_a_row
+                for callback in session.callbacks:
+                    callback.on_train_batch_end(step.number)
                 if step.epoch is not None:
                     self._end_epoch(step.epoch, monitor, stopping, measurer)
                     self._save()
@@ -251,8 +256,9 @@ class TrainingRun:
 
     def _save(self) -> None:
         self.state.schedule_steps, self.state.trackers = self.session.schedule_steps, read_trackers(self.session.model)
-        if self.workers.is_chief:
-            self.checkpoints.save(self.session.model, self.state)
+        with self.session.exact_kernels():
+            if self.workers.is_chief:
+                self.checkpoints.save(self.session.model, self.state)
 
     def _roll_back(self, error: UnstableError) -> None:
         """Goes back to the last state, with half the learning rate.

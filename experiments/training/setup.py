@@ -19,6 +19,7 @@ from ..runs.checkpoints import State
 from ..runs.settings import write_settings
 from . import devices
 from .building import add_discriminator, compile_model, copy_weights, make_model
+from .compressing import freeze_encoder, make_kernel_callbacks
 from .records import SHOWN
 
 # Of --cache_gb, about as the splits are cut.
@@ -42,6 +43,7 @@ class Session:
       sources: the pictures as the model takes them, kept in memory as far as --cache_gb goes.
       steps_per_epoch: batches in an epoch.
       schedule_steps: steps that the learning rate's schedule spans.
+      callbacks: Keras' own kind, of what is to happen at the beginning and after each step.
 
     Raises:
       UsageError: the flags do not go together, a term cannot be had, or --monitor names none.
@@ -72,6 +74,8 @@ class Session:
                 copy_weights(settings.model.init_from, network)
             elif network.adapts_to and state is None:
                 network.adapt(load_spread(sources["train"], network.adapts_to)["image"])
+            if settings.compression.is_asked:
+                freeze_encoder(network)
             self.model = add_discriminator(network, settings)
         self._uncached = {
             name: for_model(source, self.model, settings.objective.masks) for name, source in sources.items()
@@ -83,6 +87,7 @@ class Session:
         spanned = settings.schedule.schedule_steps or (state.schedule_steps if state else 0)
         self.schedule_steps = spanned or self.total_steps
         self.compile(state.learning_rate_scale if state else 1.0)
+        self.callbacks = make_kernel_callbacks(network, settings.compression, self.schedule_steps)
         self._check_monitor()
         self._check_columns()
         self._keep_columns()
@@ -125,6 +130,15 @@ class Session:
         finally:
             for variable, value in zip(variables, latest, strict=True):
                 variable.assign(value)
+
+    @contextlib.contextmanager
+    def exact_kernels(self) -> Iterator[None]:
+        """Within, kernels that are trained rounded are what training goes on from."""
+        with contextlib.ExitStack() as stack:
+            for callback in self.callbacks:
+                if hasattr(callback, "exact"):
+                    stack.enter_context(callback.exact())
+            yield
 
     @property
     def total_steps(self) -> int:

@@ -14,18 +14,20 @@ ROOT = Path(facezoo.__file__).parent
 # Which of our folders each folder may import besides itself.
 ARROWS = {
     "losses": set(),
-    "models": {"losses"},
+    "compressing": set(),
+    "models": {"losses", "compressing"},
     "datasets": set(),
     "metrics": {"losses"},
     "latents": set(),
     "pictures": set(),
     "films": {"pictures"},
     "warping": set(),
-    "experiments": {"losses", "models", "datasets", "metrics", "latents", "pictures", "films", "warping"},
+    "experiments": {"losses", "compressing", "models"}
+    | {"datasets", "metrics", "latents", "pictures", "films", "warping"},
 }
 GROUND = {"files"}  # modules of the root that every folder may import
 OLD_PLACES = {"latents/pictures.py"}  # that lead to new ones
-DOCUMENTED = ("losses", "models", "datasets", "metrics", "latents", "pictures", "films", "warping")
+DOCUMENTED = ("losses", "compressing", "models", "datasets", "metrics", "latents", "pictures", "films", "warping")
 # The floors of `experiments`, the ground first: a room imports from lower floors only, and from itself.
 FLOORS = (
     {"ground"},

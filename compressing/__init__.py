@@ -1,0 +1,26 @@
+"""Makes networks small: any Keras model in, a sparse, a narrow or a coarsely rounded one out.
+
+It knows layers and their kernels, and nothing of what a network is for.
+"""
+
+from .channels import inherit_channels, narrow_channels, prune_channels
+from .decoders import JoinedPatches, build_small_decoder
+from .kernels import find_kernels
+from .pruning import MagnitudePruning, measure_sparsity, sparsify
+from .rounding import Grid, KernelRounding, find_grid, round_kernels
+
+__all__ = [
+    "Grid",
+    "JoinedPatches",
+    "KernelRounding",
+    "MagnitudePruning",
+    "build_small_decoder",
+    "find_grid",
+    "find_kernels",
+    "inherit_channels",
+    "measure_sparsity",
+    "narrow_channels",
+    "prune_channels",
+    "round_kernels",
+    "sparsify",
+]

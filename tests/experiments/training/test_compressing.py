@@ -1,0 +1,98 @@
+"""Runs whose decoder is made small: pruned, rounded, narrowed, or taught anew."""
+
+from pathlib import Path
+
+import facezoo
+import keras
+import numpy as np
+import pytest
+from command_line import assert_same, weights_of
+from facezoo.compressing import find_grid, find_kernels, measure_sparsity
+from facezoo.experiments.runs.run import open_run
+from facezoo.models import VAE
+
+pytestmark = pytest.mark.usefixtures("empty_folder")
+
+DATA = "--dataset=procedural_faces"
+SHORT = (DATA, "--steps=2", "--batch_size=8")
+STEPS = (DATA, "--batch_size=8", "--steps_per_epoch=2", "--validation_steps=1", "--schedule_steps=4")
+
+
+@pytest.fixture
+def autoencoder():
+    keras.utils.set_random_seed(0)
+    model = VAE(image_size=32, filters=(4, 4), latent_dim=4)
+    model.save("vae.keras")
+    return model
+
+
+def has_encoder_of(model, other) -> bool:
+    pairs = zip(model.encoder.get_weights(), other.encoder.get_weights(), strict=True)
+    return all(np.array_equal(one, two) for one, two in pairs)
+
+
+@pytest.mark.parametrize("method", ["--prune=0.5", "--quantise=int4"])
+def test_a_run_that_is_interrupted_ends_as_one_that_is_not(autoencoder, command, method):
+    given = ("train", "--init_from=./vae.keras", method, *STEPS)
+    assert command(*given, "--epochs=2", "--run_dir=whole").code == 0
+    assert command(*given, "--epochs=1", "--run_dir=halves").code == 0
+    assert command(*given, "--epochs=2", "--run_dir=halves").code == 0
+    assert_same(weights_of("whole"), weights_of("halves"))
+    model = facezoo.load("whole")
+    assert has_encoder_of(model, autoencoder)  # whose codes stay what they were
+    if method == "--prune=0.5":
+        assert measure_sparsity(model.decoder) == pytest.approx(0.5, abs=0.01)
+    else:
+        assert_is_rounded(model)
+        Path("halves/model.keras").unlink()
+        assert_is_rounded(open_run("halves", "last").model())  # its checkpoint holds the exact kernels
+
+
+def assert_is_rounded(model):
+    for kernel in find_kernels(model.decoder):
+        grid = find_grid(kernel, 4)
+        np.testing.assert_allclose(grid.scale * grid.integers, kernel.variable, rtol=1e-5)
+
+
+def test_compress_and_distill_write_runs_that_other_commands_take(autoencoder, command):
+    done = command("compress", "--run_dir=./vae.keras", "--prune_channels=0.5", *SHORT, "--out=narrow")
+    assert done.code == 0
+    assert "numbers before" in done.out
+    narrow = facezoo.load("narrow")
+    assert narrow.decoder.count_params() < autoencoder.decoder.count_params()
+    assert has_encoder_of(narrow, autoencoder)
+
+    done = command("distill", "--run_dir=./vae.keras", "--width=8", "--depth=1", "--grid=4", *SHORT, "--out=small")
+    assert done.code == 0
+    small = facezoo.load("small")
+    assert small.decoder.get_layer("widen").filters == 8
+    assert has_encoder_of(small, autoencoder)
+    done = command("distill", "--run_dir=./vae.keras", "--width=8", "--depth=1", "--grid=4", *SHORT, "--out=small")
+    assert "small is finished; nothing to do" in done.out
+    assert command("evaluate", "--run_dir=small", "--count=8").code == 0
+    assert command("morph", "--run_dir=small", "--start=test:0", "--end=test:1", "--steps=3", "--out=way").code == 0
+
+    done = command("compress", "--run_dir=./small", "--quantise=int8", *SHORT, "--out=coarse")
+    assert done.code == 0, done.err
+    assert has_encoder_of(facezoo.load("coarse"), autoencoder)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("compress --run_dir=vae", "give one of --prune, --prune_channels, --quantise, not none"),
+        ("compress --run_dir=vae --prune=0.5 --quantise=int4", "not --prune and --quantise"),
+        ("compress --run_dir=vae --prune=1", "--prune=1"),
+        ("compress --run_dir=face_features --quantise=int4", "--quantise=int4: a FaceFeatures has no decoder"),
+        ("compress --run_dir=face_features --prune_channels=0.5", "holds a FaceFeatures, no autoencoder"),
+        ("distill --run_dir=face_mapping", "a FaceMapping is told people"),
+        ("distill --run_dir=vae --grid=7", "grid=7 must go into the picture's 64 pixels"),
+        ("train --prune=0.5 --ema=0.9", "--ema=0.9 does not go with --prune"),
+    ],
+)
+def test_what_cannot_be_made_small_is_refused_in_one_line(command, arguments, words):
+    out = "--run_dir=run" if arguments.startswith("train") else "--out=run"
+    done = command(*arguments.split(), out)
+    assert done.code == 2
+    assert words in done.err
+    assert not Path("run").exists()
