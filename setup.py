@@ -25,6 +25,7 @@ FOLDERS = (
     "experiments.codes",
     "experiments.training",
     "experiments.explorer",
+    "experiments.films",
     "experiments.benchmarks",
     "experiments.benchmarks.peers",
     "experiments.commands",

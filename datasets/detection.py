@@ -140,7 +140,7 @@ def find_near(photograph: Image.Image, points: np.ndarray) -> Face | None:
     near = [face for face in faces if np.sqrt(((face.points - before) ** 2).sum(axis=1).mean()) < _APART * side]
     if not near:
         return None
-    best = max(near, key=lambda face: face.confidence)
+    best = min(near, key=lambda face: np.abs(face.points - before).sum())
     left, top, width, height = best.box
     return Face((left + low[0], top + low[1], width, height), best.points + low, best.confidence)
 

@@ -32,14 +32,10 @@ class FilmFaces:
     tracks: Sequence[Track]
     num_frames: int
 
-    def at(self, frame: int) -> list[np.ndarray]:
-        """Points of the faces in a frame, each float64 [5, 2] in its pixels."""
-        places = [track.at(frame) for track in self.tracks]
-        return [points for points in places if points is not None]
-
-    def list_without(self) -> list[int]:
-        """The numbers of the frames in which there is none."""
-        return [frame for frame in range(self.num_frames) if not self.at(frame)]
+    def at(self, frame: int) -> dict[int, np.ndarray]:
+        """Points of the faces in a frame, each float64 [5, 2] in its pixels, by the numbers of their tracks."""
+        places = {number: track.at(frame) for number, track in enumerate(self.tracks)}
+        return {number: points for number, points in places.items() if points is not None}
 
 
 def find_film_faces(film: Film, faces: str = LARGEST) -> FilmFaces:
@@ -64,11 +60,11 @@ def find_film_faces(film: Film, faces: str = LARGEST) -> FilmFaces:
     for frame in progress_bar("finding faces", read_frames(film), film.num_frames, unit="frame"):
         image = Image.fromarray(frame)
         awaited = tracker.await_next()
-        found = [face for points in awaited if (face := detection.find_near(image, points))]
-        if count % search == 0:
-            found += [
-                face for face in detection.find_faces(image) if not any(detection.is_same(face, one) for one in found)
-            ]
+        found: list[detection.Face] = []
+        searched = detection.find_faces(image) if count % search == 0 else []
+        for face in (*(detection.find_near(image, points) for points in awaited), *searched):
+            if face and not any(detection.is_same(face, other) for other in found):
+                found.append(face)
         tracker.add([Sighting(face.points, _look(image, face.points)) for face in found])
         count += 1
     return FilmFaces(_choose(tracker.finish(), faces), count)

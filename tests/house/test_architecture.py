@@ -34,7 +34,7 @@ FLOORS = (
     {"flags"},
     {"runs"},
     {"codes", "faces"},
-    {"training", "explorer"},
+    {"training", "explorer", "films"},
     {"benchmarks"},
     {"commands"},
     {"cli"},
