@@ -28,6 +28,7 @@ FOLDERS = (
     "experiments.codes",
     "experiments.training",
     "experiments.explorer",
+    "experiments.films",
     "experiments.exporting",
     "experiments.shipping",
     "experiments.benchmarks",

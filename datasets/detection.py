@@ -32,6 +32,8 @@ PART_OF_SUREST = 0.2  # a larger face has at least such a part of the surest one
 # wrong one was 1.05 and 1.29 times as sure.
 UPRIGHT = 1.4
 MOST_TILT = 20.0  # degrees at which points are still read well
+# What is seen of a film's frame where a face was in the frame before: sides of a crop from its middle, and pixels.
+NEAR, SIDE_NEAR = 1.1, 192
 _APART = 0.25  # sides of a crop by which the points of one face differ at two turns, at most
 _POWER = 20  # of a confidence: of 0.95 is left 0.36, of 0.99 0.82
 _MOST_RESIDUAL = 0.1  # sides of a crop, from a template's points; of faces that look ahead it is below 0.05
@@ -113,6 +115,36 @@ def largest_face(photograph: Image.Image) -> Face:
     return next(face for face in faces if _sureness(face) >= PART_OF_SUREST * surest)
 
 
+def find_near(photograph: Image.Image, points: np.ndarray) -> Face | None:
+    """The face that lies about where one lay in the frame before, found in its surroundings alone.
+
+    Args:
+      photograph: RGB.
+      points: of the face before, [5, 2].
+
+    Returns:
+      None where no face is found whose points are near to those, or more of the photograph would have to be seen.
+    """
+    matrix = crop_to_photograph(points, np.array(TEMPLATES["celeba"]))
+    side, middle = math.sqrt(np.linalg.det(matrix[:, :2])), matrix @ (0.5, 0.5, 1.0)
+    low = np.maximum(np.floor(middle - NEAR * side), 0).astype(int)
+    high = np.minimum(np.ceil(middle + NEAR * side), photograph.size).astype(int)
+    if (high - low < SMALLEST_FACE).any():
+        return None
+    region = photograph.crop((*low.tolist(), *high.tolist()))
+    small = _bring_to(region, min(max(region.size), SIDE_NEAR))
+    before = points - low
+    tilt = float(tilts(points))
+    across = np.array(region.size) / small.size
+    faces = [_scale(face, across) for face in _detect(small, tilt if abs(tilt) > MOST_TILT else 0.0)]
+    near = [face for face in faces if np.sqrt(((face.points - before) ** 2).sum(axis=1).mean()) < _APART * side]
+    if not near:
+        return None
+    best = min(near, key=lambda face: np.abs(face.points - before).sum())
+    left, top, width, height = best.box
+    return Face((left + low[0], top + low[1], width, height), best.points + low, best.confidence)
+
+
 def check_installed() -> None:
     """Raises DatasetError where the detector is not installed."""
     if importlib.util.find_spec("mtcnn") is None:
@@ -141,7 +173,7 @@ def _find_turn(photograph: Image.Image, faces: Sequence[Face]) -> float:
     )
     known = [_scale(face, np.array(small.size) / photograph.size) for face in faces]
     others = [hit for turn in QUARTERS[1:] for hit in _hits(small, turn)]
-    rivals = [hit for hit in others if not any(_is_one(face, hit.face) for face in known)]
+    rivals = [hit for hit in others if not any(is_same(face, hit.face) for face in known)]
     if all(hit.sureness < DOUBT * here.sureness for hit in rivals):
         return here.face.tilt if abs(here.face.tilt) > MOST_TILT else 0.0
     return _surest_turn([hit for turn in TURNS for hit in _hits(large, turn)])
@@ -152,7 +184,7 @@ def _surest_turn(hits: Sequence[_Hit]) -> float:
     groups: list[list[_Hit]] = []
     for hit in sorted(hits, key=lambda hit: -hit.sureness):
         for group in groups:
-            if _is_one(group[0].face, hit.face):
+            if is_same(group[0].face, hit.face):
                 group.append(hit)
                 break
         else:
@@ -186,7 +218,7 @@ def _sureness(face: Face, tilt: float = 0.0) -> float:
     return face.confidence**_POWER * max(0.0, 1.0 - residual / _MOST_RESIDUAL) * max(0.0, 1.0 - away)
 
 
-def _is_one(face: Face, other: Face) -> bool:
+def is_same(face: Face, other: Face) -> bool:
     """Whether two are the same face, by their points."""
     side = math.sqrt(np.linalg.det(crop_to_photograph(face.points, np.array(TEMPLATES["celeba"]))[:, :2]))
     return bool(math.sqrt(((face.points - other.points) ** 2).sum(axis=1).mean()) < _APART * side)

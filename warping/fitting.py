@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .blurring import blur
-from .colours import measure_colours, recolour
+from .colours import Colours, measure_colours, recolour
 from .ramps import rising, smooth_step
 from .shapes import Scheme, choose_points, five_points, radius_map
 from .thin_plates import Box, Sampler, bend_plate
@@ -44,9 +44,6 @@ def fit_face(
 ) -> Fitted:
     """A face with the outline of the one that it covers, eyes, nose and mouth in the same places, and its colours.
 
-    What is seen of it goes from the brows to the chin: hair and forehead stay those of the covered one, and so does how
-    far its head is turned; where one of both heads looks far aside, only eyes, nose and mouth come to their places.
-
     Args:
       face: float32 [S, S, C] in [0, 1].
       points: its landmarks [L, 2], (x, y) in sides.
@@ -54,6 +51,26 @@ def fit_face(
       covered_points: landmarks of the face there.
       scheme: of the landmarks.
       match_colour: gives it the mean and the covariance of what it covers.
+    """
+    fitted = bend_face(face, points, covered, covered_points, scheme)
+    colours = measure_pair(fitted, covered) if match_colour else None
+    return fitted if colours is None else Fitted(np.clip(recolour(fitted.face, *colours), 0.0, 1.0), fitted.mask)
+
+
+def measure_pair(fitted: Fitted, covered: np.ndarray) -> tuple[Colours, Colours] | None:
+    """The colours of a face where it is seen, and of what it covers there; None where it is not seen at all."""
+    if not fitted.mask.any():
+        return None
+    return measure_colours(fitted.face, fitted.mask), measure_colours(covered, fitted.mask)
+
+
+def bend_face(
+    face: np.ndarray, points: np.ndarray, covered: np.ndarray, covered_points: np.ndarray, scheme: Scheme
+) -> Fitted:
+    """As `fit_face`, with its own colours.
+
+    What is seen of it goes from the brows to the chin: hair and forehead stay those of the covered one, and so does how
+    far its head is turned; where one of both heads looks far aside, only eyes, nose and mouth come to their places.
     """
     (points, covered_points), scheme = choose_points([points, covered_points], scheme)
     own, wanted = (
@@ -67,8 +84,6 @@ def fit_face(
     mask = smooth_step((EDGE - radii) / FEATHER + 0.5)
     for picture in (fitted, covered):
         mask = mask * (1.0 - elsewhere * unlike_the_middle(picture, radii))
-    if match_colour and mask.any():
-        fitted = recolour(fitted, measure_colours(fitted, mask), measure_colours(covered, mask))
     return Fitted(np.clip(fitted, 0.0, 1.0), mask)
 
 

@@ -12,12 +12,16 @@ from absl import flags
 from ... import files, pictures
 from ...datasets import photographs
 from ...datasets.source import DatasetError, Source
+from ...films import Film, is_film, probe
 from ..backend import load_tensorflow
 from ..codes.encoding import ask_person, batches, encode_batch, floats, list_people
 from ..errors import UsageError
 from ..faces.fitting import FaceFitter
-from ..faces.origins import find_picture_crop
+from ..faces.origins import find_cut, find_picture_crop
 from ..faces.reader import EVERY, LARGEST, NAMED, list_photographs, most_pixels, read_pictures
+from ..films.following import find_film_faces
+from ..films.making import list_numbers, make_key, new_film
+from ..films.mapping import FilmMapper
 from ..flags import groups, kinds
 from ..flags.groups import LandmarkSettings
 from ..flags.kinds import are_digits, read, read_given
@@ -25,14 +29,16 @@ from ..folders import new_folder
 from ..runs.run import Run, open_run
 
 MOST_FACES = 1000
+# Flags that a film which was begun depends on.
+MAKING = ("to", "paste", "colour", "faces", "align", "template", "margin", "crop", "landmarks", "landmark_model")
 WORDS = ("in", "out")  # flags that words without dashes are meant as
 
 
 def define_flags(values: flags.FlagValues) -> None:
     groups.define_run_dir(values)
-    kinds.define_required(values, "in", "Folder of pictures.")
+    kinds.define_required(values, "in", "Folder of pictures, or a film.")
     kinds.define_required(values, "to", "Name of the person whose face they get.")
-    kinds.define_required(values, "out", "New folder for the pictures.")
+    kinds.define_required(values, "out", "New folder for the pictures; of a film a new .mp4 file, with its sound.")
     text = "Put each face back into its photograph; a photograph without a face stays as it is."
     flags.DEFINE_bool("paste", False, text, flag_values=values)
     text = "Colours of pasted faces: those of the skin that they cover, or as the model makes them."
@@ -46,10 +52,12 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues) -> None:
-    in_folder = groups.in_folder(values)
+    place = Path(values.flag_values_dict()["in"])
+    film = probe(place) if is_film(place) else None
+    in_folder = "" if film else groups.in_folder(values)
     opened = open_run(values.run_dir, values.checkpoint)
     alignment, given = read(values, groups.AlignmentSettings), read_given(values, groups.DataSettings)
-    out = new_folder(values.out, opened.folder)
+    out = new_film(values.out) if film else new_folder(values.out, opened.folder)
     model = _mapping_model(opened)
     person = str(ask_person(model, values.to, "to"))
     if values.faces != LARGEST and not values.align:
@@ -57,16 +65,17 @@ def run(values: flags.FlagValues) -> None:
     for name in ("colour", *kinds.list_names(LandmarkSettings)):
         if values[name].present and not values.paste:
             raise UsageError(f"--{name}={values[name].value} does nothing without --paste")
+    description = f"face mapped onto {person} by {opened.folder.name}"
+    if film:
+        _map_film(values, film, out, opened, model, person, description)
+        return
     source = read_pictures(in_folder, opened, alignment, given, values.faces)
     everything = list_photographs(in_folder, opened, given)
     crop = find_picture_crop(opened, given) if values.paste and not values.align else None
     max_pixels = most_pixels(given.get("max_megapixels"))
 
-    description = f"face mapped onto {person} by {opened.folder.name}"
     with files.whole_folder(out) as partial, contextlib.ExitStack() as stack:
-        fitter = None
-        if values.paste:
-            fitter = stack.enter_context(FaceFitter(read(values, LandmarkSettings), values.colour == "match"))
+        fitter = stack.enter_context(_open_fitter(values)) if values.paste else None
         names = files.name_results(everything)
         for name, group in itertools.groupby(_map(model, source, person), key=lambda mapped: mapped.name):
             if fitter:
@@ -85,6 +94,56 @@ def run(values: flags.FlagValues) -> None:
     print(f"{out}: {len(source)} faces mapped onto {person}")
     if without:
         print(f"{len(without)} photographs stay as they are: {_listed(without)}")
+
+
+def _open_fitter(values: flags.FlagValues) -> FaceFitter:
+    return FaceFitter(read(values, LandmarkSettings), values.colour == "match")
+
+
+def _map_film(values: flags.FlagValues, film: Film, out: Path, opened: Run, model, person: str, description: str):
+    if values.faces == EVERY and not values.paste:
+        raise UsageError("--faces=all of a film wants --paste, which puts them back into its frames")
+    alignment, given = read(values, groups.AlignmentSettings), read_given(values, groups.DataSettings)
+    cut = find_cut(alignment, given, opened.settings, opened.origin)
+    size = opened.image_shape[0]
+    if cut:
+        followed = find_film_faces(film, values.faces)
+
+        def find_places(number: int, pixels: np.ndarray) -> dict[int, np.ndarray]:
+            at_pixels = np.diag([1.0 / size, 1.0 / size, 1.0])
+            return {track: cut.matrix(points) @ at_pixels for track, points in followed.at(number).items()}
+    else:
+        crop = find_picture_crop(opened, given)
+
+        def find_places(number: int, pixels: np.ndarray) -> dict[int, np.ndarray]:
+            return {0: _crop_matrix(pixels, crop, size)}
+
+    def map_faces(faces: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        made, masks = _decode(model, encode_batch(model, faces), person)
+        return np.asarray(made), None if masks is None else np.asarray(masks)
+
+    key = make_key(film, opened, {name: values[name].value for name in MAKING if name in values})
+    with contextlib.ExitStack() as stack:
+        fitter = stack.enter_context(_open_fitter(values)) if values.paste else None
+        mapper = FilmMapper(find_places, map_faces, opened.image_shape, fitter)
+        count, without = mapper.write(film, out, key, description)
+    print(f"{out}: {count} frames, mapped onto {person}")
+    if without:
+        print(f"{len(without)} frames stay as they are: {list_numbers(without)}")
+
+
+def _crop_matrix(pixels: np.ndarray, crop: photographs.Crop | None, size: int) -> np.ndarray:
+    """From the pixels of a face that a crop cuts out of a photograph to the photograph's: [2, 3]."""
+    from ...pictures.pasting import crop_matrix
+
+    height, width, _ = pixels.shape
+    left, top, right, bottom = photographs.crop_box((width, height), crop)
+    return crop_matrix((left, top, right - left, bottom - top), size)
+
+
+def _decode(model, codes: np.ndarray, person: str):
+    """Faces of codes, and masks if the model has them."""
+    return model.decode_with_mask(codes, person) if model.mask_head else (model.decode(codes, person), None)
 
 
 def _is_choice(faces: str) -> bool:
@@ -132,7 +191,7 @@ def _map(model, source: Source, person: str) -> Iterator[Mapped]:
         images = floats(examples["image"])
         codes = encode_batch(model, images)
         nothing = [None] * len(codes)
-        faces, masks = model.decode_with_mask(codes, person) if model.mask_head else (model.decode(codes, person), None)
+        faces, masks = _decode(model, codes, person)
         columns = nothing if masks is None else np.asarray(masks), examples.get("matrix", nothing)
         yield from map(Mapped, source.names[rows], images, np.asarray(faces), *columns)
 
@@ -147,13 +206,9 @@ def _photograph(path: Path, max_pixels: int) -> np.ndarray:
 
 def _paste(photograph: np.ndarray, mapped: Mapped, crop: photographs.Crop | None, fitter: FaceFitter) -> np.ndarray:
     """The photograph with the face where the crop cut it out, or the alignment: uint8 [H, W, 3]."""
-    from ...pictures.pasting import crop_matrix, paste
+    from ...pictures.pasting import paste
 
-    matrix = mapped.matrix
-    if matrix is None:
-        height, width, _ = photograph.shape
-        left, top, right, bottom = photographs.crop_box((width, height), crop)
-        matrix = crop_matrix((left, top, right - left, bottom - top), mapped.face.shape[0])
+    matrix = _crop_matrix(photograph, crop, mapped.face.shape[0]) if mapped.matrix is None else mapped.matrix
     fitted = fitter.fit(mapped.name, mapped.face, mapped.covered)
     if fitted is None:
         return paste(photograph, mapped.face, matrix, mapped.mask, fitter.match_colour)

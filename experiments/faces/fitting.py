@@ -6,7 +6,7 @@ from PIL import Image
 
 from ...datasets.alignment import NoFaceError
 from ...warping.fitting import Fitted, fit_face
-from ...warping.shapes import SCHEMES
+from ...warping.shapes import SCHEMES, Scheme
 from ..errors import UsageError
 from ..flags.groups import LandmarkSettings
 from .framing import Stop, keep_quiet, largest_face
@@ -39,14 +39,24 @@ class FaceFitter:
 
     def fit(self, name: str, face: np.ndarray, covered: np.ndarray) -> Fitted | None:
         """A face fitted to the one that it covers, both float32 [S, S, C] in [0, 1]; None without landmarks."""
+        points = self.find(name, face, covered)
+        return None if points is None else fit_face(face, points[0], covered, points[1], self.scheme, self.match_colour)
+
+    def find(self, name: str, face: np.ndarray, covered: np.ndarray) -> np.ndarray | None:
+        """Landmarks of both, [2, L, 2] in sides; None where they are not found in both, which is counted."""
         if self.reader is None:
             return None
         try:
-            points, covered_points = (self._points(self.reader, name, picture) for picture in (face, covered))
+            return np.stack([self._points(self.reader, name, picture) for picture in (face, covered)])
         except NoFaceError:
             self.num_unfitted += 1
             return None
-        return fit_face(face, points, covered, covered_points, SCHEMES[self.reader.scheme], self.match_colour)
+
+    @property
+    def scheme(self) -> Scheme:
+        """Of the landmarks."""
+        assert self.reader
+        return SCHEMES[self.reader.scheme]
 
     @staticmethod
     def _points(reader: LandmarkReader, name: str, picture: np.ndarray) -> np.ndarray:

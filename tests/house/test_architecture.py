@@ -34,7 +34,7 @@ FLOORS = (
     {"flags", "machine"},
     {"runs", "exporting"},
     {"codes", "faces"},
-    {"training", "explorer", "shipping"},
+    {"training", "explorer", "shipping", "films"},
     {"benchmarks"},
     {"commands"},
     {"cli"},

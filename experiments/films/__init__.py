@@ -1,0 +1,1 @@
+"""Commands whose pictures are the frames of a film."""

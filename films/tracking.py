@@ -1,0 +1,174 @@
+"""Who is who from frame to frame: what is found in each frame of a film, linked into steady tracks."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from scipy.signal import savgol_filter
+
+FARTHEST = 0.8  # of a face's size: how far from where it is awaited a face may be found
+LOOK = 1.0  # how much two looks count beside places; a look is a vector of about unit length
+UNLIKE = 0.9  # looks that are farther apart are two people's
+MEMORY = 0.9  # part of a track's look that stays when it is seen again
+DAMPING = 0.7  # part of a movement that is awaited to go on
+BRIDGE_SECONDS = 0.5  # for which a face that is not found is still thought to be there, between two places
+SMOOTHING_SECONDS = 0.37  # of a film over which places are smoothed
+
+
+class Sighting(NamedTuple):
+    """One face in one frame.
+
+    Attributes:
+      points: of it, float64 [P, 2], (x, y) in pixels.
+      look: what it looks like, [K]; nearer vectors are more alike.
+    """
+
+    points: np.ndarray
+    look: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Track:
+    """One face over some frames in a row.
+
+    Attributes:
+      first: the number of its first frame.
+      points: float64 [T, P, 2], smoothed.
+      is_seen: bool [T]; where not, the points are bridged from those before and after.
+      look: what it looks like on the whole, [K].
+    """
+
+    first: int
+    points: np.ndarray
+    is_seen: np.ndarray
+    look: np.ndarray
+
+    @property
+    def end(self) -> int:
+        """The number of the first frame after it."""
+        return self.first + len(self.points)
+
+    def at(self, frame: int) -> np.ndarray | None:
+        """Its points in a frame, [P, 2]; None where it is not there."""
+        place = frame - self.first
+        return self.points[place] if 0 <= place < len(self.points) else None
+
+
+class _Growing:
+    """A track while its film is gone through."""
+
+    def __init__(self, frame: int, sighting: Sighting):
+        self.frames, self.points, self.look = [frame], [sighting.points], sighting.look
+
+    def await_at(self, frame: int) -> np.ndarray:
+        """Where its points will be, if it moves on as it did."""
+        if len(self.frames) < 2:
+            return self.points[-1]
+        speed = (self.points[-1] - self.points[-2]) / (self.frames[-1] - self.frames[-2])
+        steps = frame - self.frames[-1]
+        return self.points[-1] + speed * DAMPING * (1.0 - DAMPING**steps) / (1.0 - DAMPING)
+
+    def add(self, frame: int, sighting: Sighting) -> None:
+        self.frames.append(frame)
+        self.points.append(sighting.points)
+        self.look = MEMORY * self.look + (1.0 - MEMORY) * sighting.look
+
+    def finish(self, rate: float) -> Track:
+        """The track with its gaps bridged and its points smoothed."""
+        frames = np.arange(self.frames[0], self.frames[-1] + 1)
+        found = np.stack(self.points)
+        columns = found.reshape(len(found), -1).T
+        bridged = np.stack([np.interp(frames, self.frames, column) for column in columns], axis=-1)
+        return Track(
+            self.frames[0],
+            smooth_places(bridged.reshape(len(frames), *found.shape[1:]), rate),
+            np.isin(frames, self.frames),
+            self.look,
+        )
+
+
+class Tracker:
+    """Links sightings of one frame after the other.
+
+    A sighting goes on with the track that awaits it nearest and looks most like it, all of a frame at once by least
+    cost (Kuhn's method); one that goes on with none begins a track. A track that is not found for longer than
+    `BRIDGE_SECONDS` ends; one that looks alike later is another.
+
+    Args:
+      rate: frames a second.
+    """
+
+    def __init__(self, rate: float):
+        self.rate = rate
+        self._last = -1
+        self._growing: list[_Growing] = []
+        self._ended: list[_Growing] = []
+
+    def await_next(self) -> list[np.ndarray]:
+        """Where the faces of the tracks that go on will be in the next frame, each [P, 2]."""
+        return [track.await_at(self._last + 1) for track in self._growing]
+
+    def add(self, sightings: Sequence[Sighting]) -> None:
+        """Takes the sightings of the next frame."""
+        self._last += 1
+        costs = np.array([[self._cost(track, sighting) for sighting in sightings] for track in self._growing])
+        linked: set[int] = set()
+        if costs.size:
+            for row, column in zip(*linear_sum_assignment(np.minimum(costs, 1e6)), strict=True):
+                if np.isfinite(costs[row, column]):
+                    self._growing[row].add(self._last, sightings[column])
+                    linked.add(int(column))
+        self._growing += [
+            _Growing(self._last, sighting) for number, sighting in enumerate(sightings) if number not in linked
+        ]
+        lost = [track for track in self._growing if self._last - track.frames[-1] > BRIDGE_SECONDS * self.rate]
+        self._ended += lost
+        self._growing = [track for track in self._growing if track not in lost]
+
+    def finish(self) -> list[Track]:
+        """All tracks, the longest first."""
+        tracks = [track.finish(self.rate) for track in (*self._ended, *self._growing)]
+        return sorted(tracks, key=lambda track: -int(track.is_seen.sum()))
+
+    def _cost(self, track: _Growing, sighting: Sighting) -> float:
+        """How unlike it is that a sighting goes on with a track; infinite where it cannot be."""
+        awaited = track.await_at(self._last)
+        away = np.linalg.norm(sighting.points - awaited, axis=-1).mean() / measure_size(awaited)
+        unlike = float(np.linalg.norm(sighting.look - track.look))
+        missed = self._last - track.frames[-1]
+        if away > FARTHEST * missed or unlike > UNLIKE:
+            return np.inf
+        return float(away / missed + LOOK * unlike)
+
+
+def group_people(tracks: Sequence[Track]) -> list[list[Track]]:
+    """The tracks of each person: those that look alike and are never there at once; who is seen longest comes first."""
+    people: list[list[Track]] = []
+    for track in tracks:
+        for person in people:
+            are_apart = all(track.end <= other.first or other.end <= track.first for other in person)
+            if are_apart and np.linalg.norm(track.look - person[0].look) < UNLIKE / 2.0:
+                person.append(track)
+                break
+        else:
+            people.append([track])
+    return sorted(people, key=lambda person: -sum(int(track.is_seen.sum()) for track in person))
+
+
+def measure_size(points: np.ndarray) -> float:
+    """How large a face is by its points [..., P, 2]: twice the root mean square of their distance from the middle."""
+    apart = points - points.mean(axis=-2, keepdims=True)
+    return 2.0 * float(np.sqrt((apart**2).sum(axis=-1).mean())) + 1e-6
+
+
+def smooth_places(places: np.ndarray, rate: float) -> np.ndarray:
+    """Places [T, ...] without the jitter of finding them, by parabolas through the frames around each.
+
+    Savitzky and Golay, "Smoothing and Differentiation of Data by Simplified Least Squares Procedures" (1964); films are
+    at hand whole, so that nothing lags behind, as it would by a filter of what has been seen so far.
+    """
+    window = 2 * round(SMOOTHING_SECONDS * rate / 2.0) + 1
+    window = min(window, len(places) - 1 + len(places) % 2)
+    return savgol_filter(places, window, 2, axis=0) if window >= 5 else places

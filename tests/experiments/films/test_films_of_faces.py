@@ -1,0 +1,208 @@
+"""Faces are followed through a film and mapped in it, steadily, and going on where it was stopped."""
+
+import dataclasses
+import itertools
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import run_of
+from facezoo.datasets import alignment, detection
+from facezoo.datasets.alignment import NoFaceError
+from facezoo.datasets.detection import Face
+from facezoo.experiments.films import following
+from facezoo.experiments.films.making import list_numbers
+from facezoo.experiments.films.mapping import FilmMapper
+from facezoo.films import FilmWriter, probe, read_frames, writing
+from facezoo.films.probing import Film
+from facezoo.models import FaceMapping
+from facezoo.pictures.pasting import crop_matrix
+from facezoo.warping.shapes import SCHEMES
+
+pytestmark = pytest.mark.usefixtures("empty_folder")
+
+SIZE = 16
+RED, BLUE = (220, 40, 40), (40, 40, 220)
+EYES_AND_MOUTH = np.array(alignment.TEMPLATES["celeba"]) * 40.0  # in a square of 40 pixels
+
+
+def save_film(frames, name="in.mp4"):
+    """Frames as a film of 10 a second."""
+    source = Film(Path("none"), Fraction(10), None, False)
+    FilmWriter(Path(name), source, "test").write(iter(frames), "a test")
+    return probe(Path(name))
+
+
+def draw_squares(*middles):
+    """A gray frame with a coloured square around each (x, colour); later ones lie in front."""
+    frame = np.full((80, 320, 3), 128, np.uint8)
+    for x, colour in middles:
+        frame[20:60, max(0, x - 20) : x + 20] = colour
+    return frame
+
+
+def find_squares(image):
+    """Coloured squares as faces; one that is hidden in part is not found."""
+    pixels = np.asarray(image).astype(int)
+    found = []
+    for own, other in ((0, 2), (2, 0)):
+        rows, columns = np.nonzero(pixels[..., own] - pixels[..., other] > 100)
+        if len(columns) > 1500:
+            left, top = columns.min(), rows.min()
+            found.append(Face((left, top, 40.0, 40.0), np.add(EYES_AND_MOUTH, (left, top)), 1.0))
+    return found
+
+
+@pytest.fixture
+def squares(monkeypatch):
+    """Squares are taken for faces, wherever they are looked for."""
+
+    def find_near(image, points):
+        near = [face for face in find_squares(image) if np.abs(face.points - points).max() < 45.0]
+        return min(near, key=lambda face: np.abs(face.points - points).sum(), default=None)
+
+    monkeypatch.setattr(detection, "find_faces", find_squares)
+    monkeypatch.setattr(detection, "find_near", find_near)
+    monkeypatch.setattr(detection, "check_installed", lambda: None)
+
+
+def test_two_that_cross_are_each_followed(squares):
+    film = save_film(draw_squares((50 + 10 * frame, RED), (270 - 10 * frame, BLUE)) for frame in range(22))
+    red, blue = (following.find_film_faces(film, place) for place in ("1", "2"))
+    for frame in range(22):
+        for faces, x in ((red, 50 + 10 * frame), (blue, 270 - 10 * frame)):
+            (points,) = faces.at(frame).values()
+            assert points.mean(axis=0)[0] == pytest.approx(EYES_AND_MOUTH.mean(axis=0)[0] + x - 20, abs=6.0)
+    assert len(following.find_film_faces(film, "all").at(11)) == 2
+    with pytest.raises(NoFaceError, match="it shows 2 people"):
+        following.find_film_faces(film, "3")
+
+
+def test_the_largest_is_followed_and_nobody_is_told(squares):
+    film = save_film(
+        draw_squares((60, RED)) if frame > 20 else draw_squares((60, RED), (200, BLUE)) for frame in range(30)
+    )
+    (points,) = following.find_film_faces(film).at(25).values()
+    assert points.mean(axis=0)[0] < 100
+    with pytest.raises(NoFaceError, match="no face found"):
+        following.find_film_faces(save_film([draw_squares()] * 3, "empty.mp4"))
+
+
+class Fitter:
+    """Finds landmarks that tremble, as readers do."""
+
+    match_colour = True
+    scheme = SCHEMES["five"]
+
+    def __init__(self, jitter=0.02):
+        self.draws, self.jitter = np.random.default_rng(0), jitter
+
+    def find(self, name, face, covered):
+        five = np.array(alignment.TEMPLATES["celeba"])
+        return np.stack([five, five]) + self.jitter * self.draws.normal(size=(2, 5, 2))
+
+
+def make_mapper(fitter):
+    matrix = crop_matrix((24, 8, 32, 32), SIZE)
+    return FilmMapper(lambda number, pixels: {0: matrix}, lambda faces: (1.0 - faces, None), (SIZE, SIZE, 3), fitter)
+
+
+def draw_moving(count):
+    x, y = np.meshgrid(np.arange(80), np.arange(48))
+    for frame in range(count):
+        yield np.stack([(3 * x + 2 * frame) % 256, (5 * y + frame) % 256, (x + y) % 256], axis=-1).astype(np.uint8)
+
+
+def test_landmarks_that_tremble_are_steadied():
+    film = save_film([next(draw_moving(1))] * 24)
+    flicker = {}
+    for name, jitter in (("steady", 0.0), ("trembling", 0.02)):
+        made = list(make_mapper(Fitter(jitter))._make(enumerate(read_frames(film)), []))
+        flicker[name] = np.abs(np.diff(np.stack(made).astype(float), n=2, axis=0)).mean()
+    alone = list(make_mapper(Fitter(0.02))._make(enumerate([next(draw_moving(1))] * 1), []))
+    assert alone[0].shape == (48, 80, 3)
+    assert flicker["steady"] < 0.5
+    raw = []
+    for _ in range(24):
+        fitter = Fitter()
+        fitter.draws = np.random.default_rng(len(raw))
+        raw += make_mapper(fitter)._make(enumerate(read_frames(film, 23)), [])
+    assert flicker["trembling"] < 0.4 * np.abs(np.diff(np.stack(raw).astype(float), n=2, axis=0)).mean()
+
+
+def test_a_mapped_film_goes_on_where_it_was_stopped(monkeypatch):
+    monkeypatch.setattr(writing, "PART_FRAMES", 15)
+    film = save_film(draw_moving(40))
+    still = Fitter(0.0)
+    assert make_mapper(still).write(film, Path("whole.mp4"), "key", "a test") == (40, [])
+
+    class Stopping(FilmMapper):
+        def _make(self, frames, without):
+            yield from itertools.islice(super()._make(frames, without), 20)
+            raise KeyboardInterrupt
+
+    stopped = Stopping(**vars(make_mapper(still)))
+    with pytest.raises(KeyboardInterrupt):
+        stopped.write(film, Path("out.mp4"), "key", "a test")
+    make_mapper(still).write(film, Path("out.mp4"), "key", "a test")
+    for one, other in zip(*(read_frames(probe(Path(name))) for name in ("whole.mp4", "out.mp4")), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_frames_without_a_face_stay_and_are_told():
+    mapper = make_mapper(Fitter())
+    places = mapper.places
+    mapper = dataclasses.replace(
+        mapper, places=lambda number, pixels: {} if number in (3, 4) else places(number, pixels)
+    )
+    film = save_film(draw_moving(8))
+    count, without = mapper.write(film, Path("out.mp4"), "key", "a test")
+    assert (count, without) == (8, [3, 4])
+    before, after = (list(read_frames(probe(Path(name)))) for name in ("in.mp4", "out.mp4"))
+    changes = [np.abs(one.astype(int) - other).max() for one, other in zip(before, after, strict=True)]
+    assert max(changes[3], changes[4]) < 0.5 * min(changes[2], changes[5])
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    model = FaceMapping(image_size=SIZE, filters=(4, 4), inter_dim=4, people=("ann", "bob"))
+    return run_of(tmp_path_factory.mktemp("runs") / "mapping", model)
+
+
+def test_the_command_maps_a_film(run, command):
+    save_film(draw_moving(7))
+    given = ("swap", f"--run_dir={run}", "--in=in.mp4", "--to=bob")
+    done = command(*given, "--out=out.mp4", "--paste")
+    assert done.code == 0, done.err
+    assert "out.mp4: 7 frames, mapped onto bob" in done.out
+    assert next(read_frames(probe(Path("out.mp4")))).shape == (48, 80, 3)
+    assert command(*given, "--out=faces.mp4").code == 0
+    assert next(read_frames(probe(Path("faces.mp4")))).shape == (SIZE, SIZE, 3)
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (("--out=out",), "--in is a film, and what is made of it another one: call it out.mp4"),
+        (("--out=in.mp4",), "--out=in.mp4 exists"),
+        (("--out=out.mp4", "--align", "--faces=all"), "--faces=all of a film wants --paste"),
+        (("--out=out.mp4", "--align", "--crop=8"), "--crop and --align"),
+    ],
+)
+def test_what_cannot_be_is_refused(run, command, flags, words):
+    save_film(draw_moving(2))
+    done = command("swap", f"--run_dir={run}", "--in=in.mp4", "--to=bob", *flags)
+    assert (done.code, words in done.err) == (2, True), done.err
+    assert [path.name for path in Path().iterdir()] == ["in.mp4"]
+
+
+def test_a_damaged_film_is_refused(run, command):
+    Path("in.mp4").write_bytes(b"no film")
+    done = command("swap", f"--run_dir={run}", "--in=in.mp4", "--to=bob", "--out=out.mp4")
+    assert (done.code, "is no film that ffmpeg can read" in done.err) == (2, True), done.err
+
+
+def test_numbers_are_listed_shortly():
+    assert list_numbers([3, 7, 8, 9]) == "3, 7 to 9"
+    assert list_numbers(range(0, 40, 2)) == "0, 2, 4, 6, 8 and 15 more"
