@@ -16,7 +16,7 @@ ROOT = Path(facezoo.__file__).parent
 # Which of our folders each folder may import besides itself.
 ARROWS = {
     "losses": set(),
-    "models": {"losses"},
+    "models": {"losses", "warping"},
     "datasets": set(),
     "metrics": {"losses"},
     "latents": set(),
