@@ -9,6 +9,7 @@ if keras.backend.backend() != "tensorflow":
     raise ImportError(f"facezoo runs on Keras' TensorFlow backend, not {keras.backend.backend()}: unset KERAS_BACKEND")
 
 from .adversarial import AutoencoderGAN
+from .appearance_vae import AppearanceVAE
 from .autoencoder import Autoencoder
 from .blocks import conv2d_block, leaky_relu, sampling
 from .cae import ConvolutionalAutoencoder, build_autoencoder
@@ -30,6 +31,7 @@ MODELS: dict[str, type[Autoencoder]] = {
     "vae": VAE,
     "dfc_vae": DFCVAE,
     "conditional_vae": ConditionalVAE,
+    "appearance_vae": AppearanceVAE,
     "face_mapping": FaceMapping,
     "diffusion_autoencoder": DiffusionAutoencoder,
     "distilled_autoencoder": DistilledAutoencoder,
@@ -51,6 +53,7 @@ __all__ = [
     "NETWORKS",
     "PRIORS",
     "VAE",
+    "AppearanceVAE",
     "Autoencoder",
     "AutoencoderGAN",
     "CodePrior",

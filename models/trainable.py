@@ -34,6 +34,7 @@ class TrainableModel(keras.Model):
       conditions: what it is told of a picture: attribute of the model that names it -> column of a batch.
       model_arguments: of the constructor, those that are models themselves.
       adapts_to: how many pictures of the training split `adapt` wants; 0 where it has nothing to find.
+      adapts_by: the columns of those that it wants, in the order of `adapt`'s arguments.
       free_arguments: of the constructor, what it may have otherwise than the model that it takes its weights from.
       reconstructs: its outputs have a `reconstruction` of the picture, and `z`.
       reads_faces: its outputs say whose face it is, its attributes, landmarks and factors.
@@ -46,6 +47,7 @@ class TrainableModel(keras.Model):
     conditions: ClassVar[Mapping[str, str]] = {}
     model_arguments: ClassVar[tuple[str, ...]] = ()
     adapts_to: ClassVar[int] = 0
+    adapts_by: ClassVar[tuple[str, ...]] = ("image",)
     free_arguments: ClassVar[tuple[str, ...]] = ("seed", "name", "dropout", "l2", "kernel_initializer")
     reconstructs: ClassVar[bool] = False
     reads_faces: ClassVar[bool] = False

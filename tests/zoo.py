@@ -10,6 +10,7 @@ from facezoo.losses.objective import Term
 from facezoo.models import (
     DFCVAE,
     VAE,
+    AppearanceVAE,
     Autoencoder,
     AutoencoderGAN,
     ConditionalVAE,
@@ -94,9 +95,9 @@ def adversarial(autoencoder: Autoencoder, kind: str, **rules) -> AutoencoderGAN:
     return AutoencoderGAN(autoencoder=autoencoder, discriminator=judge, **rules)
 
 
-def adapted(model: DiffusionAutoencoder) -> DiffusionAutoencoder:
-    """A model that has measured the pictures of `batch`."""
-    model.adapt(batch()["image"])
+def adapted(model: Autoencoder) -> Autoencoder:
+    """A model that has measured `batch`."""
+    model.adapt(*(batch()[column] for column in model.adapts_by))
     return model
 
 
@@ -104,6 +105,20 @@ TEACHING = {"reconstruction": 1.0, "taught": 0.1}  # by a teacher that has learn
 GAME = ("discriminator", "discriminator_accuracy", "adversarial_weight")
 
 ZOO = [
+    Specimen(
+        "appearance_vae",
+        lambda: adapted(
+            AppearanceVAE(
+                image_size=SIZE,
+                filters=(8, 8),
+                latent_dim=4,
+                shape_dim=3,
+                landmark_names=tuple("abcde"),
+                batch_norm=False,
+            )
+        ),
+        (7,),
+    ),
     Specimen("cae", lambda: ConvolutionalAutoencoder(image_size=SIZE, filters=(8, 8)), (4, 4, 8)),
     Specimen(
         "cae",

@@ -73,7 +73,8 @@ class Session:
             if settings.model.init_from and state is None:
                 copy_weights(settings.model.init_from, network)
             elif network.adapts_to and state is None:
-                network.adapt(load_spread(sources["train"], network.adapts_to)["image"])
+                examples = load_spread(sources["train"], network.adapts_to)
+                network.adapt(*(examples[column] for column in network.adapts_by))
             if settings.compression.is_asked:
                 freeze_encoder(network)
             self.model = add_discriminator(network, settings)

@@ -15,7 +15,7 @@ ROOT = Path(facezoo.__file__).parent
 ARROWS = {
     "losses": set(),
     "compressing": set(),
-    "models": {"losses", "compressing"},
+    "models": {"losses", "compressing", "warping"},
     "datasets": set(),
     "metrics": {"losses"},
     "latents": set(),

@@ -1,0 +1,103 @@
+"""A variational autoencoder that tells a face's shape apart from its appearance."""
+
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ..losses.shape import ShapeError
+from .batches import as_pictures
+from .blocks import SMALL, ConvolutionStyle, check_names, check_positive
+from .shape_frame import ShapeFrame
+from .vae import VAE
+
+READER_FILTERS = (32, 64, 128, 192)
+STYLE = ConvolutionStyle(3, "he_normal", use_bias=False)
+
+
+@keras.saving.register_keras_serializable("facezoo")
+class AppearanceVAE(VAE):
+    """A VAE of faces that are bent to one shape, and a network that reads their shape.
+
+    After Cootes, Edwards and Taylor, "Active Appearance Models" (1998): a face is the shape that its landmarks have,
+    a few principal components, and how it looks when it is bent to the mean shape. There eyes and mouths lie in one
+    place, so that the code of a VAE need not say where they are, and a mean of two faces is no double exposure. The
+    code is both: latent_dim numbers of appearance, then shape_dim numbers of shape in standard deviations.
+
+    In training faces are bent by their landmarks, and the reader of shapes learns these; a batch without landmarks is
+    bent as the reader says, as all pictures are later.
+
+    A batch may hold `landmarks` [B, L, 2], (x, y) in sides.
+
+    Args:
+      landmark_names: of the L landmarks.
+      shape_dim: numbers of a shape.
+      vae: all other arguments are `VAE`'s.
+
+    Raises:
+      ValueError: no landmarks, or another argument is out of its range.
+    """
+
+    default_factors: ClassVar = {**VAE.default_factors, "shape": 10.0}
+    data_arguments: ClassVar = {"landmark_names": "landmark_names"}
+    adapts_to: ClassVar = 4096
+    adapts_by: ClassVar = ("landmarks",)
+
+    def __init__(self, *, landmark_names: tuple[str, ...] = ("nose_tip",), shape_dim: int = 20, **vae: Any):
+        check_positive(shape_dim=shape_dim)
+        # Before the parent, whose constructor builds the networks with them.
+        self.landmark_names, self.shape_dim = check_names(landmark_names), shape_dim
+        super().__init__(**vae)
+
+    def build(self, input_shape=None):
+        if not self.built:
+            self.frame = ShapeFrame(self.image_size, len(self.landmark_names), self.shape_dim)
+            self.reader = self._build_reader()
+        super().build(input_shape)
+
+    def _build_reader(self) -> keras.Model:
+        x = images = keras.Input((self.image_size, self.image_size, self.channels))
+        for filters in READER_FILTERS:
+            if min(x.shape[1:3]) > 1:
+                x = keras.layers.Activation("silu")(self._normalization()(STYLE.conv(filters, strides=2)(x)))
+        x = keras.layers.Dense(READER_FILTERS[-1], activation="silu")(keras.layers.Flatten()(x))
+        shapes = keras.layers.Dense(self.shape_dim, kernel_initializer=SMALL, dtype="float32")(x)
+        return keras.Model(images, shapes, name="reader")
+
+    def adapt(self, landmarks: np.ndarray) -> None:
+        """Finds mean and spread of shapes in landmarks of the training split, [N, L, 2]."""
+        self.frame.adapt(landmarks)
+
+    def encode(self, images):
+        """Appearance and shape: float32 [B, H, W, C] in [0, 1] -> [B, latent_dim + shape_dim]."""
+        images = as_pictures(images)
+        shapes = self.reader(images, training=False)
+        appearances = super().encode(self.frame.straighten(images, shapes))
+        return tf.concat([tf.cast(appearances, tf.float32), shapes], axis=-1)
+
+    def decode(self, codes):
+        """Pictures of codes: [B, latent_dim + shape_dim] -> float32 [B, H, W, C] in [0, 1]."""
+        appearances, shapes = self._split(tf.convert_to_tensor(codes))
+        return self.frame.bend(super().decode(appearances), shapes)
+
+    def shape_of_code(self) -> tuple[int, ...]:
+        return (self.latent_dim + self.shape_dim,)
+
+    def call(self, batch, training=False):
+        """As `VAE.call`, and `shape`, what the reader says, beside `true_shape`, that of the landmarks, [B, K]."""
+        images = tf.cast(batch["image"], tf.float32)
+        shapes = self.reader(images, training=training)
+        true = self.frame.read_off(batch["landmarks"]) if "landmarks" in batch else tf.stop_gradient(shapes)
+        used = true if training else shapes
+        mean, log_var = self.encoder(self.frame.straighten(images, used), training=training)
+        outputs = self._codes(mean, log_var, training)
+        picture = self.frame.bend(self.decoder(outputs["z"], training=training), used)
+        codes = tf.concat([tf.cast(outputs["z"], tf.float32), tf.stop_gradient(used)], axis=-1)
+        return outputs | {"reconstruction": picture, "z": codes, "shape": shapes, "true_shape": true}
+
+    def loss_terms(self):
+        return super().loss_terms() | {"shape": ShapeError()}
+
+    def _split(self, codes):
+        return codes[..., : self.latent_dim], codes[..., self.latent_dim :]
