@@ -196,6 +196,19 @@ GUIDES = {
             Example("facezoo compress --run_dir=vae --prune_channels=0.35 --out=runs/narrow", "Half of the work."),
         ),
     ),
+    "export": Guide(
+        "exporting",
+        (
+            Example(
+                "facezoo export --run_dir=runs/mine --format=onnx --precision=int8 --out=files",
+                "Encoder and decoder in eight bits, held to the model on test faces.",
+            ),
+            Example(
+                "facezoo export --run_dir=vae --format=web --out=page",
+                "A page that morphs, edits and draws faces in a browser, without a server.",
+            ),
+        ),
+    ),
     "publish": Guide(
         "publishing",
         (

@@ -81,6 +81,12 @@ class AppearanceVAE(VAE):
         appearances, shapes = self._split(tf.convert_to_tensor(codes))
         return self.frame.bend(super().decode(appearances), shapes)
 
+    def code_network(self) -> keras.Model:
+        raise ValueError("pictures are bent before they are encoded, which no layer of Keras' does")
+
+    def picture_network(self) -> keras.Model:
+        raise ValueError("pictures are bent after they are decoded, which no layer of Keras' does")
+
     def shape_of_code(self) -> tuple[int, ...]:
         return (self.latent_dim + self.shape_dim,)
 

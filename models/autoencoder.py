@@ -55,6 +55,10 @@ class Autoencoder(TrainableModel):
         """The network of `encode`, as Keras' functional one: pictures, and whatever else it is told, to codes."""
         return self.encoder
 
+    def picture_network(self) -> keras.Model:
+        """The network of `decode`, as Keras' functional one: codes, and whatever else it is told, to pictures."""
+        return self.decoder
+
     def call(self, batch, training=False):
         codes = self.encoder(batch["image"], training=training)
         return {"reconstruction": self.decoder(codes, training=training), "z": codes}

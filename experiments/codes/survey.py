@@ -1,5 +1,6 @@
 """The first examples of a split with all that a model says of their codes."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -71,7 +72,7 @@ def survey(
         read = examples if as_told is source else as_told.load(np.arange(rows.start, rows.stop))
         told = NOTHING if masks is None else choose_conditions(model, read)
         outputs = _find_codes(model, {"image": floats(examples["image"]), **told})
-        found = {"codes": outputs["z"], "log_var": outputs.get("log_var")}
+        found = {"codes": outputs["z"], "log_var": _find_log_var(outputs)}
         found |= {name: examples.get(name) for name in COLUMNS}
         if rows.start < shown:
             found["images"] = thumbnails(examples["image"][: shown - rows.start])
@@ -92,6 +93,14 @@ def _find_codes(model, batch: Columns) -> dict[str, Any]:
     if model.network().noise_shape is None:
         return model.network()(batch, training=False)
     return {"z": model.encode(batch["image"])}
+
+
+def _find_log_var(outputs: Mapping[str, Any]) -> np.ndarray | None:
+    """Of all numbers of a code, [N, D]; those that are read and not drawn are told as spread as the prior is."""
+    if "log_var" not in outputs:
+        return None
+    known, size = np.asarray(outputs["log_var"]), outputs["z"].shape[1]
+    return np.pad(known, ((0, 0), (0, size - known.shape[1])))
 
 
 def _kept(keeper: CodeKeeper, model, source: Source, is_told: bool, total: int) -> Columns:

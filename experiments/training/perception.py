@@ -81,7 +81,7 @@ def is_due(rows: Sequence[Row], step: int, is_last: bool) -> bool:
 
 def prior_samples(model: Autoencoder, count: int, seed: int = 0) -> np.ndarray:
     """Pictures of codes drawn from N(0, 1), always the same codes: [count, H, W, C]."""
-    codes = np.random.default_rng(seed).standard_normal((count, model.latent_dim), np.float32)
+    codes = np.random.default_rng(seed).standard_normal((count, *model.network().shape_of_code()), np.float32)
     parts = [np.asarray(model.decode(codes[start : start + BATCH_SIZE])) for start in range(0, count, BATCH_SIZE)]
     return np.concatenate(parts)
 

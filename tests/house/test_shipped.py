@@ -2,7 +2,18 @@
 
 from shipped import ROOT, list_shipped, read_setup
 
-FOLDERS = ("losses", "models", "datasets", "metrics", "latents", "pictures", "films", "warping", "experiments")
+FOLDERS = (
+    "losses",
+    "compressing",
+    "models",
+    "datasets",
+    "metrics",
+    "latents",
+    "pictures",
+    "films",
+    "warping",
+    "experiments",
+)
 # Files in the package's folders that only a checkout needs.
 OF_CHECKOUTS = {"experiments/recipes/zoo.toml"}
 MOST_BYTES = 40e6  # of the weights that ship
