@@ -1,4 +1,4 @@
-"""Prune or quantise a trained model's decoder and train what is left, into a run that every other command takes."""
+"""Prune or quantise a trained decoder and train what is left, into a run that every other command takes."""
 
 from pathlib import Path
 

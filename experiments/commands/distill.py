@@ -1,4 +1,4 @@
-"""Teach a small decoder to take the place of a trained autoencoder's, into a run that every other command takes."""
+"""Teach a small decoder to take the place of a trained one, into a run that every other command takes."""
 
 import dataclasses
 from pathlib import Path
