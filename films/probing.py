@@ -70,20 +70,21 @@ def probe(path: Path) -> Film:
     except subprocess.TimeoutExpired as error:
         raise FilmError(f"{path}: ffmpeg does not find out in a minute what it is") from error
     lines = told.stderr.decode(errors="replace").splitlines()
-    inside = [line.strip() for line in lines if line.startswith("  ")]
-    video = next((line for line in inside if line.startswith("Stream") and ": Video: " in line), None)
+    streams = [line for line in lines if re.match(r"\s+Stream #\d+:\d+", line)]
+    video = next((line for line in streams if ": Video: " in line), None)
     if video is None:
-        raise FilmError(f"{path} is no film that ffmpeg can read: {_find_reason(lines, inside)}")
+        raise FilmError(f"{path} is no film that ffmpeg can read: {_find_reason(lines, streams)}")
     size = re.search(r", (\d+)x(\d+)", video)
     if size is None or not 0 < int(size[1]) * int(size[2]) <= MOST_PIXELS:
         raise FilmError(f"{path} has frames of {f'{size[1]}x{size[2]}' if size else 'no'} pixels: at most 7680x4320")
-    shape = re.search(r"\[SAR (\d+):(\d+)", video)
+    shapes = re.findall(r"\bSAR (\d+):(\d+)", video)  # the codec's, and after it the container's, which counts
+    across, up = map(int, shapes[-1]) if shapes else (1, 1)
     return Film(
         path,
         _find_rate(video),
-        _find_seconds(inside),
-        any(line.startswith("Stream") and ": Audio: " in line for line in inside),
-        Fraction(int(shape[1]), int(shape[2])) if shape and int(shape[1]) and int(shape[2]) else Fraction(1),
+        _find_seconds(lines),
+        any(": Audio: " in line for line in streams),
+        Fraction(across, up) if across and up else Fraction(1),
     )
 
 
@@ -115,16 +116,16 @@ def _find_rate(video: str) -> Fraction:
     return USUAL
 
 
-def _find_seconds(inside: list[str]) -> float | None:
-    for line in inside:
-        found = re.match(r"Duration: (\d+):(\d+):([\d.]+)", line)
+def _find_seconds(lines: list[str]) -> float | None:
+    for line in lines:
+        found = re.match(r"\s+Duration: (\d+):(\d+):([\d.]+)", line)
         if found:
             return 3600 * int(found[1]) + 60 * int(found[2]) + float(found[3])
     return None
 
 
-def _find_reason(lines: list[str], inside: list[str]) -> str:
-    if any(": Audio: " in line for line in inside):
+def _find_reason(lines: list[str], streams: list[str]) -> str:
+    if any(": Audio: " in line for line in streams):
         return "it has sound, but no pictures"
     told = [line for line in lines if "rror" in line or "nvalid" in line or "denied" in line]
     return told[0].rpartition(": ")[2].rstrip(".") if told else "it has no pictures"

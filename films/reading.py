@@ -9,7 +9,7 @@ from typing import IO
 import numpy as np
 from absl import logging
 
-from .probing import Film, FilmError, find_ffmpeg, name_input
+from .probing import MOST_PIXELS, Film, FilmError, find_ffmpeg, name_input
 
 
 def read_frames(film: Film, first: int = 0) -> Iterator[np.ndarray]:
@@ -77,6 +77,8 @@ def _read_ppm(stream: IO[bytes]) -> np.ndarray | None:
     if stream.readline().strip() != b"P6":
         return None
     width, height = map(int, stream.readline().split())
+    if width * height > MOST_PIXELS:
+        raise FilmError(f"a frame of {width}x{height} pixels is too large: at most {MOST_PIXELS:,} are read")
     stream.readline()  # the largest value, 255
     pixels = stream.read(3 * width * height)
     if len(pixels) < 3 * width * height:

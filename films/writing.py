@@ -13,6 +13,7 @@ from ..pictures.files import FILM_QUALITY, tell_maker
 from .probing import Film, FilmError, find_ffmpeg, name_input
 
 PART_FRAMES = 96
+LIST = "parts.txt"
 # Of every part alike, for they are joined as they are; without frames that are told by later ones, which would shift
 # the beginning of each.
 CODED = ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", FILM_QUALITY, "-bf", "0")
@@ -54,15 +55,20 @@ class FilmWriter:
         """
         if self.folder.is_symlink():
             raise FilmError(f"{self.folder} is a link: parts of a film are not written through it")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        count = self.num_done
-        with files.name_full_disk(self.path):
+        with files.lock(self.folder), files.name_full_disk(self.path):
+            if self._find_parts() != self._parts:
+                raise FilmError(f"{self.path} is being made by another process: wait for it, or give the command again")
+            self.folder.mkdir(parents=True, exist_ok=True)
+            count = self.num_done
             for part in _take(frames, PART_FRAMES):
                 count += self._write_part(part)
-        if not count:
-            raise FilmError(f"{self.path}: there are no frames to write")
-        self._join(description)
-        self._remove_parts()
+            if not count:
+                raise FilmError(f"{self.path}: there are no frames to write")
+            self._join(description)
+            for part in (*self._parts, self.folder / LIST):
+                part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # something else is in it
+            self.folder.rmdir()
         return count
 
     def _find_parts(self) -> list[Path]:
@@ -95,28 +101,22 @@ class FilmWriter:
 
     def _join(self, description: str) -> None:
         """The parts as one film, with the sound as it is or, where an MP4 cannot hold it so, encoded anew."""
-        listed = self.folder / "parts.txt"
+        listed = self.folder / LIST  # which names them as they are called in the folder
         listed.write_text("".join(f"file '{part.name}'\n" for part in self._parts), encoding="utf-8")
-        parts = ("-f", "concat", "-safe", "0", "-i", f"file:{listed}")
+        parts = ("-f", "concat", "-safe", "0", "-i", listed.name)
         said = ("-metadata", f"comment={tell_maker(description)}", "-movflags", "faststart")
         ways: list[tuple[str, ...]] = [("-map", "0:v:0")]
         if self.source.has_sound:
-            both = (*name_input(self.source.path), "-map", "0:v:0", "-map", "1:a:0")
+            both = (*name_input(self.source.path.absolute()), "-map", "0:v:0", "-map", "1:a:0")
             ways = [(*both, "-c:a", "copy"), (*both, "-c:a", "aac")]
         with files.whole_file(self.path.absolute(), is_new=True) as partial:
             for way in ways:
                 options = (*parts, *way, "-c:v", "copy", *said, "-f", "mp4", f"file:{partial}")
                 command = (find_ffmpeg(), "-v", "error", "-nostdin", "-y", *options)
-                done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True)
+                done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, cwd=self.folder)
                 if not done.returncode:
                     return
             raise _blame(self.path, done.stderr)
-
-    def _remove_parts(self) -> None:
-        for part in (*self._parts, self.folder / "parts.txt"):
-            part.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # something else is in it
-            self.folder.rmdir()
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from ..warping.shapes import border
 from ..warping.thin_plates import bend_plate
 
 STIFFNESS = 1e-4  # of the plates: landmarks that are told a little wrongly do not fold them
+LEAST = 1e-6  # standard deviation of a number of a shape, in sides
 TURNS = 6  # of the search for where a pixel of a picture lies in the mean shape
 
 
@@ -50,6 +51,8 @@ class ShapeFrame(keras.layers.Layer):
         deviations[:found] = spread[:found] / np.sqrt(len(landmarks))
         components = np.zeros((self.num_landmarks * 2, self.shape_dim))
         components[:, :found] = directions[:found].T
+        deviations[deviations < LEAST] = 0.0  # of faces that are fewer than the numbers of a shape
+        components[:, deviations == 0.0] = 0.0
         largest = np.argmax(np.abs(components), axis=0)  # whose sign is made positive: components have none
         components *= np.where(components[largest, np.arange(self.shape_dim)] < 0.0, -1.0, 1.0)
         frame = border()
@@ -58,7 +61,7 @@ class ShapeFrame(keras.layers.Layer):
         for_one = (components * deviations).T.reshape(-1, self.num_landmarks, 2)
         plates = [bend_plate(points, np.concatenate([move, np.zeros_like(frame)]), size, STIFFNESS) for move in for_one]
         self.mean_landmarks.assign(mean)
-        self.components.assign(components / np.maximum(deviations, 1e-6))
+        self.components.assign(components / np.maximum(deviations, LEAST))
         self.fields.assign(self.image_size * np.stack(plates, axis=-1))
 
     def read_off(self, landmarks):

@@ -59,6 +59,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.hub.requests.append((self.command, self.path))
+        if self.path.startswith("/api/models/"):
+            self._describe("/".join(self.path.split("/")[3:5]))
+            return
         user, name, kind, revision, file = (*self.path.lstrip("/").split("/", 4), "", "", "", "")[:5]
         repository = self.hub.repositories.get(f"{user}/{name}")
         if kind != "resolve" or repository is None or (repository.is_private and not self._is_known()):
@@ -100,6 +103,15 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.hub.repositories[name] = Repository(asked.get("visibility") == "private")
             self._answer_json({"url": f"{self.hub.address}/{name}"})
+
+    def _describe(self, name):
+        repository = self.hub.repositories.get(name)
+        if repository is None or not self._is_known():
+            self._refuse(404 if self._is_known() else 401, "RepoNotFound")
+            return
+        siblings = [{"rfilename": file} for file in (".gitattributes", *repository.files)]
+        told = {"id": name, "modelId": name, "private": repository.is_private, "siblings": siblings, "tags": []}
+        self._answer_json({**told, "sha": repository.commit, "downloads": 0, "likes": 0})
 
     def _commit(self, body):
         name = "/".join(self.path.split("/")[3:5])

@@ -1,6 +1,7 @@
 """Swap faces: map every picture of a folder onto a person that the run was trained on."""
 
 import contextlib
+import functools
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from absl import flags
 
 from ... import files, pictures
 from ...datasets import photographs
+from ...datasets.manifest import Cut
 from ...datasets.source import DatasetError, Source
 from ...films import Film, is_film, probe
 from ..backend import load_tensorflow
@@ -19,9 +21,9 @@ from ..errors import UsageError
 from ..faces.fitting import FaceFitter
 from ..faces.origins import find_cut, find_picture_crop
 from ..faces.reader import EVERY, LARGEST, NAMED, list_photographs, most_pixels, read_pictures
-from ..films.following import find_film_faces
+from ..films.following import FilmFaces, find_film_faces
 from ..films.making import list_numbers, make_key, new_film
-from ..films.mapping import FilmMapper
+from ..films.mapping import FilmMapper, Places
 from ..flags import groups, kinds
 from ..flags.groups import LandmarkSettings
 from ..flags.kinds import are_digits, read, read_given
@@ -29,8 +31,6 @@ from ..folders import new_folder
 from ..runs.run import Run, open_run
 
 MOST_FACES = 1000
-# Flags that a film which was begun depends on.
-MAKING = ("to", "paste", "colour", "faces", "align", "template", "margin", "crop", "landmarks", "landmark_model")
 WORDS = ("in", "out")  # flags that words without dashes are meant as
 
 
@@ -105,31 +105,36 @@ def _map_film(values: flags.FlagValues, film: Film, out: Path, opened: Run, mode
         raise UsageError("--faces=all of a film wants --paste, which puts them back into its frames")
     alignment, given = read(values, groups.AlignmentSettings), read_given(values, groups.DataSettings)
     cut = find_cut(alignment, given, opened.settings, opened.origin)
+    crop = None if cut else find_picture_crop(opened, given)
     size = opened.image_shape[0]
-    if cut:
-        followed = find_film_faces(film, values.faces)
-
-        def find_places(number: int, pixels: np.ndarray) -> dict[int, np.ndarray]:
-            at_pixels = np.diag([1.0 / size, 1.0 / size, 1.0])
-            return {track: cut.matrix(points) @ at_pixels for track, points in followed.at(number).items()}
-    else:
-        crop = find_picture_crop(opened, given)
-
-        def find_places(number: int, pixels: np.ndarray) -> dict[int, np.ndarray]:
-            return {0: _crop_matrix(pixels, crop, size)}
 
     def map_faces(faces: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         made, masks = _decode(model, encode_batch(model, faces), person)
         return np.asarray(made), None if masks is None else np.asarray(masks)
 
-    key = make_key(film, opened, {name: values[name].value for name in MAKING if name in values})
     with contextlib.ExitStack() as stack:
         fitter = stack.enter_context(_open_fitter(values)) if values.paste else None
+        reader = fitter and type(fitter.reader).__name__
+        key = make_key(film, opened, [person, values.faces, cut, crop, reader, values.colour if fitter else None])
+        if cut:
+            find_places = _place_by_points(find_film_faces(film, values.faces), cut)
+        else:
+            find_places = functools.partial(_place_by_crop, crop=crop, size=size)
         mapper = FilmMapper(find_places, map_faces, opened.image_shape, fitter)
         count, without = mapper.write(film, out, key, description)
     print(f"{out}: {count} frames, mapped onto {person}")
     if without:
-        print(f"{len(without)} frames stay as they are: {list_numbers(without)}")
+        print(f"{len(without)} frames {'stay as they are' if values.paste else 'are black'}: {list_numbers(without)}")
+
+
+def _place_by_points(followed: FilmFaces, cut: Cut) -> Places:
+    at_pixels = np.diag([1.0 / cut.size, 1.0 / cut.size, 1.0])
+    return lambda number, _: {track: cut.matrix(points) @ at_pixels for track, points in followed.at(number).items()}
+
+
+def _place_by_crop(number: int, pixels: np.ndarray, crop: photographs.Crop | None, size: int) -> dict[int, np.ndarray]:
+    """One face in each frame, where the crop is."""
+    return {0: _crop_matrix(pixels, crop, size)}
 
 
 def _crop_matrix(pixels: np.ndarray, crop: photographs.Crop | None, size: int) -> np.ndarray:

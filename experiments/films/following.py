@@ -26,11 +26,9 @@ class FilmFaces:
 
     Attributes:
       tracks: of them.
-      num_frames: of the film.
     """
 
     tracks: Sequence[Track]
-    num_frames: int
 
     def at(self, frame: int) -> dict[int, np.ndarray]:
         """Points of the faces in a frame, each float64 [5, 2] in its pixels, by the numbers of their tracks."""
@@ -41,7 +39,7 @@ class FilmFaces:
 def find_film_faces(film: Film, faces: str = LARGEST) -> FilmFaces:
     """Follows the faces of a film from its first frame to its last.
 
-    A face is looked for where it is awaited, the whole frame only now and then or where one is lost. Who is who is told
+    A face is looked for where it is awaited, and the whole frame twice a second. Who is who is told
     by place and look; places are smoothed, and a face that is not found for a moment is bridged.
 
     Args:
@@ -56,18 +54,20 @@ def find_film_faces(film: Film, faces: str = LARGEST) -> FilmFaces:
     load_tensorflow()  # else the detector does, with all that it says
     tracker = Tracker(float(film.frames_per_second))
     search = max(1, round(SEARCH_SECONDS * film.frames_per_second))
-    count = 0
-    for frame in progress_bar("finding faces", read_frames(film), film.num_frames, unit="frame"):
+    frames = progress_bar("finding faces", read_frames(film), film.num_frames, unit="frame")
+    for number, frame in enumerate(frames):
         image = Image.fromarray(frame)
         awaited = tracker.await_next()
         found: list[detection.Face] = []
-        searched = detection.find_faces(image) if count % search == 0 else []
+        searched = detection.find_faces(image) if number % search == 0 else []
         for face in (*(detection.find_near(image, points) for points in awaited), *searched):
             if face and not any(detection.is_same(face, other) for other in found):
                 found.append(face)
         tracker.add([Sighting(face.points, _look(image, face.points)) for face in found])
-        count += 1
-    return FilmFaces(_choose(tracker.finish(), faces), count)
+    try:
+        return FilmFaces(_choose(tracker.finish(), faces))
+    except NoFaceError as error:
+        raise NoFaceError(f"{film.path}: {error}") from error
 
 
 def _look(image: Image.Image, points: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +31,11 @@ def new_film(out: str) -> Path:
     return path
 
 
-def make_key(film: Film, run: Run, settings: Mapping[str, Any]) -> str:
+def make_key(film: Film, run: Run, settings: Sequence[Any]) -> str:
     """What a film that is made depends on, as 16 characters: its source, the model, and how it is made."""
     told = film.path.stat()
     source = str(film.path.absolute()), told.st_size, told.st_mtime_ns
-    text = json.dumps([source, run.model_hash, dict(settings), __version__], default=str)
+    text = json.dumps([source, run.model_hash, list(settings), __version__], default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 

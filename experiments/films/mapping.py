@@ -78,16 +78,18 @@ class FilmMapper:
         """Writes a film, or what is missing of one that was begun.
 
         Returns:
-          how many frames it has, and the numbers of those, among what was made now, that stay as they were.
+          how many frames it has, and the numbers of those without a face among what was made now.
         """
         writer = FilmWriter(path, film, key)
-        first = max(0, writer.num_done - 2 * REACH)  # from which the first frame to be written is steadied
+        reach = 2 * REACH if self.fitter else 0  # from which the first frame to be written is steadied
+        first = max(0, writer.num_done - reach)
         frames = progress_bar("mapping", enumerate(read_frames(film, first), first), film.num_frames, unit="frame")
         without: list[int] = []
         made = self._make(frames, without)
         for _ in range(writer.num_done - first):
             next(made, None)
-        return writer.write(made, description), without
+        count = writer.write(made, description)
+        return count, [number for number in without if number >= writer.num_done]
 
     def _make(self, frames: Iterable[tuple[int, np.ndarray]], without: list[int]) -> Iterator[np.ndarray]:
         laid = (self._lay(number, pixels, without) for number, pixels in frames)
@@ -122,11 +124,9 @@ class FilmMapper:
         return pixels, found
 
     def _show_faces(self, frames: Iterable[Frame]) -> Iterator[np.ndarray]:
-        """The faces alone; where none is found the last one stays, and before the first one all is black."""
-        shown = np.zeros(self.image_shape, np.float32)
+        """The faces alone; where none is found all is black."""
         for _, faces in frames:
-            for laid in faces.values():
-                shown = laid.face
+            shown = next((laid.face for laid in faces.values()), np.zeros(self.image_shape, np.float32))
             yield np.broadcast_to(to_uint8(shown), (*self.image_shape[:2], 3))
 
     def _bend(self, window: Sequence[Frame], place: int) -> tuple[np.ndarray, dict[int, Bent]]:

@@ -11,6 +11,7 @@ OK, NOTE, FAULT = "ok", "note", "fault"
 EXTRAS = {
     "align": "cuts faces out of photographs: facezoo align, and a weaker fit for morphs of photographs",
     "explore": "shows the page of sliders: facezoo explore",
+    "export": "writes models for other runtimes: facezoo export",
     "heif": "reads the HEIC photographs of phones",
     "landmarks": "finds 478 landmarks in each photograph, for facezoo morph and swap",
     "hub": "reads and publishes weights on the Hugging Face hub, as hf://USER/NAME",
@@ -128,7 +129,9 @@ def _cards_in_use(machine: Machine) -> tuple[Card, ...]:
 
 def _gpus(machine: Machine) -> Iterator[Finding]:
     build, driver = machine.tensorflow, machine.driver
-    if not machine.cards:
+    oldest = DRIVERS.get(build.cuda[0]) if build and build.cuda else None
+    is_old = bool(driver and oldest and _numbers(driver) < _numbers(oldest))
+    if not machine.cards and not is_old:
         yield Finding(NOTE, GPU_LINE, "none of NVIDIA's: all of facezoo runs on the CPU, trainings more slowly")
         return
     if build is None:
@@ -137,19 +140,19 @@ def _gpus(machine: Machine) -> Iterator[Finding]:
         way = "use Linux or WSL, where pip installs one with CUDA"
         yield Finding(NOTE, GPU_LINE, f"{_name(machine.cards)}, but this TensorFlow is built without CUDA: {way}")
         return
-    oldest = DRIVERS.get(build.cuda[0])
-    if driver and oldest and _numbers(driver) < _numbers(oldest):
+    if is_old:
         text = f"{driver} is older than {oldest}, which CUDA {build.cuda[0]} needs: install a newer one of NVIDIA's"
         yield Finding(FAULT, "driver", f"{text}; until then all runs on the CPU")
         return
     if driver:
         yield Finding(OK, "driver", driver)
+    is_hidden = machine.hidden is not None and not machine.num_seen
     for line in explain_failures(machine.cards, build):
-        yield Finding(FAULT, GPU_LINE, line)
+        yield Finding(NOTE if is_hidden else FAULT, GPU_LINE, line)
     working = tuple(card for card in machine.cards if has_kernels(card.capability, build))
     if not working:
         return
-    if not machine.num_seen and machine.hidden is not None:
+    if is_hidden:
         yield Finding(NOTE, GPU_LINE, f"{_name(working)}, hidden by CUDA_VISIBLE_DEVICES={machine.hidden}: unset it")
     elif not machine.num_seen:
         text = f"{_name(working)}, but TensorFlow does not find CUDA's libraries"

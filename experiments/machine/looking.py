@@ -154,7 +154,7 @@ def _find_ffmpeg() -> str | None:
 
     try:
         return str(imageio_ffmpeg.get_ffmpeg_version())
-    except (RuntimeError, OSError):
+    except (RuntimeError, OSError, subprocess.SubprocessError):
         return None
 
 

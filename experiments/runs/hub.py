@@ -17,8 +17,9 @@ from ..terminal import announce
 PREFIX = "hf://"
 # What the files are called there, whatever they are called here: one model in a repository.
 WEIGHTS, CARD, SHEET, PAGE = "facezoo.npz", "facezoo.json", "facezoo.png", "README.md"
+ATTRIBUTES = ".gitattributes"  # which the hub puts into every new one
 MOST_BYTES = {WEIGHTS: 2 * 2**30, CARD: 10_000_000}
-NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
+NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?"
 EXTRA = "hub"
 
 
@@ -55,7 +56,8 @@ def parse_place(named: str) -> Place:
       UsageError: it is no such name.
     """
     found = re.fullmatch(rf"{PREFIX}({NAME})/({NAME})(?:@([A-Za-z0-9][A-Za-z0-9._/-]*))?", named)
-    if not found or any(part in text for text in found.groups(default="") for part in ("..", "--")):
+    groups = found.groups(default="") if found else ()
+    if not found or any(part in text for text in groups for part in ("..", "--")) or groups[1].endswith(".git"):
         raise UsageError(f"{named} is no place on a hub: {PREFIX}USER/NAME is one, or {PREFIX}USER/NAME@REVISION")
     return Place(*found.groups())
 
@@ -78,7 +80,7 @@ def check_room(place: Place, is_public: bool) -> None:
     """Makes a repository that is not there yet, so that nothing is measured in vain.
 
     Raises:
-      UsageError: nobody is logged in, it is not one's own, or it holds a model already.
+      UsageError: nobody is logged in, it is not one's own, holds something already, or others see it than was asked.
     """
     check_installed("huggingface_hub", EXTRA)
     from huggingface_hub import HfApi
@@ -88,9 +90,14 @@ def check_room(place: Place, is_public: bool) -> None:
     with _explaining(place, "--to="):
         api = HfApi(_find_endpoint())
         api.create_repo(place.repository, private=not is_public, exist_ok=True)
-        has_model = api.file_exists(place.repository, CARD)
-    if has_model:
-        raise UsageError(f"--to={place} holds a model already: choose another name")
+        about = api.model_info(place.repository)  # one that was there keeps who may see it
+    if about.private == is_public:
+        seen = "only you and those you chose see it" if about.private else "everybody sees it"
+        way = "leave --public out" if is_public else "give --public"
+        raise UsageError(f"--to={place} is there already, and {seen}: {way}, or choose another name")
+    if there := {file.rfilename for file in about.siblings or ()} - {ATTRIBUTES}:
+        what = "a model" if CARD in there else f"other files ({min(there)})"
+        raise UsageError(f"--to={place} holds {what} already: choose another name")
 
 
 def upload(place: Place, contents: Mapping[str, Path | bytes], message: str) -> str:
@@ -202,11 +209,14 @@ def _explaining(place: Place, flag: str = "") -> Iterator[None]:
         if code in (401, 403):
             way = "log in by `hf auth login`, with a token that may write" if flag else "your token is not accepted"
             raise UsageError(f"{said}: {address} says no ({code}): {way}") from error
-        raise UsageError(f"{said}: {address} answers with {code}: try again later") from error
+        later = "try again later" if code >= 500 or code == 429 else str(error).splitlines()[0]
+        raise UsageError(f"{said}: {address} answers with {code}: {later}") from error
     except (errors.LocalEntryNotFoundError, ConnectionError, unanswered) as error:
         is_off = os.environ.get("HF_HUB_OFFLINE", "0").upper() not in ("", "0", "FALSE", "NO", "OFF")
         why = "HF_HUB_OFFLINE is set, and it is not in the cache" if is_off else f"{address} cannot be reached"
         raise UsageError(f"{said}: {why}: it takes a network once") from error
+    except ValueError as error:  # of a card's metadata, of which the hub says what is wrong
+        raise UsageError(f"{said}: the hub does not take it: {' '.join(str(error).split())}") from error
     except errors.LocalTokenNotFoundError as error:
         way = "log in by `hf auth login`, or name a token in HF_TOKEN"
         raise UsageError(f"{said}: nobody is logged in: {way}") from error

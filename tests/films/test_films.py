@@ -139,6 +139,28 @@ def test_a_film_in_the_place_stays():
     assert Path("out.mp4").read_text() == "mine"
 
 
+def test_a_film_may_be_called_anything_and_lie_anywhere():
+    Path("a#b ?c").mkdir()
+    source = draw("a#b ?c/in #1?.mp4", sound=True)
+    assert negative(source, "a#b ?c/out #2?.mp4") == 10
+    assert probe(Path("a#b ?c/out #2?.mp4")).has_sound
+
+
+def test_two_that_make_one_film_do_not_spoil_its_parts():
+    source = probe(draw("in.mp4"))
+    late = FilmWriter(Path("out.mp4"), source, "key")
+    late.folder.mkdir()
+    (late.folder / f"000000-{writing.PART_FRAMES}.mp4").write_bytes(b"of another process")
+    with pytest.raises(FilmError, match="is being made by another process"):
+        late.write(read_frames(source), "a test")
+
+
+def test_pixels_that_only_the_container_says_are_no_squares_are_made_squares():
+    draw("codec.mp4")
+    ffmpeg("-i", "codec.mp4", "-c", "copy", "-aspect", "4:1", "container.mkv")
+    assert next(read_frames(probe(Path("container.mkv")))).shape == (32, 128, 3)
+
+
 def test_parts_are_not_written_through_a_link():
     Path("elsewhere").mkdir()
     Path(".out.mp4.key.parts").symlink_to("elsewhere")

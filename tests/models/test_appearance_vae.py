@@ -72,6 +72,7 @@ def test_nothing_is_bent_before_shapes_are_known(faces):
 def test_fewer_faces_than_numbers_of_a_shape_are_enough(faces, count):
     frame = ShapeFrame(SIZE, 70, 20)
     frame.adapt(faces["landmarks"][:count])
+    assert np.abs(frame.read_off(faces["landmarks"])).max() < 100.0  # of faces that it has not seen, too
     assert np.isfinite(frame.straighten(floats(faces)[:4], frame.read_off(faces["landmarks"][:4]))).all()
 
 

@@ -85,6 +85,7 @@ def test_an_old_driver_is_to_be_renewed():
     said = lines(FAULT, driver="470.82.01", num_seen=0)
     assert list(said) == ["driver"]
     assert "470.82.01 is older than 525.60.13, which CUDA 12 needs" in said["driver"]
+    assert lines(FAULT, driver="470.82.01", cards=(), num_seen=0) == said  # it does not say what its cards can compute
 
 
 def test_without_ffmpeg_films_are_missing():

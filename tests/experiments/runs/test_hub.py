@@ -131,7 +131,10 @@ def test_what_a_card_on_a_hub_names_is_no_more_trusted_than_a_file_s(hub, publis
         facezoo.load("hf://ann/evil")
 
 
-@pytest.mark.parametrize("name", ["hf://ann", "hf://ann/b/c", "hf://../etc", "hf://ann/..", "hf://a b/c", "hf://a/b@"])
+@pytest.mark.parametrize(
+    "name",
+    ["hf://ann", "hf://ann/b/c", "hf://../etc", "hf://ann/..", "hf://a b/c", "hf://a/b@", "hf://a/b.git", "hf://a/b-"],
+)
 def test_names_that_are_none_are_refused(name):
     assert "is no place on a hub: hf://USER/NAME is one" in refusal(name)
 
@@ -151,6 +154,20 @@ def test_nobody_publishes_without_a_login_or_into_what_is_another_s(hub, publish
     assert_refused(command(*asked, "--to=ann/faces"), "no place on a hub", "--out names a folder here")
     assert_refused(command(*asked), "--license does nothing without --to")
     assert hub.repositories == {}
+
+
+def test_nothing_is_published_where_others_see_it_or_beside_other_files(
+    hub, published, command, monkeypatch, empty_folder
+):
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    hub.repositories["ann/open"] = Repository()
+    hub.repositories["ann/other"] = Repository(is_private=True, files={"README.md": b"# Another"})
+    asked = ("publish", f"--run_dir={published[0]}", "--name=mine", "--nopictures", "--license=other")
+    assert_refused(command(*asked, "--to=hf://ann/open"), "everybody sees it: give --public")
+    assert_refused(command(*asked, "--to=hf://ann/other", "--public"), "leave --public out")
+    assert_refused(command(*asked, "--to=hf://ann/other"), "holds other files (README.md) already")
+    assert hub.repositories["ann/other"].files == {"README.md": b"# Another"}
+    assert hub.repositories["ann/open"].files == {}
 
 
 def test_without_the_library_the_extra_is_named(monkeypatch):
