@@ -45,3 +45,8 @@ def test_every_command_stands_in_the_table_of_commands():
 
     page = (ROOT / "docs" / "commands.md").read_text("utf-8")
     assert [name for name in COMMANDS if f"| `facezoo {name}` |" not in page] == []
+
+
+def test_every_page_is_on_the_site():
+    told = (ROOT / "mkdocs.yml").read_text("utf-8")
+    assert [page.name for page in sorted((ROOT / "docs").glob("*.md")) if f"- {page.name}\n" not in told] == []
