@@ -56,7 +56,11 @@ BASES = {
     "explore": ["--run_dir=@/run --port=0", "--port=0"],
     "models": [""],
     "datasets": ["", "--show=procedural_faces --count=2 --image_size=32 --out=new.png"],
-    "publish": ["--run_dir=@/run --name=new --out=."],
+    "publish": ["--run_dir=@/run --name=new --out=.", "--run_dir=@/run --name=new --to=hf://a/b --license=other"],
+    "export": ["--run_dir=@/run --format=keras --out=new", "--run_dir=@/run --format=web --out=new"],
+    "distill": ["--run_dir=@/run --steps=2 --out=new"],
+    "compress": ["--run_dir=@/run --prune=0.5 --steps=2 --out=new"],
+    "doctor": ["--noself_test"],
     "benchmark": ["--measure=start"],
     "launch": ["--workers=2 -- train --model=cae"],
 }
@@ -133,7 +137,7 @@ def stop_before_work(reads_models: bool = False) -> None:
     from facezoo.experiments import cli
     from facezoo.experiments.benchmarks import measures
     from facezoo.experiments.codes import encoding
-    from facezoo.experiments.commands import align, benchmark, compare, demo, evaluate, pack, sweep
+    from facezoo.experiments.commands import align, benchmark, compare, demo, doctor, evaluate, pack, sweep
     from facezoo.experiments.errors import StoppedError
     from facezoo.experiments.explorer import server
     from facezoo.experiments.faces import framing
@@ -155,6 +159,7 @@ def stop_before_work(reads_models: bool = False) -> None:
         ),
         *((launcher.Team, "work"), (pack, "write_pack"), (align, "with_new_rows"), (demo, "warp_through")),
         *((sweep, "_take"), (sweep, "check_networks"), (benchmark, "_hold_contest")),
+        *((doctor, "Trial"), (benchmark, "_measure_exports")),
         *((server, "quiet_gradio"), (framing, "frame_photographs"), (framing, "frame_face")),
         *((detection, "largest_face"), (benchmark, "_measure_morphs"), (compare.charts, "save_curves")),
         *([] if reads_models else [(runs.Run, "model")]),

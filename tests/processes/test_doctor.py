@@ -1,5 +1,7 @@
 """`facezoo doctor`, and the process in which it tries things."""
 
+import functools
+import operator
 import os
 import signal
 
@@ -7,23 +9,19 @@ import pytest
 from command_line import started
 from facezoo.experiments.machine.trial import Trial, TrialError
 
-
-def kill_this_process():
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def divide_by_zero():
-    return 1 / 0
+# Of what another process can import, which this file need not be.
+KILL_ITSELF = functools.partial(signal.raise_signal, signal.SIGKILL)
+DIVIDE_BY_ZERO = functools.partial(operator.truediv, 1, 0)
 
 
 def test_a_process_that_dies_is_told_of():
     with Trial() as trial:
         assert trial.run(os.getpid) != os.getpid()
         with pytest.raises(TrialError, match="ZeroDivisionError: division by zero") as failed:
-            trial.run(divide_by_zero)
+            trial.run(DIVIDE_BY_ZERO)
         assert not failed.value.has_ended
         with pytest.raises(TrialError, match="ended by SIGKILL") as ended:
-            trial.run(kill_this_process)
+            trial.run(KILL_ITSELF)
         assert ended.value.has_ended
 
 
