@@ -11,7 +11,8 @@ from command_line import SOFTWARE, assert_refused
 from facezoo.experiments import cli
 from facezoo.experiments.errors import UsageError
 from facezoo.experiments.shipping.runtime import find_runtime
-from facezoo.experiments.shipping.web import find_directions
+from facezoo.experiments.shipping.trial import Trial
+from facezoo.experiments.shipping.web import choose_starts, find_directions
 from PIL import Image
 
 CHROMIUM = shutil.which("chromium")
@@ -198,6 +199,11 @@ def test_npm_that_is_not_there_is_told_of(monkeypatch, empty_folder):
     with pytest.raises(UsageError, match=r"npm could not fetch onnxruntime-web: .*install Node.js, or give --runtime="):
         find_runtime(None)
     assert list(empty_folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(("dataset", "count"), [("procedural_people", 2), ("celeb_a", 0), ("folder", 0), ("packed", 0)])
+def test_a_page_holds_codes_of_drawn_faces_alone(model, pictures, dataset, count):
+    assert len(choose_starts(Trial(model, {}, pictures[:1], pictures[:3]), dataset)) == count
 
 
 def test_directions_draw_codes_as_they_are_distributed():
