@@ -1,5 +1,6 @@
 """Runs whose decoder is made small: pruned, rounded, narrowed, or taught anew."""
 
+import shutil
 from pathlib import Path
 
 import facezoo
@@ -9,6 +10,8 @@ import pytest
 from command_line import assert_same, weights_of
 from facezoo.compressing import find_grid, find_kernels, measure_sparsity
 from facezoo.experiments.runs.run import open_run
+from facezoo.experiments.training import run as training_run
+from facezoo.experiments.training.loop import UnstableError
 from facezoo.models import VAE
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
@@ -46,6 +49,29 @@ def test_a_run_that_is_interrupted_ends_as_one_that_is_not(autoencoder, command,
         assert_is_rounded(model)
         Path("halves/model.keras").unlink()
         assert_is_rounded(open_run("halves", "last").model())  # its checkpoint holds the exact kernels
+
+
+def test_a_run_that_goes_back_saves_the_kernels_that_it_goes_back_to(autoencoder, command, monkeypatch):
+    take_steps, copies = training_run.take_steps, []
+
+    def keep_states():
+        copies.append(shutil.copytree("run/checkpoints", f"states_{len(copies)}"))
+
+    def fail_once(*arguments, **options):
+        if copies:
+            keep_states()
+        for step in take_steps(*arguments, **options):
+            yield step
+            if step.number == 3 and not copies:
+                keep_states()
+                raise UnstableError(4, {})
+
+    monkeypatch.setattr(training_run, "take_steps", fail_once)
+    done = command("train", "--init_from=./vae.keras", "--quantise=int4", *STEPS, "--epochs=2", "--run_dir=run")
+    assert done.code == 0, done.err
+    assert "back to step 2" in done.err
+    before, after = (next(Path(copy).rglob("000000002/model.keras")) for copy in copies)
+    assert_same(weights_of(before), weights_of(after))
 
 
 def assert_is_rounded(model):
