@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 from command_line import assert_same, weights_of
 from facezoo.compressing import find_grid, find_kernels, measure_sparsity
+from facezoo.experiments.errors import UsageError
+from facezoo.experiments.flags.training import CompressionSettings
 from facezoo.experiments.runs.run import open_run
 from facezoo.experiments.training import run as training_run
+from facezoo.experiments.training.compressing import make_kernel_callbacks
 from facezoo.experiments.training.loop import UnstableError
-from facezoo.models import VAE
+from facezoo.models import VAE, AppearanceVAE, DiffusionAutoencoder, DistilledAutoencoder
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
@@ -101,6 +104,33 @@ def test_compress_and_distill_write_runs_that_other_commands_take(autoencoder, c
     done = command("compress", "--run_dir=./small", "--quantise=int8", *SHORT, "--out=coarse")
     assert done.code == 0, done.err
     assert has_encoder_of(facezoo.load("coarse"), autoencoder)
+
+
+def make_drawing():
+    return DiffusionAutoencoder(autoencoder=VAE(image_size=32, filters=(4, 4)), patch=4, width=32, depth=1)
+
+
+def make_bent():
+    return AppearanceVAE(image_size=32, filters=(4, 4), latent_dim=4, shape_dim=3, landmark_names=tuple("abcde"))
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (make_drawing, "the decoder of a DiffusionAutoencoder is held"),
+        (make_bent, ": AppearanceVAE does not encode and decode by its encoder and decoder alone"),
+    ],
+    ids=["DiffusionAutoencoder", "AppearanceVAE"],
+)
+@pytest.mark.parametrize("flags", [{"prune": 0.5}, {"quantise": "int4"}], ids=str)
+def test_a_decoder_that_is_held_or_not_all_is_not_compressed(make, words, flags):
+    with pytest.raises(UsageError, match=words):
+        make_kernel_callbacks(make(), CompressionSettings(**flags), 4)
+
+
+def test_a_decoder_that_is_not_all_is_not_made_narrow():
+    with pytest.raises(ValueError, match="pictures are bent after they are decoded"):
+        DistilledAutoencoder(autoencoder=make_bent(), prune=0.5)
 
 
 @pytest.mark.parametrize(
