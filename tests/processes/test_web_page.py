@@ -150,14 +150,32 @@ def test_new_faces_become_the_ends(page):
     assert after[0] != after[1]
 
 
-def test_a_saved_picture_says_what_it_is(page):
-    with page.expect_download() as download:
-        page.click("#save")
-    with Image.open(download.value.path()) as picture:
-        picture.load()
-        assert picture.info["Software"] == SOFTWARE
-        assert "of nobody" in picture.info["Description"]
-        assert picture.size == (768, 768)
+def test_a_saved_picture_says_what_it_is(page, tmp_path):
+    def description():
+        settled(page)
+        with page.expect_download() as download:
+            page.click("#save")
+        with Image.open(download.value.path()) as picture:
+            picture.load()
+            assert picture.info["Software"] == SOFTWARE
+            assert picture.size == (768, 768)
+            return picture.info["Description"]
+
+    for end in "ab":
+        page.click(f"#end-{end} [data-do=draw]")
+    page.fill("#morph", "0.5")
+    assert description().endswith(", of nobody")
+    Image.new("RGB", (80, 80), "teal").save(tmp_path / "photograph.png")
+    page.set_input_files("#end-a input", str(tmp_path / "photograph.png"))
+    page.click("#take")
+    page.wait_for_selector("dialog", state="hidden")
+    assert description().endswith(", made from a photograph")
+    page.fill("#morph", "1")  # the other end by itself
+    assert description().endswith(", of nobody")
+    page.fill("#morph", "0.5")
+    assert description().endswith(", made from a photograph")
+    page.click("#end-a [data-do=draw]")
+    assert description().endswith(", of nobody")
 
 
 def test_it_plays_and_pauses(page):

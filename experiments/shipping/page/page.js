@@ -125,8 +125,9 @@ function show(canvas, picture) {
 // What is shown: two ends, and the face between them. The newest wish counts; those that it overtakes are left out.
 
 const ends = { a: starts[0] ? floatsOf(starts[0]) : drawCode(3), b: starts[1] ? floatsOf(starts[1]) : drawCode(8) };
+const photographed = { a: false, b: false }; // ends that are of somebody
 const times = [];
-let asked = null, isBusy = false;
+let asked = null, isBusy = false, isOfSomebody = false; // the last of the picture that is shown
 
 function wish() {
   asked = asked ?? performance.now();
@@ -140,9 +141,11 @@ async function fulfil() {
       const since = asked;
       asked = null;
       const share = Number(element("morph").value);
+      const hasPhotograph = (photographed.a && share < 1) || (photographed.b && share > 0);
       const picture = await decode(changed(between(ends.a, ends.b, share)));
       show(element("picture"), picture);
       show(element("echo"), picture);
+      isOfSomebody = hasPhotograph;
       times.push(performance.now() - since);
     }
   } catch (error) {
@@ -152,8 +155,9 @@ async function fulfil() {
   }
 }
 
-async function setEnd(name, code) {
+async function setEnd(name, code, isPhotograph = false) {
   ends[name] = code;
+  photographed[name] = isPhotograph;
   show(element(`end-${name}`).querySelector("canvas"), await decode(code));
   wish();
 }
@@ -281,7 +285,7 @@ function watchFrame() {
     const isTaken = element("cutting").returnValue === "take";
     element("cutting").returnValue = "";
     pointers.clear();
-    if (isTaken) await setEnd(cutting.end, Float32Array.from(await encode(cutPhotograph())));
+    if (isTaken) await setEnd(cutting.end, Float32Array.from(await encode(cutPhotograph())), true);
     cutting.image.close();
   });
 }
@@ -307,9 +311,10 @@ function textChunk(keyword, text) {
 }
 
 async function save() {
+  const origin = isOfSomebody ? "made from a photograph" : "of nobody";
   const png = await new Promise((done) => element("picture").toBlob(done, "image/png"));
   const bytes = new Uint8Array(await png.arrayBuffer()), header = 33; // bytes of the signature and of IHDR
-  const description = `a face made by the model ${about.name.replace(/[^ -~]/g, "?")}, of nobody`;
+  const description = `a face made by the model ${about.name.replace(/[^ -~]/g, "?")}, ${origin}`;
   const parts = [
     bytes.subarray(0, header),
     textChunk("Software", `facezoo ${about.facezoo}`),
