@@ -139,6 +139,47 @@ def test_a_photograph_is_cut_by_hand(page, tmp_path):
     assert "no picture that this browser can read" in page.inner_text("#state")
 
 
+def test_a_photograph_is_seen_on_white_where_it_is_transparent(page, tmp_path):
+    Image.new("RGBA", (80, 80), (255, 255, 255, 0)).save(tmp_path / "clear.png")
+    Image.new("RGB", (80, 80), "white").save(tmp_path / "white.png")
+    codes = []
+    for name in ("white.png", "clear.png"):
+        page.set_input_files("#end-a input", str(tmp_path / name))
+        page.wait_for_selector("dialog[open]")
+        assert pixels_of(page, "#frame")[0, 0].tolist() == [255, 255, 255]
+        page.click("#take")
+        page.wait_for_selector("dialog", state="hidden")
+        settled(page)
+        codes.append(page.evaluate("[...facezoo.ends.a]"))
+    assert codes[0] == codes[1]
+
+
+def test_a_photograph_that_cannot_be_encoded_is_told_of_and_the_next_one_is_taken(page, tmp_path):
+    Image.new("RGB", (80, 80), "teal").save(tmp_path / "photograph.png")
+    before = page.evaluate("[...facezoo.ends.a]")
+    for is_broken in (True, False):
+        page.set_input_files("#end-a input", str(tmp_path / "photograph.png"))
+        page.wait_for_selector("dialog[open]")
+        if is_broken:
+            page.evaluate("whole = sessions.encoder, sessions.encoder = null, 0")
+        page.click("#take")
+        if is_broken:
+            page.wait_for_selector("#state.wrong")
+            assert "The photograph could not be read" in page.inner_text("#state")
+            assert page.evaluate("[...facezoo.ends.a]") == before
+            page.evaluate("sessions.encoder = whole, 0")
+    page.wait_for_selector("dialog", state="hidden")
+    settled(page)
+    assert page.evaluate("[...facezoo.ends.a]") != before
+    assert page.inner_text("#state") == ""
+
+
+def test_the_keyboard_reaches_what_chooses_a_photograph(page):
+    page.focus("#end-a [data-do=draw]")
+    page.keyboard.press("Shift+Tab")
+    assert page.evaluate("document.activeElement === document.querySelector('#end-a input')")
+
+
 def test_new_faces_become_the_ends(page):
     before = page.evaluate("[[...facezoo.ends.a], [...facezoo.ends.b]]")
     page.locator("#strip button").nth(0).click()

@@ -7,6 +7,7 @@ const CHANNELS = about.picture.shape[3];
 const STRIP = 8; // new faces shown
 const TYPICAL = 0.8; // share of the noise that is kept
 const MOST_STRENGTH = 1.5; // of an attribute
+const MOST_TIMES = 1000; // of pictures, that are kept
 const LAP = 5000; // milliseconds of a film from one face to the other and back
 const element = (id) => document.getElementById(id);
 const told = (text, isWrong = false) => {
@@ -127,7 +128,7 @@ function show(canvas, picture) {
 const ends = { a: starts[0] ? floatsOf(starts[0]) : drawCode(3), b: starts[1] ? floatsOf(starts[1]) : drawCode(8) };
 const photographed = { a: false, b: false }; // ends that are of somebody
 const times = [];
-let asked = null, isBusy = false, isOfSomebody = false; // the last of the picture that is shown
+let asked = null, isBusy = false, hasFailed = false, isOfSomebody = false; // the last of the picture that is shown
 
 function wish() {
   asked = asked ?? performance.now();
@@ -147,8 +148,12 @@ async function fulfil() {
       show(element("echo"), picture);
       isOfSomebody = hasPhotograph;
       times.push(performance.now() - since);
+      if (times.length > MOST_TIMES) times.shift();
+      if (hasFailed) told("");
+      hasFailed = false;
     }
   } catch (error) {
+    hasFailed = true;
     told(`The picture could not be made: ${error.message}`, true);
   } finally {
     isBusy = false;
@@ -186,12 +191,20 @@ async function openPhotograph(file, end) {
   element("cutting").showModal();
 }
 
+// White, which is what shows through where a picture is transparent.
+function paint(canvas) {
+  const context = canvas.getContext("2d");
+  context.fillStyle = "white";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+}
+
 function drawFrame() {
   const canvas = element("frame"), context = canvas.getContext("2d"), half = cutting.side / 2;
   cutting.x = Math.min(cutting.image.width - half, Math.max(half, cutting.x));
   cutting.y = Math.min(cutting.image.height - half, Math.max(half, cutting.y));
   context.imageSmoothingQuality = "high";
   const { image, x, y, side } = cutting;
+  paint(canvas);
   context.drawImage(image, x - half, y - half, side, side, 0, 0, canvas.width, canvas.height);
   const [left, right, , leftMouth, rightMouth] = about.guide.map(([across, down]) => [across * canvas.width, down * canvas.height]);
   for (const [width, colour] of [[7, "rgb(0 0 0 / 35%)"], [3, "white"]]) {
@@ -222,6 +235,7 @@ function cutPhotograph() {
   // By halves first: a browser that shrinks a large picture at once leaves pixels out.
   let picture = new OffscreenCanvas(Math.min(cutting.side, 1024), Math.min(cutting.side, 1024));
   let context = picture.getContext("2d");
+  paint(picture);
   context.imageSmoothingQuality = "high";
   context.drawImage(cutting.image, cutting.x - half, cutting.y - half, cutting.side, cutting.side, 0, 0, picture.width, picture.height);
   while (picture.width > SIZE) {
@@ -282,11 +296,16 @@ function watchFrame() {
     zoomTo(cutting.most * (cutting.least / cutting.most) ** Number(event.target.value));
   });
   element("cutting").addEventListener("close", async () => {
-    const isTaken = element("cutting").returnValue === "take";
+    const { image, end } = cutting, picture = element("cutting").returnValue === "take" ? cutPhotograph() : null;
     element("cutting").returnValue = "";
     pointers.clear();
-    if (isTaken) await setEnd(cutting.end, Float32Array.from(await encode(cutPhotograph())), true);
-    cutting.image.close();
+    image.close();
+    if (!picture) return;
+    try {
+      await setEnd(end, Float32Array.from(await encode(picture)), true);
+    } catch (error) {
+      told(`The photograph could not be read: ${error.message}`, true);
+    }
   });
 }
 
@@ -442,18 +461,17 @@ function watch() {
 async function begin() {
   try {
     await load();
+    await setEnd("a", ends.a);
+    await setEnd("b", ends.b);
+    told("");
+    watch();
+    await fillStrip(101);
+    element("about").textContent = `Model ${about.name}, trained on ${about.trained_on}; faces of ${SIZE} × ${SIZE} pixels. Made with facezoo ${about.facezoo}.`;
+    window.facezoo = { times, ends, decode, encode };
+    document.body.dataset.ready = "";
   } catch (error) {
     told(`The model could not be loaded: ${error.message}`, true);
-    return;
   }
-  told("");
-  await setEnd("a", ends.a);
-  await setEnd("b", ends.b);
-  watch();
-  await fillStrip(101);
-  element("about").textContent = `Model ${about.name}, trained on ${about.trained_on}; faces of ${SIZE} × ${SIZE} pixels. Made with facezoo ${about.facezoo}.`;
-  window.facezoo = { times, ends, decode, encode };
-  document.body.dataset.ready = "";
 }
 
 begin();
