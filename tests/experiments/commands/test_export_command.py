@@ -8,6 +8,7 @@ import pytest
 from command_line import assert_refused
 from facezoo.experiments.codes.vectors import ATTRIBUTES_FILE
 from facezoo.experiments.exporting import formats
+from facezoo.experiments.exporting.graphs import ExportError
 from facezoo.experiments.exporting.keras_file import KerasFile
 from facezoo.experiments.shipping.parts import make_graphs
 from facezoo.latents.attributes import AttributeVectors, save_attributes
@@ -97,6 +98,14 @@ def test_what_is_told_something_is_no_network_of_one_input():
     smooth = VAE(image_size=16, filters=(4, 4), latent_dim=3, upsampling="bilinear")
     with pytest.raises(ValueError, match="a Smoothing is no layer of Keras'"):
         make_plain(smooth.decoder)
+
+
+def test_what_is_told_something_is_narrow_in_no_format(tmp_path):
+    model = ConditionalVAE(attributes=("smiling",), image_size=16, filters=(4, 4), latent_dim=3)
+    graph = make_graphs(model)["decoder"]
+    for name, instead in (("keras", "saved_model"), ("saved_model", "--precision=float32")):
+        with pytest.raises(ExportError, match=f"one input: take {instead}$"):
+            formats.FORMATS[name].write(graph, "float16", np.zeros((1, 3), np.float32), tmp_path / "net")
 
 
 def test_a_mapping_model_decodes_as_the_person_asked_for():
