@@ -17,9 +17,10 @@ class MagnitudePruning(keras.callbacks.Callback):
     `every` updates; in between the same numbers stay 0.
 
     For `fit`, or for any loop that calls `on_train_begin` before its first update, and `on_train_batch_end` after each;
-    under every strategy of tf.distribute. Masks are variables, of which nothing has to be saved: a number is masked
-    where it is 0. So a training that goes on from saved weights and optimizer is the one that was not interrupted, bit
-    for bit. A running mean of weights (`use_ema`) is not sparse: `sparsify` the network after it has been taken.
+    under every strategy of tf.distribute. Masks are variables, of which nothing has to be saved: once some have been
+    chosen, a number is masked where it is 0. So a training that goes on from saved weights and optimizer is the one
+    that was not interrupted, bit for bit. A running mean of weights (`use_ema`) is not sparse: `sparsify` the network
+    after it has been taken.
 
     Args:
       networks: whose kernels are pruned, built; None is the model that is trained.
@@ -51,15 +52,31 @@ class MagnitudePruning(keras.callbacks.Callback):
         return self.sparsity * (1.0 - (1.0 - share) ** 3)
 
     def on_train_begin(self, logs=None):
-        """Takes up the masks that the kernels show."""
+        """Takes up the masks that the kernels show; before the first choice, kernels of zeros may learn.
+
+        Raises:
+          ValueError: the optimizer has made the updates that pruning takes, and the kernels are not sparse.
+        """
         self._kernels = find_kernels(self.model if self.networks is None else self.networks)
+        kernels, updates = [read(kernel.variable) for kernel in self._kernels], self._count_updates()
+        zeros = sum(np.sum(kernel == 0) for kernel in kernels)
+        if updates >= self.end and zeros < round(self.sparsity * sum(kernel.size for kernel in kernels)):
+            raise ValueError(
+                f"end={self.end}: the optimizer has made {updates} updates already, and nothing would be pruned: add "
+                "them to begin and end, or compile the model anew"
+            )
+        is_chosen = updates >= min(self.end, (self.begin // self.every + 1) * self.every)
         self._masks = [
-            keras.Variable(read(kernel.variable) != 0, dtype="bool", trainable=False) for kernel in self._kernels
+            keras.Variable((kernel != 0) if is_chosen else np.ones_like(kernel), dtype="bool", trainable=False)
+            for kernel in kernels
         ]
+
+    def _count_updates(self) -> int:
+        return int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
 
     def on_train_batch_end(self, batch, logs=None):
         """Chooses anew which numbers are 0, if it is time, and sets them to it."""
-        updates = int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
+        updates = self._count_updates()
         if self.begin < updates <= self.end and (updates % self.every == 0 or updates == self.end):
             masks = choose_largest([read(kernel.variable) for kernel in self._kernels], self.find_sparsity(updates))
             for mask, chosen in zip(self._masks, masks, strict=True):

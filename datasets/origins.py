@@ -35,6 +35,11 @@ def find_origin(name: str, data_dir: str | os.PathLike[str] | None, crop: Crop |
     return ORIGINS.get(name, _find_photographs_origin)(data_dir, crop)
 
 
+def is_drawn(name: str) -> bool:
+    """Whether the people of a data set, by its name in DATASETS, are drawn: nobody's pictures."""
+    return ORIGINS.get(name) is _find_drawn_origin
+
+
 def find_celeba_cut(size: tuple[int, int], crop: Crop | None) -> Cut | None:
     """How a crop of CelebA's aligned pictures lies to the face, at their own size or half; None of other sizes."""
     for scale in (1, 2):

@@ -38,8 +38,8 @@ class DistilledAutoencoder(HoldingAutoencoder):
         is the decoder then, and width, depth and grid count for nothing.
 
     Raises:
-      ValueError: the autoencoder is told attributes or people, its decoder has layers that cannot be made narrower, or
-        another argument is out of its range.
+      ValueError: the autoencoder is told attributes or people, its decoder has layers that cannot be made narrower or
+        is not all that decodes, or another argument is out of its range.
     """
 
     default_factors: ClassVar = {"reconstruction": 1.0, TAUGHT: 1.0}
@@ -75,7 +75,7 @@ class DistilledAutoencoder(HoldingAutoencoder):
 
     def _build_decoder(self) -> keras.Model:
         if self.prune is not None:
-            return narrow_channels(self.autoencoder.decoder, self.prune, CHANNELWISE, FOLDING)
+            return narrow_channels(self.autoencoder.picture_network(), self.prune, CHANNELWISE, FOLDING)
         shape = (self.image_size, self.image_size, self.channels)
         return build_small_decoder(self._code_shape, shape, self.width, self.depth, self.grid)
 
@@ -93,7 +93,7 @@ class DistilledAutoencoder(HoldingAutoencoder):
     def adapt(self, images: np.ndarray) -> None:
         """Gives a decoder without a share of channels the weights of those that stay."""
         if self.prune is not None:
-            inherit_channels(self.small_decoder, self.autoencoder.decoder, self.prune, CHANNELWISE, FOLDING)
+            inherit_channels(self.small_decoder, self.autoencoder.picture_network(), self.prune, CHANNELWISE, FOLDING)
 
     def columns_to_keep(self, images) -> dict[str, tf.Tensor]:
         """What of pictures [B, H, W, C] in [0, 1] need not be found again at each step."""

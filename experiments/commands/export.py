@@ -66,8 +66,7 @@ def run(values: flags.FlagValues) -> None:
     trial = make_trial(model, lambda split: opened.source(split, given), tell_person(model, person), values.count)
     with files.whole_folder(out) as folder:
         if runtime:
-            train = opened.source("train", given)
-            results = write_page(opened, trial, train, precision, values.max_psnr_loss, runtime, folder)
+            results = write_page(opened, trial, given, precision, values.max_psnr_loss, runtime, folder)
         else:
             results = export(opened, trial, values.format, precision, values.part, values.max_psnr_loss, folder)
     print(markdown_table(as_rows(results)))

@@ -28,14 +28,18 @@ def make_narrow(network, precision: str):
     return keras.Model(narrow.input, outputs, name=network.name)
 
 
-def find_network(graph: Graph):
+def find_network(graph: Graph, instead: str):
     """The graph's functional network.
+
+    Args:
+      graph: of which it is asked.
+      instead: what to take where it has none, for the message.
 
     Raises:
       ExportError: it has none.
     """
     if graph.network is None:
-        raise ExportError(f"the {graph.name} is no network of Keras' own layers with one input: take saved_model")
+        raise ExportError(f"the {graph.name} is no network of Keras' own layers with one input: take {instead}")
     return graph.network
 
 
@@ -46,7 +50,7 @@ class KerasFile(Format):
     precisions: ClassVar = ("float32", "float16")
 
     def write(self, graph: Graph, precision: str, examples: np.ndarray, path: Path) -> None:
-        make_narrow(find_network(graph), precision).save(path)
+        make_narrow(find_network(graph, "saved_model"), precision).save(path)
 
     def open(self, path: Path) -> Function:
         import keras

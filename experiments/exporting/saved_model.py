@@ -19,7 +19,8 @@ class SavedModel(Format):
     def write(self, graph: Graph, precision: str, examples: np.ndarray, path: Path) -> None:
         import tensorflow as tf
 
-        network = None if precision == "float32" else make_narrow(find_network(graph), precision)
+        is_whole = precision == "float32"
+        network = None if is_whole else make_narrow(find_network(graph, "--precision=float32"), precision)
         call = graph.call if network is None else lambda given: network(given, training=False)
         module = tf.Module()
         signature = tf.TensorSpec((1, *graph.input_shape), tf.float32, name=graph.takes)

@@ -115,5 +115,8 @@ def _tell_crop(crop: Mapping[str, Any]) -> str:
     """How a photograph is cut for the model, in a sentence."""
     cut, square = crop.get("cut"), crop.get("crop")
     if cut:
-        return f"Faces lie in it as `facezoo align --template={cut['template']} --margin={cut['margin']:g}` cuts them."
+        right, down = cut["shift"]
+        beside = f", but for a middle {right:.3g} further right and {down:.3g} further down, in sides without margin"
+        command = f"facezoo align --template={cut['template']} --margin={cut['margin']:g}"
+        return f"Faces lie in it as `{command}` cuts them{beside if right or down else ''}."
     return f"Of a photograph it shows {f'the crop {square}' if square else 'the largest square in the centre'}."

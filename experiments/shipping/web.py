@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...datasets.alignment import template_points
+from ...datasets.origins import is_drawn
 from ...datasets.source import Source
 from ...latents.attributes import find_attributes
 from ..codes.encoding import encode_source, list_attributes
@@ -21,6 +22,7 @@ from ..exporting.formats import FORMATS
 from ..exporting.graphs import ExportError
 from ..faces.origins import find_data_cut
 from ..runs.run import Run
+from ..runs.settings import with_data
 from ..terminal import announce
 from .card import describe
 from .runtime import BINARY, GLUE, PAGE, SCRIPT
@@ -35,14 +37,20 @@ MOST_DIRECTIONS = 64
 
 
 def write_page(
-    run: Run, trial: Trial, source: Source, precision: str, max_psnr_loss: float, runtime: Path, folder: Path
+    run: Run,
+    trial: Trial,
+    given: Mapping[str, Any],
+    precision: str,
+    max_psnr_loss: float,
+    runtime: Path,
+    folder: Path,
 ) -> list[Result]:
     """Writes the page into a folder that is there.
 
     Args:
       run: whose model it is.
       trial: of the model.
-      source: training faces.
+      given: data settings that say which faces it is tried on, where they are not the run's.
       precision: of the model's files, ONNX.
       max_psnr_loss: in dB, that each may lose.
       runtime: folder of ONNX Runtime's files.
@@ -60,7 +68,7 @@ def write_page(
             except ExportError as error:
                 raise UsageError(f"--format=web --precision={precision}: the {part} {error}") from error
             models[part] = _pack((Path(place) / f"{part}{FORMATS[ONNX].suffix}").read_bytes())
-    mean, directions, vectors = _survey(run, trial.model, source)
+    mean, directions, vectors = _survey(run, trial.model, run.source("train", given))
     cut = find_data_cut(run.settings.data, run.origin)
     told = {
         "about": {
@@ -71,7 +79,7 @@ def write_page(
         "models": models,
         "mean": _numbers(mean),
         "directions": [_numbers(direction) for direction in directions],
-        "starts": _choose_starts(run, trial),
+        "starts": choose_starts(trial, with_data(run.settings, given).data.dataset),
         "vectors": [{"name": name, "vector": _numbers(vector)} for name, vector in vectors.items()],
     }
     _write_script(folder / "model.js", "facezooModel", told)
@@ -102,9 +110,9 @@ def _survey(run: Run, model: Any, source: Source) -> tuple[np.ndarray, np.ndarra
     return mean, directions, dict(zip(made.names, made.vectors["mean"], strict=True))
 
 
-def _choose_starts(run: Run, trial: Trial) -> list[str]:
-    """Codes of the two drawn faces that the model shows best, to begin with; none of a folder of one's own."""
-    if run.settings.data.data_dir:
+def choose_starts(trial: Trial, dataset: str) -> list[str]:
+    """Codes of the two drawn faces that the model shows best, to begin with; none where the tested are people's."""
+    if not is_drawn(dataset):
         return []
     contrast = 10.0 * np.log10(np.maximum(trial.tested.var(axis=(1, 2, 3)), 1e-6))  # dark pictures have little to lose
     best = np.argsort(trial.losses - contrast)[:2]

@@ -39,15 +39,23 @@ def make_kernel_callbacks(
       total_steps: of the training; sparsity rises over the first half.
 
     Raises:
-      UsageError: it has no decoder with kernels.
+      UsageError: it has no decoder with kernels that learn, or more than its encoder finds its codes.
     """
     if not settings.is_asked:
         return []
     from ...compressing import KernelRounding, MagnitudePruning, find_kernels
 
     flag = f"--prune={settings.prune:g}" if settings.prune else f"--quantise={settings.quantise}"
+    name = type(network).__name__
     if not network.reconstructs:
-        raise UsageError(f"{flag}: a {type(network).__name__} has no decoder")
+        raise UsageError(f"{flag}: a {name} has no decoder")
+    if not network.decoder.trainable_variables:
+        raise UsageError(f"{flag}: the decoder of a {name} is held, and learns nothing: take the autoencoder it is of")
+    try:
+        network.code_network(), network.picture_network()
+    except ValueError as error:
+        text = "does not encode and decode by its encoder and decoder alone, codes would change: take another model"
+        raise UsageError(f"{flag}: {name} {text}") from error
     try:
         find_kernels(network.decoder)
     except ValueError as error:

@@ -147,11 +147,18 @@ class TrainingRun:
         """Trains to the end; where the updates are not finite, from the last state with half the learning rate."""
         if self.state.step == 0:
             self._save()
+        self._begin_callbacks()
         while True:
             try:
                 return self._train_from_state()
             except UnstableError as error:
                 self._roll_back(error)
+
+    def _begin_callbacks(self) -> None:
+        """Has them read the weights that training goes on from: of a state, the exact kernels."""
+        for callback in self.session.callbacks:
+            callback.set_model(self.session.model)
+            callback.on_train_begin()
 
     def _train_from_state(self) -> None:
         session, settings, state = self.session, self.settings, self.state
@@ -162,9 +169,6 @@ class TrainingRun:
         self._telling = Telling(settings.schedule.epochs, state.step // session.steps_per_epoch)
         stopping = EarlyStopping(settings.run.monitor, settings.run.patience, state.best, state.epochs_since_best)
         measurer = Measurer(session.model, session.strategy)
-        for callback in session.callbacks:
-            callback.set_model(session.model)
-            callback.on_train_begin()
         steps = take_steps(
             session.model,
             session.distribute_batches(state.step),
@@ -280,6 +284,7 @@ class TrainingRun:
         self._check_agreement()
         self.checkpoints.restore(self.session.model, self.workers.is_chief)
         self.workers.wait()  # all have read it
+        self._begin_callbacks()  # before what they hold is saved
         self._save()  # a kill does not undo it
 
     def _explain(self, error: UnstableError) -> str:

@@ -127,6 +127,23 @@ def test_pruning_goes_on_from_a_saved_model_bit_for_bit(data, tmp_path):
     assert_same(whole, halves)
 
 
+def test_a_schedule_that_is_over_before_it_begins_is_refused(data):
+    network = train(compile_network(make_network()), keras.callbacks.Callback(), data, 2)
+    with pytest.raises(ValueError, match="end=8: the optimizer has made 8 updates already"):
+        train(network, MagnitudePruning(sparsity=0.5, end=8), data, 1)
+    sparsify(network, 0.5)
+    train(network, MagnitudePruning(sparsity=0.5, end=8), data, 1)
+    assert measure_sparsity(network) == pytest.approx(0.5, abs=0.01)
+
+
+def test_kernels_that_begin_as_zeros_learn(data):
+    network = compile_network(make_network())
+    last = find_kernels(network)[-1].variable
+    last.assign(keras.ops.zeros_like(last))
+    train(network, MagnitudePruning(sparsity=0.1, end=8, every=2), data, 2)
+    assert np.mean(keras.ops.convert_to_numpy(last) == 0) < 0.5
+
+
 def test_rounding_goes_on_from_exact_kernels_bit_for_bit(data, tmp_path):
     first, rounding = compile_network(make_network()), KernelRounding(bits=4)
     start = first.get_weights()

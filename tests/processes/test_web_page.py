@@ -11,7 +11,8 @@ from command_line import SOFTWARE, assert_refused
 from facezoo.experiments import cli
 from facezoo.experiments.errors import UsageError
 from facezoo.experiments.shipping.runtime import find_runtime
-from facezoo.experiments.shipping.web import find_directions
+from facezoo.experiments.shipping.trial import Trial
+from facezoo.experiments.shipping.web import choose_starts, find_directions
 from PIL import Image
 
 CHROMIUM = shutil.which("chromium")
@@ -138,6 +139,47 @@ def test_a_photograph_is_cut_by_hand(page, tmp_path):
     assert "no picture that this browser can read" in page.inner_text("#state")
 
 
+def test_a_photograph_is_seen_on_white_where_it_is_transparent(page, tmp_path):
+    Image.new("RGBA", (80, 80), (255, 255, 255, 0)).save(tmp_path / "clear.png")
+    Image.new("RGB", (80, 80), "white").save(tmp_path / "white.png")
+    codes = []
+    for name in ("white.png", "clear.png"):
+        page.set_input_files("#end-a input", str(tmp_path / name))
+        page.wait_for_selector("dialog[open]")
+        assert pixels_of(page, "#frame")[0, 0].tolist() == [255, 255, 255]
+        page.click("#take")
+        page.wait_for_selector("dialog", state="hidden")
+        settled(page)
+        codes.append(page.evaluate("[...facezoo.ends.a]"))
+    assert codes[0] == codes[1]
+
+
+def test_a_photograph_that_cannot_be_encoded_is_told_of_and_the_next_one_is_taken(page, tmp_path):
+    Image.new("RGB", (80, 80), "teal").save(tmp_path / "photograph.png")
+    before = page.evaluate("[...facezoo.ends.a]")
+    for is_broken in (True, False):
+        page.set_input_files("#end-a input", str(tmp_path / "photograph.png"))
+        page.wait_for_selector("dialog[open]")
+        if is_broken:
+            page.evaluate("whole = sessions.encoder, sessions.encoder = null, 0")
+        page.click("#take")
+        if is_broken:
+            page.wait_for_selector("#state.wrong")
+            assert "The photograph could not be read" in page.inner_text("#state")
+            assert page.evaluate("[...facezoo.ends.a]") == before
+            page.evaluate("sessions.encoder = whole, 0")
+    page.wait_for_selector("dialog", state="hidden")
+    settled(page)
+    assert page.evaluate("[...facezoo.ends.a]") != before
+    assert page.inner_text("#state") == ""
+
+
+def test_the_keyboard_reaches_what_chooses_a_photograph(page):
+    page.focus("#end-a [data-do=draw]")
+    page.keyboard.press("Shift+Tab")
+    assert page.evaluate("document.activeElement === document.querySelector('#end-a input')")
+
+
 def test_new_faces_become_the_ends(page):
     before = page.evaluate("[[...facezoo.ends.a], [...facezoo.ends.b]]")
     page.locator("#strip button").nth(0).click()
@@ -149,14 +191,32 @@ def test_new_faces_become_the_ends(page):
     assert after[0] != after[1]
 
 
-def test_a_saved_picture_says_what_it_is(page):
-    with page.expect_download() as download:
-        page.click("#save")
-    with Image.open(download.value.path()) as picture:
-        picture.load()
-        assert picture.info["Software"] == SOFTWARE
-        assert "of nobody" in picture.info["Description"]
-        assert picture.size == (768, 768)
+def test_a_saved_picture_says_what_it_is(page, tmp_path):
+    def description():
+        settled(page)
+        with page.expect_download() as download:
+            page.click("#save")
+        with Image.open(download.value.path()) as picture:
+            picture.load()
+            assert picture.info["Software"] == SOFTWARE
+            assert picture.size == (768, 768)
+            return picture.info["Description"]
+
+    for end in "ab":
+        page.click(f"#end-{end} [data-do=draw]")
+    page.fill("#morph", "0.5")
+    assert description().endswith(", of nobody")
+    Image.new("RGB", (80, 80), "teal").save(tmp_path / "photograph.png")
+    page.set_input_files("#end-a input", str(tmp_path / "photograph.png"))
+    page.click("#take")
+    page.wait_for_selector("dialog", state="hidden")
+    assert description().endswith(", made from a photograph")
+    page.fill("#morph", "1")  # the other end by itself
+    assert description().endswith(", of nobody")
+    page.fill("#morph", "0.5")
+    assert description().endswith(", made from a photograph")
+    page.click("#end-a [data-do=draw]")
+    assert description().endswith(", of nobody")
 
 
 def test_it_plays_and_pauses(page):
@@ -198,6 +258,11 @@ def test_npm_that_is_not_there_is_told_of(monkeypatch, empty_folder):
     with pytest.raises(UsageError, match=r"npm could not fetch onnxruntime-web: .*install Node.js, or give --runtime="):
         find_runtime(None)
     assert list(empty_folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(("dataset", "count"), [("procedural_people", 2), ("celeb_a", 0), ("folder", 0), ("packed", 0)])
+def test_a_page_holds_codes_of_drawn_faces_alone(model, pictures, dataset, count):
+    assert len(choose_starts(Trial(model, {}, pictures[:1], pictures[:3]), dataset)) == count
 
 
 def test_directions_draw_codes_as_they_are_distributed():

@@ -7,6 +7,7 @@ const CHANNELS = about.picture.shape[3];
 const STRIP = 8; // new faces shown
 const TYPICAL = 0.8; // share of the noise that is kept
 const MOST_STRENGTH = 1.5; // of an attribute
+const MOST_TIMES = 1000; // of pictures, that are kept
 const LAP = 5000; // milliseconds of a film from one face to the other and back
 const element = (id) => document.getElementById(id);
 const told = (text, isWrong = false) => {
@@ -125,8 +126,9 @@ function show(canvas, picture) {
 // What is shown: two ends, and the face between them. The newest wish counts; those that it overtakes are left out.
 
 const ends = { a: starts[0] ? floatsOf(starts[0]) : drawCode(3), b: starts[1] ? floatsOf(starts[1]) : drawCode(8) };
+const photographed = { a: false, b: false }; // ends that are of somebody
 const times = [];
-let asked = null, isBusy = false;
+let asked = null, isBusy = false, hasFailed = false, isOfSomebody = false; // the last of the picture that is shown
 
 function wish() {
   asked = asked ?? performance.now();
@@ -140,20 +142,27 @@ async function fulfil() {
       const since = asked;
       asked = null;
       const share = Number(element("morph").value);
+      const hasPhotograph = (photographed.a && share < 1) || (photographed.b && share > 0);
       const picture = await decode(changed(between(ends.a, ends.b, share)));
       show(element("picture"), picture);
       show(element("echo"), picture);
+      isOfSomebody = hasPhotograph;
       times.push(performance.now() - since);
+      if (times.length > MOST_TIMES) times.shift();
+      if (hasFailed) told("");
+      hasFailed = false;
     }
   } catch (error) {
+    hasFailed = true;
     told(`The picture could not be made: ${error.message}`, true);
   } finally {
     isBusy = false;
   }
 }
 
-async function setEnd(name, code) {
+async function setEnd(name, code, isPhotograph = false) {
   ends[name] = code;
+  photographed[name] = isPhotograph;
   show(element(`end-${name}`).querySelector("canvas"), await decode(code));
   wish();
 }
@@ -182,12 +191,20 @@ async function openPhotograph(file, end) {
   element("cutting").showModal();
 }
 
+// White, which is what shows through where a picture is transparent.
+function paint(canvas) {
+  const context = canvas.getContext("2d");
+  context.fillStyle = "white";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+}
+
 function drawFrame() {
   const canvas = element("frame"), context = canvas.getContext("2d"), half = cutting.side / 2;
   cutting.x = Math.min(cutting.image.width - half, Math.max(half, cutting.x));
   cutting.y = Math.min(cutting.image.height - half, Math.max(half, cutting.y));
   context.imageSmoothingQuality = "high";
   const { image, x, y, side } = cutting;
+  paint(canvas);
   context.drawImage(image, x - half, y - half, side, side, 0, 0, canvas.width, canvas.height);
   const [left, right, , leftMouth, rightMouth] = about.guide.map(([across, down]) => [across * canvas.width, down * canvas.height]);
   for (const [width, colour] of [[7, "rgb(0 0 0 / 35%)"], [3, "white"]]) {
@@ -218,6 +235,7 @@ function cutPhotograph() {
   // By halves first: a browser that shrinks a large picture at once leaves pixels out.
   let picture = new OffscreenCanvas(Math.min(cutting.side, 1024), Math.min(cutting.side, 1024));
   let context = picture.getContext("2d");
+  paint(picture);
   context.imageSmoothingQuality = "high";
   context.drawImage(cutting.image, cutting.x - half, cutting.y - half, cutting.side, cutting.side, 0, 0, picture.width, picture.height);
   while (picture.width > SIZE) {
@@ -278,11 +296,16 @@ function watchFrame() {
     zoomTo(cutting.most * (cutting.least / cutting.most) ** Number(event.target.value));
   });
   element("cutting").addEventListener("close", async () => {
-    const isTaken = element("cutting").returnValue === "take";
+    const { image, end } = cutting, picture = element("cutting").returnValue === "take" ? cutPhotograph() : null;
     element("cutting").returnValue = "";
     pointers.clear();
-    if (isTaken) await setEnd(cutting.end, Float32Array.from(await encode(cutPhotograph())));
-    cutting.image.close();
+    image.close();
+    if (!picture) return;
+    try {
+      await setEnd(end, Float32Array.from(await encode(picture)), true);
+    } catch (error) {
+      told(`The photograph could not be read: ${error.message}`, true);
+    }
   });
 }
 
@@ -307,9 +330,10 @@ function textChunk(keyword, text) {
 }
 
 async function save() {
+  const origin = isOfSomebody ? "made from a photograph" : "of nobody";
   const png = await new Promise((done) => element("picture").toBlob(done, "image/png"));
   const bytes = new Uint8Array(await png.arrayBuffer()), header = 33; // bytes of the signature and of IHDR
-  const description = `a face made by the model ${about.name.replace(/[^ -~]/g, "?")}, of nobody`;
+  const description = `a face made by the model ${about.name.replace(/[^ -~]/g, "?")}, ${origin}`;
   const parts = [
     bytes.subarray(0, header),
     textChunk("Software", `facezoo ${about.facezoo}`),
@@ -437,18 +461,17 @@ function watch() {
 async function begin() {
   try {
     await load();
+    await setEnd("a", ends.a);
+    await setEnd("b", ends.b);
+    told("");
+    watch();
+    await fillStrip(101);
+    element("about").textContent = `Model ${about.name}, trained on ${about.trained_on}; faces of ${SIZE} × ${SIZE} pixels. Made with facezoo ${about.facezoo}.`;
+    window.facezoo = { times, ends, decode, encode };
+    document.body.dataset.ready = "";
   } catch (error) {
     told(`The model could not be loaded: ${error.message}`, true);
-    return;
   }
-  told("");
-  await setEnd("a", ends.a);
-  await setEnd("b", ends.b);
-  watch();
-  await fillStrip(101);
-  element("about").textContent = `Model ${about.name}, trained on ${about.trained_on}; faces of ${SIZE} × ${SIZE} pixels. Made with facezoo ${about.facezoo}.`;
-  window.facezoo = { times, ends, decode, encode };
-  document.body.dataset.ready = "";
 }
 
 begin();

@@ -8,8 +8,11 @@ import pytest
 from command_line import assert_refused
 from facezoo.experiments.codes.vectors import ATTRIBUTES_FILE
 from facezoo.experiments.exporting import formats
+from facezoo.experiments.exporting.graphs import ExportError
 from facezoo.experiments.exporting.keras_file import KerasFile
+from facezoo.experiments.shipping.card import make_page
 from facezoo.experiments.shipping.parts import make_graphs
+from facezoo.experiments.shipping.trial import Result
 from facezoo.latents.attributes import AttributeVectors, save_attributes
 from facezoo.models import VAE, ConditionalVAE, ConvolutionalAutoencoder, FaceMapping
 from facezoo.models.plain import make_plain
@@ -97,6 +100,26 @@ def test_what_is_told_something_is_no_network_of_one_input():
     smooth = VAE(image_size=16, filters=(4, 4), latent_dim=3, upsampling="bilinear")
     with pytest.raises(ValueError, match="a Smoothing is no layer of Keras'"):
         make_plain(smooth.decoder)
+
+
+def test_what_is_told_something_is_narrow_in_no_format(tmp_path):
+    model = ConditionalVAE(attributes=("smiling",), image_size=16, filters=(4, 4), latent_dim=3)
+    graph = make_graphs(model)["decoder"]
+    for name, instead in (("keras", "saved_model"), ("saved_model", "--precision=float32")):
+        with pytest.raises(ExportError, match=f"one input: take {instead}$"):
+            formats.FORMATS[name].write(graph, "float16", np.zeros((1, 3), np.float32), tmp_path / "net")
+
+
+def test_a_card_says_how_far_faces_are_beside_the_middle():
+    told = {"name": "mine", "model": "VAE", "facezoo": "1", "trained_on": "celeb_a", "attributes": [], "psnr": 20.0}
+    told |= {"picture": {"shape": [], "layout": ""}, "code": {"shape": []}, "tested_on": 1}
+    results = [Result("decoder", "onnx", "float32", 1, 0.0, 0.0, 1.0)]
+    cards = []
+    for shift in ((0.0, 0.0), (0.0, 0.125)):
+        crop = {"cut": {"template": "celeba", "margin": 0.1, "shift": shift}, "crop": None}
+        cards.append(make_page(told | {"crop": crop}, results, {"decoder": "decoder.onnx"}))
+    assert "as `facezoo align --template=celeba --margin=0.1` cuts them." in cards[0]
+    assert "cuts them, but for a middle 0 further right and 0.125 further down, in sides without margin." in cards[1]
 
 
 def test_a_mapping_model_decodes_as_the_person_asked_for():

@@ -1,5 +1,6 @@
 """Runs whose decoder is made small: pruned, rounded, narrowed, or taught anew."""
 
+import shutil
 from pathlib import Path
 
 import facezoo
@@ -8,8 +9,13 @@ import numpy as np
 import pytest
 from command_line import assert_same, weights_of
 from facezoo.compressing import find_grid, find_kernels, measure_sparsity
+from facezoo.experiments.errors import UsageError
+from facezoo.experiments.flags.training import CompressionSettings
 from facezoo.experiments.runs.run import open_run
-from facezoo.models import VAE
+from facezoo.experiments.training import run as training_run
+from facezoo.experiments.training.compressing import make_kernel_callbacks
+from facezoo.experiments.training.loop import UnstableError
+from facezoo.models import VAE, AppearanceVAE, DiffusionAutoencoder, DistilledAutoencoder
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
@@ -48,6 +54,29 @@ def test_a_run_that_is_interrupted_ends_as_one_that_is_not(autoencoder, command,
         assert_is_rounded(open_run("halves", "last").model())  # its checkpoint holds the exact kernels
 
 
+def test_a_run_that_goes_back_saves_the_kernels_that_it_goes_back_to(autoencoder, command, monkeypatch):
+    take_steps, copies = training_run.take_steps, []
+
+    def keep_states():
+        copies.append(shutil.copytree("run/checkpoints", f"states_{len(copies)}"))
+
+    def fail_once(*arguments, **options):
+        if copies:
+            keep_states()
+        for step in take_steps(*arguments, **options):
+            yield step
+            if step.number == 3 and not copies:
+                keep_states()
+                raise UnstableError(4, {})
+
+    monkeypatch.setattr(training_run, "take_steps", fail_once)
+    done = command("train", "--init_from=./vae.keras", "--quantise=int4", *STEPS, "--epochs=2", "--run_dir=run")
+    assert done.code == 0, done.err
+    assert "back to step 2" in done.err
+    before, after = (next(Path(copy).rglob("000000002/model.keras")) for copy in copies)
+    assert_same(weights_of(before), weights_of(after))
+
+
 def assert_is_rounded(model):
     for kernel in find_kernels(model.decoder):
         grid = find_grid(kernel, 4)
@@ -75,6 +104,33 @@ def test_compress_and_distill_write_runs_that_other_commands_take(autoencoder, c
     done = command("compress", "--run_dir=./small", "--quantise=int8", *SHORT, "--out=coarse")
     assert done.code == 0, done.err
     assert has_encoder_of(facezoo.load("coarse"), autoencoder)
+
+
+def make_drawing():
+    return DiffusionAutoencoder(autoencoder=VAE(image_size=32, filters=(4, 4)), patch=4, width=32, depth=1)
+
+
+def make_bent():
+    return AppearanceVAE(image_size=32, filters=(4, 4), latent_dim=4, shape_dim=3, landmark_names=tuple("abcde"))
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (make_drawing, "the decoder of a DiffusionAutoencoder is held"),
+        (make_bent, ": AppearanceVAE does not encode and decode by its encoder and decoder alone"),
+    ],
+    ids=["DiffusionAutoencoder", "AppearanceVAE"],
+)
+@pytest.mark.parametrize("flags", [{"prune": 0.5}, {"quantise": "int4"}], ids=str)
+def test_a_decoder_that_is_held_or_not_all_is_not_compressed(make, words, flags):
+    with pytest.raises(UsageError, match=words):
+        make_kernel_callbacks(make(), CompressionSettings(**flags), 4)
+
+
+def test_a_decoder_that_is_not_all_is_not_made_narrow():
+    with pytest.raises(ValueError, match="pictures are bent after they are decoded"):
+        DistilledAutoencoder(autoencoder=make_bent(), prune=0.5)
 
 
 @pytest.mark.parametrize(
