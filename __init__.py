@@ -101,7 +101,8 @@ class _Models(_Joining):
 
     awaited = "keras"
     names = (
-        *("AutoencoderGAN", "CodePrior", "ConditionalVAE", "ConvolutionalAutoencoder", "DFCVAE"),
+        *("AppearanceVAE", "AutoencoderGAN", "CodePrior", "ConditionalVAE", "ConvolutionalAutoencoder", "DFCVAE"),
+        "DistilledAutoencoder",
         *("DiffusionAutoencoder", "Discriminator", "FaceFeatures", "FaceMapping", "VAE"),
     )
 

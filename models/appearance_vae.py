@@ -8,12 +8,11 @@ import tensorflow as tf
 
 from ..losses.shape import ShapeError
 from .batches import as_pictures
-from .blocks import SMALL, ConvolutionStyle, check_names, check_positive
+from .blocks import check_names, check_positive
 from .shape_frame import ShapeFrame
 from .vae import VAE
 
 READER_FILTERS = (32, 64, 128, 192)
-STYLE = ConvolutionStyle(3, "he_normal", use_bias=False)
 
 
 @keras.saving.register_keras_serializable("facezoo")
@@ -57,13 +56,13 @@ class AppearanceVAE(VAE):
         super().build(input_shape)
 
     def _build_reader(self) -> keras.Model:
+        style = self._style(3)
         x = images = keras.Input((self.image_size, self.image_size, self.channels))
         for filters in READER_FILTERS:
             if min(x.shape[1:3]) > 1:
-                x = keras.layers.Activation("silu")(self._normalization()(STYLE.conv(filters, strides=2)(x)))
-        x = keras.layers.Dense(READER_FILTERS[-1], activation="silu")(keras.layers.Flatten()(x))
-        shapes = keras.layers.Dense(self.shape_dim, kernel_initializer=SMALL, dtype="float32")(x)
-        return keras.Model(images, shapes, name="reader")
+                x = self._activate(style.conv(filters, strides=2)(x), f"reader_{filters}")
+        x = keras.layers.Activation("silu")(style.dense(READER_FILTERS[-1])(keras.layers.Flatten()(x)))
+        return keras.Model(images, style.dense(self.shape_dim, dtype="float32")(x), name="reader")
 
     def adapt(self, landmarks: np.ndarray) -> None:
         """Finds mean and spread of shapes in landmarks of the training split, [N, L, 2]."""
