@@ -65,8 +65,8 @@ class FilmWriter:
             if not count:
                 raise FilmError(f"{self.path}: there are no frames to write")
             self._join(description)
-            for part in (*self._parts, self.folder / LIST):
-                part.unlink(missing_ok=True)
+            for made in (*self._parts, self.folder / LIST):
+                made.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # something else is in it
             self.folder.rmdir()
         return count
