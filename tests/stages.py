@@ -39,13 +39,15 @@ TOGETHER = (
         *(
             "experiments/benchmarks",
             "experiments/explorer",
+            "experiments/exporting",
             "experiments/faces",
+            "experiments/films",
             "experiments/flags",
             "experiments/machine",
             "experiments/runs",
         ),
     ),
-    ("films", "house", "latents", "losses", "metrics", "refusals", "warping"),
+    ("compressing", "films", "house", "latents", "losses", "metrics", "refusals", "warping"),
 )
 
 
