@@ -74,7 +74,7 @@ COMMANDS = [
     Case("number", "7", ("'7'", "train, evaluate")),
     Case("two-in-one", "train,evaluate", ("'train,evaluate'", "train, evaluate")),
     Case("not-ascii", "entraîner", ("'entraîner'", "train, evaluate")),
-    Case("not-there", "export --run_dir=@/run", ("'export'", "train, evaluate")),
+    Case("not-there", "paint --run_dir=@/run", ("'paint'", "train, evaluate")),
     Case("flag-first", "--model=vae train", ("'--model=vae'", "train, evaluate")),
     Case("flag-file-first", "--flagfile=@/run/flags.txt", ("--flagfile", "train, evaluate")),
     Case("recipe-first", "--recipe=vae", ("'--recipe=vae'", "train, evaluate")),
