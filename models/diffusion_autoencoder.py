@@ -110,6 +110,9 @@ class DiffusionAutoencoder(HoldingAutoencoder):
     def last_kernels(self) -> list:
         return [[weight for weight in self.denoiser.trainable_variables if weight.name == "kernel"][-1]]
 
+    def picture_network(self) -> keras.Model:
+        raise ValueError("pictures are drawn in steps, which is no one network")
+
     def shape_of_code(self) -> tuple[int, ...]:
         return self._code_shape
 

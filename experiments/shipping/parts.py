@@ -57,8 +57,6 @@ def _encoder(network: Any) -> keras.Model:
 
 
 def _decoder(network: Any) -> keras.Model:
-    if network.noise_shape is not None:
-        raise ValueError("its pictures are made of more than the code")
     plain = make_plain(network.picture_network())
     return keras.Model(plain.input, keras.layers.ReLU(max_value=1.0, dtype="float32")(plain.output), name="decoder")
 

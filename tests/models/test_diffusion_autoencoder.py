@@ -167,3 +167,8 @@ def test_patches_begin_as_waves_that_keep_what_is_smooth():
 def test_more_components_than_numbers_are_refused():
     with pytest.raises(ValueError, match="components=49 must be at most 48"):
         PatchCode(4, 3, 49)
+
+
+def test_no_network_of_its_own_decodes_codes(model):
+    with pytest.raises(ValueError, match="drawn in steps"):
+        model.picture_network()
