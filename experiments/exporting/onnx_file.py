@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ...compressing import find_plain_grid
 from .format import Format, Function
 from .graphs import Graph
-from .rounding import find_levels
 
 OPSET = 17
 INT4_OPSET, INT4_IR_VERSION = 21, 10  # the first with numbers of four bits
@@ -107,7 +107,8 @@ def _store_in_four_bits(model: Any) -> Any:
         if stored.name not in readers or kernel.ndim < 2:
             continue
         axis = _channel_axis(readers[stored.name])
-        numbers, scales = find_levels(kernel, axis, bits=4)
+        others = tuple(place for place in range(kernel.ndim) if place != axis)
+        numbers, scales, _ = find_plain_grid(kernel, others, bits=4)
         model.graph.initializer.remove(stored)
         model.graph.initializer.extend(
             [_pack(f"{stored.name}/int4", numbers), numpy_helper.from_array(scales.ravel(), f"{stored.name}/scale")]
