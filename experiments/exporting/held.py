@@ -69,7 +69,7 @@ def write_and_run(
     except ExportError:
         raise
     except Exception as error:  # a converter raises whatever its own parts raise
-        if is_of_memory(error):
+        if is_of_memory(error) or (isinstance(error, OSError) and error.errno):  # a full disk, and the like
             raise
         raise ExportError(f"its converter or its runtime fails: {_first_line(error)}") from error
     if outputs.shape != expected.shape:

@@ -1,5 +1,7 @@
 """Any Keras network as files of other runtimes, each held to the original."""
 
+import errno
+
 import keras
 import numpy as np
 import pytest
@@ -98,6 +100,14 @@ def _fail(given):
 def test_what_is_broken_is_refused_in_a_line(graph, gives, said, tmp_path):
     with pytest.raises(ExportError, match=said):
         write_and_run(graph, _Broken(gives), "float32", EXAMPLES, EXAMPLES, expected(graph), tmp_path / "net")
+
+
+def test_a_full_disk_is_no_fault_of_a_format(graph, tmp_path):
+    def write(given):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        write_and_run(graph, _Broken(write), "float32", EXAMPLES, EXAMPLES, expected(graph), tmp_path / "net")
 
 
 def test_a_package_that_is_missing_is_named():
