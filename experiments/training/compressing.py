@@ -88,7 +88,7 @@ def check_teacher(teacher: "Autoencoder", named: str, grid: int | None = None) -
     code = teacher.shape_of_code()
     if grid is not None and len(code) == 3:
         raise UsageError(
-            f"--grid={grid}: codes of {named} are maps of {code[0]}x{code[1]}, and so is the grid: leave it out"
+            f"--grid={grid}: codes of {named} are maps, of {code[0]}x{code[1]}, which the grid is: leave it out"
         )
     if grid is not None and teacher.image_size % grid:
         raise UsageError(f"--grid={grid} must go into the picture's {teacher.image_size} pixels without a rest")
