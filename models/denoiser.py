@@ -36,6 +36,29 @@ class Places(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("facezoo")
+class FusedGroupNormalization(keras.layers.GroupNormalization):
+    """Group normalisation of maps [B, H, W, C] by TensorFlow's fused kernel, several times as fast on a CPU.
+
+    Wu and He, "Group Normalization" (2018). To the kernel each group of each example is a channel of one example.
+    """
+
+    def call(self, inputs):
+        if inputs.shape.rank != 4:
+            return super().call(inputs)
+        height, width, channels = inputs.shape[1:]
+        size = channels // self.groups
+        shape = (-1, height * width, self.groups, size)
+        apart = tf.transpose(tf.reshape(inputs, shape), (1, 3, 0, 2))  # [H W, size, B, groups]
+        count = tf.shape(inputs)[0] * self.groups
+        maps = tf.reshape(apart, (1, height * width, size, count))
+        ones, zeros = tf.ones(count), tf.zeros(count)
+        maps, *_ = tf.compat.v1.nn.fused_batch_norm(maps, ones, zeros, epsilon=self.epsilon, is_training=True)
+        apart = tf.reshape(maps, (height * width, size, -1, self.groups))
+        outputs = tf.reshape(tf.transpose(apart, (2, 0, 3, 1)), (-1, height, width, channels))
+        return outputs * tf.cast(self.gamma, outputs.dtype) + tf.cast(self.beta, outputs.dtype)
+
+
+@keras.saving.register_keras_serializable("facezoo")
 class Attention(keras.layers.Layer):
     """Self-attention between all places of maps, with several heads: [B, H, W, C] -> the same shape.
 
@@ -145,8 +168,8 @@ def _normalize(x, steer):
     )
     x = _groups(channels)(x)
     x = keras.layers.Add()([x, keras.layers.Multiply()([x, scale]), shift])
-    return keras.layers.Activation("silu")(x)
+    return keras.layers.Activation("silu", dtype="float32")(x)  # on a CPU twice as fast as in bfloat16
 
 
 def _groups(channels: int) -> keras.layers.Layer:
-    return keras.layers.GroupNormalization(max(1, channels // GROUP_CHANNELS))
+    return FusedGroupNormalization(max(1, channels // GROUP_CHANNELS))
