@@ -37,24 +37,22 @@ class Places(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("facezoo")
 class FusedGroupNormalization(keras.layers.GroupNormalization):
-    """Group normalisation of maps [B, H, W, C] by TensorFlow's fused kernel, several times as fast on a CPU.
+    """Group normalisation of [B, ..., C] by TensorFlow's fused kernel, several times as fast on a CPU.
 
     Wu and He, "Group Normalization" (2018). To the kernel each group of each example is a channel of one example.
     """
 
     def call(self, inputs):
-        if inputs.shape.rank != 4:
-            return super().call(inputs)
-        height, width, channels = inputs.shape[1:]
-        size = channels // self.groups
-        shape = (-1, height * width, self.groups, size)
-        apart = tf.transpose(tf.reshape(inputs, shape), (1, 3, 0, 2))  # [H W, size, B, groups]
+        channels = inputs.shape[-1]
+        places, size = math.prod(inputs.shape[1:-1]), channels // self.groups
+        apart = tf.transpose(tf.reshape(inputs, (-1, places, self.groups, size)), (1, 3, 0, 2))
         count = tf.shape(inputs)[0] * self.groups
-        maps = tf.reshape(apart, (1, height * width, size, count))
         ones, zeros = tf.ones(count), tf.zeros(count)
-        maps, *_ = tf.compat.v1.nn.fused_batch_norm(maps, ones, zeros, epsilon=self.epsilon, is_training=True)
-        apart = tf.reshape(maps, (height * width, size, -1, self.groups))
-        outputs = tf.reshape(tf.transpose(apart, (2, 0, 3, 1)), (-1, height, width, channels))
+        maps, *_ = tf.compat.v1.nn.fused_batch_norm(
+            tf.reshape(apart, (1, places, size, count)), ones, zeros, epsilon=self.epsilon, is_training=True
+        )
+        outputs = tf.transpose(tf.reshape(maps, (places, size, -1, self.groups)), (2, 0, 3, 1))
+        outputs = tf.reshape(outputs, (-1, *inputs.shape[1:]))
         return outputs * tf.cast(self.gamma, outputs.dtype) + tf.cast(self.beta, outputs.dtype)
 
 
