@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ...compressing import find_plain_grid
 from .format import Format, Function
 from .graphs import Graph
 
@@ -97,6 +96,8 @@ def _store_in_four_bits(model: Any) -> Any:
     Kernels that lie on such a grid stay as they are; others are rounded to the grid of their largest weight.
     """
     from onnx import helper, numpy_helper, version_converter
+
+    from ...compressing import find_plain_grid
 
     model = version_converter.convert_version(model, INT4_OPSET)
     model.ir_version = INT4_IR_VERSION
