@@ -66,7 +66,7 @@ class Parts:
         """Keeps arrays as NAME.npz."""
         self.open()
         with files.whole_file(self.folder / f"{name}.npz", is_shared=True) as partial, partial.open("wb") as file:
-            np.savez(file, **arrays)
+            np.savez(file, allow_pickle=False, **arrays)
 
     def load(self, name: str) -> dict[str, np.ndarray] | None:
         """Arrays that were kept; None where there are none that can be read."""

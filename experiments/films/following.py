@@ -167,7 +167,7 @@ def _find_one(people: Sequence[Sequence[Track]], choice: Choice) -> int:
 
 def _find_nearest(people: Sequence[Sequence[Track]], choice: Choice) -> int:
     far = [
-        min((measure_strangeness(track.identity, choice.identity) for track in person if track.identity is not None))
+        min(measure_strangeness(track.identity, choice.identity) for track in person if track.identity is not None)
         if any(track.identity is not None for track in person)
         else np.inf
         for person in people

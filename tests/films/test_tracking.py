@@ -87,7 +87,7 @@ def test_jitter_is_at_most_half_and_movement_stays():
 
 def test_the_recogniser_tells_two_of_like_colours_apart():
     ann, bob = np.array([1.0, 0.0]), np.array([0.0, 1.0])
-    frames = [[Sighting(FACE + (100.0, 80.0), RED, ann if frame < 30 else bob)] for frame in range(60)]
+    frames = [[Sighting(np.add(FACE, (100.0, 80.0)), RED, ann if frame < 30 else bob)] for frame in range(60)]
     tracker = Tracker(RATE)
     for sightings in frames:
         tracker.add(sightings)
@@ -101,5 +101,5 @@ def test_who_comes_back_in_another_light_is_known_by_the_recogniser():
     tracker = Tracker(RATE)
     for frame in range(80):
         look = RED if frame < 20 else BLUE
-        tracker.add([] if frame in range(20, 60) else [Sighting(FACE + (100.0, 80.0), look, ann)])
+        tracker.add([] if frame in range(20, 60) else [Sighting(np.add(FACE, (100.0, 80.0)), look, ann)])
     assert [len(person) for person in group_people(tracker.finish())] == [2]

@@ -105,7 +105,9 @@ class Fitter:
 
 def make_mapper(fitter):
     matrix = crop_matrix((24, 8, 32, 32), SIZE)
-    return FilmMapper(lambda number, pixels: {0: matrix}, lambda faces: (1.0 - faces, None), (SIZE, SIZE, 3), fitter)
+    return FilmMapper(
+        lambda number, pixels: {0: matrix}, lambda number, faces: (1.0 - faces, None), (SIZE, SIZE, 3), fitter
+    )
 
 
 def draw_moving(count):
