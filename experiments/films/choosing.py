@@ -10,6 +10,7 @@ from ...datasets import detection, photographs
 from ...datasets.folder import ALL, folder
 from ...datasets.source import DatasetError, Source
 from ..backend import load_tensorflow
+from ..codes.encoding import ask_person
 from ..errors import UsageError
 from ..faces.origins import recognise_square
 from ..faces.reader import EVERY, LARGEST
@@ -24,6 +25,23 @@ MOST_FACES = 1000
 def is_choice(faces: str) -> bool:
     """Whether it says which of a picture's faces: largest, all, or which from the left."""
     return faces in (LARGEST, EVERY) or (are_digits(faces) and 1 <= int(faces) <= MOST_FACES)
+
+
+def check_person(person: str | None, align: bool) -> None:
+    """Raises UsageError where somebody in a film is asked for, and nobody looked for."""
+    if is_of_film(person) and not align:
+        raise UsageError(f"--person={person} does nothing without --align, which finds a film's people")
+
+
+def choose_for(model, person: str | None) -> tuple[Choice, str | None]:
+    """Whom of a film's people --person means, and as whom a mapping model decodes: one of both it may say.
+
+    Raises:
+      UsageError: the model does not know the person, or it is not told who that is.
+    """
+    if is_of_film(person):
+        return choose(LARGEST, person), ask_person(model, None)
+    return Choice(), ask_person(model, person)
 
 
 def is_of_film(person: str | None) -> bool:

@@ -5,7 +5,7 @@ import dataclasses
 import functools
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ from ... import __version__, files
 from ...datasets import photographs
 from ...datasets.alignment import NoFaceError
 from ...datasets.manifest import Cut
-from ...films import Film, FilmWriter, Parts
+from ...films import Film, FilmWriter, Parts, is_film, probe
+from ...films.probing import ENDINGS
 from ...pictures.pasting import crop_matrix
 from ..errors import UsageError
 from ..faces.fitting import FaceFitter
@@ -25,10 +26,11 @@ from ..flags.groups import AlignmentSettings
 from ..runs.run import Run
 from ..terminal import announce
 from .following import Choice, FilmFaces, find_film_faces
-from .mapping import BendFace, FilmMapper, MapFaces, Places
+from .mapping import BendFace, FilmMapper, MapFaces, Places, cut_faces, show_progress
 
 ENDING = ".mp4"
 NAMED = 5
+MEAN = "mean"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,6 +94,40 @@ class FilmTask:
         """Says what is left of other films that were stopped, with which this one does not go on."""
         for left in self.parts.list_others():
             logging.warning("%s is left of a command that was stopped: remove it, or give that one again", left)
+
+    def read_faces(self, places: Places, what: str, first: int = 0) -> Iterator[tuple[int, dict[int, np.ndarray]]]:
+        """The faces of each frame from one on as a model takes them, by their tracks, and the frame's number.
+
+        Args:
+          places: from `find_places`.
+          what: is done with them, for the bar that tells how long it takes.
+          first: of the frames that are wanted.
+        """
+        for number, pixels in show_progress(what, self.film, first):
+            yield number, cut_faces(pixels, places(number, pixels), self.image_shape)
+
+    def average(self, places: Places, measure: Callable[[int, np.ndarray], np.ndarray | None]) -> np.ndarray:
+        """The mean over all frames of what is measured in the faces of each; a command that was stopped keeps it.
+
+        Args:
+          places: from `find_places`.
+          measure: the number of a frame and float32 [N, S, S, C] -> [N, ...], or None where there is nothing.
+
+        Raises:
+          NoFaceError: there is nothing in any frame.
+        """
+        if kept := self.parts.load(MEAN):
+            return kept["mean"]
+        total, count = np.zeros(()), 0
+        for number, faces in self.read_faces(places, "looking at the film"):
+            measured = measure(number, np.stack(list(faces.values()))) if faces else None
+            if measured is not None:
+                total, count = total + measured.sum(axis=0, dtype=np.float64), count + len(measured)
+        if not count:
+            self.parts.clear()
+            raise NoFaceError(f"{self.film.path}: nothing is found in the faces of any frame")
+        self.parts.save(MEAN, mean=total / count)
+        return total / count
 
     def write(
         self,
@@ -162,6 +198,19 @@ def parse_ramp(flag: str, text: str) -> tuple[float, float]:
         if len(numbers) < 3 and np.isfinite(numbers).all():
             return numbers[0], numbers[-1]
     raise UsageError(f"--{flag}={text}: of a film a number, or from:to, which is reached in its last frame")
+
+
+def open_film(given: str) -> Film:
+    """A film by the path that a user gives.
+
+    Raises:
+      FilmError: it is not there, or cannot be read.
+      UsageError: it is called as no film is.
+    """
+    path = Path(given)
+    if path.exists() and not is_film(path):
+        raise UsageError(f"--in={given} is no film: its name ends in none of {', '.join(ENDINGS)}")
+    return probe(path)
 
 
 def new_film(out: str) -> Path:
