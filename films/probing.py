@@ -50,6 +50,10 @@ class Film:
         """About how many frames it has."""
         return None if self.seconds is None else max(1, round(self.seconds * self.frames_per_second))
 
+    def at(self, path: Path) -> "Film":
+        """The same film by another name."""
+        return dataclasses.replace(self, path=path)
+
 
 def is_film(path: Path) -> bool:
     """Whether a file is called as films are."""

@@ -96,7 +96,7 @@ def frame_photographs(
     Raises:
       UsageError: a file that cannot be read, or shows no face.
     """
-    stops = [_read(name, given, size or DRAWN_SIZE) for name in names]
+    stops = [read_stop(name, given, size or DRAWN_SIZE) for name in names]
     return frame_stops(stops, landmarks, alignment_settings, given, size)
 
 
@@ -151,7 +151,7 @@ def frame_face(
     return Framed(pictures, np.stack(points) / pictures.shape[1], scheme, reader)
 
 
-def _read(name: str, given: Mapping[str, Any], size: int) -> Stop:
+def read_stop(name: str, given: Mapping[str, Any], size: int) -> Stop:
     if is_place(name):
         return _from_split(name, given, size)
     try:

@@ -14,7 +14,7 @@ from facezoo.datasets.detection import Face
 from facezoo.experiments.films import following
 from facezoo.experiments.films.making import list_numbers
 from facezoo.experiments.films.mapping import FilmMapper
-from facezoo.films import FilmWriter, probe, read_frames, writing
+from facezoo.films import FilmWriter, Parts, probe, read_frames, writing
 from facezoo.films.probing import Film
 from facezoo.models import FaceMapping
 from facezoo.pictures.pasting import crop_matrix
@@ -105,7 +105,9 @@ class Fitter:
 
 def make_mapper(fitter):
     matrix = crop_matrix((24, 8, 32, 32), SIZE)
-    return FilmMapper(lambda number, pixels: {0: matrix}, lambda faces: (1.0 - faces, None), (SIZE, SIZE, 3), fitter)
+    return FilmMapper(
+        lambda number, pixels: {0: matrix}, lambda number, faces: (1.0 - faces, None), (SIZE, SIZE, 3), fitter
+    )
 
 
 def draw_moving(count):
@@ -206,3 +208,37 @@ def test_a_damaged_film_is_refused(run, command):
 def test_numbers_are_listed_shortly():
     assert list_numbers([3, 7, 8, 9]) == "3, 7 to 9"
     assert list_numbers(range(0, 40, 2)) == "0, 2, 4, 6, 8 and 15 more"
+
+
+def test_a_film_that_was_followed_half_way_is_followed_on(squares, monkeypatch):
+    monkeypatch.setattr(following, "KEPT_FRAMES", 8)
+    film = save_film(draw_squares((50 + 10 * frame, RED), (270 - 10 * frame, BLUE)) for frame in range(22))
+    whole = following.find_film_faces(film, "all")
+    seen = []
+
+    def find_near(image, points):
+        seen.append(points)
+        if len(seen) == 24:
+            raise KeyboardInterrupt
+        return find(image, points)
+
+    find = detection.find_near
+    monkeypatch.setattr(detection, "find_near", find_near)
+    parts = Parts(Path("out.mp4"), "0" * 16)
+    with pytest.raises(KeyboardInterrupt):
+        following.find_film_faces(film, "all", parts)
+    before = len(seen)
+    again = following.find_film_faces(film, "all", parts)
+    assert len(seen) - before < 30  # of the 44 that all frames take
+    for one, other in zip(whole.tracks, again.tracks, strict=True):
+        np.testing.assert_array_equal(one.points, other.points)
+    parts.clear()
+    assert [path.name for path in Path().iterdir()] == ["in.mp4"]
+
+
+def test_a_part_that_is_damaged_is_seen_anew(squares):
+    film = save_film(draw_squares((60 + frame, RED)) for frame in range(4))
+    parts = Parts(Path("out.mp4"), "0" * 16)
+    parts.open()
+    (parts.folder / "faces-000000.npz").write_bytes(b"PK no arrays")
+    assert len(following.find_film_faces(film, parts=parts).tracks) == 1
