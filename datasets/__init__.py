@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from .clips import procedural_clips
+from .clips import procedural_clips, procedural_frames
 from .digits import digits
 from .folder import folder
 from .packed import packed
@@ -14,6 +14,7 @@ DATASETS: dict[str, Callable[..., Source]] = {
     "procedural_faces": procedural_faces,
     "procedural_people": procedural_people,
     "procedural_clips": procedural_clips,
+    "procedural_frames": procedural_frames,
     "folder": folder,
     "packed": packed,
     "celeb_a": celeb_a,

@@ -16,6 +16,7 @@ from .source import DatasetError
 
 WARP = 0.24  # DeepFaceLab's, in cells of its grid
 LUMA = (0.299, 0.587, 0.114)  # of ITU-R BT.601
+_FRAME_COLUMNS = {"clip": "image", "clip_landmarks": "landmarks", "clip_factors": "factors"}
 _SIDES = {"right": "left", "left": "right"}
 # Where the points of one part go when a face is mirrored, in iBUG's order; "right" and "left" parts change places.
 _MIRRORED_PARTS = {
@@ -112,6 +113,34 @@ def chain(*augmentations: Callable) -> Callable:
         for number, augmentation in enumerate(augmentations):
             batch = augmentation(batch, tf.random.experimental.stateless_fold_in(seed, number))
         return batch
+
+    return augment
+
+
+def window(frames: int) -> Callable:
+    """An augmentation that shows some successive frames of each clip, a random stretch of it.
+
+    The frame in their middle becomes the picture, with its landmarks and factors. `attributes` leave the batch: they
+    were those of another frame.
+
+    Args:
+      frames: of a stretch, T.
+
+    Raises:
+      DatasetError: `frames` is below 2 or more than the clips have.
+    """
+
+    def augment(batch, seed):
+        count = batch["clip"].shape[1]
+        if not 2 <= frames <= count:
+            raise DatasetError(f"window: frames={frames} must be 2 to {count}, the frames of a clip")
+        draws = draw(tf.random.stateless_uniform, batch["clip"].shape[:1], seed)
+        first = tf.minimum(tf.cast(draws * (count - frames + 1), tf.int32), count - frames)
+        numbers = first[:, None] + tf.range(frames)  # [B, T]
+        columns = [name for name in batch if name.startswith("clip")]
+        stretches = {name: tf.gather(batch[name], numbers, batch_dims=1) for name in columns}
+        middles = {_FRAME_COLUMNS[name]: frames_of[:, frames // 2] for name, frames_of in stretches.items()}
+        return _without(batch, "attributes") | stretches | middles
 
     return augment
 

@@ -28,6 +28,7 @@ def make_augmentation(settings: AugmentationSettings, source: Source, is_warped:
         argument: getattr(settings, name) for name, argument in MOVES.items() if getattr(settings, name) is not None
     }
     asked = [
+        augmentation.window(settings.window) if settings.window else None,
         augmentation.flip(**names) if settings.flip else None,
         augmentation.colour(settings.colour) if settings.colour else None,
         augmentation.affine(**STILL | moves) if not is_warped and STILL | moves != STILL else None,

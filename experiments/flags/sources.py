@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...datasets import DATASETS
+from ...datasets.clips import without_clips
 from ...datasets.masks import with_masks
 from ...datasets.source import DatasetError, Source, with_attributes, with_people
 from ..errors import UsageError
 from .groups import FOLDER_FLAGS, DataSettings
 
-OPTIONAL_FLAGS = ("data_dir", *FOLDER_FLAGS)
+OPTIONAL_FLAGS = ("data_dir", *FOLDER_FLAGS, "frames")
 
 
 def default_channels(dataset: str) -> int:
@@ -70,6 +71,8 @@ def for_model(source: Source, model: Any, masks: bool) -> Source:
     network = model.network()
     for argument, field in network.data_arguments.items():
         source = _FITTED.get(field, _as_it_is)(source, field, getattr(network, argument))
+    if not network.reads_clips:
+        source = without_clips(source)
     return with_masks(source) if masks and "mask" in model.batch_columns else source
 
 

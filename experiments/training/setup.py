@@ -212,7 +212,13 @@ class Session:
 
     def _check_columns(self) -> None:
         source = self.sources["train"]
-        if "mask" in self.model.objective.terms and "mask" not in source.load(np.zeros(1, np.int64)):
+        columns = source.load(np.zeros(1, np.int64))
+        if self.model.reads_clips and "clip" not in columns:
+            raise UsageError(
+                f"--model={self.settings.model.model} learns from clips, which {source.name} does not give: choose "
+                "--dataset=procedural_clips, or --dataset=clips with films or folders of frames in --data_dir"
+            )
+        if "mask" in self.model.objective.terms and "mask" not in columns:
             raise UsageError(
                 f"the mask head learns from masks, which {source.name} does not give (no landmarks, or --nomasks): "
                 "--mask_factor=0 leaves it untrained"
@@ -221,6 +227,9 @@ class Session:
         if (asked.warp or not asked.affine) and not self._is_warped:
             flag = f"--warp={asked.warp:g}" if asked.warp else "--noaffine"
             raise UsageError(f"{flag}: --model={self.settings.model.model} does not learn from warped pictures")
+        if asked.window and not self.model.reads_clips:
+            model = self.settings.model.model
+            raise UsageError(f"--window={asked.window}: --model={model} does not learn from clips")
         if "factors" in self.model.objective.terms and "factors" not in self.batches().element_spec:
             raise UsageError(
                 f"--model={self.settings.model.model} learns the factors that faces were drawn from, which mirrored, "

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from command_line import CAE_FLAGS
 from facezoo.datasets import augmentation, clips, pipeline, procedural
-from facezoo.datasets.clips import CLIPS_OF_EACH, PACE, procedural_clips, sample_paths
+from facezoo.datasets.clips import CLIPS_OF_EACH, PACE, procedural_clips, procedural_frames, sample_paths, without_clips
 from facezoo.datasets.procedural import (
     FACTOR_NAMES,
     FACTOR_RANGES,
@@ -200,6 +200,45 @@ def test_a_clip_is_mirrored_with_its_picture():
     assert not {"factors", "clip_factors"} & set(after)
     shown = change_examples(source, 1, augment)
     assert (shown["clip"].dtype, shown["clip_landmarks"].dtype) == (np.uint8, np.float32)
+
+
+def test_the_frames_of_clips_are_pictures_too():
+    whole = procedural_clips("test", image_size=32, frames=3).load(np.array([4, 5]))
+    source = procedural_frames("test", image_size=32, frames=3)
+    assert (source.name, len(source), source.names[13]) == ("procedural_frames/test", 600, "2204/1")
+    alone = source.load(np.array([15, 13, 17]))
+    for column in ("clip", "clip_landmarks", "clip_factors"):
+        frames = whole[column][[1, 0, 1], [0, 1, 2]]
+        name = {"clip": "image", "clip_landmarks": "landmarks", "clip_factors": "factors"}[column]
+        np.testing.assert_array_equal(alone[name], frames, err_msg=name)
+    np.testing.assert_array_equal(alone["identity"], whole["identity"][[1, 0, 1]])
+    assert not [name for name in alone if name.startswith("clip")]
+
+
+def test_what_reads_no_clips_is_given_none():
+    source = without_clips(procedural_clips("test", image_size=32, frames=3))
+    assert set(source.load(np.arange(2))) == {"image", "attributes", "landmarks", "identity", "factors"}
+    pictures = procedural_frames("test", image_size=32, frames=3)
+    assert without_clips(pictures) is pictures
+
+
+def test_a_window_shows_successive_frames_and_their_middle():
+    source = procedural_clips("train", image_size=32, frames=6)
+    batch = pipeline.load_batch(source, np.arange(8))
+    after = {
+        name: values.numpy() for name, values in augmentation.window(3)(batch, tf.constant([0, 1], tf.int64)).items()
+    }
+    starts = [
+        next(start for start in range(4) if (clip == batch["clip"][row, start : start + 3].numpy()).all())
+        for row, clip in enumerate(after["clip"])
+    ]
+    assert set(starts) > {0, 3}  # the first and the last are among them
+    for name, of_all in {"image": "clip", "landmarks": "clip_landmarks", "factors": "clip_factors"}.items():
+        assert after[of_all].shape[1] == 3
+        np.testing.assert_array_equal(after[name], after[of_all][:, 1], err_msg=name)
+    assert "attributes" not in after
+    with pytest.raises(DatasetError, match="window: frames=7 must be 2 to 6"):
+        augmentation.window(7)(batch, tf.constant([0, 1], tf.int64))
 
 
 def test_a_model_of_pictures_trains_on_clips(train):
