@@ -118,13 +118,14 @@ def chain(*augmentations: Callable) -> Callable:
 
 
 def window(frames: int) -> Callable:
-    """An augmentation that shows some successive frames of each clip, a random stretch of it.
+    """An augmentation that shows some frames of each clip: a random stretch of it at a random pace.
 
-    The frame in their middle becomes the picture, with its landmarks and factors. `attributes` leave the batch: they
-    were those of another frame.
+    Every frame, every second, every third and so on, as far as the clip is long, each with the same chance. So what is
+    told of all of them is what stays for longer than a moment. The frame in their middle becomes the picture, with its
+    landmarks and factors. `attributes` leave the batch: they were those of another frame.
 
     Args:
-      frames: of a stretch, T.
+      frames: that are shown, T.
 
     Raises:
       DatasetError: `frames` is below 2 or more than the clips have.
@@ -134,15 +135,21 @@ def window(frames: int) -> Callable:
         count = batch["clip"].shape[1]
         if not 2 <= frames <= count:
             raise DatasetError(f"window: frames={frames} must be 2 to {count}, the frames of a clip")
-        draws = draw(tf.random.stateless_uniform, batch["clip"].shape[:1], seed)
-        first = tf.minimum(tf.cast(draws * (count - frames + 1), tf.int32), count - frames)
-        numbers = first[:, None] + tf.range(frames)  # [B, T]
+        draws = draw(tf.random.stateless_uniform, (batch["clip"].shape[0], 2), seed)
+        pace = 1 + _choose(draws[:, 0], (count - 1) // (frames - 1))
+        first = _choose(draws[:, 1], count - (frames - 1) * pace)
+        numbers = first[:, None] + pace[:, None] * tf.range(frames)  # [B, T]
         columns = [name for name in batch if name.startswith("clip")]
         stretches = {name: tf.gather(batch[name], numbers, batch_dims=1) for name in columns}
         middles = {_FRAME_COLUMNS[name]: frames_of[:, frames // 2] for name, frames_of in stretches.items()}
         return _without(batch, "attributes") | stretches | middles
 
     return augment
+
+
+def _choose(draws: tf.Tensor, count: int | tf.Tensor) -> tf.Tensor:
+    """Numbers below `count` from some in [0, 1), int32 of the same shape."""
+    return tf.minimum(tf.cast(draws * tf.cast(count, tf.float32), tf.int32), count - 1)
 
 
 def blur(factor: int = 2) -> Callable:

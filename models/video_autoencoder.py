@@ -68,6 +68,7 @@ class VideoAutoencoder(VAE):
 
     default_factors: ClassVar = {**VAE.default_factors, "temporal": 1000.0}
     reads_clips: ClassVar = True
+    slow_dim: int
 
     def __init__(
         self,
@@ -81,21 +82,21 @@ class VideoAutoencoder(VAE):
         if temporal_kernel_size % 2 == 0:
             raise ValueError(f"temporal_kernel_size={temporal_kernel_size} must be odd")
         # Before the parent, whose constructor builds the networks with them.
-        self.slow_dim, self.temporal_filters = slow_dim, temporal_filters
+        self.slow_dim, self.temporal_filters = slow_dim, temporal_filters  # type: ignore[assignment]
         self.temporal_kernel_size = temporal_kernel_size
         super().__init__(**vae)
 
     def build(self, input_shape=None):
         if not self.built:
-            self.slow_dim = self._check_slow_dim()
+            self.slow_dim = self._choose_slow_dim(self.slow_dim)
             self.temporal = self._build_temporal()
         super().build(input_shape)
 
-    def _check_slow_dim(self) -> int:
+    def _choose_slow_dim(self, asked: int | None) -> int:
         if self.latent_dim < 2:
             raise ValueError(f"latent_dim={self.latent_dim} must be at least 2, a slow number and a fast one")
         chosen = min(max(round(SLOW_SHARE * self.latent_dim), 1), self.latent_dim - 1)
-        slow_dim = chosen if self.slow_dim is None else self.slow_dim
+        slow_dim = chosen if asked is None else asked
         check_positive(slow_dim=slow_dim)
         if slow_dim >= self.latent_dim:
             raise ValueError(f"slow_dim={slow_dim} must be below latent_dim={self.latent_dim}, so that some are fast")

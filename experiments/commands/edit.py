@@ -45,7 +45,9 @@ def define_flags(values: flags.FlagValues) -> None:
         "those of its first and of its last frame (0:1); 1 if absent."
     )
     flags.DEFINE_string("strength", "-2:2:9", text, flag_values=values)
-    flags.register_validator("strength", _are_strengths, "must be a number, or from:to:count", flag_values=values)
+    flags.register_validator(
+        "strength", _are_strengths, "must be a number, or from:to:count, or from:to of a film", flag_values=values
+    )
     flags.DEFINE_list("keep", [], "Attributes that are not to change along, with commas between.", flag_values=values)
     text = "The difference of mean faces, or the normal of a linear classifier."
     flags.DEFINE_enum("method", "mean", METHODS, text, flag_values=values)
@@ -123,6 +125,8 @@ def _edit_film(values: flags.FlagValues) -> None:
 def parse_strengths(text: str) -> np.ndarray:
     """ "-2:2:9" as nine numbers from -2 to 2, "1.5" as one."""
     parts = text.split(":")
+    if len(parts) == 2:
+        raise UsageError(f"--strength={text}: must be a number, or from:to:count; from:to is of a film")
     if len(parts) == 1:
         return np.array([float(text)])
     low, high, count = parts
@@ -135,7 +139,7 @@ def _are_strengths(text: str) -> bool:
     except ValueError:
         return False
     is_list = len(numbers) == 3 and numbers[2] in range(1, MOST_STRENGTHS + 1)
-    return all(map(math.isfinite, numbers)) and (len(numbers) == 1 or is_list)
+    return all(map(math.isfinite, numbers)) and (len(numbers) < 3 or is_list)
 
 
 def _vectors(values: flags.FlagValues, opened: Run) -> dict[str, np.ndarray]:

@@ -123,7 +123,7 @@ def _check(values: flags.FlagValues, opened: Run | None, method: str) -> None:
         raise UsageError("--size does nothing with --run_dir: pictures have the size of its model's")
     if method == "warp" and values.path not in WARP_PATHS:
         raise UsageError(f"--path={values.path} leads through codes: --method=warp takes {' or '.join(WARP_PATHS)}")
-    if method == "code":
+    if method == "code" and not values.paste:
         for name in kinds.list_names(LandmarkSettings):
             if values[name].present:
                 raise UsageError(f"--{name} does nothing with --method=code")
@@ -155,6 +155,8 @@ def _morph_film(values: flags.FlagValues) -> None:
     out = new_film(values.out or "")
     opened = open_run(values.run_dir, values.checkpoint, values.sampling_steps) if values.run_dir else None
     method = values.method or ("code" if opened else "warp")
+    if values.colour != "match" and not values.paste:
+        raise UsageError(f"--colour={values.colour} does nothing without --paste")
     if method not in FILM_METHODS:
         raise UsageError(f"--method={method}: of a film {' or '.join(FILM_METHODS)}")
     _check(values, opened, method)

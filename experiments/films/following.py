@@ -17,6 +17,8 @@ from ..faces.reader import EVERY, LARGEST
 from .looks import Recogniser, find_recogniser, see_look
 
 SEARCH_SECONDS = 0.5  # after which all of a frame is looked through again, for who has come
+FOUND = 0.5  # of its frames in which a face is found, or it is none
+HIDDEN = 1.5  # sizes of a face within which another one hides it
 KEPT_FRAMES = 96  # whose sightings are kept together
 KEPT = "faces-{:06d}"
 
@@ -43,15 +45,26 @@ class FilmFaces:
     Attributes:
       tracks: of them.
       people: by track, who it is, counted from 0 as people are first seen from the left.
+      others: tracks of those that are not asked for.
     """
 
     tracks: Sequence[Track]
     people: Sequence[int]
+    others: Sequence[Track] = ()
 
     def at(self, frame: int) -> dict[int, np.ndarray]:
-        """Points of the faces in a frame, each float64 [5, 2] in its pixels, by the numbers of their tracks."""
+        """Points of the faces in a frame, each float64 [5, 2] in its pixels, by the numbers of their tracks.
+
+        One that is not seen, while somebody else's face is in its place, is behind that, and left out.
+        """
         places = {number: track.at(frame) for number, track in enumerate(self.tracks)}
-        return {number: points for number, points in places.items() if points is not None}
+        there = {number: points for number, points in places.items() if points is not None}
+        seen = [track.points[frame - track.first] for track in (*self.tracks, *self.others) if is_seen(track, frame)]
+        return {
+            number: points
+            for number, points in there.items()
+            if is_seen(self.tracks[number], frame) or not any(_is_behind(points, front) for front in seen)
+        }
 
 
 def find_film_faces(film: Film, choice: Choice | str = LARGEST, parts: Parts | None = None) -> FilmFaces:
@@ -102,8 +115,11 @@ def _see(film: Film, tracker: Tracker, first: int) -> Iterator[list[Sighting]]:
         awaited = tracker.await_next()
         found: list[detection.Face] = []
         is_searched = number % search == 0
+        near = [detection.find_near(image, points) for points in awaited]
         searched = detection.find_faces(image) if is_searched else []
-        for face in (*(detection.find_near(image, points) for points in awaited), *searched):
+        if not is_searched and None in near:  # one that comes out from behind another is not where it is awaited
+            searched = detection.find_upright_faces(image)
+        for face in (*near, *searched):
             if face and not any(detection.is_same(face, other) for other in found):
                 found.append(face)
         every = [face.points for face in found]
@@ -144,14 +160,28 @@ def _recall(parts: Parts | None) -> Iterator[list[Sighting]]:
         number += len(arrays["counts"])
 
 
+def is_seen(track: Track, frame: int) -> bool:
+    """Whether its face is found in a frame, and not only bridged."""
+    place = frame - track.first
+    return 0 <= place < len(track.is_seen) and bool(track.is_seen[place])
+
+
+def _is_behind(points: np.ndarray, front: np.ndarray) -> bool:
+    """Whether a face is hidden by another one, by the points [5, 2] of both."""
+    apart = np.linalg.norm(points.mean(axis=0) - front.mean(axis=0))
+    return bool(apart < HIDDEN * max(measure_size(points), measure_size(front)))
+
+
 def _choose(tracks: Sequence[Track], choice: Choice) -> FilmFaces:
-    people = group_people([track for track in tracks if track.is_seen.sum() > 1] or tracks)
+    steady = [track for track in tracks if track.is_seen.sum() > 1 and track.is_seen.mean() > FOUND]
+    people = group_people(steady or tracks)
     if not people:
         raise NoFaceError(detection.NONE_FOUND)
     people.sort(key=_find_left)
     chosen = range(len(people)) if choice.faces == EVERY else [_find_one(people, choice)]
     every = [(track, number) for number in chosen for track in people[number]]
-    return FilmFaces([track for track, _ in every], [number for _, number in every])
+    others = [track for number, person in enumerate(people) if number not in chosen for track in person]
+    return FilmFaces([track for track, _ in every], [number for _, number in every], others)
 
 
 def _find_one(people: Sequence[Sequence[Track]], choice: Choice) -> int:

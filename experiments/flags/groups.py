@@ -38,7 +38,7 @@ AUGMENTATIONS = ("flip", *MOVES, "colour", "blur", "warp", "window", "affine")
 MOST_SCALE = 100
 MOST_SAMPLING_STEPS = 10_000
 # What can be made of a split, and measured.
-MADE = ("reconstructions", "samples", "morphs", "edits", "inversions")
+MADE = ("reconstructions", "samples", "morphs", "edits", "inversions", "clips")
 # What a face may be. Its attributes stay untold: photographs have none, and attribute vectors are found without.
 FACE = (
     "a picture file, or `test:17` for a face of a split (train, validation, test) of the run's data; a model is not "
@@ -227,7 +227,7 @@ class AugmentationSettings(Settings):
         kind=float,
     )
     window: int | None = number(
-        None, "Show so many successive frames of each training clip, a random stretch of it; all if absent.", 2
+        None, "Show so many frames of each training clip, a random stretch at a random pace; all if absent.", 2
     )
     affine: bool = switch(
         True, "Face mapping also turns, scales, shifts and mirrors the pictures; --noaffine leaves them where they are."

@@ -222,23 +222,26 @@ def test_what_reads_no_clips_is_given_none():
     assert without_clips(pictures) is pictures
 
 
-def test_a_window_shows_successive_frames_and_their_middle():
-    source = procedural_clips("train", image_size=32, frames=6)
-    batch = pipeline.load_batch(source, np.arange(8))
-    after = {
-        name: values.numpy() for name, values in augmentation.window(3)(batch, tf.constant([0, 1], tf.int64)).items()
-    }
-    starts = [
-        next(start for start in range(4) if (clip == batch["clip"][row, start : start + 3].numpy()).all())
-        for row, clip in enumerate(after["clip"])
-    ]
-    assert set(starts) > {0, 3}  # the first and the last are among them
+def test_a_window_shows_frames_at_a_pace_and_their_middle():
+    source = procedural_clips("train", image_size=32, frames=7)
+    batch = pipeline.load_batch(source, np.arange(24) % 6)
+    after = augmentation.window(3)(batch, tf.constant([0, 1], tf.int64))
+    after = {name: values.numpy() for name, values in after.items()}
+    shown = set()
+    for row, factors in enumerate(after["clip_factors"]):
+        whole = batch["clip_factors"][row].numpy()
+        numbers = [int(np.flatnonzero((whole == frame).all(axis=1))[0]) for frame in factors]
+        np.testing.assert_array_equal(after["clip"][row], batch["clip"][row].numpy()[numbers])
+        shown.add((numbers[0], numbers[1] - numbers[0]))
+        assert numbers[2] - numbers[1] == numbers[1] - numbers[0]
+    assert {pace for _, pace in shown} == {1, 2, 3}
+    assert {first for first, pace in shown if pace == 3} == {0}
+    assert len({first for first, pace in shown if pace == 1}) > 2
     for name, of_all in {"image": "clip", "landmarks": "clip_landmarks", "factors": "clip_factors"}.items():
-        assert after[of_all].shape[1] == 3
         np.testing.assert_array_equal(after[name], after[of_all][:, 1], err_msg=name)
     assert "attributes" not in after
-    with pytest.raises(DatasetError, match="window: frames=7 must be 2 to 6"):
-        augmentation.window(7)(batch, tf.constant([0, 1], tf.int64))
+    with pytest.raises(DatasetError, match="window: frames=8 must be 2 to 7"):
+        augmentation.window(8)(batch, tf.constant([0, 1], tf.int64))
 
 
 def test_a_model_of_pictures_trains_on_clips(train):

@@ -63,15 +63,23 @@ def squares(monkeypatch):
         return min(near, key=lambda face: np.abs(face.points - points).sum(), default=None)
 
     monkeypatch.setattr(detection, "find_faces", find_squares)
+    monkeypatch.setattr(detection, "find_upright_faces", find_squares)
     monkeypatch.setattr(detection, "find_near", find_near)
     monkeypatch.setattr(detection, "check_installed", lambda: None)
+    monkeypatch.setattr(following, "find_recogniser", lambda: None)
 
 
 def test_two_that_cross_are_each_followed(squares):
     film = save_film(draw_squares((50 + 10 * frame, RED), (270 - 10 * frame, BLUE)) for frame in range(22))
     red, blue = (following.find_film_faces(film, place) for place in ("1", "2"))
+    hidden = [frame for frame in range(22) if not red.at(frame)]  # behind the blue one
+    assert 11 in hidden
+    assert set(hidden) <= set(range(10, 13))
+    assert all(blue.at(frame) for frame in range(22))
     for frame in range(22):
         for faces, x in ((red, 50 + 10 * frame), (blue, 270 - 10 * frame)):
+            if faces is red and frame in hidden:
+                continue
             (points,) = faces.at(frame).values()
             assert points.mean(axis=0)[0] == pytest.approx(EYES_AND_MOUTH.mean(axis=0)[0] + x - 20, abs=6.0)
     assert len(following.find_film_faces(film, "all").at(11)) == 2
