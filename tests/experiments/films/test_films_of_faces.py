@@ -2,7 +2,6 @@
 
 import dataclasses
 import itertools
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -10,63 +9,18 @@ import pytest
 from command_line import run_of
 from facezoo.datasets import alignment, detection
 from facezoo.datasets.alignment import NoFaceError
-from facezoo.datasets.detection import Face
 from facezoo.experiments.films import following
 from facezoo.experiments.films.making import list_numbers
 from facezoo.experiments.films.mapping import FilmMapper
-from facezoo.films import FilmWriter, Parts, probe, read_frames, writing
-from facezoo.films.probing import Film
+from facezoo.films import Parts, probe, read_frames, writing
 from facezoo.models import FaceMapping
 from facezoo.pictures.pasting import crop_matrix
 from facezoo.warping.shapes import SCHEMES
+from squares import BLUE, EYES_AND_MOUTH, RED, draw_squares, save_film
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
 SIZE = 16
-RED, BLUE = (220, 40, 40), (40, 40, 220)
-EYES_AND_MOUTH = np.array(alignment.TEMPLATES["celeba"]) * 40.0  # in a square of 40 pixels
-
-
-def save_film(frames, name="in.mp4"):
-    """Frames as a film of 10 a second."""
-    source = Film(Path("none"), Fraction(10), None, False)
-    FilmWriter(Path(name), source, "test").write(iter(frames), "a test")
-    return probe(Path(name))
-
-
-def draw_squares(*middles):
-    """A gray frame with a coloured square around each (x, colour); later ones lie in front."""
-    frame = np.full((80, 320, 3), 128, np.uint8)
-    for x, colour in middles:
-        frame[20:60, max(0, x - 20) : x + 20] = colour
-    return frame
-
-
-def find_squares(image):
-    """Coloured squares as faces; one that is hidden in part is not found."""
-    pixels = np.asarray(image).astype(int)
-    found = []
-    for own, other in ((0, 2), (2, 0)):
-        rows, columns = np.nonzero(pixels[..., own] - pixels[..., other] > 100)
-        if len(columns) > 1500:
-            left, top = columns.min(), rows.min()
-            found.append(Face((left, top, 40.0, 40.0), np.add(EYES_AND_MOUTH, (left, top)), 1.0))
-    return found
-
-
-@pytest.fixture
-def squares(monkeypatch):
-    """Squares are taken for faces, wherever they are looked for."""
-
-    def find_near(image, points):
-        near = [face for face in find_squares(image) if np.abs(face.points - points).max() < 45.0]
-        return min(near, key=lambda face: np.abs(face.points - points).sum(), default=None)
-
-    monkeypatch.setattr(detection, "find_faces", find_squares)
-    monkeypatch.setattr(detection, "find_upright_faces", find_squares)
-    monkeypatch.setattr(detection, "find_near", find_near)
-    monkeypatch.setattr(detection, "check_installed", lambda: None)
-    monkeypatch.setattr(following, "find_recogniser", lambda: None)
 
 
 def test_two_that_cross_are_each_followed(squares):
@@ -82,7 +36,8 @@ def test_two_that_cross_are_each_followed(squares):
                 continue
             (points,) = faces.at(frame).values()
             assert points.mean(axis=0)[0] == pytest.approx(EYES_AND_MOUTH.mean(axis=0)[0] + x - 20, abs=6.0)
-    assert len(following.find_film_faces(film, "all").at(11)) == 2
+    everybody = following.find_film_faces(film, "all")
+    assert [len(everybody.at(frame)) for frame in (5, 11, 18)] == [2, 1, 2]
     with pytest.raises(NoFaceError, match="it shows 2 people"):
         following.find_film_faces(film, "3")
 
