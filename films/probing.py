@@ -13,7 +13,7 @@ from .. import pictures
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,ogg,asf,gif,apng,mxf,ivf,h264,hevc"
 ENDINGS = (
     *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".flv", ".ogv"),
-    *(".wmv", ".3gp", ".mxf"),
+    *(".wmv", ".3gp", ".mxf", ".gif"),
 )
 MOST_PIXELS = 7680 * 4320  # of a frame
 SLOWEST, FASTEST = Fraction(1, 100), Fraction(240)  # frames a second
@@ -50,6 +50,10 @@ class Film:
         """About how many frames it has."""
         return None if self.seconds is None else max(1, round(self.seconds * self.frames_per_second))
 
+    def at(self, path: Path) -> "Film":
+        """The same film by another name."""
+        return dataclasses.replace(self, path=path)
+
 
 def is_film(path: Path) -> bool:
     """Whether a file is called as films are."""
@@ -70,7 +74,7 @@ def probe(path: Path) -> Film:
     except subprocess.TimeoutExpired as error:
         raise FilmError(f"{path}: ffmpeg does not find out in a minute what it is") from error
     lines = told.stderr.decode(errors="replace").splitlines()
-    streams = [line for line in lines if re.match(r"\s+Stream #\d+:\d+", line)]
+    streams = [line for line in lines if re.match(r"\s+Stream #\d+:\d+", line) and "(attached pic)" not in line]
     video = next((line for line in streams if ": Video: " in line), None)
     if video is None:
         raise FilmError(f"{path} is no film that ffmpeg can read: {_find_reason(lines, streams)}")

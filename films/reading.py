@@ -33,7 +33,7 @@ def read_frames(film: Film, first: int = 0) -> Iterator[np.ndarray]:
     squares = ("-vf", "scale=trunc(iw*sar+0.5):ih,setsar=1") if film.pixel_width != Fraction(1) else ()
     shown = (
         "-map",
-        "0:v:0",
+        "0:V:0",  # no picture of a cover
         *squares,
         "-fps_mode",
         "cfr",

@@ -10,10 +10,10 @@ import numpy as np
 
 from .. import files
 from ..pictures.files import FILM_QUALITY, tell_maker
+from .parts import LIST, Parts
 from .probing import Film, FilmError, find_ffmpeg, name_input
 
 PART_FRAMES = 96
-LIST = "parts.txt"
 # Of every part alike, for they are joined as they are; without frames that are told by later ones, which would shift
 # the beginning of each.
 CODED = ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", FILM_QUALITY, "-bf", "0")
@@ -36,7 +36,8 @@ class FilmWriter:
 
     def __init__(self, path: Path, source: Film, key: str):
         self.path, self.source = path, source
-        self.folder = path.absolute().with_name(f".{path.name}.{key}.parts")
+        self._kept = Parts(path, key)
+        self.folder = self._kept.folder
         self._parts = self._find_parts()
         self.num_done = PART_FRAMES * len(self._parts)
 
@@ -53,22 +54,16 @@ class FilmWriter:
         Raises:
           FilmError: it cannot be written; parts that are ready stay, for the next try.
         """
-        if self.folder.is_symlink():
-            raise FilmError(f"{self.folder} is a link: parts of a film are not written through it")
-        with files.lock(self.folder), files.name_full_disk(self.path):
+        with self._kept.hold(), files.name_full_disk(self.path):
             if self._find_parts() != self._parts:
                 raise FilmError(f"{self.path} is being made by another process: wait for it, or give the command again")
-            self.folder.mkdir(parents=True, exist_ok=True)
             count = self.num_done
             for part in _take(frames, PART_FRAMES):
                 count += self._write_part(part)
             if not count:
                 raise FilmError(f"{self.path}: there are no frames to write")
             self._join(description)
-            for made in (*self._parts, self.folder / LIST):
-                made.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # something else is in it
-            self.folder.rmdir()
+            self._kept.clear()
         return count
 
     def _find_parts(self) -> list[Path]:

@@ -4,7 +4,7 @@ import inspect
 import itertools
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
@@ -135,6 +135,30 @@ class TrainableModel(keras.Model):
     def network(self) -> "TrainableModel":
         """What encodes, decodes and is published: itself, or the network that it holds to train it."""
         return self
+
+    @classmethod
+    def enlarge_arguments(cls, arguments: Mapping[str, Any], image_size: int) -> dict[str, Any]:
+        """The constructor's arguments of what `grow_from` a model with these arguments may make, of larger pictures.
+
+        Raises:
+          ValueError: there is none.
+        """
+        raise ValueError(f"a {cls.__name__} grows for no larger pictures")
+
+    def grow_from(self, small: "TrainableModel") -> None:
+        """Takes the weights of a model for smaller pictures, of which `enlarge_arguments` tells this one's arguments.
+
+        What the two have is copied, and what is new begins so that the first pictures are the small one's, enlarged.
+        """
+        if 2 * small.image_size < self.image_size:
+            middle = type(self)(**self.enlarge_arguments(small.get_config(), self.image_size // 2))
+            middle.grow_from(small)
+            small = middle
+        self._grow_once(small)
+
+    def _grow_once(self, small: "TrainableModel") -> None:
+        """As `grow_from`, of a model for pictures half as large."""
+        raise NotImplementedError
 
     def parts(self) -> "tuple[TrainableModel, ...]":
         """The networks that it is made of, itself where it holds none."""

@@ -1,5 +1,8 @@
 """Faces that a model has made, fitted to the photographs' faces that they are laid onto."""
 
+import contextlib
+from collections.abc import Iterator
+
 import numpy as np
 from absl import logging
 from PIL import Image
@@ -8,7 +11,7 @@ from ...datasets.alignment import NoFaceError
 from ...warping.fitting import Fitted, fit_face
 from ...warping.shapes import SCHEMES, Scheme
 from ..errors import UsageError
-from ..flags.groups import LandmarkSettings
+from ..flags.groups import LandmarkSettings, PastingSettings
 from .framing import Stop, keep_quiet, largest_face
 from .landmarks.readers import READERS, LandmarkReader, list_readers
 
@@ -44,10 +47,18 @@ class FaceFitter:
 
     def find(self, name: str, face: np.ndarray, covered: np.ndarray) -> np.ndarray | None:
         """Landmarks of both, [2, L, 2] in sides; None where they are not found in both, which is counted."""
+        return self._find_all(name, face, covered)
+
+    def find_one(self, name: str, face: np.ndarray) -> np.ndarray | None:
+        """Landmarks of one face, [L, 2] in sides; None where they are not found, which is counted."""
+        found = self._find_all(name, face)
+        return None if found is None else found[0]
+
+    def _find_all(self, name: str, *faces: np.ndarray) -> np.ndarray | None:
         if self.reader is None:
             return None
         try:
-            return np.stack([self._points(self.reader, name, picture) for picture in (face, covered)])
+            return np.stack([self._points(self.reader, name, face) for face in faces])
         except NoFaceError:
             self.num_unfitted += 1
             return None
@@ -63,6 +74,21 @@ class FaceFitter:
         """Landmarks of the largest face, [L, 2] in sides."""
         image = Image.fromarray(np.rint(255.0 * picture).astype(np.uint8).squeeze()).convert("RGB")
         return largest_face(reader, Stop(name, image), tell=keep_quiet) / len(picture)
+
+
+@contextlib.contextmanager
+def open_fitter(pasting: PastingSettings, landmarks: LandmarkSettings) -> Iterator[FaceFitter | None]:
+    """What puts faces back as it is asked for, while it is entered; None where they are not put back."""
+    if not pasting.paste:
+        yield None
+        return
+    with FaceFitter(landmarks, pasting.colour == "match") as fitter:
+        yield fitter
+
+
+def describe_fitter(fitter: FaceFitter | None) -> list[str | bool]:
+    """All that what it does depends on."""
+    return [] if fitter is None else [type(fitter.reader).__name__, fitter.match_colour]
 
 
 def _open_reader(landmarks: LandmarkSettings) -> LandmarkReader | None:

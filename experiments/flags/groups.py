@@ -19,6 +19,7 @@ from .kinds import (
     define_number,
     define_path,
     define_required,
+    list_names,
     number,
     one_of,
     path,
@@ -101,6 +102,7 @@ def parse_square(crop: Sequence[int] | None) -> Crop | None:
     return first, top, width, height
 
 
+NOT_DATA = ("landmarks",)  # of commands that find them in faces, and are told them by no file
 MORPHS = Path("morphs")  # of morphs without a run
 FOLDER_FLAGS = ("crop", "subfolders", "labels", "landmarks", "max_megapixels", "split_by", "partition")
 
@@ -143,6 +145,25 @@ class AlignmentSettings(Settings):
         MOST_MARGIN,
         kind=float,
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class PastingSettings(Settings):
+    """Whether faces are put back where they were."""
+
+    paste: bool = switch(
+        False, "Put each face back into its photograph, or into its frame of a film; one without a face stays as it is."
+    )
+    colour: str = one_of(
+        ("match", "none"), "match", "Colours of pasted faces: those of the skin that they cover, or as they are made."
+    )
+
+
+def check_pasting(values: flags.FlagValues) -> None:
+    """Raises UsageError for flags of pasting without it."""
+    for name in ("colour", *list_names(LandmarkSettings)):
+        if values[name].present and not values.paste:
+            raise UsageError(f"--{name}={values[name].value} does nothing without --paste")
 
 
 LANDMARK_READERS = ("auto", "mediapipe", "mtcnn", "face")
@@ -257,8 +278,22 @@ def define_sampling_steps(values: flags.FlagValues) -> None:
 
 
 def define_person(values: flags.FlagValues) -> None:
-    text = "Whose face a mapping model makes of the codes, a name; that of the last person it knows if absent."
+    text = (
+        "Whose face a mapping model makes of the codes, a name; that of the last person it knows if absent. Or, of a "
+        f"film, {FILM_PERSON}"
+    )
     flags.DEFINE_string("person", None, text, flag_values=values)
+
+
+def define_film_person(values: flags.FlagValues) -> None:
+    """Who of a film's people, for commands whose --person is nobody else."""
+    flags.DEFINE_string("person", None, f"Of a film: {FILM_PERSON}", flag_values=values)
+
+
+FILM_PERSON = (
+    "who of its people; a number counts them from the left, a picture or a folder of pictures shows who is meant. The "
+    "one with the largest face if absent."
+)
 
 
 def in_folder(values: flags.FlagValues) -> str:

@@ -14,7 +14,7 @@ from facezoo.datasets.detection import Face
 from facezoo.experiments.films import following
 from facezoo.experiments.films.making import list_numbers
 from facezoo.experiments.films.mapping import FilmMapper
-from facezoo.films import FilmWriter, probe, read_frames, writing
+from facezoo.films import FilmWriter, Parts, probe, read_frames, writing
 from facezoo.films.probing import Film
 from facezoo.models import FaceMapping
 from facezoo.pictures.pasting import crop_matrix
@@ -63,15 +63,23 @@ def squares(monkeypatch):
         return min(near, key=lambda face: np.abs(face.points - points).sum(), default=None)
 
     monkeypatch.setattr(detection, "find_faces", find_squares)
+    monkeypatch.setattr(detection, "find_upright_faces", find_squares)
     monkeypatch.setattr(detection, "find_near", find_near)
     monkeypatch.setattr(detection, "check_installed", lambda: None)
+    monkeypatch.setattr(following, "find_recogniser", lambda: None)
 
 
 def test_two_that_cross_are_each_followed(squares):
     film = save_film(draw_squares((50 + 10 * frame, RED), (270 - 10 * frame, BLUE)) for frame in range(22))
     red, blue = (following.find_film_faces(film, place) for place in ("1", "2"))
+    hidden = [frame for frame in range(22) if not red.at(frame)]  # behind the blue one
+    assert 11 in hidden
+    assert set(hidden) <= set(range(10, 13))
+    assert all(blue.at(frame) for frame in range(22))
     for frame in range(22):
         for faces, x in ((red, 50 + 10 * frame), (blue, 270 - 10 * frame)):
+            if faces is red and frame in hidden:
+                continue
             (points,) = faces.at(frame).values()
             assert points.mean(axis=0)[0] == pytest.approx(EYES_AND_MOUTH.mean(axis=0)[0] + x - 20, abs=6.0)
     assert len(following.find_film_faces(film, "all").at(11)) == 2
@@ -105,7 +113,9 @@ class Fitter:
 
 def make_mapper(fitter):
     matrix = crop_matrix((24, 8, 32, 32), SIZE)
-    return FilmMapper(lambda number, pixels: {0: matrix}, lambda faces: (1.0 - faces, None), (SIZE, SIZE, 3), fitter)
+    return FilmMapper(
+        lambda number, pixels: {0: matrix}, lambda number, faces: (1.0 - faces, None), (SIZE, SIZE, 3), fitter
+    )
 
 
 def draw_moving(count):
@@ -206,3 +216,37 @@ def test_a_damaged_film_is_refused(run, command):
 def test_numbers_are_listed_shortly():
     assert list_numbers([3, 7, 8, 9]) == "3, 7 to 9"
     assert list_numbers(range(0, 40, 2)) == "0, 2, 4, 6, 8 and 15 more"
+
+
+def test_a_film_that_was_followed_half_way_is_followed_on(squares, monkeypatch):
+    monkeypatch.setattr(following, "KEPT_FRAMES", 8)
+    film = save_film(draw_squares((50 + 10 * frame, RED), (270 - 10 * frame, BLUE)) for frame in range(22))
+    whole = following.find_film_faces(film, "all")
+    seen = []
+
+    def find_near(image, points):
+        seen.append(points)
+        if len(seen) == 24:
+            raise KeyboardInterrupt
+        return find(image, points)
+
+    find = detection.find_near
+    monkeypatch.setattr(detection, "find_near", find_near)
+    parts = Parts(Path("out.mp4"), "0" * 16)
+    with pytest.raises(KeyboardInterrupt):
+        following.find_film_faces(film, "all", parts)
+    before = len(seen)
+    again = following.find_film_faces(film, "all", parts)
+    assert len(seen) - before < 30  # of the 44 that all frames take
+    for one, other in zip(whole.tracks, again.tracks, strict=True):
+        np.testing.assert_array_equal(one.points, other.points)
+    parts.clear()
+    assert [path.name for path in Path().iterdir()] == ["in.mp4"]
+
+
+def test_a_part_that_is_damaged_is_seen_anew(squares):
+    film = save_film(draw_squares((60 + frame, RED)) for frame in range(4))
+    parts = Parts(Path("out.mp4"), "0" * 16)
+    parts.open()
+    (parts.folder / "faces-000000.npz").write_bytes(b"PK no arrays")
+    assert len(following.find_film_faces(film, parts=parts).tracks) == 1
