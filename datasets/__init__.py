@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from .clip_folder import clips
 from .clips import procedural_clips, procedural_frames
 from .digits import digits
 from .folder import folder
@@ -15,6 +16,7 @@ DATASETS: dict[str, Callable[..., Source]] = {
     "procedural_people": procedural_people,
     "procedural_clips": procedural_clips,
     "procedural_frames": procedural_frames,
+    "clips": clips,
     "folder": folder,
     "packed": packed,
     "celeb_a": celeb_a,

@@ -59,7 +59,7 @@ def procedural_clips(split: str, *, image_size: int = 64, channels: int = 3, fra
       DatasetError: a value outside of these.
     """
     check_drawable("procedural_clips", split, image_size, channels)
-    _check_frames("procedural_clips", frames)
+    check_frames("procedural_clips", frames)
     first = sum(CLIPS[name] for name in SPLITS[: SPLITS.index(split)])
 
     def load(positions: np.ndarray) -> dict[str, np.ndarray]:
@@ -103,7 +103,7 @@ def procedural_frames(
       DatasetError: a value outside of these.
     """
     check_drawable("procedural_frames", split, image_size, channels)
-    _check_frames("procedural_frames", frames)
+    check_frames("procedural_frames", frames)
     first = sum(CLIPS[name] for name in SPLITS[: SPLITS.index(split)])
 
     def load(positions: np.ndarray) -> dict[str, np.ndarray]:
@@ -134,9 +134,10 @@ def without_clips(source: Source) -> Source:
     return dataclasses.replace(source, load=load)
 
 
-def _check_frames(name: str, frames: int) -> None:
+def check_frames(name: str, frames: int) -> None:
+    """A DatasetError for a number of frames that no clip has."""
     if not FRAMES[0] <= frames <= FRAMES[1]:
-        raise DatasetError(f"{name} draws frames {FRAMES[0]} to {FRAMES[1]}, not {frames}")
+        raise DatasetError(f"{name} has frames {FRAMES[0]} to {FRAMES[1]}, not {frames}")
 
 
 def sample_paths(clips: np.ndarray, frames: int, seed: int = 0) -> np.ndarray:

@@ -244,6 +244,25 @@ def test_a_window_shows_frames_at_a_pace_and_their_middle():
         augmentation.window(8)(batch, tf.constant([0, 1], tf.int64))
 
 
+@pytest.mark.parametrize(
+    "augment",
+    [augmentation.affine(20.0, 1.3, 0.1), augmentation.colour(0.4), augmentation.blur()],
+    ids=["affine", "colour", "blur"],
+)
+def test_all_frames_are_changed_as_their_picture_is(augment):
+    source = procedural_clips("train", image_size=32, frames=3)
+    batch = pipeline.load_batch(source, np.arange(12))
+    after = augment(batch, tf.constant([0, 1], tf.int64))
+    for name, of_all in {"image": "clip", "landmarks": "clip_landmarks"}.items():
+        np.testing.assert_allclose(after[of_all][:, 1], after[name], atol=1e-6, err_msg=name)
+    first = {**batch, "image": batch["clip"][:, 0], "landmarks": batch["clip_landmarks"][:, 0]}
+    alone = augment({name: first[name] for name in ("image", "landmarks")}, tf.constant([0, 1], tf.int64))
+    np.testing.assert_allclose(after["clip"][:, 0], alone["image"], atol=1e-6)
+    np.testing.assert_allclose(after["clip_landmarks"][:, 0], alone["landmarks"], atol=1e-6)
+    assert ("clip_factors" in after) == ("factors" in after)
+    assert (np.abs(after["clip"] - batch["clip"]).max(axis=(1, 2, 3, 4)) > 0).any()
+
+
 def test_a_model_of_pictures_trains_on_clips(train):
     folder = train("run", *CAE_FLAGS, "--dataset=procedural_clips", "--model=vae", "--latent_dim=4")
     assert (folder / "model.keras").exists()
