@@ -62,6 +62,7 @@ def clips(
     frames: int = 16,
     crop: Crop | None = None,
     max_megapixels: int | None = None,
+    split_by: str | None = None,
 ) -> Source:
     """One's own clips below a folder: films, and folders whose pictures, in the order of their numbers, are frames.
 
@@ -78,6 +79,7 @@ def clips(
       crop: the side of a square in the centre, or (left, top, width, height) of one, in pixels of the frames; default
         the largest in the centre.
       max_megapixels: larger pictures are left out; default `photographs.MEGAPIXELS`.
+      split_by: "file" has each clip fall into a split by itself, for few films; default all of a film or folder.
 
     Returns:
       `clip` uint8 [n, T, S, S, C] and `image`, the frame in the middle, number T // 2.
@@ -89,6 +91,10 @@ def clips(
         raise DatasetError(f"clips: split={split!r} is none of {', '.join(SPLITS)}, {ALL}")
     if channels not in (1, 3):
         raise DatasetError(f"clips: channels={channels} is neither 1 (gray) nor 3 (RGB)")
+    if split_by not in (None, "file"):
+        raise DatasetError(
+            f"clips: split_by={split_by!r} is not 'file'; by default all of a film or folder falls together"
+        )
     photographs.check_crop(crop)
     check_frames("clips", frames)
     root = find_root(data_dir, "clips")
@@ -97,8 +103,8 @@ def clips(
     members = [
         (recording, start)
         for recording in recordings
-        if split in (ALL, choose_split(recording.name.partition("#")[0]))
         for start in range(0, recording.count - frames + 1, frames)
+        if split in (ALL, choose_split(f"{recording.name}/{start}" if split_by else recording.name.partition("#")[0]))
     ]
     if not members:
         _refuse(root, split, frames, recordings)
@@ -128,7 +134,8 @@ def _refuse(root: Path, split: str, frames: int, recordings: Sequence[_Recording
         raise DatasetError(f"clips: in {root} are no films and no folders of {frames} frames or more")
     raise DatasetError(
         f"clips: none of the {len(recordings)} films and folders of {root} falls into the {split} split "
-        "(80/10/10 by name): add some, about 30 are enough to fill every split"
+        "(80/10/10 by name): add some, about 30 are enough to fill every split, or --split_by=file has each clip fall "
+        "by itself"
     )
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 WHITE = 255.0
+LEAST = 1e-9  # so that what stands still in a source is no division by 0
 
 
 def find_flicker(clips: np.ndarray) -> np.ndarray:
@@ -63,11 +64,8 @@ def find_drift(people: np.ndarray) -> np.ndarray:
 
 
 def find_ratio(real: np.ndarray, made: np.ndarray) -> float:
-    """What was made by what is real, both as means: [N], [M] -> a number; of a real mean of 0 infinity, or 1 by 0."""
-    there, here = float(np.mean(real)), float(np.mean(made))
-    if there > 0.0:
-        return here / there
-    return np.inf if here > 0.0 else 1.0
+    """What was made by what is real, both as means: [N], [M] -> a number; 1 where neither has anything."""
+    return float((np.mean(made) + LEAST) / (np.mean(real) + LEAST))
 
 
 def _check_clips(clips: np.ndarray) -> np.ndarray:

@@ -114,6 +114,10 @@ class VideoAutoencoder(VAE):
         x = keras.layers.Conv1D(fast_dim, size, kernel_initializer=SMALL, dtype="float32", **kernel)(x)
         return keras.Model(fast, keras.layers.Add(dtype="float32")([fast, x]), name="temporal")
 
+    def _grow_once(self, small):
+        super()._grow_once(small)
+        self.temporal.set_weights(small.temporal.get_weights())
+
     def read_batch(self, data):
         return as_clip_batch(data)
 

@@ -28,7 +28,6 @@ def make_augmentation(settings: AugmentationSettings, source: Source, is_warped:
         argument: getattr(settings, name) for name, argument in MOVES.items() if getattr(settings, name) is not None
     }
     asked = [
-        augmentation.window(settings.window) if settings.window else None,
         augmentation.flip(**names) if settings.flip else None,
         augmentation.colour(settings.colour) if settings.colour else None,
         augmentation.affine(**STILL | moves) if not is_warped and STILL | moves != STILL else None,
@@ -37,6 +36,11 @@ def make_augmentation(settings: AugmentationSettings, source: Source, is_warped:
     ]
     chosen = [augment for augment in asked if augment]
     return augmentation.chain(*chosen) if chosen else None
+
+
+def make_selection(settings: AugmentationSettings) -> pipeline.Augmentation | None:
+    """Which frames of clips are shown, or None where it is all of them."""
+    return augmentation.window(settings.window) if settings.window else None
 
 
 def _random_warp(settings: AugmentationSettings, moves: dict[str, Any], names: dict[str, Any]) -> pipeline.Augmentation:

@@ -12,7 +12,7 @@ from ...datasets import pipeline
 from ...datasets.share import WHOLE, Share
 from ...datasets.source import Source
 from ..errors import UsageError
-from ..flags.augmentation import make_augmentation
+from ..flags.augmentation import make_augmentation, make_selection
 from ..flags.sources import for_model
 from ..flags.training import TrainingSettings
 from ..runs.checkpoints import State
@@ -105,7 +105,7 @@ class Session:
         """
         term = self.model.objective.terms.get("perceptual")
         columns = getattr(term, "target_columns", None) or getattr(self.model, "columns_to_keep", None)
-        if columns is None or self._augmentation():
+        if columns is None or self._augmentation() or self.settings.augmentation.window:
             return
         source = pipeline.with_columns(self._uncached["train"], columns)
         gigabytes = self.settings.run.cache_gb * CACHE_SHARES["train"]
@@ -158,6 +158,7 @@ class Session:
             steps_per_epoch=self.steps_per_epoch,
             first_step=first_step,
             augmentation=self._augmentation(),
+            selection=make_selection(self.settings.augmentation),
             share=share,
         )
 

@@ -25,7 +25,7 @@ def test_what_comes_and_goes_flickers_by_twice_its_swing():
 def test_a_blur_that_hides_motion_adds_flicker_while_the_ratio_falls():
     clips = NUMBERS.uniform(size=(3, 6, 8, 8, 1))
     gray = np.full_like(clips, 0.5)
-    assert find_ratio(find_flicker(clips), find_flicker(gray)) == 0.0
+    assert find_ratio(find_flicker(clips), find_flicker(gray)) == pytest.approx(0.0, abs=1e-6)
     np.testing.assert_allclose(find_added_flicker(clips, gray), find_flicker(clips), rtol=1e-5)
 
 
@@ -45,8 +45,8 @@ def test_drift_is_the_distance_from_the_clip_s_mean():
 
 def test_a_ratio_by_nothing_is_told():
     assert find_ratio(np.zeros(2), np.zeros(2)) == 1.0
-    assert find_ratio(np.zeros(2), np.ones(2)) == np.inf
-    assert find_ratio(np.array([1.0, 3.0]), np.array([1.0])) == 0.5
+    assert 1e6 < find_ratio(np.zeros(2), np.ones(2)) < np.inf
+    assert find_ratio(np.array([1.0, 3.0]), np.array([1.0])) == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("shape", [(2, 2, 8, 8, 3), (2, 8, 8, 3)])

@@ -13,6 +13,7 @@ from facezoo.models import (
     ConvolutionalAutoencoder,
     DiffusionAutoencoder,
     FaceMapping,
+    VideoAutoencoder,
 )
 
 SIZE = 16
@@ -25,6 +26,7 @@ KINDS = {
     "skips": lambda: VAE(**TINY, output_skips=True, decoder_blocks=1, strides=(1, 2)),
     "finish": lambda: VAE(**TINY, upsampling="nearest", finish=4),
     "conditional": lambda: ConditionalVAE(**TINY, upsampling="nearest"),
+    "video": lambda: VideoAutoencoder(**TINY, upsampling="nearest"),
     "vector cae": lambda: ConvolutionalAutoencoder(**TINY, skip=True),
     "df": lambda: FaceMapping(image_size=SIZE, filters=(8, 8), inter_dim=4, mask_head=True),
     "liae": lambda: FaceMapping(image_size=SIZE, filters=(8, 8), inter_dim=4, structure="liae"),
