@@ -64,6 +64,7 @@ class CodePrior(TrainableModel):
         autoencoder = choose_held(autoencoder, image_size, channels, seed)
         check_positive(width=width, depth=depth, sampling_steps=sampling_steps)
         check_fraction(attribute_dropout=attribute_dropout)
+        autoencoder.trainable = False
         self.autoencoder, self.image_size, self.channels = autoencoder, autoencoder.image_size, autoencoder.channels
         self.attributes = check_names(attributes) if attributes else ()
         self.attribute_dropout, self.width, self.depth = attribute_dropout, width, depth

@@ -83,6 +83,7 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         check_positive(sampling_steps=sampling_steps, components=1 if components is None else components)
         check_not_negative(doubt=doubt)
         check_fraction(least_noise=least_noise)
+        autoencoder.trainable = False
         self.autoencoder, self.patch, self.components = autoencoder, patch, components
         self.width, self.depth, self.levels = width, depth, levels
         self.least_noise, self.doubt, self.sampling_steps = least_noise, doubt, sampling_steps

@@ -63,6 +63,7 @@ class DistilledAutoencoder(HoldingAutoencoder):
         super().__init__(image_size=autoencoder.image_size, channels=autoencoder.channels, seed=seed, name=name)
         check_positive(width=width, depth=depth, grid=grid)
         check_fraction(prune=0.0 if prune is None else prune)
+        autoencoder.trainable = False
         self.autoencoder, self.width, self.depth, self.grid, self.prune = autoencoder, width, depth, grid, prune
         self._code_shape = autoencoder.shape_of_code()
         self.small_decoder = self._build_decoder()
