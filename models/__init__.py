@@ -25,6 +25,7 @@ from .learning_rate import Schedule
 from .pretrained import load_pretrained, pretrained_names
 from .trainable import TrainableModel
 from .vae import VAE, VariationalEncoder
+from .video_autoencoder import VideoAutoencoder
 
 MODELS: dict[str, type[Autoencoder]] = {
     "cae": ConvolutionalAutoencoder,
@@ -32,6 +33,7 @@ MODELS: dict[str, type[Autoencoder]] = {
     "dfc_vae": DFCVAE,
     "conditional_vae": ConditionalVAE,
     "appearance_vae": AppearanceVAE,
+    "video_autoencoder": VideoAutoencoder,
     "face_mapping": FaceMapping,
     "diffusion_autoencoder": DiffusionAutoencoder,
     "distilled_autoencoder": DistilledAutoencoder,
@@ -67,6 +69,7 @@ __all__ = [
     "Schedule",
     "TrainableModel",
     "VariationalEncoder",
+    "VideoAutoencoder",
     "build_autoencoder",
     "conv2d_block",
     "leaky_relu",

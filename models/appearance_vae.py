@@ -49,6 +49,10 @@ class AppearanceVAE(VAE):
         self.landmark_names, self.shape_dim = check_names(landmark_names), shape_dim
         super().__init__(**vae)
 
+    @classmethod
+    def enlarge_arguments(cls, arguments, image_size):
+        raise ValueError("what reads shapes, and the frame that they bend, are made for one size")
+
     def build(self, input_shape=None):
         if not self.built:
             self.frame = ShapeFrame(self.image_size, len(self.landmark_names), self.shape_dim)

@@ -11,6 +11,7 @@ from . import randomness
 
 MOST = 3.4e38  # of float32
 SMALL = {"class_name": "VarianceScaling", "config": {"scale": 0.01}}  # kernels of what begins as hardly any change
+FINISH = 3  # convolutions of `finish_picture`
 UPSAMPLING = ("nearest", "bilinear", "transposed", "subpixel")
 
 

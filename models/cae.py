@@ -4,6 +4,7 @@ import keras
 
 from .autoencoder import Autoencoder
 from .blocks import (
+    FINISH,
     UPSAMPLING,
     ConvolutionStyle,
     check_boolean,
@@ -17,6 +18,9 @@ from .blocks import (
     images_out,
     upsampling_block,
 )
+from .growing import add_stages, count_doublings, enlarge_arguments, grow_decoder, grow_encoder
+
+OWN_SIZE, OWN_FILTERS = 128, (32, 64)  # the article's
 
 
 @keras.saving.register_keras_serializable("facezoo")
@@ -29,7 +33,8 @@ class ConvolutionalAutoencoder(Autoencoder):
     (8, 8, 8)
 
     Args:
-      filters: channels of each encoder stage; every stage halves the picture.
+      filters: channels of each encoder stage; every stage halves the picture. None are 32 and 64, and before them a
+        stage more, half as wide, for each doubling beyond 128 pixels: 16, 32, 64 for 256.
       latent_dim: None keeps the spatial code [B, H / 2^stages, W / 2^stages, filters[-1]]; a number puts a dense layer
         to a vector code [B, latent_dim] in between (512 is the article's example).
       upsampling: "nearest", "bilinear" (the last stage repeats pixels, and its picture is smoothed instead of its
@@ -48,7 +53,7 @@ class ConvolutionalAutoencoder(Autoencoder):
         *,
         image_size: int = 128,
         channels: int = 3,
-        filters: tuple[int, ...] = (32, 64),
+        filters: tuple[int, ...] | None = None,
         latent_dim: int | None = None,
         upsampling: str = "nearest",
         skip: bool = False,
@@ -64,7 +69,9 @@ class ConvolutionalAutoencoder(Autoencoder):
         check_boolean(skip=skip)
         check_count(finish=finish)
         check_not_negative(l2=l2)
-        self.filters, self.latent_dim, self.skip, self.finish = tuple(filters), latent_dim, skip, finish
+        usual = add_stages(OWN_FILTERS, count_doublings(image_size, OWN_SIZE))
+        self.filters, self.latent_dim = usual if filters is None else tuple(filters), latent_dim
+        self.skip, self.finish = skip, finish
         self.upsampling = check_choice("upsampling", upsampling, UPSAMPLING)
         self.kernel_initializer, self.l2 = kernel_initializer, l2
         self.style = ConvolutionStyle(3, kernel_initializer, l2)
@@ -73,6 +80,17 @@ class ConvolutionalAutoencoder(Autoencoder):
         self.encoder = self._build_encoder()
         self.decoder = self._build_decoder()
         self.build()
+
+    @classmethod
+    def enlarge_arguments(cls, arguments, image_size):
+        return enlarge_arguments(arguments, image_size, has_stages=arguments.get("latent_dim") is not None)
+
+    def _grow_once(self, small):
+        if self.latent_dim is None:  # convolutions know no size
+            self.set_weights(small.get_weights())
+            return
+        grow_encoder(small.encoder, self.encoder, self.channels)
+        grow_decoder(small.decoder, self.decoder, slope=0.0, finish=FINISH if self.finish else 0)
 
     def _build_encoder(self) -> keras.Model:
         images = keras.Input((self.image_size, self.image_size, self.channels))

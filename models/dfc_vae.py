@@ -6,6 +6,7 @@ from typing import ClassVar
 import keras
 
 from .blocks import check_choice, check_count, conv2d_block
+from .growing import add_stages, count_doublings
 from .normalization import BatchNormalization
 from .vae import VAE
 
@@ -48,7 +49,8 @@ class DFCVAE(VAE):
       form: "residual"; "plain", the same without blocks; or "large", residual for 128x128 with a fifth stage.
       image_size: None is the form's, 64 or 128. (The command line gives 64 unless --image_size says otherwise.)
       latent_dim: dimensions of the code.
-      filters: channels of each encoder stage; None is the form's.
+      filters: channels of each encoder stage; None is the form's, and before them a stage more, half as wide, for each
+        doubling beyond the form's pictures, unless decoder_filters are given.
       decoder_filters: channels of each decoder stage; None mirrors the encoder and ends in those of the pictures.
       blocks: after each stage of encoder and decoder; None is the form's, 3 or 0.
       kernel_initializer: as Keras names them: "glorot_uniform", "he_normal", ...; None is facenet's, a normal of
@@ -80,11 +82,15 @@ class DFCVAE(VAE):
         usual = FORMS[check_choice("form", form, FORMS)]
         # Before the parent, whose constructor builds the networks with them.
         self.form, self.blocks = form, _check_blocks(form, usual.blocks if blocks is None else blocks)
+        image_size = usual.image_size if image_size is None else image_size
+        if filters is None:
+            count = count_doublings(image_size, usual.image_size) if decoder_filters is None else 0
+            filters = add_stages(usual.filters, count)
         super().__init__(
-            image_size=usual.image_size if image_size is None else image_size,
+            image_size=image_size,
             channels=channels,
             latent_dim=latent_dim,
-            filters=usual.filters if filters is None else filters,
+            filters=filters,
             kernel_size=4,
             decoder_filters=decoder_filters,
             decoder_kernel_size=3,
@@ -94,6 +100,10 @@ class DFCVAE(VAE):
             seed=seed,
             name=name,
         )
+
+    @classmethod
+    def enlarge_arguments(cls, arguments, image_size):
+        raise ValueError("its last stage has the channels of pictures, which leaves no room for another one")
 
     def _mirrored_filters(self) -> tuple[int, ...]:
         return (*reversed(self.filters[:-1]), self.channels)

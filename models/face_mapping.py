@@ -21,8 +21,11 @@ from .blocks import (
     residual_block,
     upsampling_block,
 )
+from .growing import add_stages, copy_layers, count_doublings, enlarge_arguments, grow_decoder, grow_encoder
 
 STRUCTURES = ("df", "liae")
+OWN_SIZE, OWN_FILTERS = 64, (16, 32, 64, 128)
+SLOPE = 0.1  # of leaky ReLUs
 
 
 @keras.saving.register_keras_serializable("facezoo")
@@ -49,7 +52,9 @@ class FaceMapping(Autoencoder):
     Args:
       structure: "df" or "liae".
       people: their names, at least two; faces are mapped onto the last one unless another is named.
-      filters: channels of each encoder stage; every stage halves the picture.
+      filters: channels of each encoder stage; every stage halves the picture. None are 16, 32, 64, 128, and before
+        them a stage more, half as wide but of 8 at least, for each doubling beyond 64 pixels, unless decoder_filters
+        are given.
       inter_dim: dimensions of an inter's code. A picture's code is that of "df"'s only inter, [B, inter_dim], or those
         of all of "liae"'s side by side, [B, people * inter_dim].
       decoder_filters: channels after each doubling, the inter's first. None mirrors the encoder as DeepFaceLab does:
@@ -75,7 +80,7 @@ class FaceMapping(Autoencoder):
         people: tuple[str, ...] = ("source", "target"),
         image_size: int = 64,
         channels: int = 3,
-        filters: tuple[int, ...] = (16, 32, 64, 128),
+        filters: tuple[int, ...] | None = None,
         inter_dim: int = 256,
         decoder_filters: tuple[int, ...] | None = None,
         mask_head: bool = False,
@@ -86,6 +91,9 @@ class FaceMapping(Autoencoder):
     ):
         super().__init__(image_size=image_size, channels=channels, seed=seed, name=name)
         check_stages(filters=filters, decoder_filters=decoder_filters)
+        if filters is None:
+            count = count_doublings(image_size, OWN_SIZE) if decoder_filters is None else 0
+            filters = add_stages(OWN_FILTERS, count)
         check_positive(inter_dim=inter_dim)
         check_boolean(mask_head=mask_head)
         check_not_negative(l2=l2)
@@ -101,11 +109,23 @@ class FaceMapping(Autoencoder):
         self.decoder = self._build_decoder()
         self.build()
 
+    @classmethod
+    def enlarge_arguments(cls, arguments, image_size):
+        return enlarge_arguments(arguments, image_size)
+
+    def _grow_once(self, small):
+        grow_encoder(small.encoder, self.encoder, self.channels)
+        copy_layers(small.decoder, self.decoder)
+        for there, here in zip(small.list_decoders(), self.list_decoders(), strict=True):
+            for output, blocks in (("reconstruction", 1), ("mask", 0))[: len(there.output)]:
+                parts = (keras.Model(network.input, network.output[output]) for network in (there, here))
+                grow_decoder(*parts, slope=SLOPE, blocks=blocks)
+
     def _build_encoder(self) -> keras.Model:
         style = ConvolutionStyle(5, self.kernel_initializer, self.l2)
         x = images = keras.Input((self.image_size, self.image_size, self.channels))
         for filters in self.filters:
-            x = keras.layers.LeakyReLU(0.1)(style.conv(filters, strides=2)(x))
+            x = keras.layers.LeakyReLU(SLOPE)(style.conv(filters, strides=2)(x))
         return keras.Model(images, self.style.dense(self.code_dim)(keras.layers.Flatten()(x)), name="encoder")
 
     def _build_decoder(self) -> keras.Model:
@@ -149,7 +169,7 @@ class FaceMapping(Autoencoder):
         return ConvolutionStyle(1, self.kernel_initializer, self.l2)
 
     def _double(self, x, filters: int):
-        return upsampling_block(x, self.style, filters, "subpixel", keras.layers.LeakyReLU(0.1))
+        return upsampling_block(x, self.style, filters, "subpixel", keras.layers.LeakyReLU(SLOPE))
 
     def shape_of_code(self) -> tuple[int, ...]:
         return (self.inter_dim,)
@@ -224,11 +244,13 @@ class FaceMapping(Autoencoder):
     @property
     def last_kernels(self) -> list:
         """The kernel of the last layer of every person's decoder."""
-        decoder = self.decoder
-        networks = (
-            decoder.get_layer("decoders").networks if self.structure == "df" else [decoder.get_layer("decoder_0")]
-        )
-        return [network.get_layer("pictures").kernel for network in networks]
+        return [network.get_layer("pictures").kernel for network in self.list_decoders()]
+
+    def list_decoders(self) -> list[keras.Model]:
+        """What makes pictures and masks of the inters' maps: a network for each person, or the one of all."""
+        if self.structure == "df":
+            return self.decoder.get_layer("decoders").networks
+        return [self.decoder.get_layer("decoder_0")]
 
 
 @keras.saving.register_keras_serializable("facezoo")

@@ -4,7 +4,7 @@ import inspect
 import itertools
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
@@ -24,7 +24,7 @@ class TrainableModel(keras.Model):
 
     A subclass builds its networks in `__init__`, keeps every constructor argument as an attribute of the same name,
     and maps a batch to a dict of outputs in `call`. Whoever calls the model, or Keras' `fit`, `evaluate` and `predict`,
-    may give plain pictures instead of a batch, uint8 or floats in [0, 1] (`batches.as_batch`).
+    may give plain pictures instead of a batch, uint8 or floats in [0, 1] (`read_batch`).
 
     Attributes:
       default_factors: what is minimised where `compile` is given no objective.
@@ -37,6 +37,7 @@ class TrainableModel(keras.Model):
       adapts_by: the columns of those that it wants, in the order of `adapt`'s arguments.
       free_arguments: of the constructor, what it may have otherwise than the model that it takes its weights from.
       reconstructs: its outputs have a `reconstruction` of the picture, and `z`.
+      reads_clips: it learns from the `clip` of a batch, [B, T, H, W, C], whose frame in the middle is `image`.
       reads_faces: its outputs say whose face it is, its attributes, landmarks and factors.
     """
 
@@ -50,6 +51,7 @@ class TrainableModel(keras.Model):
     adapts_by: ClassVar[tuple[str, ...]] = ("image",)
     free_arguments: ClassVar[tuple[str, ...]] = ("seed", "name", "dropout", "l2", "kernel_initializer")
     reconstructs: ClassVar[bool] = False
+    reads_clips: ClassVar[bool] = False
     reads_faces: ClassVar[bool] = False
     objective: Objective
     clip_norm: float | None
@@ -121,14 +123,42 @@ class TrainableModel(keras.Model):
         self.build()
 
     def __call__(self, batch, *arguments, **options):
-        """As `call`, of a batch as `batches.as_batch` takes it."""
-        return super().__call__(as_batch(batch), *arguments, **options)
+        """As `call`, of a batch as `read_batch` takes it."""
+        return super().__call__(self.read_batch(batch), *arguments, **options)
+
+    def read_batch(self, data) -> dict:
+        """What it is given as a batch, see `batches.as_batch`."""
+        return as_batch(data)
 
     # Methods, not properties: Keras saves whatever it finds in attributes.
 
     def network(self) -> "TrainableModel":
         """What encodes, decodes and is published: itself, or the network that it holds to train it."""
         return self
+
+    @classmethod
+    def enlarge_arguments(cls, arguments: Mapping[str, Any], image_size: int) -> dict[str, Any]:
+        """The constructor's arguments of what `grow_from` a model with these arguments may make, of larger pictures.
+
+        Raises:
+          ValueError: there is none.
+        """
+        raise ValueError(f"a {cls.__name__} grows for no larger pictures")
+
+    def grow_from(self, small: "TrainableModel") -> None:
+        """Takes the weights of a model for smaller pictures, of which `enlarge_arguments` tells this one's arguments.
+
+        What the two have is copied, and what is new begins so that the first pictures are the small one's, enlarged.
+        """
+        if 2 * small.image_size < self.image_size:
+            middle = type(self)(**self.enlarge_arguments(small.get_config(), self.image_size // 2))
+            middle.grow_from(small)
+            small = middle
+        self._grow_once(small)
+
+    def _grow_once(self, small: "TrainableModel") -> None:
+        """As `grow_from`, of a model for pictures half as large."""
+        raise NotImplementedError
 
     def parts(self) -> "tuple[TrainableModel, ...]":
         """The networks that it is made of, itself where it holds none."""
@@ -214,13 +244,13 @@ class TrainableModel(keras.Model):
         """One update, left out where the loss or a gradient is not finite.
 
         Args:
-          data: a batch as `batches.as_batch` takes it.
+          data: a batch as `read_batch` takes it.
 
         Returns:
           Each unweighted term, `loss` and `gradient_norm`, that of all replicas before clipping, as means since the
           last reset; and `skipped_steps`, the updates left out.
         """
-        batch, kept = as_batch(data), self._keep_layers()
+        batch, kept = self.read_batch(data), self._keep_layers()
         with skip_checks(), randomness.at_step(self.optimizer.iterations):
             values, gradients = in_parts(self._values_and_gradients, batch, self.accumulation_steps)
         gradients = sum_replicas(gradients)
@@ -278,7 +308,7 @@ class TrainableModel(keras.Model):
 
     def test_step(self, data):
         """As `train_step`, without the update."""
-        batch = as_batch(data)
+        batch = self.read_batch(data)
         outputs = self(batch, training=False)
         return self.objective.track(self.evaluate_batch(choose_targets(batch), outputs)) | self._measure(
             self._to_measure(batch, outputs)

@@ -11,6 +11,7 @@ from . import randomness
 from .autoencoder import Autoencoder
 from .batches import as_pictures, input_signature
 from .blocks import (
+    FINISH,
     UPSAMPLING,
     ConvolutionStyle,
     Dropout,
@@ -29,7 +30,10 @@ from .blocks import (
     sampling,
     upsampling_block,
 )
+from .growing import add_stages, count_doublings, enlarge_arguments, grow_decoder, grow_encoder
 from .normalization import BatchNormalization
+
+OWN_SIZE, OWN_FILTERS = 64, (32, 64, 128, 256)
 
 
 class VariationalEncoder(keras.Model):
@@ -88,7 +92,9 @@ class VAE(Autoencoder):
 
     Args:
       latent_dim: dimensions of the code.
-      filters: channels of each encoder stage.
+      filters: channels of each encoder stage. None are 32, 64, 128, 256, and before them a stage more, half as wide but
+        of 8 at least, for each doubling beyond 64 pixels (16, 32, 64, 128, 256 for 128), unless strides or
+        decoder_filters are given.
       strides: 1 or 2 for each encoder stage; the decoder mirrors them. None means 2 everywhere.
       kernel_size: of the encoder's convolutions.
       decoder_filters: channels of each decoder stage; None mirrors the encoder and drops its last.
@@ -122,7 +128,7 @@ class VAE(Autoencoder):
         image_size: int = 64,
         channels: int = 3,
         latent_dim: int = 64,
-        filters: tuple[int, ...] = (32, 64, 128, 256),
+        filters: tuple[int, ...] | None = None,
         strides: tuple[int, ...] | None = None,
         kernel_size: int = 3,
         decoder_filters: tuple[int, ...] | None = None,
@@ -150,6 +156,9 @@ class VAE(Autoencoder):
         check_stages(filters=filters, strides=strides, decoder_filters=decoder_filters)
         check_fraction(dropout=dropout)
         check_not_negative(capacity=capacity, free_bits=free_bits, l2=l2, negative_slope=negative_slope)
+        if filters is None:
+            is_free = strides is None and decoder_filters is None
+            filters = add_stages(OWN_FILTERS, count_doublings(image_size, OWN_SIZE) if is_free else 0)
         self.latent_dim, self.filters, self.kernel_size = latent_dim, tuple(filters), kernel_size
         self.strides = tuple(strides) if strides else (2,) * len(self.filters)
         self.decoder_filters = tuple(decoder_filters) if decoder_filters else self._mirrored_filters()
@@ -165,6 +174,23 @@ class VAE(Autoencoder):
         self.decoder = self._build_decoder((size, size, self.filters[-1]))
         self.sample = keras.layers.Lambda(_sample, dtype="float32", name="sampling")
         self.build()
+
+    @classmethod
+    def enlarge_arguments(cls, arguments, image_size):
+        return enlarge_arguments(arguments, image_size)
+
+    def _grow_once(self, small):
+        for head in ("mu", "log_var"):
+            getattr(self.encoder, head).set_weights(getattr(small.encoder, head).get_weights())
+        grow_encoder(small.encoder.features, self.encoder.features, self.channels)
+        grow_decoder(
+            small.decoder,
+            self.decoder,
+            slope=self.negative_slope,
+            blocks=self.decoder_blocks,
+            has_skips=self.output_skips,
+            finish=FINISH if self.finish else 0,
+        )
 
     def _mirrored_filters(self) -> tuple[int, ...]:
         return (*reversed(self.filters[:-1]), self.filters[0])

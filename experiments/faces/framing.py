@@ -170,6 +170,16 @@ def _from_split(name: str, given: Mapping[str, Any], size: int) -> Stop:
 
 
 def _find(stops: Sequence[Stop], settings: LandmarkSettings, tell: Tell) -> _Found:
+    """Finds the landmarks of all, and says what to do where there is no face."""
+    try:
+        return _find_by_best(stops, settings, tell)
+    except UsageError as error:
+        if str(error).endswith(NONE_FOUND):
+            raise UsageError(f"{error}: take a photograph that shows one, large and from the front") from error
+        raise
+
+
+def _find_by_best(stops: Sequence[Stop], settings: LandmarkSettings, tell: Tell) -> _Found:
     """Finds the landmarks of all by the best reader that finds all faces."""
     if settings.landmarks != "auto":
         return _read_by(settings.landmarks, stops, settings, tell)

@@ -8,6 +8,7 @@ from typing import Any
 from absl import flags
 
 from ...datasets.alignment import MOST_MARGIN, TEMPLATES
+from ...datasets.clips import FRAMES
 from ...datasets.photographs import MEGAPIXELS, MOST_MEGAPIXELS, Crop
 from ...datasets.splitting import SPLIT_BY
 from ..errors import UsageError
@@ -33,11 +34,11 @@ CHECKPOINTS = ("last", "best")
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 # How far training pictures are moved at random: flags, and what `datasets.augmentation` calls them.
 MOVES = {"rotation": "degrees", "scale": "scale", "shift": "shift"}
-AUGMENTATIONS = ("flip", *MOVES, "colour", "blur", "warp", "affine")
+AUGMENTATIONS = ("flip", *MOVES, "colour", "blur", "warp", "window", "affine")
 MOST_SCALE = 100
 MOST_SAMPLING_STEPS = 10_000
 # What can be made of a split, and measured.
-MADE = ("reconstructions", "samples", "morphs", "edits", "inversions")
+MADE = ("reconstructions", "samples", "morphs", "edits", "inversions", "clips")
 # What a face may be. Its attributes stay untold: photographs have none, and attribute vectors are found without.
 FACE = (
     "a picture file, or `test:17` for a face of a split (train, validation, test) of the run's data; a model is not "
@@ -83,6 +84,7 @@ class DataSettings(Settings):
     max_megapixels: int | None = number(
         None, f"Larger photographs are left out; {MEGAPIXELS} if absent.", 1, MOST_MEGAPIXELS
     )
+    frames: int | None = number(None, "Frames of a clip; 16 if absent.", *FRAMES)
 
     def square(self) -> Crop | None:
         """`crop` as the side of a square in the centre, or (left, top, width, height); None is the largest square."""
@@ -223,6 +225,9 @@ class AugmentationSettings(Settings):
         0,
         1,
         kind=float,
+    )
+    window: int | None = number(
+        None, "Show so many frames of each training clip, a random stretch at a random pace; all if absent.", 2
     )
     affine: bool = switch(
         True, "Face mapping also turns, scales, shifts and mirrors the pictures; --noaffine leaves them where they are."

@@ -53,7 +53,8 @@ def parse(
     Args:
       define_flags: of the command.
       arguments: what follows its name.
-      has_recipes: --recipe stands for a file of its flags, which do not count as given.
+      has_recipes: --recipe stands for a file of its flags. They do not count as given, so that what --init_from names
+        may have others, unless the recipe itself says what to start from.
       words: the flags that words without a flag are meant as, for a hint.
 
     Raises:
@@ -84,8 +85,9 @@ def parse(
         given = define_all(define_flags)
         given.unparse_flags()
         given(["facezoo", *expand(own)], known_only=True)
+        begins = "init_from" in values and values["init_from"].present and not given["init_from"].present
         for name in values:
-            values[name].present = given[name].present
+            values[name].present = values[name].present if begins else given[name].present
     return values
 
 

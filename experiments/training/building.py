@@ -1,6 +1,7 @@
 """The model of a training, its optimizers and its first weights."""
 
 import inspect
+from collections.abc import Collection
 from typing import Any
 
 import keras
@@ -12,11 +13,13 @@ from ...models import NETWORKS, AutoencoderGAN, Discriminator, TrainableModel
 from ...models.learning_rate import Schedule
 from ...models.pretrained import reason
 from ..errors import UsageError
-from ..flags.training import OWN_FLAGS, TrainingSettings
+from ..flags.training import OWN_FLAGS, ModelSettings, TrainingSettings
 from ..runs.model_files import load_model
 from ..runs.places import find_model_file
+from ..terminal import announce
 from .objective import make_objective
 
+USUAL_SIZE = ModelSettings().image_size
 # What a model wants to know of the data, and how a user gives it.
 DATA_HINTS = {
     "attribute_names": "attributes: give --labels, or sub-folders with --subfolders=attribute",
@@ -53,12 +56,16 @@ def make_model(name: str, arguments: dict[str, Any], source: Source) -> Trainabl
     for part in set(networks[name].model_arguments) - set(places):
         logging.warning("--%s is not given: --model=%s holds an untrained one, of use to try things only", part, name)
     try:
-        return networks[name](**_data_arguments(networks[name], source) | arguments | models)
+        model = networks[name](**_data_arguments(networks[name], source) | arguments | models)
     except (ValueError, TypeError) as error:
         raise UsageError(f"--model={name}: {reason(error)}") from error
     except tf.errors.OpError as error:
         given = ", ".join(f"{argument}={value!r}" for argument, value in arguments.items())
         raise UsageError(f"--model={name} does not fit into memory with {given}") from error
+    if model.image_size > USUAL_SIZE and "filters" in known and "filters" not in arguments:
+        widths = ",".join(map(str, model.filters))
+        announce(f"--image_size={model.image_size}: as --set=filters={widths}, which may be others")
+    return model
 
 
 def _load_part(part: str, place: str, arguments: dict[str, Any]) -> TrainableModel:
@@ -166,20 +173,43 @@ def copy_weights(start: str, model: TrainableModel) -> None:
     """Starts `model` from the weights of a model that is named as `runs.places.find_place` takes it.
 
     An autoencoder that was trained with a discriminator gives its own weights only. Pictures may have another size
-    where that changes no weight, as in networks of convolutions alone.
+    where that changes no weight, as in networks of convolutions alone, and 2, 4, ... times as large a one where the
+    model can grow (`TrainableModel.grow_from`).
 
     Raises:
-      UsageError: no such model, or one of another kind or size.
+      UsageError: no such model, or one of another kind, or of a size that does not grow to this one.
     """
     loaded = load_model(find_model_file(start, "init_from"), TrainableModel).network()
     if type(loaded) is not type(model):
         raise UsageError(f"--init_from={start} holds a {type(loaded).__name__}, not a {type(model).__name__}")
     there, here = loaded.get_config(), model.get_config()
-    free = {*model.free_arguments}
-    if [weight.shape for weight in loaded.weights] == [weight.shape for weight in model.weights]:
-        free.add("image_size")
-    names = [name for name in here if there[name] != here[name] and name not in free]
-    if names:
-        differing = "; ".join(f"{name} is {there[name]!r}, not {here[name]!r}" for name in names)
-        raise UsageError(f"--init_from={start} is another model: {differing}; what is not given is taken from there")
-    model.set_weights(loaded.get_weights())
+    fits = [weight.shape for weight in loaded.weights] == [weight.shape for weight in model.weights]
+    larger = None if fits else _enlarge(start, loaded, model)
+    free = {*model.free_arguments, *(("image_size",) if fits else ())}
+    if not _list_differing(larger or there, here, free):
+        if larger:
+            model.grow_from(loaded)
+            announce(f"--init_from={start} grows from {loaded.image_size} to {model.image_size} pixels")
+        else:
+            model.set_weights(loaded.get_weights())
+        return
+    names = _list_differing(there, here, free)
+    differing = "; ".join(f"{name} is {there[name]!r}, not {here[name]!r}" for name in names)
+    grown = ",".join(map(str, larger["filters"])) if larger else None
+    way = f", and for {model.image_size} pixels it grows to --set=filters={grown}" if grown else ""
+    raise UsageError(f"--init_from={start} is another model: {differing}; what is not given is taken from there{way}")
+
+
+def _enlarge(start: str, small: TrainableModel, model: TrainableModel) -> dict[str, Any] | None:
+    """The arguments of what a model grows to for a larger one's pictures; None where these are not larger."""
+    if small.image_size >= model.image_size:
+        return None
+    try:
+        return model.enlarge_arguments(small.get_config(), model.image_size)
+    except ValueError as error:
+        message = f"--init_from={start} is made for {small.image_size} pixels and cannot grow to {model.image_size}"
+        raise UsageError(f"{message}: {error}") from error
+
+
+def _list_differing(there: dict[str, Any], here: dict[str, Any], free: Collection[str]) -> list[str]:
+    return [name for name in here if there[name] != here[name] and name not in free]

@@ -1,6 +1,7 @@
 """What a training starts from: the network of --init_from, whose arguments count where none are given."""
 
 import ast
+import contextlib
 import dataclasses
 import inspect
 import json
@@ -42,7 +43,7 @@ def inherit_settings(
         if not _is_same(start.init_from, asked.init_from):
             return settings  # which is refused with all that differs
     else:
-        start = _describe(asked.init_from)
+        start = _describe(asked.init_from, asked.image_size if "image_size" in given else None)
     if _is_another(asked, start, given):
         return settings  # which is refused with all that differs
     taken = {name: getattr(start, name) for name in INHERITED if name not in given}
@@ -50,8 +51,13 @@ def inherit_settings(
     return dataclasses.replace(settings, model=dataclasses.replace(asked, **taken, set=_merge(start.set, kept)))
 
 
-def _describe(start: str) -> ModelSettings:
-    """The settings of the network in a model file: its arguments that are not the class' own, nor free to differ."""
+def _describe(start: str, image_size: int | None) -> ModelSettings:
+    """The settings of the network in a model file: its arguments that are not the class' own, nor free to differ.
+
+    Args:
+      start: what --init_from names.
+      image_size: for which the network has the stages that it grows, if it does; None is its own.
+    """
     path = find_model_file(start, "init_from")
     if not path.is_file():
         raise UsageError(f"--init_from={start}: its training has not finished, there is no {path} yet")
@@ -61,6 +67,9 @@ def _describe(start: str) -> ModelSettings:
     name, arguments = describe_model(path)
     found = make_settings(path, name, arguments).model
     network = NETWORKS[found.model]
+    if image_size is not None:
+        with contextlib.suppress(ValueError):  # which is refused where its weights are copied
+            arguments = network.enlarge_arguments(arguments, image_size)
     left_out = {*OWN_FLAGS, *network.free_arguments, *network.data_arguments, *network.model_arguments}
     own = {one.name: one.default for one in inspect.signature(network).parameters.values()}
     differing = {
@@ -80,7 +89,9 @@ def _describe(start: str) -> ModelSettings:
 
 def _is_another(asked: ModelSettings, start: ModelSettings, given: Collection[str]) -> bool:
     """Whether what is given asks for another network than the one to start from."""
-    fixed = [name for name in INHERITED if name in given and name != "image_size"]  # which convolutions leave free
+    fixed = [
+        name for name in INHERITED if name in given and name != "image_size"
+    ]  # which convolutions leave free, and others grow for
     if any(getattr(asked, name) != getattr(start, name) for name in fixed):
         return True
     there = dict(text.partition("=")[::2] for text in start.set)

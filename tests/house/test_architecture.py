@@ -16,7 +16,7 @@ ARROWS = {
     "losses": set(),
     "compressing": set(),
     "models": {"losses", "compressing", "warping"},
-    "datasets": set(),
+    "datasets": {"films"},
     "metrics": {"losses"},
     "latents": set(),
     "pictures": set(),

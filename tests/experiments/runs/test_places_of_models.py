@@ -151,6 +151,45 @@ def test_settings_from_python_are_given_where_they_are_not_as_by_default(here):
     assert inherit_settings(TrainingSettings(), None) == TrainingSettings()
 
 
+def test_a_start_grows_for_larger_pictures(here, command):
+    few = [flag for flag in FEW if "image_size" not in flag]
+    shown = command("train", "--dry_run", "--init_from=mine", "--image_size=64", *few)
+    assert shown.code == 0, shown.err
+    assert "--init_from=mine grows from 32 to 64 pixels" in shown.err
+    for line in ("--image_size=64", "--set=filters=8,8,8", "--set=strides=2,2,2", "--set=decoder_filters=8,8,8"):
+        assert line in shown.out.splitlines()
+    refused = command("train", "--dry_run", "--init_from=mine", "--image_size=64", "--set=filters=8,8", *few)
+    assert refused.code == 2
+    assert "image_size is 32, not 64" in refused.err
+    assert "it grows to --set=filters=8,8,8" in refused.err
+
+
+def test_the_size_that_a_recipe_names_beside_its_start_is_grown_to(here, command, monkeypatch, tmp_path):
+    from facezoo.experiments.flags import parsing
+
+    (tmp_path / "larger.flags").write_text("--init_from=mine\n--image_size=64\n")
+    monkeypatch.setattr(parsing, "RECIPES", tmp_path)
+    few = [flag for flag in FEW if "image_size" not in flag]
+    shown = command("train", "--dry_run", "--recipe=larger", *few)
+    assert shown.code == 0, shown.err
+    assert "grows from 32 to 64 pixels" in shown.err
+
+
+def test_what_cannot_grow_is_refused_in_one_line(here, command):
+    facezoo.DFCVAE(image_size=16, filters=(4, 4), latent_dim=3).save("small.keras")
+    done = command("train", "--dry_run", "--init_from=./small.keras", "--image_size=32", "--perceptual_network=face")
+    assert done.code == 2
+    assert "small.keras is made for 16 pixels and cannot grow to 32" in done.err
+
+
+def test_larger_pictures_are_told_their_widths(here, command):
+    done = command(
+        "train", "--dry_run", "--model=vae", "--image_size=128", "--batch_size=2", "--dataset=procedural_faces"
+    )
+    assert done.code == 0, done.err
+    assert "--image_size=128: as --set=filters=16,32,64,128,256" in done.err
+
+
 # Runs that have not finished.
 
 

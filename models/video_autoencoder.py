@@ -1,0 +1,198 @@
+"""A variational autoencoder of clips, whose code says once who it is and for each frame how they look just then."""
+
+from typing import Any, ClassVar
+
+import keras
+import tensorflow as tf
+
+from ..losses import ClipKLDivergence, OfFrames, TemporalError
+from . import randomness
+from .batches import as_clip_batch, as_pictures
+from .blocks import SMALL, check_positive
+from .vae import VAE
+
+SLOW_SHARE = 0.75  # of a code, where nothing else is said
+
+
+@keras.saving.register_keras_serializable("facezoo")
+class EdgePadding(keras.layers.Layer):
+    """Repeats the first and the last frame, as if a clip stood still before and after: [B, T, D] -> [B, T + 2 N, D].
+
+    Args:
+      frames: N.
+    """
+
+    def __init__(self, frames: int, **options):
+        super().__init__(**options)
+        self.frames = frames
+
+    def call(self, inputs):
+        first, last = inputs[:, :1], inputs[:, -1:]
+        return tf.concat([*[first] * self.frames, inputs, *[last] * self.frames], axis=1)
+
+    def compute_output_shape(self, input_shape):
+        batch, count, size = input_shape
+        return batch, None if count is None else count + 2 * self.frames, size
+
+    def get_config(self):
+        return super().get_config() | {"frames": self.frames}
+
+
+@keras.saving.register_keras_serializable("facezoo")
+class VideoAutoencoder(VAE):
+    """A VAE of clips: one encoder and one decoder for all frames, and between them what time tells.
+
+    The first numbers of a code are slow: the mean of what the encoder says of all frames, one for the clip, which is
+    who it is and all that stays. The others are fast, one code for each frame: expression, pose and light, to which
+    temporal convolutions add what the frames before and after say. What does not move cannot flicker, and errors of
+    what moves are held to change as little as they can (`TemporalError`). After Lai et al.,
+    "Video Autoencoder: self-supervised disentanglement of static 3D structure and motion" (2021), which has one code
+    of what stays for all frames.
+
+    A batch may hold `clip` [B, T, H, W, C], whose frame in the middle is `image`. A picture by itself is a clip of one
+    frame, so that it has a code as of any VAE; terms that come from outside see the frame in the middle alone.
+
+    >>> model = VideoAutoencoder(image_size=32, filters=(8, 8), latent_dim=4)
+    >>> tuple(model.encode(tf.zeros((2, 5, 32, 32, 3))).shape)
+    (2, 5, 4)
+
+    Args:
+      slow_dim: numbers of `latent_dim` that are one for all frames; None is three quarters.
+      temporal_filters: channels of the hidden temporal convolution.
+      temporal_kernel_size: frames that each of the two temporal convolutions sees, an odd number.
+      vae: all other arguments are `VAE`'s.
+
+    Raises:
+      ValueError: `slow_dim` leaves nothing for the fast code, or another argument is out of its range.
+    """
+
+    default_factors: ClassVar = {**VAE.default_factors, "temporal": 1000.0}
+    reads_clips: ClassVar = True
+    slow_dim: int
+
+    def __init__(
+        self,
+        *,
+        slow_dim: int | None = None,
+        temporal_filters: int = 64,
+        temporal_kernel_size: int = 3,
+        **vae: Any,
+    ):
+        check_positive(temporal_filters=temporal_filters, temporal_kernel_size=temporal_kernel_size)
+        if temporal_kernel_size % 2 == 0:
+            raise ValueError(f"temporal_kernel_size={temporal_kernel_size} must be odd")
+        # Before the parent, whose constructor builds the networks with them.
+        self.slow_dim, self.temporal_filters = slow_dim, temporal_filters  # type: ignore[assignment]
+        self.temporal_kernel_size = temporal_kernel_size
+        super().__init__(**vae)
+
+    def build(self, input_shape=None):
+        if not self.built:
+            self.slow_dim = self._choose_slow_dim(self.slow_dim)
+            self.temporal = self._build_temporal()
+        super().build(input_shape)
+
+    def _choose_slow_dim(self, asked: int | None) -> int:
+        if self.latent_dim < 2:
+            raise ValueError(f"latent_dim={self.latent_dim} must be at least 2, a slow number and a fast one")
+        chosen = min(max(round(SLOW_SHARE * self.latent_dim), 1), self.latent_dim - 1)
+        slow_dim = chosen if asked is None else asked
+        check_positive(slow_dim=slow_dim)
+        if slow_dim >= self.latent_dim:
+            raise ValueError(f"slow_dim={slow_dim} must be below latent_dim={self.latent_dim}, so that some are fast")
+        return slow_dim
+
+    def _build_temporal(self) -> keras.Model:
+        """What frames say of those beside them: [B, T, fast] -> [B, T, fast], at first hardly any change."""
+        fast_dim, size = self.latent_dim - self.slow_dim, self.temporal_kernel_size
+        kernel = {"kernel_regularizer": keras.regularizers.L2(self.l2) if self.l2 else None}
+        x = fast = keras.Input((None, fast_dim))
+        x = keras.layers.Conv1D(self.temporal_filters, size, kernel_initializer=self.kernel_initializer, **kernel)(
+            EdgePadding(size // 2)(x)
+        )
+        x = EdgePadding(size // 2)(keras.layers.LeakyReLU(self.negative_slope)(x))
+        x = keras.layers.Conv1D(fast_dim, size, kernel_initializer=SMALL, dtype="float32", **kernel)(x)
+        return keras.Model(fast, keras.layers.Add(dtype="float32")([fast, x]), name="temporal")
+
+    def _grow_once(self, small):
+        super()._grow_once(small)
+        self.temporal.set_weights(small.temporal.get_weights())
+
+    def read_batch(self, data):
+        return as_clip_batch(data)
+
+    def encode(self, images):
+        """The means of the codes, slow and fast numbers in a row.
+
+        Args:
+          images: pictures [B, H, W, C] in [0, 1], or clips [B, T, H, W, C].
+
+        Returns:
+          [B, D], or [B, T, D] of clips, with the slow numbers of a clip in all of its frames.
+        """
+        images = as_pictures(images)
+        is_clip = len(images.shape) == 5
+        mean, _ = self._find_codes(images if is_clip else images[:, None], training=False)
+        return mean if is_clip else mean[:, 0]
+
+    def decode(self, codes):
+        """Pictures of codes [B, D], or clips of codes [B, T, D]: float32 [B, H, W, C] or [B, T, H, W, C] in [0, 1]."""
+        codes = tf.convert_to_tensor(codes)
+        if codes.shape.rank < 3:
+            return super().decode(codes)
+        return tf.clip_by_value(self._make_frames(codes, training=False), 0.0, 1.0)
+
+    def split_codes(self, codes):
+        """Codes of clips [B, T, D] as what is slow, one for the clip, and what is fast: [B, S], [B, T, D - S]."""
+        return tf.reduce_mean(codes[..., : self.slow_dim], axis=1), codes[..., self.slow_dim :]
+
+    def join_codes(self, slow, fast):
+        """The codes of clips [B, T, D] from what is slow [B, S] and what is fast [B, T, D - S]."""
+        return tf.concat([tf.repeat(slow[:, None], tf.shape(fast)[1], axis=1), fast], axis=-1)
+
+    def code_network(self) -> keras.Model:
+        features = self.encoder.features
+        mean = self.encoder.mu(features.output)
+        fast = keras.layers.Reshape((1, self.latent_dim - self.slow_dim))(mean[:, self.slow_dim :])
+        fast = keras.layers.Reshape((self.latent_dim - self.slow_dim,))(self.temporal(fast))
+        codes = keras.layers.Concatenate(dtype="float32")([mean[:, : self.slow_dim], fast])
+        return keras.Model(features.input, codes, name="encoder")
+
+    def call(self, batch, training=False):
+        """As `VAE.call` of the frame in the middle, and of clips `clip_reconstruction`, `clip_mean`, `clip_log_var`."""
+        clips = batch["clip"] if "clip" in batch else batch["image"][:, None]
+        mean, log_var = self._find_codes(clips, training)
+        codes = self.sample([mean, log_var, self._epsilon(mean)]) if training else mean
+        made = self._make_frames(codes, training)
+        middle = clips.shape[1] // 2
+        outputs = {"reconstruction": made, "z": codes, "mean": mean, "log_var": log_var}
+        outputs = {name: frames[:, middle] for name, frames in outputs.items()} | self._kl_settings(training)
+        if "clip" in batch:
+            outputs |= {"clip_reconstruction": made, "clip_mean": mean, "clip_log_var": log_var}
+        return outputs
+
+    def _find_codes(self, clips, training):
+        """Mean and log variance of the codes of clips: [B, T, H, W, C] -> two float32 [B, T, D]."""
+        count = clips.shape[1]
+        told = self.encoder(tf.reshape(clips, (-1, *clips.shape[2:])), training=training)
+        mean, log_var = (tf.reshape(one, (-1, count, self.latent_dim)) for one in told)
+        slow, fast = self.split_codes(mean)
+        slow_log_var, fast_log_var = self.split_codes(log_var)
+        mean = self.join_codes(slow, self.temporal(fast, training=training))
+        return mean, self.join_codes(slow_log_var, fast_log_var)
+
+    def _make_frames(self, codes, training):
+        """Pictures of the codes of clips: [B, T, D] -> float32 [B, T, H, W, C]."""
+        frames = self.decoder(tf.reshape(codes, (-1, self.latent_dim)), training=training)
+        return tf.cast(tf.reshape(frames, (-1, codes.shape[1], *frames.shape[1:])), tf.float32)
+
+    def _epsilon(self, mean):
+        """Noise of the slow code, once for a clip, and of the fast ones: [B, T, D]."""
+        count, options = tf.shape(mean)[0], {"seed": self.seed}
+        fast_shape = (mean.shape[1], self.latent_dim - self.slow_dim)
+        slow = randomness.normal(count, (self.slow_dim,), stream="epsilon", **options)
+        return self.join_codes(slow, randomness.normal(count, fast_shape, stream="fast_epsilon", **options))
+
+    def loss_terms(self):
+        terms = {name: OfFrames(term) for name, term in super().loss_terms().items()}
+        return terms | {"kl": ClipKLDivergence(self.slow_dim), "temporal": TemporalError()}

@@ -1,0 +1,125 @@
+"""Models for larger pictures that begin as a smaller one: the code of a face stays, its picture is enlarged."""
+
+import keras
+import numpy as np
+import pytest
+import zoo
+from facezoo.models import (
+    DFCVAE,
+    MODELS,
+    VAE,
+    AppearanceVAE,
+    ConditionalVAE,
+    ConvolutionalAutoencoder,
+    DiffusionAutoencoder,
+    FaceMapping,
+    VideoAutoencoder,
+)
+
+SIZE = 16
+TINY = {"image_size": SIZE, "filters": (8, 8), "latent_dim": 3}
+KINDS = {
+    "nearest": lambda: VAE(**TINY, upsampling="nearest", decoder_blocks=2),
+    "subpixel": lambda: VAE(**TINY, upsampling="subpixel", kernel_size=4, decoder_kernel_size=5),
+    "transposed": lambda: VAE(**TINY, decoder_blocks=1),
+    "bilinear": lambda: VAE(**TINY, upsampling="bilinear", batch_norm=False),
+    "skips": lambda: VAE(**TINY, output_skips=True, decoder_blocks=1, strides=(1, 2)),
+    "finish": lambda: VAE(**TINY, upsampling="nearest", finish=4),
+    "conditional": lambda: ConditionalVAE(**TINY, upsampling="nearest"),
+    "video": lambda: VideoAutoencoder(**TINY, upsampling="nearest"),
+    "vector cae": lambda: ConvolutionalAutoencoder(**TINY, skip=True),
+    "df": lambda: FaceMapping(image_size=SIZE, filters=(8, 8), inter_dim=4, mask_head=True),
+    "liae": lambda: FaceMapping(image_size=SIZE, filters=(8, 8), inter_dim=4, structure="liae"),
+}
+# Where pixels are enlarged by straight lines, edges differ; the others see too few pixels, or change pictures after.
+LEAST = {"bilinear": 45.0, "skips": 55.0, "finish": 35.0, "transposed": 30.0}
+EXACT = 120.0
+
+
+def shake(model) -> None:
+    """Gives a new model moments and offsets as training leaves them."""
+    numbers = np.random.default_rng(0)
+    for weight in model.weights:
+        if "moving_variance" in weight.path or "gamma" in weight.path:
+            weight.assign(numbers.uniform(0.5, 1.5, weight.shape))
+        elif len(weight.shape) == 1:
+            weight.assign(numbers.normal(0.0, 0.2, weight.shape))
+
+
+def grown_from(small, image_size: int):
+    larger = type(small)(**small.enlarge_arguments(small.get_config(), image_size))
+    larger.grow_from(small)
+    return larger
+
+
+def enlarge(pictures, way: str, times: int) -> np.ndarray:
+    for _ in range(times):
+        pictures = keras.layers.UpSampling2D(interpolation=way)(pictures)
+    return np.asarray(pictures)
+
+
+@pytest.mark.parametrize(("kind", "doublings"), [*((kind, 1) for kind in KINDS), ("nearest", 2)])
+def test_a_grown_model_has_the_codes_and_the_enlarged_pictures_of_the_small_one(kind, doublings):
+    small = KINDS[kind]()
+    shake(small)
+    large = grown_from(small, SIZE * 2**doublings)
+    assert large.filters == (8,) * (2 + doublings)
+    pictures = zoo.batch(4, size=SIZE)["image"]
+    codes = np.asarray(small.encode(pictures))
+    np.testing.assert_allclose(large.encode(enlarge(pictures, "nearest", doublings)), codes, atol=1e-4)
+    way = "bilinear" if kind in ("bilinear", "skips") else "nearest"
+    error = np.square(large.decode(codes) - enlarge(small.decode(codes), way, doublings)).mean()
+    assert -10.0 * np.log10(max(error, 1e-30)) > LEAST.get(kind, EXACT)
+
+
+def test_masks_grow_too():
+    small = KINDS["df"]()
+    shake(small)
+    codes = np.random.default_rng(1).normal(size=(2, 4)).astype(np.float32)
+    masks = grown_from(small, 2 * SIZE).decode_with_mask(codes)[1]
+    np.testing.assert_allclose(masks, enlarge(small.decode_with_mask(codes)[1], "nearest", 1), atol=1e-5)
+
+
+def test_convolutions_alone_need_no_stage():
+    small = ConvolutionalAutoencoder(image_size=SIZE, filters=(8, 8))
+    large = grown_from(small, 2 * SIZE)
+    assert large.filters == (8, 8)
+    np.testing.assert_array_equal(large.get_weights()[0], small.get_weights()[0])
+
+
+def test_what_a_grown_model_has_new_learns():
+    small = KINDS["nearest"]()
+    large = grown_from(small, 2 * SIZE)
+    before = large.get_weights()
+    large.compile(keras.optimizers.SGD(0.01))
+    for _ in range(2):  # what has no effect yet is reached in the second
+        large.train_on_batch(zoo.batch(4, size=2 * SIZE)["image"])
+    moved = [not np.array_equal(old, new) for old, new in zip(before, large.get_weights(), strict=True)]
+    assert all(moved)
+
+
+@pytest.mark.parametrize("name", ["vae", "conditional_vae", "appearance_vae", "face_mapping", "dfc_vae"])
+def test_larger_pictures_take_a_stage_more_by_themselves(name):
+    widths = [MODELS[name](image_size=size).filters for size in (64, 128)]
+    first = max(8, widths[0][0] // 2)
+    assert widths[1] == (first, *widths[0])
+
+
+def test_stages_that_are_given_stay():
+    assert VAE(image_size=128, filters=(8, 8)).filters == (8, 8)
+    assert VAE(image_size=128, decoder_filters=(8, 8, 8, 8)).filters == (32, 64, 128, 256)
+    assert VAE(image_size=128, strides=(2, 2, 2, 2)).filters == (32, 64, 128, 256)
+    assert ConvolutionalAutoencoder(image_size=128).filters == (32, 64)  # the article's
+    assert ConvolutionalAutoencoder(image_size=256).filters == (16, 32, 64)
+    assert DFCVAE(form="large").filters == (32, 64, 128, 256, 512)
+
+
+@pytest.mark.parametrize("kind", [DFCVAE, AppearanceVAE, DiffusionAutoencoder])
+def test_what_cannot_grow_says_so(kind):
+    with pytest.raises(ValueError, match=r"\w+ \w+"):
+        kind.enlarge_arguments({"image_size": 64}, 128)
+
+
+def test_growing_takes_whole_doublings():
+    with pytest.raises(ValueError, match="image_size is 16, not 24"):
+        VAE.enlarge_arguments(VAE(**TINY).get_config(), 24)
