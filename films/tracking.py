@@ -10,9 +10,9 @@ from scipy.signal import savgol_filter
 
 FARTHEST = 0.8  # of a face's size: how far from where it is awaited a face may be found
 LOOK = 1.0  # how much two looks count beside places; a look is a vector of about unit length
-# Looks of one frame each that are farther apart are two people's, and of two tracks those that are nearer one's. Of 120
-# photographs that were turned, lit and blurred otherwise 1 % of looks are farther apart than 0.59, and 5 % than 0.43; of
-# strangers' 1 % are nearer than 0.42, and 5 % than 0.52.
+# Looks of one frame each that are farther apart are two people's; of two tracks those that are nearer are one's. Of 120
+# photographs that were turned, lit and blurred otherwise 1 % of looks are farther apart than 0.59, 5 % than 0.43; of
+# strangers' 1 % are nearer than 0.42, 5 % than 0.52.
 UNLIKE, ALIKE = 0.7, 0.45
 MEMORY = 0.9  # part of a track's look that stays when it is seen again
 DAMPING = 0.7  # part of a movement that is awaited to go on
