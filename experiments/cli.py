@@ -152,7 +152,7 @@ def _run_command(name: str, arguments: list[str]) -> int:
         print(command_help(name))
         return 0
     values = parse_command(name, arguments)
-    check_keras_backend()
+    check_keras_backend(getattr(command, "USES_MODELS", False))
     check_clock()
     _log_warnings_to_stderr()
     show_announcements()

@@ -10,7 +10,7 @@ import tensorflow as tf
 from ..losses import VelocityError
 from . import randomness
 from .autoencoder import Autoencoder
-from .batches import as_pictures
+from .batches import as_pictures, check_trains
 from .blocks import check_fraction, check_not_negative, check_positive, code_size
 from .denoiser import WAVES, build_denoiser, make_waves
 from .holding import HoldingAutoencoder
@@ -78,6 +78,7 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         seed: int = 0,
         name: str | None = None,
     ):
+        check_trains("drawing")
         if autoencoder is None:
             autoencoder = VAE(image_size=image_size, channels=channels, seed=seed)
         if autoencoder.conditions:
