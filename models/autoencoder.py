@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import keras
-import tensorflow as tf
+import numpy as np
 
 from ..losses import DSSIM, AbsoluteError, DetailError, SquaredError
 from ..losses.objective import Term
@@ -45,11 +45,11 @@ class Autoencoder(TrainableModel):
 
     def encode(self, images):
         """Deterministic codes of pictures: float32 [B, H, W, C] in [0, 1] -> codes [B, ...]."""
-        return tf.cast(self.encoder(as_pictures(images), training=False), tf.float32)
+        return keras.ops.cast(self.encoder(as_pictures(images), training=False), "float32")
 
     def decode(self, codes):
         """Pictures of codes: [B, ...] -> float32 [B, H, W, C] in [0, 1]."""
-        return tf.clip_by_value(tf.cast(self.decoder(codes, training=False), tf.float32), 0.0, 1.0)
+        return keras.ops.clip(keras.ops.cast(self.decoder(codes, training=False), "float32"), 0.0, 1.0)
 
     def code_network(self) -> keras.Model:
         """The network of `encode`, as Keras' functional one: pictures, and whatever else it is told, to codes."""
@@ -73,7 +73,7 @@ class Autoencoder(TrainableModel):
 
     def shape_of_code(self) -> tuple[int, ...]:
         """The shape of a picture's code as it is made; a mapping model may make several, one after the other."""
-        pictures = tf.zeros((1, self.image_size, self.image_size, self.channels))
+        pictures = np.zeros((1, self.image_size, self.image_size, self.channels), np.float32)
         return tuple(self.encode(pictures).shape[1:])
 
     @property

@@ -9,7 +9,7 @@ import tensorflow as tf
 from ..losses import VelocityError
 from . import randomness
 from .autoencoder import Autoencoder
-from .batches import as_pictures
+from .batches import as_pictures, check_trains
 from .blocks import check_fraction, check_names, check_positive, sign_attributes
 from .denoiser import WAVES, build_denoiser, make_waves
 from .holding import choose_held
@@ -60,6 +60,7 @@ class CodePrior(TrainableModel):
         seed: int = 0,
         name: str | None = None,
     ):
+        check_trains("drawing")
         super().__init__(name=name)
         autoencoder = choose_held(autoencoder, image_size, channels, seed)
         check_positive(width=width, depth=depth, sampling_steps=sampling_steps)

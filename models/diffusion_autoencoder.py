@@ -10,7 +10,7 @@ import tensorflow as tf
 from ..losses import VelocityError
 from . import randomness
 from .autoencoder import Autoencoder
-from .batches import as_pictures
+from .batches import as_pictures, check_trains
 from .blocks import check_fraction, check_not_negative, check_positive, code_size
 from .denoiser import WAVES, build_denoiser, make_waves
 from .holding import HoldingAutoencoder, choose_held
@@ -77,6 +77,7 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         seed: int = 0,
         name: str | None = None,
     ):
+        check_trains("drawing")
         autoencoder = choose_held(autoencoder, image_size, channels, seed)
         super().__init__(image_size=autoencoder.image_size, channels=autoencoder.channels, seed=seed, name=name)
         check_positive(patch=patch, width=width, depth=depth, levels=levels)

@@ -98,7 +98,7 @@ class DistilledAutoencoder(HoldingAutoencoder):
 
     def call(self, batch, training=False):
         codes = batch["code"] if "code" in batch else self.encode(batch["image"])
-        return {"reconstruction": self.decoder(codes, training=training), "z": tf.cast(codes, tf.float32)}
+        return {"reconstruction": self.decoder(codes, training=training), "z": keras.ops.cast(codes, "float32")}
 
     def loss_terms(self):
         taught = {TAUGHT: TaughtError(self.autoencoder.decode), "code": CodeError(self.autoencoder.encode)}

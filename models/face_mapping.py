@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from ..losses import ExpressionCode, Masked, SquaredMaskError
 from ..losses.objective import Term
 from .autoencoder import Autoencoder
+from .batches import is_tensorflow
 from .blocks import (
     ConvolutionStyle,
     check_boolean,
@@ -204,8 +206,8 @@ class FaceMapping(Autoencoder):
         return self.decode(self.encode(images), person)
 
     def _decode(self, codes, person):
-        codes = tf.convert_to_tensor(codes)
-        numbers = tf.broadcast_to(self._number(person), (tf.shape(codes)[0],))
+        codes = keras.ops.convert_to_tensor(codes)
+        numbers = keras.ops.broadcast_to(self._number(person), (keras.ops.shape(codes)[0],))
         return self.decoder([codes, numbers], training=False)
 
     def _number(self, person):
@@ -215,8 +217,8 @@ class FaceMapping(Autoencoder):
             raise ValueError(f"no person {person!r}: the model knows {known}")
         if person is None or isinstance(person, str):
             person = self.people.index(person or self.people[-1])
-        numbers = tf.cast(person, tf.int32)
-        values = tf.get_static_value(numbers)
+        numbers = keras.ops.cast(keras.ops.convert_to_tensor(person), "int32")
+        values = _find_static(person, numbers)
         if values is not None and ((values < 0) | (values >= len(self.people))).any():
             raise ValueError(f"no person of number {person}: the model knows {known}")
         return numbers
@@ -224,7 +226,7 @@ class FaceMapping(Autoencoder):
     def call(self, batch, training=False):
         """Each picture's code, decoded as its own person; in training, the code of its warped copy if there is one."""
         images = batch["warped"] if training and "warped" in batch else batch["image"]
-        last = tf.fill(tf.shape(images)[:1], len(self.people) - 1)
+        last = keras.ops.full((keras.ops.shape(images)[0],), len(self.people) - 1, "int32")
         codes = self.encoder(images, training=training)
         return {"z": codes, **self.decoder([codes, batch.get("identity", last)], training=training)}
 
@@ -263,7 +265,7 @@ class ChosenPerson(keras.layers.Layer):
         numbers, *people = inputs
         chosen = people[-1]
         for number, person in enumerate(people[:-1]):
-            chosen = tf.where(tf.reshape(numbers == number, (-1, 1, 1, 1)), person, chosen)
+            chosen = keras.ops.where(keras.ops.reshape(keras.ops.equal(numbers, number), (-1, 1, 1, 1)), person, chosen)
         return chosen
 
     def compute_output_shape(self, input_shape):
@@ -285,6 +287,8 @@ class OwnNetwork(keras.layers.Layer):
 
     def call(self, inputs, training=False):
         numbers, features = inputs
+        if not is_tensorflow():
+            return self._choose(numbers, [network(features, training=training) for network in self.networks])
         last = len(self.networks) - 1
         numbers = tf.where((numbers >= 0) & (numbers < last), numbers, last)
         rows = tf.dynamic_partition(tf.range(tf.shape(numbers)[0]), numbers, last + 1)
@@ -294,6 +298,12 @@ class OwnNetwork(keras.layers.Layer):
         return {name: tf.dynamic_stitch(rows, [share[name] for share in shares]) for name in shares[0]}
 
     @staticmethod
+    def _choose(numbers, made: list[dict]) -> dict:
+        """Each example's own of what all networks give for all: backends that know their shapes before do no less."""
+        choose = ChosenPerson()
+        return {name: choose([numbers, *(outputs[name] for outputs in made)]) for name in made[0]}
+
+    @staticmethod
     def _share(network, features, rows, training) -> dict:
         """A network's outputs for some rows, and for one more that is dropped: convolutions do not take none."""
         given = tf.gather(features, tf.concat([rows, [0]], axis=0))
@@ -301,6 +311,13 @@ class OwnNetwork(keras.layers.Layer):
 
     def compute_output_spec(self, inputs, training=False):
         return self.networks[0].compute_output_spec(inputs[1])
+
+
+def _find_static(given, numbers) -> np.ndarray | None:
+    """Numbers that are known before a graph runs; None of others."""
+    if not keras.ops.is_tensor(given):
+        return np.asarray(given)
+    return tf.get_static_value(numbers) if is_tensorflow() else None
 
 
 def _check_people(names: tuple[str, ...]) -> tuple[str, ...]:

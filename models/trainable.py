@@ -13,7 +13,7 @@ from absl import logging
 from ..losses import MissingTerm, Objective
 from ..losses.objective import Term
 from . import randomness
-from .batches import as_batch, choose_targets, plainly, skip_checks
+from .batches import as_batch, check_trains, choose_targets, is_tensorflow, plainly, skip_checks
 from .blocks import check_positive
 
 KERAS_SUM = "_all_reduce_sum_gradients"  # with which Keras' optimizers sum gradients over replicas
@@ -101,6 +101,7 @@ class TrainableModel(keras.Model):
           ValueError: `accumulation_steps` is no positive whole number, the objective is none, or metrics are asked for
             of a network that makes no pictures.
         """
+        check_trains("compile")
         check_positive(accumulation_steps=accumulation_steps)
         if not isinstance(objective, Objective | None):
             raise ValueError(
@@ -199,7 +200,12 @@ class TrainableModel(keras.Model):
         }
 
     def compile_from_config(self, config):
-        """Compiles as saved, with a `MissingTerm` for each term that needs something from outside."""
+        """Compiles as saved, with a `MissingTerm` for each term that needs something from outside.
+
+        Where nothing trains, under another backend than TensorFlow, nothing is compiled.
+        """
+        if not is_tensorflow():
+            return
         optimizer = keras.saving.deserialize_keras_object(config["optimizer"])
         self.compile(optimizer, **self._read_options(config))
 

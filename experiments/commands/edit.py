@@ -27,6 +27,7 @@ from ..runs.run import Run, open_run
 MOST_STRENGTHS = 101
 SHEET = "sweep.png"
 WORDS = ("image",)  # flags that words without dashes are meant as
+USES_MODELS = True  # which other backends of Keras than TensorFlow do as well
 
 
 def define_flags(values: flags.FlagValues) -> None:

@@ -9,6 +9,7 @@ from absl import flags
 from ... import files
 from ...films import Film
 from ...latents.interpolation import PATHS
+from ..backend import check_keras_backend
 from ..codes.encoding import as_person, ask_person, tell_person
 from ..codes.morphing import (
     METHODS,
@@ -47,6 +48,7 @@ FILES = ("row.png", "sheet.png", "morph.gif", "morph.mp4")
 
 
 WORDS = ("start", "end")  # flags that words without dashes are meant as
+USES_MODELS = True  # which other backends of Keras than TensorFlow do as well
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -123,6 +125,8 @@ def _check(values: flags.FlagValues, opened: Run | None, method: str) -> None:
         raise UsageError("--size does nothing with --run_dir: pictures have the size of its model's")
     if method == "warp" and values.path not in WARP_PATHS:
         raise UsageError(f"--path={values.path} leads through codes: --method=warp takes {' or '.join(WARP_PATHS)}")
+    if values.path == "uniform":
+        check_keras_backend()  # in which the network is that looks at pictures
     if method == "code" and not values.paste:
         for name in kinds.list_names(LandmarkSettings):
             if values[name].present:

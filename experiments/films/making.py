@@ -213,17 +213,19 @@ def open_film(given: str) -> Film:
     return probe(path)
 
 
-def new_film(out: str) -> Path:
+def new_film(out: str, why: str = "--in is a film, and what is made of it another one") -> Path:
     """The place of a film that is to be made.
+
+    Args:
+      out: what --out says.
+      why: it has to be a film.
 
     Raises:
       UsageError: something is there, or it is called as no MP4 is.
     """
     path = Path(out)
     if path.suffix.lower() != ENDING:
-        raise UsageError(
-            f"--out={out}: --in is a film, and what is made of it another one: call it {path.name}{ENDING}"
-        )
+        raise UsageError(f"--out={out}: {why}: call it {path.name}{ENDING}")
     if path.is_dir() or files.is_taken(path):
         raise UsageError(f"--out={out} exists: choose another file")
     return path

@@ -298,7 +298,11 @@ FILM_PERSON = (
 
 def in_folder(values: flags.FlagValues) -> str:
     """--in; a UsageError where that is no folder."""
-    folder = values.flag_values_dict()["in"]  # a keyword of Python
+    return check_folder(values.flag_values_dict()["in"])  # a keyword of Python
+
+
+def check_folder(folder: str) -> str:
+    """What --in names; a UsageError where that is no folder."""
     if not Path(folder).is_dir():
         raise UsageError(f"--in={folder} is {'not a folder' if Path(folder).exists() else 'not there'}")
     return folder
