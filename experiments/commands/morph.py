@@ -27,7 +27,8 @@ from ..faces.reader import LARGEST
 from ..films.changing import Amount, keep_faces, lead_codes, lead_shapes, make_amount
 from ..films.choosing import check_person, choose, choose_for
 from ..films.following import Choice
-from ..films.making import FilmTask, make_task, new_film, open_film, parse_ramp
+from ..films.frames import open_film
+from ..films.making import FilmTask, make_task, new_film, parse_ramp
 from ..films.mapping import MapFaces
 from ..films.targets import digest, make_film_cut, read_target
 from ..flags import groups, kinds
@@ -40,7 +41,7 @@ MOST_UNIFORM = 100  # pictures, which are looked at again and again, and held in
 MOST_STEPS = 1000
 STEPS = {"code": 10, "warp": 24, "warp+code": 10}
 FROM_RUN = ("checkpoint", "sampling_steps", "person", "align")  # flags that do nothing without a run
-OF_FACES = ("start", "end", "through", "closed", "steps", "seconds", "fps", "path")  # flags that a film has no use for
+OF_FACES = ("start", "end", "through", "closed", "steps", "seconds", "path")  # flags that a film has no use for
 OF_FILMS = ("to", "strength", "paste", "colour")
 FILM_SIZE = 256  # pixels of a film's faces without a run
 FILM_METHODS = ("code", "warp")
@@ -71,7 +72,15 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_enum("method", None, METHODS, text, flag_values=values)
     text = "Pictures, both ends included; 10 by codes and 24 by a warp if absent."
     kinds.define_number(values, "steps", None, text, 2, MOST_STEPS)
-    kinds.define_number(values, "fps", 10.0, "Pictures a second of the films.", 1, 60, kind=float)
+    kinds.define_number(
+        values,
+        "fps",
+        10.0,
+        "Pictures a second of the films, or of the folder of frames that --video names.",
+        1,
+        60,
+        kind=float,
+    )
     text = "Seconds of the way from the first face to the last, instead of --steps."
     kinds.define_number(values, "seconds", None, text, 0, kind=float, above=True)
     text = "Height and width of a warp's pictures without a run; if absent what the photographs hold, up to 1024."
@@ -154,7 +163,8 @@ def _morph_film(values: flags.FlagValues) -> None:
             raise UsageError(f"--{name} does nothing with --video: a film has its own frames, and leads to --to")
     if not values.to:
         raise UsageError("--to is required with --video: the face that the film leads to")
-    film, amounts = open_film(values.video), parse_ramp("strength", values.strength)
+    rate = values.fps if values["fps"].present else None
+    film, amounts = open_film(values.video, rate, "video"), parse_ramp("strength", values.strength)
     check_there(values.to)
     out = new_film(values.out or "")
     opened = open_run(values.run_dir, values.checkpoint, values.sampling_steps) if values.run_dir else None

@@ -16,8 +16,7 @@ from ... import __version__, files
 from ...datasets import photographs
 from ...datasets.alignment import NoFaceError
 from ...datasets.manifest import Cut
-from ...films import Film, FilmWriter, Parts, is_film, probe
-from ...films.probing import ENDINGS
+from ...films import Film, FilmWriter, Parts
 from ...pictures.pasting import crop_matrix
 from ..errors import UsageError
 from ..faces.fitting import FaceFitter
@@ -198,19 +197,6 @@ def parse_ramp(flag: str, text: str) -> tuple[float, float]:
         if len(numbers) < 3 and np.isfinite(numbers).all():
             return numbers[0], numbers[-1]
     raise UsageError(f"--{flag}={text}: of a film a number, or from:to, which is reached in its last frame")
-
-
-def open_film(given: str) -> Film:
-    """A film by the path that a user gives.
-
-    Raises:
-      FilmError: it is not there, or cannot be read.
-      UsageError: it is called as no film is.
-    """
-    path = Path(given)
-    if path.exists() and not is_film(path):
-        raise UsageError(f"--in={given} is no film: its name ends in none of {', '.join(ENDINGS)}")
-    return probe(path)
 
 
 def new_film(out: str, why: str = "--in is a film, and what is made of it another one") -> Path:

@@ -290,6 +290,12 @@ def define_film_person(values: flags.FlagValues) -> None:
     flags.DEFINE_string("person", None, f"Of a film: {FILM_PERSON}", flag_values=values)
 
 
+def define_film_rate(values: flags.FlagValues) -> None:
+    """How fast the frames of a folder follow each other."""
+    text = "Of a folder of frames that a film is made of, how many a second; 25 if absent."
+    define_number(values, "fps", None, text, 0.01, 240, kind=float)
+
+
 FILM_PERSON = (
     "who of its people; a number counts them from the left, a picture or a folder of pictures shows who is meant. The "
     "one with the largest face if absent."

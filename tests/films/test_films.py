@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from facezoo import films
-from facezoo.films import FilmError, FilmWriter, probe, read_frames, writing
+from facezoo.films import FilmError, FilmWriter, Parts, probe, read_frames, writing
 from facezoo.films.probing import find_ffmpeg
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
@@ -175,3 +175,20 @@ def test_films_are_told_by_their_names():
     assert films.is_film(Path("in.mp4"))
     assert not films.is_film(Path("notes.txt"))
     assert not films.is_film(Path("nowhere.mp4"))
+
+
+def test_a_film_may_have_the_longest_name_there_is():
+    name = f"{'ä' * 120}.mp4"
+    assert negative(draw("in.mp4"), name) == 10
+    assert sorted(path.name for path in Path().iterdir()) == ["in.mp4", name]
+
+
+def test_what_is_kept_of_another_is_no_part_of_it_and_stays():
+    parts = Parts(Path("out.mp4"), "b" * 16)
+    parts.save("mean", mean=np.arange(3.0))
+    np.testing.assert_array_equal(parts.load("mean")["mean"], np.arange(3.0))
+    assert parts.load("other") is None
+    (parts.folder / "letter.txt").write_text("mine")
+    assert Parts(Path("out.mp4"), "a" * 16).list_others() == [parts.folder]
+    parts.clear()
+    assert [path.name for path in parts.folder.iterdir()] == ["letter.txt"]
