@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 import keras
+import numpy as np
 import tensorflow as tf
 from absl import logging
 
@@ -160,6 +161,18 @@ class TrainableModel(keras.Model):
     def _grow_once(self, small: "TrainableModel") -> None:
         """As `grow_from`, of a model for pictures half as large."""
         raise NotImplementedError
+
+    def begin_from(self, other: "TrainableModel", load: Callable[[int], Mapping[str, np.ndarray]]) -> bool:
+        """Takes what it can of a trained model of another kind.
+
+        Args:
+          other: the model.
+          load: gives a number of examples of the training split, pictures in [0, 1].
+
+        Returns:
+          Whether it can begin from this one.
+        """
+        return False
 
     def parts(self) -> "tuple[TrainableModel, ...]":
         """The networks that it is made of, itself where it holds none."""

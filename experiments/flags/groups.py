@@ -34,7 +34,7 @@ CHECKPOINTS = ("last", "best")
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 # How far training pictures are moved at random: flags, and what `datasets.augmentation` calls them.
 MOVES = {"rotation": "degrees", "scale": "scale", "shift": "shift"}
-AUGMENTATIONS = ("flip", *MOVES, "colour", "blur", "warp", "window", "affine")
+AUGMENTATIONS = ("flip", *MOVES, "colour", "blur", "warp", "window", "pace", "affine")
 MOST_SCALE = 100
 MOST_SAMPLING_STEPS = 10_000
 # What can be made of a split, and measured.
@@ -229,6 +229,9 @@ class AugmentationSettings(Settings):
     window: int | None = number(
         None, "Show so many frames of each training clip, a random stretch at a random pace; all if absent.", 2
     )
+    pace: int | None = number(
+        None, "Largest pace of --window: 1 shows successive frames only; as far as a clip is long if absent.", 1
+    )
     affine: bool = switch(
         True, "Face mapping also turns, scales, shifts and mirrors the pictures; --noaffine leaves them where they are."
     )
@@ -239,6 +242,8 @@ class AugmentationSettings(Settings):
         if moved and not self.affine:
             value = getattr(self, moved[0])
             raise UsageError(f"--{moved[0]}={value:g}: --noaffine leaves the pictures where they are")
+        if self.pace and not self.window:
+            raise UsageError(f"--pace={self.pace} does nothing without --window")
 
 
 def define_template(values: flags.FlagValues, template: str | None, margin: float | None) -> None:
