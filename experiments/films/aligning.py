@@ -1,5 +1,6 @@
 """The faces of a film's frames, aligned: as a film of one of them, or as a folder of crops with its manifest."""
 
+import dataclasses
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,7 +44,7 @@ def align_to_folder(film: Film, out: Path, cut: Cut, choice: Choice) -> None:
       NoFaceError: nobody is found.
       UsageError: the folder holds something else.
     """
-    film = film.at(Path(os.path.realpath(film.path)))
+    film, cut = film.at(Path(os.path.realpath(film.path))), dataclasses.replace(cut, faces=choice.describe())
     stamp, known = make_stamp(out), find_known_rows(film.path, out, cut)
     task = FilmTask(film, out, (cut.size, cut.size, 3), cut, None, choice, ["align"])
     file = _as_file(film.path, 0)

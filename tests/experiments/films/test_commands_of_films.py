@@ -92,6 +92,20 @@ def test_a_folder_of_crops_is_gone_on_with(squares, command, monkeypatch):
     assert {path.name: path.read_bytes() for path in Path("crops").glob("*.png")} == whole
 
 
+def test_a_folder_of_one_persons_crops_takes_no_other_person(squares, command):
+    save_crossing(4)
+    given = ("align", "--in=in.mp4", "--out=crops", "--size=32")
+    assert command(*given, "--person=1").code == 0
+    before = {path.name: path.read_bytes() for path in Path("crops").iterdir()}
+    for other in ("--person=2", "--faces=largest", "--faces=all"):
+        done = command(*given, other)
+        assert (done.code, "--person=1: give the same, or choose a new folder" in done.err) == (2, True), done.err
+    assert {path.name: path.read_bytes() for path in Path("crops").iterdir()} == before
+    anna, eve = (Choice(identity=np.full(4, number), name="--person=anna.jpg").describe() for number in (0.1, 0.2))
+    assert anna.startswith("person=anna.jpg (")
+    assert anna != eve
+
+
 def test_encode_gives_a_code_of_every_frame_with_a_face(squares, command, run):
     frames = [draw_squares((100 + 2 * k, RED)) if k not in range(4, 14) else draw_squares() for k in range(20)]
     save_film(frames)
