@@ -164,7 +164,7 @@ def _morph_film(values: flags.FlagValues) -> None:
         raise UsageError("--paste wants --align, which finds the faces of a film, or --crop")
     if opened:
         check_person(values.person, values.align)
-    _write_film(values, film, out, opened, method, make_amount(*amounts, film.num_frames))
+    _write_film(values, film, out, opened, method, make_amount(*amounts, film))
 
 
 def _write_film(

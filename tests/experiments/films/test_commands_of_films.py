@@ -1,5 +1,6 @@
 """Commands take films: `align`, `encode`, `edit` and `morph` follow faces in them and make films as `swap` does."""
 
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from facezoo.experiments.films.changing import add_to_codes, lead_codes, lead_sh
 from facezoo.experiments.films.following import Choice
 from facezoo.experiments.films.making import FilmTask, parse_ramp
 from facezoo.films import probe, read_frames
+from facezoo.films.probing import find_ffmpeg
 from facezoo.latents.attributes import AttributeVectors, save_attributes
 from facezoo.models import VAE
 from PIL import Image
@@ -164,13 +166,29 @@ def test_codes_keep_their_motion_while_they_become_the_other_face():
     film = save_film(np.full((32, 32, 3), shade, np.uint8) for shade in shades)
     target, model, task = np.full((SIZE, SIZE, 3), 0.7, np.float32), Plane(), make_task(film)
     with task.find_places() as places:
-        map_faces = lead_codes(task, places, model, target, make_amount(1.0, 1.0, 5))
+        map_faces = lead_codes(task, places, model, target, make_amount(1.0, 1.0, film))
         frames = [np.full((1, SIZE, SIZE, 3), shade / 255.0, np.float32) for shade in shades]
         made = [float(map_faces(number, face)[0].mean()) for number, face in enumerate(frames)]
     moved = (np.array(shades) - np.mean(shades)) / 255.0
     np.testing.assert_allclose(made, 0.7 + moved, atol=0.01)
-    half = add_to_codes(model, np.ones(3, np.float32), make_amount(0.0, 1.0, 3))
-    assert float(half(1, np.zeros((1, SIZE, SIZE, 3), np.float32))[0].mean()) == pytest.approx(0.5)
+    half = add_to_codes(model, np.ones(3, np.float32), make_amount(0.0, 1.0, film))
+    assert float(half(2, np.zeros((1, SIZE, SIZE, 3), np.float32))[0].mean()) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("long_sound.mp4", ("-f", "lavfi", "-i", "sine=440:d=3", "-c:v", "copy")),
+        ("no_length.webm", ("-c:v", "libvpx", "-f", "webm", "-live", "1")),
+    ],
+)
+def test_a_strength_rises_from_the_first_frame_to_the_last_whatever_length_a_film_tells(name, options):
+    save_film(draw_squares() for _ in range(5))
+    subprocess.run((find_ffmpeg(), "-v", "error", "-i", "in.mp4", *options, name), check=True)
+    film = probe(Path(name))
+    assert film.num_frames != 5
+    amount = make_amount(0.0, 1.0, film)
+    assert [amount(number) for number in range(5)] == [0.0, 0.25, 0.5, 0.75, 1.0]
 
 
 class Reader:
@@ -195,7 +213,7 @@ def test_a_warp_keeps_the_motion_of_landmarks():
     film = save_film(np.full((32, 32, 3), shade, np.uint8) for shade in shades)
     task, target = make_task(film), np.full((SIZE, SIZE, 3), 0.5, np.float32)
     with task.find_places() as places:
-        bend = lead_shapes(task, places, Fitter(), target, "to.png", make_amount(1.0, 1.0, 3))
+        bend = lead_shapes(task, places, Fitter(), target, "to.png", make_amount(1.0, 1.0, film))
         for number, shade in enumerate(shades):
             face = np.full((SIZE, SIZE, 3), shade / 255.0, np.float32)
             own = Fitter().find_one("", face)
