@@ -117,7 +117,7 @@ def _check(values: flags.FlagValues, opened: Run | None, method: str) -> None:
         if method != "warp":
             raise UsageError(f"--method={method} needs a model: name its --run_dir, or take --method=warp")
         for name in FROM_RUN:
-            if values[name].present:
+            if values[name].present and not (name == "person" and values.video):  # a film's people are followed
                 raise UsageError(f"--{name} does nothing without --run_dir")
     elif values.size is not None:
         raise UsageError("--size does nothing with --run_dir: pictures have the size of its model's")

@@ -142,6 +142,13 @@ def test_morph_leads_a_film_to_a_face(command, run):
     assert read_film("out.mp4").shape == (5, SIZE, SIZE, 3)
 
 
+def test_a_warp_follows_a_films_people_without_a_run(squares, command):
+    save_crossing(4)
+    Image.fromarray(draw_squares((160, BLUE))).save("to.png")
+    done = command(*MORPH.split(), "--to=to.png", "--person=3", "--landmarks=face", "--size=32", "--out=out.mp4")
+    assert (done.code, "it shows 2 people" in done.err) == (2, True), done.err
+
+
 class Plane:
     """A model whose codes are its pictures' colours."""
 
