@@ -8,6 +8,7 @@ import pytest
 from command_line import run_of
 from facezoo.datasets import alignment
 from facezoo.datasets.manifest import read_manifest
+from facezoo.experiments.commands import morph
 from facezoo.experiments.errors import UsageError
 from facezoo.experiments.faces.fitting import FaceFitter
 from facezoo.experiments.films.changing import add_to_codes, lead_codes, lead_shapes, make_amount
@@ -140,6 +141,22 @@ def test_morph_leads_a_film_to_a_face(command, run):
     assert done.code == 0, done.err
     assert "out.mp4: 5 frames, led to to.png" in done.out
     assert read_film("out.mp4").shape == (5, SIZE, SIZE, 3)
+
+
+def test_the_crop_of_a_films_frames_is_not_its_targets(command, run, monkeypatch):
+    save_film(draw_squares((60, RED)) for _ in range(2))
+    Image.fromarray(np.full((20, 20, 3), 200, np.uint8)).save("small.png")  # which such a crop does not fit
+    targets = []
+
+    def lead(task, places, model, target, *rest):
+        targets.append(target)
+        return add_to_codes(model, np.zeros(4, np.float32), make_amount(0.0, 0.0, task.film))
+
+    monkeypatch.setattr(morph, "lead_codes", lead)
+    given = (*MORPH.split(), f"--run_dir={run}", "--to=small.png", "--crop=20,0,80,80", "--out=out.mp4")
+    done = command(*given)
+    assert done.code == 0, done.err
+    np.testing.assert_allclose(targets[0], 200 / 255.0, atol=0.01)
 
 
 def test_a_warp_follows_a_films_people_without_a_run(squares, command):
@@ -295,6 +312,7 @@ REFUSED = [
     (f"{MORPH} --to=test:0 --method=code --out=out.mp4", "--method=code needs a model"),
     (f"{MORPH} --to=test:0 --method=warp+code --run_dir={{run}} --out=out.mp4", "--method=warp+code"),
     (f"{MORPH} --to=test:0 --run_dir={{run}} --out=out.mp4 --paste", "--paste wants --align"),
+    (f"{MORPH} --to=in.mp4 --crop=0,0,80,80 --out=out.mp4", "--crop does nothing with --video without --run_dir"),
     ("morph --start=test:0 --end=test:1 --strength=1", "--strength does nothing without --video"),
     ("swap --run_dir={run} --in=in.mp4 --to=bob --out=out.mp4", "cannot map faces"),
 ]
