@@ -2,7 +2,7 @@
 
 from .parts import Parts
 from .probing import Film, FilmError, is_film, probe
-from .reading import read_frames
+from .reading import count_frames, read_frames
 from .writing import FilmWriter
 
-__all__ = ["Film", "FilmError", "FilmWriter", "Parts", "is_film", "probe", "read_frames"]
+__all__ = ["Film", "FilmError", "FilmWriter", "Parts", "count_frames", "is_film", "probe", "read_frames"]

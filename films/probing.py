@@ -38,7 +38,7 @@ class Film:
       path: of the file.
       frames_per_second: at which its frames are read: the mean rate of one whose rate varies.
       seconds: that it lasts; None where it does not tell.
-      has_sound: whether it has a track of sound.
+      sound: how its first track of sound is coded, as ffmpeg calls it; None where it has none.
       pixel_width: of a pixel by its height, where they are no squares.
       read: gives its frames from one on, where it is no file; else `read_frames` has ffmpeg read them.
     """
@@ -46,7 +46,7 @@ class Film:
     path: Path
     frames_per_second: Fraction
     seconds: float | None
-    has_sound: bool
+    sound: str | None
     pixel_width: Fraction = Fraction(1)
     read: Callable[[int], Iterator[np.ndarray]] | None = None
 
@@ -54,6 +54,11 @@ class Film:
     def num_frames(self) -> int | None:
         """About how many frames it has."""
         return None if self.seconds is None else max(1, round(self.seconds * self.frames_per_second))
+
+    @property
+    def has_sound(self) -> bool:
+        """Whether it has a track of sound."""
+        return bool(self.sound)
 
     def at(self, path: Path) -> "Film":
         """The same film by another name."""
@@ -92,7 +97,7 @@ def probe(path: Path) -> Film:
         path,
         _find_rate(video),
         _find_seconds(lines),
-        any(": Audio: " in line for line in streams),
+        next((found[1] for line in streams if (found := re.search(r": Audio: (\w+)", line))), None),
         Fraction(across, up) if across and up else Fraction(1),
     )
 

@@ -75,6 +75,15 @@ def read_frames(film: Film, first: int = 0) -> Iterator[np.ndarray]:
         logging.warning("%s is damaged or cut: %d frames of it are read", film.path, count)
 
 
+def count_frames(film: Film) -> int:
+    """How many frames `read_frames` gives, which only reading tells: a film's length may be its sound's, or absent.
+
+    Raises:
+      FilmError: not one frame can be read.
+    """
+    return sum(1 for _ in read_frames(film))
+
+
 def _read_ppm(stream: IO[bytes]) -> np.ndarray | None:
     """The next picture of a stream of binary PPM, uint8 [H, W, 3]; None at its end, or where it breaks off."""
     if stream.readline().strip() != b"P6":

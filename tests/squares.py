@@ -14,7 +14,7 @@ EYES_AND_MOUTH = np.array(alignment.TEMPLATES["celeba"]) * 40.0  # in a square o
 
 def save_film(frames, name="in.mp4"):
     """Frames as a film of 10 a second."""
-    source = Film(Path("none"), Fraction(10), None, False)
+    source = Film(Path("none"), Fraction(10), None, None)
     FilmWriter(Path(name), source, "test").write(iter(frames), "a test")
     return probe(Path(name))
 

@@ -121,7 +121,7 @@ def _edit_film(values: flags.FlagValues) -> None:
         settings = ["edit", vector.tolist(), strengths, person, values.sampling_steps, describe_fitter(fitter)]
         task = make_task(film, out, opened, alignment, given, choice, settings)
         with task.find_places() as places:
-            amount = make_amount(*strengths, film.num_frames)
+            amount = make_amount(*strengths, film)
             map_faces = add_to_codes(model, vector, amount, tell_person(model, person))
             task.write(places, fitter, map_faces, described, f"with {named}")
 

@@ -22,7 +22,7 @@ from ..codes.morphing import (
 )
 from ..errors import UsageError
 from ..faces.fitting import FaceFitter, describe_fitter
-from ..faces.places import check_there
+from ..faces.places import check_there, is_place
 from ..faces.reader import LARGEST
 from ..films.changing import Amount, keep_faces, lead_codes, lead_shapes, make_amount
 from ..films.choosing import check_person, choose, choose_for
@@ -128,7 +128,7 @@ def _check(values: flags.FlagValues, opened: Run | None, method: str) -> None:
         if method != "warp":
             raise UsageError(f"--method={method} needs a model: name its --run_dir, or take --method=warp")
         for name in FROM_RUN:
-            if values[name].present:
+            if values[name].present and not (name == "person" and values.video):  # a film's people are followed
                 raise UsageError(f"--{name} does nothing without --run_dir")
     elif values.size is not None:
         raise UsageError("--size does nothing with --run_dir: pictures have the size of its model's")
@@ -174,11 +174,14 @@ def _morph_film(values: flags.FlagValues) -> None:
     if method not in FILM_METHODS:
         raise UsageError(f"--method={method}: of a film {' or '.join(FILM_METHODS)}")
     _check(values, opened, method)
-    if values.paste and opened and not values.align and "crop" not in groups.read_given_data(values, groups.NOT_DATA):
+    has_crop = "crop" in groups.read_given_data(values, groups.NOT_DATA)
+    if has_crop and not opened and not is_place(values.to):
+        raise UsageError("--crop does nothing with --video without --run_dir: faces are found")
+    if values.paste and opened and not values.align and not has_crop:
         raise UsageError("--paste wants --align, which finds the faces of a film, or --crop")
     if opened:
         check_person(values.person, values.align)
-    _write_film(values, film, out, opened, method, make_amount(*amounts, film.num_frames))
+    _write_film(values, film, out, opened, method, make_amount(*amounts, film))
 
 
 def _write_film(
@@ -199,7 +202,8 @@ def _write_film(
         else:
             choice = choose(LARGEST, values.person)
         if opened:
-            target = FaceReader(opened, alignment, given).read(values.to)
+            of_faces = {name: value for name, value in given.items() if name != "crop"}  # which is the frames'
+            target = FaceReader(opened, alignment, of_faces).read(values.to)
             settings += [person, digest(target)]
             task = make_task(film, out, opened, alignment, given, choice, settings)
         else:

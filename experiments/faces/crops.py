@@ -19,6 +19,7 @@ from ..folders import is_ours, save_sheet
 from ..terminal import printable, shorten
 
 NAMED = 3
+OF_PERSON = "person="  # what `Cut.faces` begins with where somebody in a film is meant
 SHOWN = 48  # faces on the sheet
 
 
@@ -29,9 +30,10 @@ def find_known_rows(root: Path, out: Path, cut: Cut) -> list[Row]:
         raise UsageError(f"--out={out} holds something, but no {MANIFEST_FILE} of an earlier run: choose a new folder")
     other = next((row.cut for row in rows if row.cut != cut), None)
     if other:
+        whose = other.faces if other.faces.startswith(OF_PERSON) else f"faces={other.faces}"
         raise UsageError(
             f"--out={out} holds crops with --template={other.template} --margin={other.margin:g} --size={other.size} "
-            f"--faces={other.faces}: give the same, or choose a new folder"
+            f"--{whose}: give the same, or choose a new folder"
         )
     if rows and rows[0].root != str(root):
         raise UsageError(f"--out={out} holds crops of the pictures in {rows[0].root}: choose a new folder")

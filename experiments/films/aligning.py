@@ -1,5 +1,6 @@
 """The faces of a film's frames, aligned: as a film of one of them, or as a folder of crops with its manifest."""
 
+import dataclasses
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from PIL import Image
 from ...datasets.detection import NONE_FOUND
 from ...datasets.manifest import CROP_SUFFIX, Cut, Row
 from ...datasets.picture_index import Picture
-from ...films import Film, read_frames
+from ...films import Film, count_frames, read_frames
 from ..errors import UsageError
 from ..faces.aligning import Aligner, make_face
 from ..faces.crops import find_known_rows, make_stamp, report, show, with_new_rows
@@ -43,12 +44,12 @@ def align_to_folder(film: Film, out: Path, cut: Cut, choice: Choice) -> None:
       NoFaceError: nobody is found.
       UsageError: the folder holds something else.
     """
-    film = film.at(Path(os.path.realpath(film.path)))
+    film, cut = film.at(Path(os.path.realpath(film.path))), dataclasses.replace(cut, faces=choice.describe())
     stamp, known = make_stamp(out), find_known_rows(film.path, out, cut)
     task = FilmTask(film, out, (cut.size, cut.size, 3), cut, None, choice, ["align"])
     file = _as_file(film.path, 0)
     done = {row.source for row in known if (row.num_bytes, row.modified_ns) == file[1:3]}
-    if done and len(done) == sum(1 for _ in read_frames(film)):
+    if done and len(done) == count_frames(film):
         report(out, known, 0)
         show(out, known)
         return

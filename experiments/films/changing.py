@@ -1,9 +1,11 @@
 """What becomes of the faces of a film: an attribute, or who it is; their motion stays."""
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
 
+from ...films import Film, count_frames
 from ...warping.morph import morph_through, warp_to
 from ..codes.encoding import NOTHING, Columns, decode_codes, encode_exactly
 from ..errors import UsageError
@@ -14,9 +16,12 @@ from .mapping import BendFace, MapFaces, Places
 Amount = Callable[[int], float]
 
 
-def make_amount(first: float, last: float, count: int | None) -> Amount:
-    """How much a film's frames are changed, by their number: evenly from its first to its last."""
-    return lambda number: ramp(first, last, number, count)
+def make_amount(first: float, last: float, film: Film) -> Amount:
+    """How much a film's frames are changed, by their number: evenly from its first to its last, which are counted."""
+    if first == last:
+        return lambda number: first
+    count = functools.cache(lambda: count_frames(film))
+    return lambda number: ramp(first, last, number, count())
 
 
 def keep_faces(number: int, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:

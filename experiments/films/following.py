@@ -1,6 +1,7 @@
 """The faces of a film: who is where in each of its frames."""
 
 import dataclasses
+import hashlib
 import itertools
 from collections.abc import Iterator, Sequence
 
@@ -36,6 +37,13 @@ class Choice:
     faces: str = LARGEST
     identity: np.ndarray | None = None
     name: str = ""
+
+    def describe(self) -> str:
+        """What tells it from others, as `Cut.faces` keeps it."""
+        if self.identity is not None:
+            digest = hashlib.sha256(self.identity.tobytes()).hexdigest()[:8]
+            return f"{self.name.removeprefix('--')} ({digest})"
+        return self.faces if self.faces in (LARGEST, EVERY) else f"person={self.faces}"
 
 
 @dataclasses.dataclass(frozen=True)

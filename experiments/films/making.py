@@ -180,9 +180,9 @@ def make_task(
     return FilmTask(film, out, run.image_shape, cut, crop, choice, [run.model_hash, *settings])
 
 
-def ramp(first: float, last: float, number: int, count: int | None) -> float:
+def ramp(first: float, last: float, number: int, count: int) -> float:
     """A number that goes evenly from one to another over a film's frames."""
-    return first + (last - first) * min(1.0, number / max(1, (count or 1) - 1))
+    return first + (last - first) * min(1.0, number / max(1, count - 1))
 
 
 def parse_ramp(flag: str, text: str) -> tuple[float, float]:

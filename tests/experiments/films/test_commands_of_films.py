@@ -1,5 +1,6 @@
 """Commands take films: `align`, `encode`, `edit` and `morph` follow faces in them and make films as `swap` does."""
 
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -7,12 +8,14 @@ import pytest
 from command_line import run_of
 from facezoo.datasets import alignment
 from facezoo.datasets.manifest import read_manifest
+from facezoo.experiments.commands import morph
 from facezoo.experiments.errors import UsageError
 from facezoo.experiments.faces.fitting import FaceFitter
 from facezoo.experiments.films.changing import add_to_codes, lead_codes, lead_shapes, make_amount
 from facezoo.experiments.films.following import Choice
 from facezoo.experiments.films.making import FilmTask, parse_ramp
 from facezoo.films import probe, read_frames
+from facezoo.films.probing import find_ffmpeg
 from facezoo.latents.attributes import AttributeVectors, save_attributes
 from facezoo.models import VAE
 from PIL import Image
@@ -92,6 +95,20 @@ def test_a_folder_of_crops_is_gone_on_with(squares, command, monkeypatch):
     assert {path.name: path.read_bytes() for path in Path("crops").glob("*.png")} == whole
 
 
+def test_a_folder_of_one_persons_crops_takes_no_other_person(squares, command):
+    save_crossing(4)
+    given = ("align", "--in=in.mp4", "--out=crops", "--size=32")
+    assert command(*given, "--person=1").code == 0
+    before = {path.name: path.read_bytes() for path in Path("crops").iterdir()}
+    for other in ("--person=2", "--faces=largest", "--faces=all"):
+        done = command(*given, other)
+        assert (done.code, "--person=1: give the same, or choose a new folder" in done.err) == (2, True), done.err
+    assert {path.name: path.read_bytes() for path in Path("crops").iterdir()} == before
+    anna, eve = (Choice(identity=np.full(4, number), name="--person=anna.jpg").describe() for number in (0.1, 0.2))
+    assert anna.startswith("person=anna.jpg (")
+    assert anna != eve
+
+
 def test_encode_gives_a_code_of_every_frame_with_a_face(squares, command, run):
     frames = [draw_squares((100 + 2 * k, RED)) if k not in range(4, 14) else draw_squares() for k in range(20)]
     save_film(frames)
@@ -126,6 +143,29 @@ def test_morph_leads_a_film_to_a_face(command, run):
     assert read_film("out.mp4").shape == (5, SIZE, SIZE, 3)
 
 
+def test_the_crop_of_a_films_frames_is_not_its_targets(command, run, monkeypatch):
+    save_film(draw_squares((60, RED)) for _ in range(2))
+    Image.fromarray(np.full((20, 20, 3), 200, np.uint8)).save("small.png")  # which such a crop does not fit
+    targets = []
+
+    def lead(task, places, model, target, *rest):
+        targets.append(target)
+        return add_to_codes(model, np.zeros(4, np.float32), make_amount(0.0, 0.0, task.film))
+
+    monkeypatch.setattr(morph, "lead_codes", lead)
+    given = (*MORPH.split(), f"--run_dir={run}", "--to=small.png", "--crop=20,0,80,80", "--out=out.mp4")
+    done = command(*given)
+    assert done.code == 0, done.err
+    np.testing.assert_allclose(targets[0], 200 / 255.0, atol=0.01)
+
+
+def test_a_warp_follows_a_films_people_without_a_run(squares, command):
+    save_crossing(4)
+    Image.fromarray(draw_squares((160, BLUE))).save("to.png")
+    done = command(*MORPH.split(), "--to=to.png", "--person=3", "--landmarks=face", "--size=32", "--out=out.mp4")
+    assert (done.code, "it shows 2 people" in done.err) == (2, True), done.err
+
+
 class Plane:
     """A model whose codes are its pictures' colours."""
 
@@ -150,13 +190,29 @@ def test_codes_keep_their_motion_while_they_become_the_other_face():
     film = save_film(np.full((32, 32, 3), shade, np.uint8) for shade in shades)
     target, model, task = np.full((SIZE, SIZE, 3), 0.7, np.float32), Plane(), make_task(film)
     with task.find_places() as places:
-        map_faces = lead_codes(task, places, model, target, make_amount(1.0, 1.0, 5))
+        map_faces = lead_codes(task, places, model, target, make_amount(1.0, 1.0, film))
         frames = [np.full((1, SIZE, SIZE, 3), shade / 255.0, np.float32) for shade in shades]
         made = [float(map_faces(number, face)[0].mean()) for number, face in enumerate(frames)]
     moved = (np.array(shades) - np.mean(shades)) / 255.0
     np.testing.assert_allclose(made, 0.7 + moved, atol=0.01)
-    half = add_to_codes(model, np.ones(3, np.float32), make_amount(0.0, 1.0, 3))
-    assert float(half(1, np.zeros((1, SIZE, SIZE, 3), np.float32))[0].mean()) == pytest.approx(0.5)
+    half = add_to_codes(model, np.ones(3, np.float32), make_amount(0.0, 1.0, film))
+    assert float(half(2, np.zeros((1, SIZE, SIZE, 3), np.float32))[0].mean()) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("long_sound.mp4", ("-f", "lavfi", "-i", "sine=440:d=3", "-c:v", "copy")),
+        ("no_length.webm", ("-c:v", "libvpx", "-f", "webm", "-live", "1")),
+    ],
+)
+def test_a_strength_rises_from_the_first_frame_to_the_last_whatever_length_a_film_tells(name, options):
+    save_film(draw_squares() for _ in range(5))
+    subprocess.run((find_ffmpeg(), "-v", "error", "-i", "in.mp4", *options, name), check=True)
+    film = probe(Path(name))
+    assert film.num_frames != 5
+    amount = make_amount(0.0, 1.0, film)
+    assert [amount(number) for number in range(5)] == [0.0, 0.25, 0.5, 0.75, 1.0]
 
 
 class Reader:
@@ -181,7 +237,7 @@ def test_a_warp_keeps_the_motion_of_landmarks():
     film = save_film(np.full((32, 32, 3), shade, np.uint8) for shade in shades)
     task, target = make_task(film), np.full((SIZE, SIZE, 3), 0.5, np.float32)
     with task.find_places() as places:
-        bend = lead_shapes(task, places, Fitter(), target, "to.png", make_amount(1.0, 1.0, 3))
+        bend = lead_shapes(task, places, Fitter(), target, "to.png", make_amount(1.0, 1.0, film))
         for number, shade in enumerate(shades):
             face = np.full((SIZE, SIZE, 3), shade / 255.0, np.float32)
             own = Fitter().find_one("", face)
@@ -283,6 +339,7 @@ REFUSED = [
     (f"{MORPH} --to=test:0 --method=code --out=out.mp4", "--method=code needs a model"),
     (f"{MORPH} --to=test:0 --method=warp+code --run_dir={{run}} --out=out.mp4", "--method=warp+code"),
     (f"{MORPH} --to=test:0 --run_dir={{run}} --out=out.mp4 --paste", "--paste wants --align"),
+    (f"{MORPH} --to=in.mp4 --crop=0,0,80,80 --out=out.mp4", "--crop does nothing with --video without --run_dir"),
     ("morph --start=test:0 --end=test:1 --strength=1", "--strength does nothing without --video"),
     ("swap --run_dir={run} --in=in.mp4 --to=bob --out=out.mp4", "cannot map faces"),
 ]
