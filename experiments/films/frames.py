@@ -73,4 +73,4 @@ def _open_frames(place: Path, rate: float) -> Film:
             yield frame
 
     exact = Fraction(rate).limit_denominator(1001)
-    return Film(place, exact, len(names) / float(exact), has_sound=False, read=read)
+    return Film(place, exact, len(names) / float(exact), sound=None, read=read)
