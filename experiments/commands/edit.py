@@ -70,7 +70,7 @@ def run(values: flags.FlagValues) -> None:
         _edit_film(values)
         return
     if not values.image:
-        raise UsageError(f"flag --image={values.image}: is required: a picture file, or test:17; or a film by --in")
+        raise UsageError(f"flag --image is required: {values['image'].help} Or a film by --in.")
     for name in ("paste", "fps"):
         if values[name].present:
             raise UsageError(f"--{name} is of a film, which --in names")

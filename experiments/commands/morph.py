@@ -101,7 +101,7 @@ def run(values: flags.FlagValues) -> None:
         return
     for name in ("start", "end"):
         if not values[name].value:
-            raise UsageError(f"flag --{name}={values[name].value}: is required: a face; or a film by --video")
+            raise UsageError(f"flag --{name} is required: {values[name].help} Or a film by --video.")
     for name in OF_FILMS:
         if values[name].present:
             raise UsageError(f"--{name} does nothing without --video, which names a film")

@@ -102,7 +102,7 @@ def parse_square(crop: Sequence[int] | None) -> Crop | None:
     return first, top, width, height
 
 
-NOT_DATA = ("landmarks",)  # of commands that find them in faces, and are told them by no file
+NOT_DATA = ("landmarks", "frames")  # of commands about faces, in which they find landmarks
 MORPHS = Path("morphs")  # of morphs without a run
 FOLDER_FLAGS = ("crop", "subfolders", "labels", "landmarks", "max_megapixels", "split_by", "partition")
 
