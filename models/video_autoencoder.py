@@ -7,9 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from ..losses import ClipKLDivergence, OfFrames, TemporalError
-from . import randomness
 from .batches import as_clip_batch, as_pictures
-from .blocks import SMALL, check_positive
+from .blocks import SMALL, check_boolean, check_positive
+from .normalization import KeptNormalization
 from .vae import VAE
 
 SLOW_SHARE = 0.75  # of a code, where nothing else is said
@@ -79,6 +79,8 @@ class VideoAutoencoder(VAE):
       slow_dim: numbers of `latent_dim` that are one for all frames; None is three quarters.
       temporal_filters: channels of the hidden temporal convolution.
       temporal_kernel_size: frames that each of the two temporal convolutions sees, an odd number.
+      keep_moments: batch normalisation goes on by the moments of the model that it begins from: a batch of clips shows
+        too few people to measure new ones.
       vae: all other arguments are `VAE`'s.
 
     Raises:
@@ -95,15 +97,20 @@ class VideoAutoencoder(VAE):
         slow_dim: int | None = None,
         temporal_filters: int = 64,
         temporal_kernel_size: int = 3,
+        keep_moments: bool = False,
         **vae: Any,
     ):
+        check_boolean(keep_moments=keep_moments)
         check_positive(temporal_filters=temporal_filters, temporal_kernel_size=temporal_kernel_size)
         if temporal_kernel_size % 2 == 0:
             raise ValueError(f"temporal_kernel_size={temporal_kernel_size} must be odd")
         # Before the parent, whose constructor builds the networks with them.
         self.slow_dim, self.temporal_filters = slow_dim, temporal_filters  # type: ignore[assignment]
-        self.temporal_kernel_size = temporal_kernel_size
+        self.temporal_kernel_size, self.keep_moments = temporal_kernel_size, keep_moments
         super().__init__(**vae)
+
+    def _normalization(self):
+        return KeptNormalization() if self.keep_moments else super()._normalization()
 
     def build(self, input_shape=None):
         if not self.built:
@@ -237,11 +244,8 @@ class VideoAutoencoder(VAE):
         return tf.cast(tf.reshape(frames, (-1, codes.shape[1], *frames.shape[1:])), tf.float32)
 
     def _epsilon(self, mean):
-        """Noise of the slow code, once for a clip, and of the fast ones: [B, T, D]."""
-        count, options = tf.shape(mean)[0], {"seed": self.seed}
-        fast_shape = (mean.shape[1], self.latent_dim - self.slow_dim)
-        slow = randomness.normal(count, (self.slow_dim,), stream="epsilon", **options)
-        return self.join_codes(slow, randomness.normal(count, fast_shape, stream="fast_epsilon", **options))
+        """Noise of codes [B, T, D], the same in all frames of a clip, so that what it changes is no flicker."""
+        return tf.repeat(super()._epsilon(mean)[:, None], mean.shape[1], axis=1)
 
     def loss_terms(self):
         terms = {name: OfFrames(term) for name, term in super().loss_terms().items()}
