@@ -24,7 +24,7 @@ class FaceFitter:
       match_colour: faces get the colours of what they cover.
 
     Attributes:
-      num_unfitted: faces without landmarks, or laid onto such.
+      num_unfitted: photographs' faces without landmarks, or laid onto such; of films' frames those who write them tell.
     """
 
     def __init__(self, landmarks: LandmarkSettings, match_colour: bool):
@@ -43,14 +43,17 @@ class FaceFitter:
     def fit(self, name: str, face: np.ndarray, covered: np.ndarray) -> Fitted | None:
         """A face fitted to the one that it covers, both float32 [S, S, C] in [0, 1]; None without landmarks."""
         points = self.find(name, face, covered)
-        return None if points is None else fit_face(face, points[0], covered, points[1], self.scheme, self.match_colour)
+        if points is None:
+            self.num_unfitted += self.reader is not None
+            return None
+        return fit_face(face, points[0], covered, points[1], self.scheme, self.match_colour)
 
     def find(self, name: str, face: np.ndarray, covered: np.ndarray) -> np.ndarray | None:
-        """Landmarks of both, [2, L, 2] in sides; None where they are not found in both, which is counted."""
+        """Landmarks of both, [2, L, 2] in sides; None where they are not found in both."""
         return self._find_all(name, face, covered)
 
     def find_one(self, name: str, face: np.ndarray) -> np.ndarray | None:
-        """Landmarks of one face, [L, 2] in sides; None where they are not found, which is counted."""
+        """Landmarks of one face, [L, 2] in sides; None where they are not found."""
         found = self._find_all(name, face)
         return None if found is None else found[0]
 
@@ -60,7 +63,6 @@ class FaceFitter:
         try:
             return np.stack([self._points(self.reader, name, face) for face in faces])
         except NoFaceError:
-            self.num_unfitted += 1
             return None
 
     @property
