@@ -2,6 +2,8 @@
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from absl import logging
@@ -88,9 +90,14 @@ def open_fitter(pasting: PastingSettings, landmarks: LandmarkSettings) -> Iterat
         yield fitter
 
 
-def describe_fitter(fitter: FaceFitter | None) -> list[str | bool]:
-    """All that what it does depends on."""
-    return [] if fitter is None else [type(fitter.reader).__name__, fitter.match_colour]
+def describe_fitter(fitter: FaceFitter | None) -> list[Any]:
+    """All that what it does depends on, the file of its landmarks' model among it."""
+    if fitter is None:
+        return []
+    path: Path | None = getattr(fitter.reader, "path", None)
+    told = path and path.stat()
+    file = told and [str(path.absolute()), told.st_size, told.st_mtime_ns]
+    return [type(fitter.reader).__name__, fitter.match_colour, file]
 
 
 def _open_reader(landmarks: LandmarkSettings) -> LandmarkReader | None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import types
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from command_line import run_of
 from facezoo.datasets import alignment, detection
 from facezoo.datasets.alignment import NoFaceError
+from facezoo.experiments.faces.fitting import describe_fitter
 from facezoo.experiments.films import following
 from facezoo.experiments.films.making import FilmTask, list_numbers
 from facezoo.experiments.films.mapping import FilmMapper
@@ -171,6 +173,17 @@ def test_a_frame_that_cannot_be_warped_keeps_its_own_face(capsys):
         told = "1 frames show the face as it is, since no landmarks are found: 0"
         assert told in capsys.readouterr().out
         Path("out.mp4").unlink()
+
+
+def test_what_is_made_depends_on_the_file_of_the_landmarks_model():
+    path = Path("face.task")
+    fitter = types.SimpleNamespace(reader=types.SimpleNamespace(path=path), match_colour=True)
+    told = []
+    for content in (b"one", b"another"):
+        path.write_bytes(content)
+        told.append(describe_fitter(fitter))
+    assert told[0] != told[1] == describe_fitter(fitter)
+    assert describe_fitter(types.SimpleNamespace(reader=None, match_colour=True))[-1] is None
 
 
 @pytest.fixture(scope="module")
