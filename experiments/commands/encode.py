@@ -61,15 +61,16 @@ def run(values: flags.FlagValues) -> None:
     choice, person = choose_for(model, values.person) if film else (Choice(), ask_person(model, values.person))
     made_by = f"by {opened.folder.name}{as_person(person)}"
     with contextlib.ExitStack() as stack:
+        if film:
+            task = make_task(film, out, opened, alignment, given, choice, ["encode", values.sampling_steps])
+            places = stack.enter_context(task.find_places())  # whose parts go when the results have their names
         result = stack.enter_context(saved_elsewhere(out))
         if reconstructions_folder:
             partial, folder = stack.enter_context(files.whole_file_and_folder(out, reconstructions_folder))
         else:
             partial, folder = stack.enter_context(files.whole_file(out, is_new=True)), None
         if source is None:
-            assert film
-            settings = ["encode", values.sampling_steps]
-            encoded = encode_film(make_task(film, out, opened, alignment, given, choice, settings), model)
+            encoded = encode_film(task, places, model)
         else:
             encoded = Encoded(source.names, encode_source(model, source)["codes"])
         names = files.name_results(encoded.names)

@@ -2,6 +2,8 @@
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from absl import logging
@@ -24,7 +26,7 @@ class FaceFitter:
       match_colour: faces get the colours of what they cover.
 
     Attributes:
-      num_unfitted: faces without landmarks, or laid onto such.
+      num_unfitted: photographs' faces without landmarks, or laid onto such; of films' frames those who write them tell.
     """
 
     def __init__(self, landmarks: LandmarkSettings, match_colour: bool):
@@ -43,14 +45,17 @@ class FaceFitter:
     def fit(self, name: str, face: np.ndarray, covered: np.ndarray) -> Fitted | None:
         """A face fitted to the one that it covers, both float32 [S, S, C] in [0, 1]; None without landmarks."""
         points = self.find(name, face, covered)
-        return None if points is None else fit_face(face, points[0], covered, points[1], self.scheme, self.match_colour)
+        if points is None:
+            self.num_unfitted += self.reader is not None
+            return None
+        return fit_face(face, points[0], covered, points[1], self.scheme, self.match_colour)
 
     def find(self, name: str, face: np.ndarray, covered: np.ndarray) -> np.ndarray | None:
-        """Landmarks of both, [2, L, 2] in sides; None where they are not found in both, which is counted."""
+        """Landmarks of both, [2, L, 2] in sides; None where they are not found in both."""
         return self._find_all(name, face, covered)
 
     def find_one(self, name: str, face: np.ndarray) -> np.ndarray | None:
-        """Landmarks of one face, [L, 2] in sides; None where they are not found, which is counted."""
+        """Landmarks of one face, [L, 2] in sides; None where they are not found."""
         found = self._find_all(name, face)
         return None if found is None else found[0]
 
@@ -60,7 +65,6 @@ class FaceFitter:
         try:
             return np.stack([self._points(self.reader, name, face) for face in faces])
         except NoFaceError:
-            self.num_unfitted += 1
             return None
 
     @property
@@ -86,9 +90,14 @@ def open_fitter(pasting: PastingSettings, landmarks: LandmarkSettings) -> Iterat
         yield fitter
 
 
-def describe_fitter(fitter: FaceFitter | None) -> list[str | bool]:
-    """All that what it does depends on."""
-    return [] if fitter is None else [type(fitter.reader).__name__, fitter.match_colour]
+def describe_fitter(fitter: FaceFitter | None) -> list[Any]:
+    """All that what it does depends on, the file of its landmarks' model among it."""
+    if fitter is None:
+        return []
+    path: Path | None = getattr(fitter.reader, "path", None)
+    told = path and path.stat()
+    file = told and [str(path.absolute()), told.st_size, told.st_mtime_ns]
+    return [type(fitter.reader).__name__, fitter.match_colour, file]
 
 
 def _open_reader(landmarks: LandmarkSettings) -> LandmarkReader | None:

@@ -10,6 +10,7 @@ from ...datasets.alignment import NoFaceError
 from ...datasets.detection import NONE_FOUND
 from ..codes.encoding import BATCH_SIZE, encode_batch
 from .making import FilmTask
+from .mapping import Places
 
 KEPT = "codes-{:06d}"
 NOTHING_MORE: Mapping[str, np.ndarray] = MappingProxyType({})
@@ -31,10 +32,15 @@ class Encoded(NamedTuple):
     without: Sequence[int] = ()
 
 
-def encode_film(task: FilmTask, model) -> Encoded:
+def encode_film(task: FilmTask, places: Places, model) -> Encoded:
     """The codes of one face in each frame, those of an earlier try that was stopped among them.
 
     Its columns are `frames`, the numbers of the frames, [N], and `frames_per_second`.
+
+    Args:
+      task: of the film.
+      places: of its faces; what is kept of the codes goes with them.
+      model: an `Autoencoder`.
 
     Raises:
       NoFaceError: there is none in any frame.
@@ -44,20 +50,19 @@ def encode_film(task: FilmTask, model) -> Encoded:
     while kept := task.parts.load(KEPT.format(first)):
         parts.append(kept)
         first += int(kept["count"])
-    with task.find_places() as places:
-        read: list[tuple[int, list[np.ndarray]]] = []
-        for number, faces in task.read_faces(places, "encoding", first):
-            read.append((number, list(faces.values())[:1]))
-            if len(read) == BATCH_SIZE:
-                parts.append(_encode(model, read))
-                task.parts.save(KEPT.format(read[0][0]), **parts[-1])
-                read = []
-        if read:
+    read: list[tuple[int, list[np.ndarray]]] = []
+    for number, faces in task.read_faces(places, "encoding", first):
+        read.append((number, list(faces.values())[:1]))
+        if len(read) == BATCH_SIZE:
             parts.append(_encode(model, read))
-        with_codes = [part for part in parts if len(part["frames"])]
-        if not with_codes:
-            task.parts.clear()
-            raise NoFaceError(f"{task.film.path}: {NONE_FOUND}")
+            task.parts.save(KEPT.format(read[0][0]), **parts[-1])
+            read = []
+    if read:
+        parts.append(_encode(model, read))
+    with_codes = [part for part in parts if len(part["frames"])]
+    if not with_codes:
+        task.parts.clear()
+        raise NoFaceError(f"{task.film.path}: {NONE_FOUND}")
     frames = np.concatenate([part["frames"] for part in with_codes])
     count = sum(int(part["count"]) for part in parts)
     return Encoded(

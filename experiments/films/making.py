@@ -150,11 +150,14 @@ class FilmTask:
         if done:
             announce(f"Going on from frame {done:,} of a film that was stopped ...")
         mapper = FilmMapper(places, map_faces, self.image_shape, fitter, bend_face, is_pasted)
-        count, without = mapper.write(self.film, self.out, self.key, description)
-        print(f"{self.out}: {count} frames, {outcome}")
-        if without:
+        made = mapper.write(self.film, self.out, self.key, description)
+        print(f"{self.out}: {made.count} frames, {outcome}")
+        if made.without:
             how = "stay as they are" if fitter and is_pasted else "are black"
-            print(f"{len(without)} frames {how}: {list_numbers(without)}")
+            print(f"{len(made.without)} frames {how}: {list_numbers(made.without)}")
+        if unfitted := sorted(set(made.unfitted)) if fitter and fitter.reader else []:
+            how = "show the face as it is" if bend_face else "have it pasted by an oval"
+            print(f"{len(unfitted)} frames {how}, since no landmarks are found: {list_numbers(unfitted)}")
 
 
 def make_task(

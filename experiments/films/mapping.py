@@ -12,7 +12,7 @@ from PIL import Image
 from ...datasets import alignment
 from ...datasets.progress import progress_bar
 from ...films import Film, FilmWriter, read_frames
-from ...films.steadying import look_around, smooth_at
+from ...films.steadying import bridge, look_around, smooth_at
 from ...pictures import to_uint8
 from ...pictures.pasting import paste
 from ...warping.colours import Colours, recolour
@@ -59,6 +59,20 @@ class Bent(NamedTuple):
     colours: np.ndarray | None
 
 
+class Made(NamedTuple):
+    """What has become of a film.
+
+    Attributes:
+      count: how many frames it has.
+      without: the numbers of those without a face.
+      unfitted: of those with a face in which no landmarks are found, nor before and after it.
+    """
+
+    count: int
+    without: list[int]
+    unfitted: list[int]
+
+
 class Frame(NamedTuple):
     """A frame.
 
@@ -94,29 +108,28 @@ class FilmMapper:
     bend_face: BendFace | None = None
     is_pasted: bool = True
 
-    def write(self, film: Film, path: Path, key: str, description: str) -> tuple[int, list[int]]:
-        """Writes a film, or what is missing of one that was begun.
-
-        Returns:
-          how many frames it has, and the numbers of those without a face among what was made now.
-        """
+    def write(self, film: Film, path: Path, key: str, description: str) -> Made:
+        """Writes a film, or what is missing of one that was begun."""
         writer = FilmWriter(path, film, key)
         reach = 2 * REACH if self.fitter else 0  # from which the first frame to be written is steadied
         first = max(0, writer.num_done - reach)
         frames = show_progress("making the film", film, first)
         without: list[int] = []
-        made = self._make(frames, without)
+        unfitted: list[int] = []
+        made = self._make(frames, without, unfitted)
         for _ in range(writer.num_done - first):
             next(made, None)
         count = writer.write(made, description)
-        return count, [number for number in without if number >= writer.num_done]
+        return Made(count, *([number for number in each if number >= writer.num_done] for each in (without, unfitted)))
 
-    def _make(self, frames: Iterable[tuple[int, np.ndarray]], without: list[int]) -> Iterator[np.ndarray]:
+    def _make(
+        self, frames: Iterable[tuple[int, np.ndarray]], without: list[int], unfitted: list[int]
+    ) -> Iterator[np.ndarray]:
         laid = (self._lay(number, pixels, without) for number, pixels in frames)
         if self.fitter is None:
             yield from (self._show(frame, {track: face.face for track, face in frame.faces.items()}) for frame in laid)
             return
-        bent = (self._bend(window, place) for window, place in look_around(laid, REACH))
+        bent = (self._bend(window, place, unfitted) for window, place in look_around(laid, REACH))
         if not self.is_pasted:
             yield from (self._show(frame, {track: face.shown for track, face in frame.faces.items()}) for frame in bent)
             return
@@ -152,15 +165,16 @@ class FilmMapper:
         shown = next(iter(faces.values()), np.zeros(self.image_shape, np.float32))
         return np.broadcast_to(to_uint8(shown), (*self.image_shape[:2], 3))
 
-    def _bend(self, window: Sequence[Frame], place: int) -> Frame:
+    def _bend(self, window: Sequence[Frame], place: int, unfitted: list[int]) -> Frame:
         assert self.fitter
         number, pixels, faces = window[place]
         bent = {}
         for track, laid in faces.items():
-            if laid.points is None:
+            around = bridge([other.faces[track].points if track in other.faces else None for other in window])
+            if around[place] is None:
                 bent[track] = Bent(laid, laid.face, None, None)
+                unfitted.append(number)
                 continue
-            around = [other.faces[track].points if track in other.faces else None for other in window]
             points, covered_points = smooth_at(around, place)
             face = laid.face
             if self.bend_face:
@@ -177,6 +191,8 @@ class FilmMapper:
         assert self.fitter
         _, picture, faces = window[place]
         for track, (laid, _, fitted, colours) in faces.items():
+            if fitted is None and self.bend_face:
+                continue  # its own face stays
             if fitted is None:
                 picture = paste(picture, laid.face, laid.matrix, laid.mask, self.fitter.match_colour)
                 continue

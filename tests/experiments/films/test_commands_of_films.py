@@ -8,9 +8,10 @@ import pytest
 from command_line import run_of
 from facezoo.datasets import alignment
 from facezoo.datasets.manifest import read_manifest
-from facezoo.experiments.commands import morph
+from facezoo.experiments.commands import encode, morph
 from facezoo.experiments.errors import UsageError
 from facezoo.experiments.faces.fitting import FaceFitter
+from facezoo.experiments.films import encoding
 from facezoo.experiments.films.changing import add_to_codes, lead_codes, lead_shapes, make_amount
 from facezoo.experiments.films.following import Choice
 from facezoo.experiments.films.making import FilmTask, parse_ramp
@@ -121,6 +122,23 @@ def test_encode_gives_a_code_of_every_frame_with_a_face(squares, command, run):
         assert found["frames_per_second"] == 10
     assert "11 frames are left out: 4 to 14" in done.out
     assert len(list(Path("seen").iterdir())) == 9
+
+
+def test_encode_keeps_what_it_has_found_until_its_results_have_their_names(command, run, monkeypatch):
+    save_film(draw_squares((60 + k, RED)) for k in range(5))
+    monkeypatch.setattr(encoding, "BATCH_SIZE", 2)
+    given = ("encode", f"--run_dir={run}", "--in=in.mp4", "--out=codes.npz", "--reconstructions=seen")
+
+    def fail(*arguments):
+        raise UsageError("no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(encode, "_save_pictures", fail)
+        assert command(*given).code != 0
+    (kept,) = Path().glob(".codes.npz.*.parts")
+    assert sorted(path.name for path in kept.iterdir()) == ["codes-000000.npz", "codes-000002.npz"]
+    assert command(*given).code == 0
+    assert sorted(path.name for path in Path().iterdir()) == ["codes.npz", "in.mp4", "seen"]
 
 
 def test_edit_moves_the_code_of_every_frame(command, run):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import types
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,9 @@ import pytest
 from command_line import run_of
 from facezoo.datasets import alignment, detection
 from facezoo.datasets.alignment import NoFaceError
+from facezoo.experiments.faces.fitting import describe_fitter
 from facezoo.experiments.films import following
-from facezoo.experiments.films.making import list_numbers
+from facezoo.experiments.films.making import FilmTask, list_numbers
 from facezoo.experiments.films.mapping import FilmMapper
 from facezoo.films import Parts, probe, read_frames, writing
 from facezoo.models import FaceMapping
@@ -83,16 +85,16 @@ def test_landmarks_that_tremble_are_steadied():
     film = save_film([next(draw_moving(1))] * 24)
     flicker = {}
     for name, jitter in (("steady", 0.0), ("trembling", 0.02)):
-        made = list(make_mapper(Fitter(jitter))._make(enumerate(read_frames(film)), []))
+        made = list(make_mapper(Fitter(jitter))._make(enumerate(read_frames(film)), [], []))
         flicker[name] = np.abs(np.diff(np.stack(made).astype(float), n=2, axis=0)).mean()
-    alone = list(make_mapper(Fitter(0.02))._make(enumerate([next(draw_moving(1))] * 1), []))
+    alone = list(make_mapper(Fitter(0.02))._make(enumerate([next(draw_moving(1))] * 1), [], []))
     assert alone[0].shape == (48, 80, 3)
     assert flicker["steady"] < 0.5
     raw = []
     for _ in range(24):
         fitter = Fitter()
         fitter.draws = np.random.default_rng(len(raw))
-        raw += make_mapper(fitter)._make(enumerate(read_frames(film, 23)), [])
+        raw += make_mapper(fitter)._make(enumerate(read_frames(film, 23)), [], [])
     assert flicker["trembling"] < 0.4 * np.abs(np.diff(np.stack(raw).astype(float), n=2, axis=0)).mean()
 
 
@@ -100,11 +102,11 @@ def test_a_mapped_film_goes_on_where_it_was_stopped(monkeypatch):
     monkeypatch.setattr(writing, "PART_FRAMES", 15)
     film = save_film(draw_moving(40))
     still = Fitter(0.0)
-    assert make_mapper(still).write(film, Path("whole.mp4"), "key", "a test") == (40, [])
+    assert make_mapper(still).write(film, Path("whole.mp4"), "key", "a test") == (40, [], [])
 
     class Stopping(FilmMapper):
-        def _make(self, frames, without):
-            yield from itertools.islice(super()._make(frames, without), 20)
+        def _make(self, *arguments):
+            yield from itertools.islice(super()._make(*arguments), 20)
             raise KeyboardInterrupt
 
     stopped = Stopping(**vars(make_mapper(still)))
@@ -122,11 +124,66 @@ def test_frames_without_a_face_stay_and_are_told():
         mapper, places=lambda number, pixels: {} if number in (3, 4) else places(number, pixels)
     )
     film = save_film(draw_moving(8))
-    count, without = mapper.write(film, Path("out.mp4"), "key", "a test")
-    assert (count, without) == (8, [3, 4])
+    assert mapper.write(film, Path("out.mp4"), "key", "a test") == (8, [3, 4], [])
     before, after = (list(read_frames(probe(Path(name)))) for name in ("in.mp4", "out.mp4"))
     changes = [np.abs(one.astype(int) - other).max() for one, other in zip(before, after, strict=True)]
     assert max(changes[3], changes[4]) < 0.5 * min(changes[2], changes[5])
+
+
+class Forgetful(Fitter):
+    """Finds no landmarks in some frames."""
+
+    reader = "some"
+
+    def __init__(self, forgotten):
+        super().__init__(0.0)
+        self.forgotten = forgotten
+
+    def find(self, name, face, covered):
+        return None if int(name.split()[1]) in self.forgotten else super().find(name, face, covered)
+
+    def find_one(self, name, face):
+        found = self.find(name, face, face)
+        return None if found is None else found[0]
+
+
+def make_frames(mapper, count):
+    unfitted = []
+    made = np.stack(list(mapper._make(enumerate(draw_moving(count)), [], unfitted))).astype(int)
+    return made, unfitted
+
+
+def test_landmarks_that_are_missing_for_a_moment_are_bridged():
+    (whole, none), (made, unfitted) = (make_frames(make_mapper(Forgetful(each)), 12) for each in ((), (0, 5, 6)))
+    assert (none, unfitted) == ([], [0])
+    changes = np.abs(made - whole).max(axis=(1, 2, 3))
+    assert changes[1:].max() < 4 < changes[0]  # colours are a mean of those around
+
+
+def test_a_frame_that_cannot_be_warped_keeps_its_own_face(capsys):
+    film = save_film(draw_moving(3))
+    bent = dataclasses.replace(make_mapper(Forgetful((0,))), bend_face=lambda number, face, own: (1.0 - face, own))
+    made, unfitted = make_frames(bent, 3)
+    assert unfitted == [0]
+    np.testing.assert_array_equal(made[0], next(draw_moving(1)))
+    assert np.abs(made[1] - list(draw_moving(2))[1]).max() > 50
+    task = FilmTask(film, Path("out.mp4"), (SIZE, SIZE, 3), None, (24, 8, 32, 32), following.Choice(), [])
+    for is_pasted in (True, False):
+        task.write(bent.places, bent.fitter, bent.map_faces, "a test", "a test", bent.bend_face, is_pasted)
+        told = "1 frames show the face as it is, since no landmarks are found: 0"
+        assert told in capsys.readouterr().out
+        Path("out.mp4").unlink()
+
+
+def test_what_is_made_depends_on_the_file_of_the_landmarks_model():
+    path = Path("face.task")
+    fitter = types.SimpleNamespace(reader=types.SimpleNamespace(path=path), match_colour=True)
+    told = []
+    for content in (b"one", b"another"):
+        path.write_bytes(content)
+        told.append(describe_fitter(fitter))
+    assert told[0] != told[1] == describe_fitter(fitter)
+    assert describe_fitter(types.SimpleNamespace(reader=None, match_colour=True))[-1] is None
 
 
 @pytest.fixture(scope="module")
