@@ -28,6 +28,10 @@ class AppearanceVAE(VAE):
 
     A batch may hold `landmarks` [B, L, 2], (x, y) in sides.
 
+    >>> model = AppearanceVAE(image_size=32, filters=(8, 8), latent_dim=4, landmark_names=("nose", "chin"), shape_dim=3)
+    >>> model.shape_of_code()  # of appearance, then of shape
+    (7,)
+
     Args:
       landmark_names: of the L landmarks.
       shape_dim: numbers of a shape.

@@ -20,6 +20,13 @@ class Autoencoder(TrainableModel):
     same shape and `z`, the code. A subclass sets `encoder` and `decoder` in `__init__`, both `keras.Model`s that are
     built there, and keeps every constructor argument as an attribute of the same name.
 
+    >>> from facezoo.models import VAE  # one of those that keep it
+    >>> model = VAE(image_size=32, filters=(8, 8), latent_dim=4)
+    >>> isinstance(model, Autoencoder), model.has_prior
+    (True, True)
+    >>> tuple(model.decode(np.zeros((2, 4), np.float32)).shape)
+    (2, 32, 32, 3)
+
     Args:
       image_size: height and width in pixels.
       channels: 1 (gray) or 3 (RGB).

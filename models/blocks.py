@@ -17,13 +17,21 @@ UPSAMPLING = ("nearest", "bilinear", "transposed", "subpixel")
 
 @keras.saving.register_keras_serializable("facezoo")
 def leaky_relu(x, negative_slope: float = 0.1):
-    """`max(negative_slope * x, x)`, with facenet's slope by default."""
+    """`max(negative_slope * x, x)`, with facenet's slope by default.
+
+    >>> leaky_relu(np.array([-10.0, 2.0])).numpy().round(3).tolist()
+    [-1.0, 2.0]
+    """
     return keras.ops.leaky_relu(x, negative_slope)
 
 
 @keras.saving.register_keras_serializable("facezoo")
 def sampling(mean, log_var, epsilon):
-    """The reparameterisation trick, `mean + exp(log_var / 2) * epsilon`: three [B, D] -> [B, D]."""
+    """The reparameterisation trick, `mean + exp(log_var / 2) * epsilon`: three [B, D] -> [B, D].
+
+    >>> sampling(np.array([[1.0]]), np.array([[0.0]]), np.array([[0.5]])).numpy().tolist()
+    [[1.5]]
+    """
     return mean + keras.ops.exp(log_var / 2.0) * epsilon
 
 
@@ -185,6 +193,10 @@ def conv2d_block(x, scale: float, style: ConvolutionStyle, activate):
 
     Nothing follows the sum, so that a chain of blocks keeps a path without activations (as Inception-ResNet: Szegedy et
     al., "Inception-v4, Inception-ResNet and the Impact of Residual Connections on Learning" (2016), figure 20).
+
+    >>> maps = keras.Input((8, 8, 4))
+    >>> conv2d_block(maps, 0.1, ConvolutionStyle(), lambda x, scale: scale * keras.ops.leaky_relu(x)).shape
+    (None, 8, 8, 4)
 
     Args:
       x: symbolic feature maps.

@@ -122,6 +122,9 @@ class ConvolutionalAutoencoder(Autoencoder):
 def build_autoencoder(input_shape: tuple[int, int, int] = (128, 128, 3)) -> ConvolutionalAutoencoder:
     """The article's autoencoder for pictures of `input_shape` (height, width, channels).
 
+    >>> build_autoencoder((64, 64, 3)).shape_of_code()
+    (16, 16, 64)
+
     Raises:
       ValueError: the pictures are not square, or their size is not a multiple of 4.
     """

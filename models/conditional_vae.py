@@ -22,6 +22,10 @@ class ConditionalVAE(VAE):
 
     A batch may hold `attributes` [B, A] in {0, 1}; without them all are unknown.
 
+    >>> model = ConditionalVAE(image_size=32, filters=(8, 8), latent_dim=4, attributes=("smiling",))
+    >>> tuple(model.decode([[0.0] * 4], [[1.0]]).shape)  # a face that is to smile
+    (1, 32, 32, 3)
+
     Args:
       attributes: their names, A of them.
       attribute_dropout: share of the training examples whose attributes are dropped, in [0, 1).

@@ -45,6 +45,10 @@ class DFCVAE(VAE):
     features summed without a norm, and do not carry over. facenet's initial kernels are large: batch normalisation
     makes them learn the more slowly, and the KL starts at millions of nats. Short trainings want "glorot_uniform".
 
+    >>> model = DFCVAE(image_size=32, filters=(8, 8), latent_dim=4, blocks=1)
+    >>> model.shape_of_code(), model.decoder_filters
+    ((4,), (8, 3))
+
     Args:
       form: "residual"; "plain", the same without blocks; or "large", residual for 128x128 with a fifth stage.
       image_size: None is the form's, 64 or 128. (The command line gives 64 unless --image_size says otherwise.)

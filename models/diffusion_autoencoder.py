@@ -35,6 +35,11 @@ class DiffusionAutoencoder(HoldingAutoencoder):
     "Cascaded Diffusion Models" (2022), section 4.2): codes between two faces are pictures that no face has, and with a
     doubt they need not be believed in all they show.
 
+    >>> autoencoder = VAE(image_size=32, filters=(8, 8), latent_dim=4)
+    >>> model = DiffusionAutoencoder(autoencoder=autoencoder, width=16, depth=1)
+    >>> model.shape_of_code(), model.noise_shape
+    ((4,), (4, 4, 80))
+
     Args:
       autoencoder: a trained one, which is kept as it is; None is an untrained `VAE`, of use to try things only.
       image_size: of the pictures where no autoencoder is given.

@@ -26,6 +26,11 @@ class FaceFeatures(TrainableModel):
     `attribute_logits` [B, A]; `landmarks` [B, L, 2], (x, y) in [0, 1]; `factors` [B, F] in the data's units, a
     discrete one as its most likely choice; `factor_scores`, what the factors are read from.
 
+    >>> network = FaceFeatures(image_size=32, filters=(4, 8), convolutions=(1, 1), identities=3)
+    >>> outputs = network.read(tf.zeros((1, 32, 32, 3)))
+    >>> {name: tuple(outputs[name].shape) for name in ("embedding", "landmarks", "identity_logits")}
+    {'embedding': (1, 64), 'landmarks': (1, 1, 2), 'identity_logits': (1, 3)}
+
     Args:
       image_size: height and width in pixels, a multiple of 2^(stages - 1).
       channels: 1 or 3.
@@ -227,8 +232,9 @@ class FaceFeatures(TrainableModel):
 
     def _by_factor(self, scores):
         """Pairs of a factor's own scores [B, choices or 1] and its range."""
-        ends = [*itertools.accumulate(self._score_counts)][:-1]
-        return zip(keras.ops.split(scores, ends, axis=-1), self.factor_ranges, strict=True)
+        ends = itertools.accumulate(self._score_counts, initial=0)
+        parts = [scores[:, start:end] for start, end in itertools.pairwise(ends)]
+        return zip(parts, self.factor_ranges, strict=True)
 
     @property
     def _score_counts(self) -> list[int]:

@@ -51,6 +51,10 @@ class FaceMapping(Autoencoder):
 
     Its defaults suit a CPU. DeepFaceLab's DF is image_size=128, filters=(64, 128, 256, 512), mask_head=True.
 
+    >>> model = FaceMapping(image_size=32, filters=(8, 8), inter_dim=4, people=("ann", "bob"))
+    >>> tuple(model.map_faces(tf.zeros((2, 32, 32, 3)), "bob").shape)
+    (2, 32, 32, 3)
+
     Args:
       structure: "df" or "liae".
       people: their names, at least two; faces are mapped onto the last one unless another is named.

@@ -27,6 +27,12 @@ class TrainableModel(keras.Model):
     and maps a batch to a dict of outputs in `call`. Whoever calls the model, or Keras' `fit`, `evaluate` and `predict`,
     may give plain pictures instead of a batch, uint8 or floats in [0, 1] (`read_batch`).
 
+    >>> from facezoo.models import VAE  # one of its subclasses
+    >>> model = VAE(image_size=32, filters=(8, 8), latent_dim=4)
+    >>> model.compile("adam")
+    >>> model.metrics_names
+    ['loss', 'reconstruction', 'kl']
+
     Attributes:
       default_factors: what is minimised where `compile` is given no objective.
       data_arguments: constructor arguments that follow from the data: argument -> attribute of the data set's `Source`.

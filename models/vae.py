@@ -41,6 +41,11 @@ class VariationalEncoder(keras.Model):
 
     It is saved as a part of its VAE, not alone.
 
+    >>> encoder = VAE(image_size=32, filters=(8, 8), latent_dim=4).encoder
+    >>> mean, log_var = encoder(tf.zeros((2, 32, 32, 3)))
+    >>> tuple(mean.shape), tuple(log_var.shape)
+    ((2, 4), (2, 4))
+
     Args:
       features: a built network, [B, H, W, C] -> [B, N].
       latent_dim: D.
