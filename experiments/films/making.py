@@ -151,7 +151,7 @@ class FilmTask:
             announce(f"Going on from frame {done:,} of a film that was stopped ...")
         mapper = FilmMapper(places, map_faces, self.image_shape, fitter, bend_face, is_pasted)
         made = mapper.write(self.film, self.out, self.key, description)
-        print(f"{self.out}: {made.count} frames, {outcome}")
+        print(f"{self.out}: {made.num_frames} frames, {outcome}")
         if made.without:
             how = "stay as they are" if fitter and is_pasted else "are black"
             print(f"{len(made.without)} frames {how}: {list_numbers(made.without)}")
