@@ -12,7 +12,7 @@ from .blocks import SMALL, check_boolean, check_positive
 from .normalization import KeptNormalization
 from .vae import VAE
 
-SLOW_SHARE = 0.75  # of a code, where nothing else is said
+SLOW_SHARE = 0.25  # of a code, where nothing else is said
 CLIPS_TO_TURN_BY = 200
 LEAST_SPREAD = 1e-6  # of the largest variance: what no picture changes is not blown up
 
@@ -76,7 +76,7 @@ class VideoAutoencoder(VAE):
     (2, 5, 4)
 
     Args:
-      slow_dim: numbers of `latent_dim` that are one for all frames; None is three quarters.
+      slow_dim: numbers of `latent_dim` that are one for all frames; None is a quarter.
       temporal_filters: channels of the hidden temporal convolution.
       temporal_kernel_size: frames that each of the two temporal convolutions sees, an odd number.
       keep_moments: batch normalisation goes on by the moments of the model that it begins from: a batch of clips shows
