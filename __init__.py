@@ -103,7 +103,7 @@ class _Models(_Joining):
     names = (
         *("AppearanceVAE", "AutoencoderGAN", "CodePrior", "ConditionalVAE", "ConvolutionalAutoencoder", "DFCVAE"),
         "DistilledAutoencoder",
-        *("DiffusionAutoencoder", "Discriminator", "FaceFeatures", "FaceMapping", "VAE"),
+        *("DiffusionAutoencoder", "Discriminator", "FaceFeatures", "FaceMapping", "VAE", "VideoAutoencoder"),
     )
 
     def join(self, module) -> None:

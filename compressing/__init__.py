@@ -7,7 +7,7 @@ from .channels import inherit_channels, narrow_channels, prune_channels
 from .decoders import JoinedPatches, build_small_decoder
 from .kernels import find_kernels
 from .pruning import MagnitudePruning, measure_sparsity, sparsify
-from .rounding import Grid, KernelRounding, find_grid, round_kernels
+from .rounding import Grid, KernelRounding, find_grid, find_plain_grid, round_kernels
 
 __all__ = [
     "Grid",
@@ -17,6 +17,7 @@ __all__ = [
     "build_small_decoder",
     "find_grid",
     "find_kernels",
+    "find_plain_grid",
     "inherit_channels",
     "measure_sparsity",
     "narrow_channels",

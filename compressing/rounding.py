@@ -42,9 +42,18 @@ def find_grid(kernel: Kernel, bits: int) -> Grid:
     numbers = read(kernel.variable)
     plain = _find_scale(numbers, kernel.other_axes, bits, is_clipped=False)
     is_rounded = np.max(np.abs(numbers / plain - np.round(numbers / plain))) < NEAR
-    scale = read(plain if is_rounded else _find_scale(numbers, kernel.other_axes, bits))
-    integers = read(_find_integers(numbers, scale, bits))
-    return Grid(integers.astype(np.int8), scale.astype(np.float32))
+    return _as_grid(numbers, plain if is_rounded else _find_scale(numbers, kernel.other_axes, bits), bits)
+
+
+def find_plain_grid(numbers: np.ndarray, axes: tuple[int, ...], bits: int) -> Grid:
+    """The grid that quantisers take: the largest number of a channel is the largest integer.
+
+    Args:
+      numbers: of a kernel, float32 of any shape.
+      axes: those that belong to one output channel.
+      bits: 4 or 8.
+    """
+    return _as_grid(numbers, _find_scale(numbers, axes, bits, is_clipped=False), bits)
 
 
 def round_kernels(networks, bits: int) -> None:
@@ -127,6 +136,11 @@ def _find_scale(numbers, axes: tuple[int, ...], bits: int, is_clipped: bool = Tr
         clip = CLIPPED_AT[bits] * keras.ops.sqrt(keras.ops.mean(keras.ops.square(numbers), axis=axes, keepdims=True))
         largest = keras.ops.minimum(largest, clip)
     return keras.ops.maximum(largest, 1e-30) / (2 ** (bits - 1) - 1)
+
+
+def _as_grid(numbers: np.ndarray, scale, bits: int) -> Grid:
+    integers = read(_find_integers(numbers, scale, bits))
+    return Grid(integers.astype(np.int8), read(scale).astype(np.float32))
 
 
 def _find_integers(numbers, scale, bits: int):

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from .clips import procedural_clips
+from .clip_folder import clips
+from .clips import procedural_clips, procedural_frames
 from .digits import digits
 from .folder import folder
 from .packed import packed
@@ -14,6 +15,8 @@ DATASETS: dict[str, Callable[..., Source]] = {
     "procedural_faces": procedural_faces,
     "procedural_people": procedural_people,
     "procedural_clips": procedural_clips,
+    "procedural_frames": procedural_frames,
+    "clips": clips,
     "folder": folder,
     "packed": packed,
     "celeb_a": celeb_a,

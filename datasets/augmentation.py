@@ -1,8 +1,8 @@
 """Random changes of training pictures, drawn through `share.draw` alone.
 
 Every augmentation is `(batch, seed [2]) -> batch`; the batch's size must be known when the graph is built. What changes
-`image` leaves `warped` alone, so that `random_warp` comes after what is to change both. Of a `clip`, only `flip`
-changes the frames.
+`image` leaves `warped` alone, so that `random_warp` comes after what is to change both. All frames of a `clip` are
+changed alike, and as the picture is.
 """
 
 import dataclasses
@@ -16,6 +16,7 @@ from .source import DatasetError
 
 WARP = 0.24  # DeepFaceLab's, in cells of its grid
 LUMA = (0.299, 0.587, 0.114)  # of ITU-R BT.601
+_FRAME_COLUMNS = {"clip": "image", "clip_landmarks": "landmarks", "clip_factors": "factors"}
 _SIDES = {"right": "left", "left": "right"}
 # Where the points of one part go when a face is mirrored, in iBUG's order; "right" and "left" parts change places.
 _MIRRORED_PARTS = {
@@ -116,6 +117,43 @@ def chain(*augmentations: Callable) -> Callable:
     return augment
 
 
+def window(frames: int, most_pace: int | None = None) -> Callable:
+    """An augmentation that shows some frames of each clip: a random stretch of it at a random pace.
+
+    Every frame, every second, every third and so on, each with the same chance. So what is
+    told of all of them is what stays for longer than a moment. The frame in their middle becomes the picture, with its
+    landmarks and factors. `attributes` leave the batch: they were those of another frame.
+
+    Args:
+      frames: that are shown, T.
+      most_pace: 1 shows successive frames only; None is as far as the clip is long.
+
+    Raises:
+      DatasetError: `frames` is below 2 or more than the clips have.
+    """
+
+    def augment(batch, seed):
+        count = batch["clip"].shape[1]
+        if not 2 <= frames <= count:
+            raise DatasetError(f"window: frames={frames} must be 2 to {count}, the frames of a clip")
+        draws = draw(tf.random.stateless_uniform, (batch["clip"].shape[0], 2), seed)
+        paces = (count - 1) // (frames - 1)
+        pace = 1 + _choose(draws[:, 0], min(paces, most_pace or paces))
+        first = _choose(draws[:, 1], count - (frames - 1) * pace)
+        numbers = first[:, None] + pace[:, None] * tf.range(frames)  # [B, T]
+        columns = [name for name in batch if name.startswith("clip")]
+        stretches = {name: tf.gather(batch[name], numbers, batch_dims=1) for name in columns}
+        middles = {_FRAME_COLUMNS[name]: frames_of[:, frames // 2] for name, frames_of in stretches.items()}
+        return _without(batch, "attributes") | stretches | middles
+
+    return augment
+
+
+def _choose(draws: tf.Tensor, count: int | tf.Tensor) -> tf.Tensor:
+    """Numbers below `count` from some in [0, 1), int32 of the same shape."""
+    return tf.minimum(tf.cast(draws * tf.cast(count, tf.float32), tf.int32), count - 1)
+
+
 def blur(factor: int = 2) -> Callable:
     """An augmentation that softens a random half of the pictures, each by a random share.
 
@@ -130,15 +168,17 @@ def blur(factor: int = 2) -> Callable:
     """
 
     def augment(batch, seed):
-        images = batch["image"]  # [B, H, W, C]
-        height, width = images.shape[1:3]
+        size, height, width = batch["image"].shape[:3]
         if not 2 <= factor <= min(height, width):
             raise DatasetError(f"blur: factor={factor} must be 2 to {min(height, width)}, the side of the pictures")
-        small = tf.image.resize(images, (height // factor, width // factor), "area")
-        soft = tf.image.resize(small, (height, width), "bilinear")
         # Below zero, so for half of them, the share is none.
-        share = tf.nn.relu(draw(tf.random.stateless_uniform, (images.shape[0], 1, 1, 1), seed, -1.0, 1.0))
-        return batch | {"image": images + share * (soft - images)}
+        share = tf.nn.relu(draw(tf.random.stateless_uniform, (size, 1, 1, 1), seed, -1.0, 1.0))
+
+        def soften(images):
+            small = tf.image.resize(images, (height // factor, width // factor), "area")
+            return tf.image.resize(small, (height, width), "bilinear")
+
+        return batch | _change_frames(batch, lambda images, share: images + share * (soften(images) - images), share)
 
     return augment
 
@@ -162,17 +202,32 @@ def colour(strength: float = 0.2) -> Callable:
     _check("colour", strength=strength)
 
     def augment(batch, seed):
-        images = batch["image"]  # [B, H, W, C]
-        numbers = draw(tf.random.stateless_uniform, (images.shape[0], 3), seed, -strength, strength)
-        brightness, contrast, saturation = tf.unstack(numbers[:, :, None, None, None], axis=1)  # each [B, 1, 1, 1]
-        gray = tf.tensordot(images, [[share] for share in LUMA], 1) if images.shape[-1] == 3 else images
-        mean = (1.0 + brightness) * tf.reduce_mean(gray, axis=(1, 2, 3), keepdims=True)
-        # All three at once: what they do to a pixel is linear in it and in its gray.
-        saturated = images + saturation * (images - gray)
-        changed = (1.0 + contrast) * (1.0 + brightness) * saturated - contrast * mean
-        return _without(batch | {"image": tf.clip_by_value(changed, 0.0, 1.0)}, "factors")
+        numbers = draw(tf.random.stateless_uniform, (batch["image"].shape[0], 3), seed, -strength, strength)
+        changed = _change_frames(batch, _recolour, *tf.unstack(numbers[:, :, None, None, None], axis=1))
+        return _without(batch | changed, "factors", "clip_factors")
 
     return augment
+
+
+def _recolour(images, brightness, contrast, saturation):
+    """Pictures [B, H, W, C] with other colours, as three numbers [B, 1, 1, 1] say."""
+    gray = tf.tensordot(images, [[share] for share in LUMA], 1) if images.shape[-1] == 3 else images
+    mean = (1.0 + brightness) * tf.reduce_mean(gray, axis=(1, 2, 3), keepdims=True)
+    # All three at once: what they do to a pixel is linear in it and in its gray.
+    saturated = images + saturation * (images - gray)
+    changed = (1.0 + contrast) * (1.0 + brightness) * saturated - contrast * mean
+    return tf.clip_by_value(changed, 0.0, 1.0)
+
+
+def _change_frames(batch: dict, change: Callable, *numbers: tf.Tensor) -> dict:
+    """`image`, and the `clip` if there is one, changed alike by numbers [B, 1, 1, 1] of each example."""
+    changed = {"image": change(batch["image"], *numbers)}
+    if "clip" in batch:
+        shape = batch["clip"].shape
+        frames = tf.reshape(batch["clip"], (-1, *shape[2:]))
+        of_frames = [tf.repeat(each, shape[1], axis=0) for each in numbers]
+        changed["clip"] = tf.reshape(change(frames, *of_frames), shape)
+    return changed
 
 
 def affine(degrees: float = 10.0, scale: float = 1.15, shift: float = 0.05) -> Callable:
@@ -193,7 +248,7 @@ def affine(degrees: float = 10.0, scale: float = 1.15, shift: float = 0.05) -> C
 
     def augment(batch, seed):
         move = _random_affine(batch["image"].shape, seed, degrees, scale, shift, flip=0.0)
-        return _without(batch | _move(batch, move), "factors")
+        return _without(batch | _move(batch, move), "factors", "clip_factors")
 
     return augment
 
@@ -302,16 +357,24 @@ def _random_affine(
 
 
 def _move(batch: dict, move: _Affine) -> dict:
-    """The columns of a batch that move: `image`, `mask` and `landmarks`; left and right are not yet exchanged."""
-    num_channels = batch["image"].shape[-1]
-    layers = tf.concat([batch[name] for name in ("image", "mask") if name in batch], axis=-1)
+    """The columns of a batch that move: pictures and landmarks; left and right are not yet exchanged."""
+    pictures = {name: batch[name] for name in ("image", "mask") if name in batch}
+    if "clip" in batch:  # all frames move as one picture of many channels does
+        pictures["clip"] = tf.reshape(tf.transpose(batch["clip"], (0, 2, 3, 1, 4)), (*batch["image"].shape[:3], -1))
+    layers = tf.concat([*pictures.values()], axis=-1)
     sampled = _sample(layers, move.origin(_pixel_centres(layers.shape)))
-    moved = {"image": sampled[..., :num_channels]}
-    if "mask" in batch:
-        moved["mask"] = sampled[..., num_channels:]
-    if "landmarks" in batch:
-        points = tf.linalg.matrix_transpose(batch["landmarks"]) * move.side  # [B, 2, L]
-        moved["landmarks"] = tf.linalg.matrix_transpose(move.destination(points) / move.side)
+    parts = tf.split(sampled, [picture.shape[-1] for picture in pictures.values()], axis=-1)
+    moved = dict(zip(pictures, parts, strict=True))
+    if "clip" in batch:
+        size, count, height, width, channels = batch["clip"].shape
+        frames = tf.reshape(moved["clip"], (size, height, width, count, channels))
+        moved["clip"] = tf.transpose(frames, (0, 3, 1, 2, 4))
+    for name in ("landmarks", "clip_landmarks"):
+        if name in batch:
+            given = tf.reshape(batch[name], (batch[name].shape[0], -1, 2))
+            points = tf.linalg.matrix_transpose(given) * move.side  # [B, 2, L]
+            points = tf.linalg.matrix_transpose(move.destination(points) / move.side)
+            moved[name] = tf.reshape(points, batch[name].shape)
     return moved
 
 

@@ -1,5 +1,7 @@
 """Clips of drawn people: expression, gaze, head and light move along smooth paths, person and place stay."""
 
+import dataclasses
+
 import numpy as np
 
 from .drawing.factors import FACTOR_NAMES, FACTOR_RANGES, Draws, face_attributes, sample_pictures
@@ -57,8 +59,7 @@ def procedural_clips(split: str, *, image_size: int = 64, channels: int = 3, fra
       DatasetError: a value outside of these.
     """
     check_drawable("procedural_clips", split, image_size, channels)
-    if not FRAMES[0] <= frames <= FRAMES[1]:
-        raise DatasetError(f"procedural_clips draws frames {FRAMES[0]} to {FRAMES[1]}, not {frames}")
+    check_frames("procedural_clips", frames)
     first = sum(CLIPS[name] for name in SPLITS[: SPLITS.index(split)])
 
     def load(positions: np.ndarray) -> dict[str, np.ndarray]:
@@ -84,6 +85,59 @@ def procedural_clips(split: str, *, image_size: int = 64, channels: int = 3, fra
 
     names = tuple(str(first + position) for position in range(CLIPS[split]))
     return make_drawn_source(f"procedural_clips/{split}", names, load, (image_size, image_size, channels))
+
+
+def procedural_frames(
+    split: str, *, image_size: int = 64, channels: int = 3, frames: int = 16, seed: int = 0
+) -> Source:
+    """The frames of `procedural_clips`, each a picture by itself: 2,000 / 200 / 200 times `frames`.
+
+    Args:
+      split: "train", "validation" or "test".
+      image_size: side of the frames in pixels, 32 to 256.
+      channels: 3 for colour, 1 for gray.
+      frames: of each clip, 2 to 128.
+      seed: which world of people.
+
+    Raises:
+      DatasetError: a value outside of these.
+    """
+    check_drawable("procedural_frames", split, image_size, channels)
+    check_frames("procedural_frames", frames)
+    first = sum(CLIPS[name] for name in SPLITS[: SPLITS.index(split)])
+
+    def load(positions: np.ndarray) -> dict[str, np.ndarray]:
+        places, numbers = np.divmod(np.asarray(positions, np.int64).reshape(-1), frames)
+        clips, rows = np.unique(first + places, return_inverse=True)
+        factors = sample_paths(clips, frames, seed)[rows, numbers]
+        pictures = draw_faces(factors, image_size)
+        return {
+            "image": pictures if channels == 3 else gray(pictures),
+            "attributes": face_attributes(factors),
+            "landmarks": face_landmarks(factors),
+            "identity": ((first + places) // CLIPS_OF_EACH).astype(np.int32),
+            "factors": factors,
+        }
+
+    names = tuple(f"{first + place}/{number}" for place in range(CLIPS[split]) for number in range(frames))
+    return make_drawn_source(f"procedural_frames/{split}", names, load, (image_size, image_size, channels))
+
+
+def without_clips(source: Source) -> Source:
+    """The source with pictures alone, for what reads no clips; one that has none is returned as it is."""
+    if "clip" not in source.load(np.zeros(1, np.int64)):
+        return source
+
+    def load(positions: np.ndarray) -> dict[str, np.ndarray]:
+        return {name: column for name, column in source.load(positions).items() if not name.startswith("clip")}
+
+    return dataclasses.replace(source, load=load)
+
+
+def check_frames(name: str, frames: int) -> None:
+    """A DatasetError for a number of frames that no clip has."""
+    if not FRAMES[0] <= frames <= FRAMES[1]:
+        raise DatasetError(f"{name} has frames {FRAMES[0]} to {FRAMES[1]}, not {frames}")
 
 
 def sample_paths(clips: np.ndarray, frames: int, seed: int = 0) -> np.ndarray:

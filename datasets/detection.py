@@ -94,13 +94,18 @@ def find_faces(photograph: Image.Image) -> list[Face]:
     Raises:
       DatasetError: mtcnn is not installed.
     """
-    small = _bring_to(photograph, float(np.clip(max(photograph.size), *SIDES)))
+    small = _bring_to_side(photograph)
     faces = _detect(small, 0.0)
     turn = _find_turn(small, faces)
     if turn:
         faces = _detect(small, turn) or faces
-    across = np.array(photograph.size) / small.size
-    return sorted((_scale(face, across) for face in faces), key=lambda face: -face.area)
+    return _scale_back(faces, small, photograph)
+
+
+def find_upright_faces(photograph: Image.Image) -> list[Face]:
+    """The faces of an RGB photograph that lies right, the largest first: in a fraction of the time of `find_faces`."""
+    small = _bring_to_side(photograph)
+    return _scale_back(_detect(small, 0.0), small, photograph)
 
 
 def largest_face(photograph: Image.Image) -> Face:
@@ -153,6 +158,15 @@ def check_installed() -> None:
     if (backend := os.environ.get("KERAS_BACKEND", "tensorflow")) != "tensorflow":
         way = "unset it, or take pictures that `facezoo align` has cut out"
         raise DatasetError(f"KERAS_BACKEND={backend}: faces are found by mtcnn, which runs on TensorFlow: {way}")
+
+
+def _bring_to_side(photograph: Image.Image) -> Image.Image:
+    return _bring_to(photograph, float(np.clip(max(photograph.size), *SIDES)))
+
+
+def _scale_back(faces: Sequence[Face], small: Image.Image, photograph: Image.Image) -> list[Face]:
+    across = np.array(photograph.size) / small.size
+    return sorted((_scale(face, across) for face in faces), key=lambda face: -face.area)
 
 
 # Turning a photograph about.

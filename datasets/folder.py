@@ -75,7 +75,7 @@ def folder(
         landmarks.
     """
     _check_choices(split, subfolders, channels, crop)
-    root = _root(data_dir)
+    root = find_root(data_dir, "folder")
     max_pixels = (max_megapixels or photographs.MEGAPIXELS) * 10**6
     index = _index(root, max_pixels, (labels, landmarks, partition))
     usable = _usable(root, index, crop, max_pixels)
@@ -133,13 +133,14 @@ def _check_choices(split: str, subfolders: str | None, channels: int, crop: Crop
     photographs.check_crop(crop)
 
 
-def _root(data_dir: str | os.PathLike[str]) -> Path:
+def find_root(data_dir: str | os.PathLike[str], dataset: str) -> Path:
+    """The folder of a data set, without links; a DatasetError where there is none."""
     if not data_dir:
-        raise DatasetError("folder: data_dir is missing, the folder with the photographs")
+        raise DatasetError(f"{dataset}: data_dir is missing, the folder with the photographs")
     # Not Path's: its expanduser raises where there is no such user, its resolve where a link leads to itself.
     root = Path(os.path.realpath(os.path.expanduser(data_dir)))  # noqa: PTH111
     if not root.is_dir():
-        raise DatasetError(f"folder: data_dir={data_dir} is {'not a folder' if root.exists() else 'not there'}")
+        raise DatasetError(f"{dataset}: data_dir={data_dir} is {'not a folder' if root.exists() else 'not there'}")
     return root
 
 

@@ -30,7 +30,7 @@ class Cut:
       template: of `alignment.TEMPLATES`.
       margin: in sides of the template's own crop.
       size: side of the crops in pixels.
-      faces: "largest" or "all" of each photograph.
+      faces: "largest" or "all" of each photograph; of a film also "person=" and who.
       shift: of `template_points`; none in what `facezoo align` cuts.
     """
 

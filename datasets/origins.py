@@ -82,6 +82,7 @@ ORIGINS: dict[str, Callable[[str | os.PathLike[str] | None, Crop | None], Origin
     "procedural_faces": _find_drawn_origin,
     "procedural_people": _find_drawn_origin,
     "procedural_clips": _find_drawn_origin,
+    "procedural_frames": _find_drawn_origin,
     "packed": _find_pack_origin,
     "celeb_a": _find_celeba_origin,
 }

@@ -16,6 +16,7 @@ from .share import WHOLE, Share, drawing_for
 from .source import DatasetError, Source
 
 Batch = dict[str, tf.Tensor]
+SELECTION = 1  # of its own draws, among those of a step
 LOADERS = 2  # threads; more of them only fight over Python's lock
 Augmentation = Callable[[Batch, tf.Tensor], Batch]
 
@@ -51,6 +52,7 @@ def training_batches(
     steps_per_epoch: int,
     first_step: int = 0,
     augmentation: Augmentation | None = None,
+    selection: Augmentation | None = None,
     share: Share = WHOLE,
 ) -> tf.data.Dataset:
     """An endless stream of shuffled batches; batch number n is a function of (seed, n) and of the arguments
@@ -63,6 +65,7 @@ def training_batches(
       steps_per_epoch: batches after which a new order begins.
       first_step: number of the first batch, counted over all epochs.
       augmentation: `(batch, seed [2]) -> batch`, drawing only through `share.draw`.
+      selection: as an augmentation, but before pictures become floats, so that those it leaves out cost little.
       share: of each global batch that is loaded.
     """
 
@@ -77,8 +80,12 @@ def training_batches(
     @tf.autograph.experimental.do_not_convert  # it would read through all the code that draws
     def load(step: tf.Tensor) -> Batch:
         batch = _load(source, step, indices_of, batch_size // share.count)
+        key = tf.stack([tf.cast(seed, tf.int64), step])
         with drawing_for(share):
-            return batch if augmentation is None else augmentation(batch, tf.stack([tf.cast(seed, tf.int64), step]))
+            if selection is not None:
+                batch = selection(batch, tf.random.experimental.stateless_fold_in(key, SELECTION))
+            batch = _with_float_pictures(batch)
+            return batch if augmentation is None else augmentation(batch, key)
 
     steps = tf.data.Dataset.counter(first_step)
     stream = steps.map(load, num_parallel_calls=LOADERS, deterministic=True).prefetch(tf.data.AUTOTUNE)
@@ -102,7 +109,7 @@ def evaluation_batches(
 
     @tf.autograph.experimental.do_not_convert
     def load(start: tf.Tensor) -> Batch:
-        batch = _load(source, start, indices_of, len(rows))
+        batch = _with_float_pictures(_load(source, start, indices_of, len(rows)))
         return {**batch, "padding": start + rows >= count}
 
     starts = tf.data.Dataset.range(0, padded, batch_size)
@@ -158,7 +165,7 @@ def cache(source: Source, cache_gb: float) -> Source:
 
 
 def _load(source: Source, key: tf.Tensor, indices_of: Callable[[int], np.ndarray], batch_size: int) -> Batch:
-    """Loads the examples `indices_of(key)` inside a tf.data graph; pictures (uint8) become float32 in [0, 1].
+    """Loads the examples `indices_of(key)` inside a tf.data graph.
 
     The graph, which TensorFlow never frees (tensorflow#124972), does not hold the source and what it keeps in memory;
     the stream does.
@@ -174,11 +181,10 @@ def _load(source: Source, key: tf.Tensor, indices_of: Callable[[int], np.ndarray
         return list(source.load(indices_of(key)).values())
 
     arrays = tf.numpy_function(_calls.count_calls(load), [key], types)
-    batch = {
+    return {
         name: tf.ensure_shape(array, (batch_size, *values.shape[1:]))
         for (name, values), array in zip(example.items(), arrays, strict=True)
     }
-    return _with_float_pictures(batch)
 
 
 def _hold_parts(stream: tf.data.Dataset, *parts: object) -> tf.data.Dataset:

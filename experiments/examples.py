@@ -159,8 +159,8 @@ GUIDES = {
                 "Every face of a folder as one of the people that the model was trained on.",
             ),
             Example(
-                "facezoo swap --run_dir=runs/mapping --in=PHOTOGRAPHS --to=ann --out=swapped --align --paste",
-                "Put back into the photographs.",
+                "facezoo swap --run_dir=runs/mapping --in=clip.mp4 --to=ann --out=film.mp4 --align --paste",
+                "Put back into the frames of a film; so with a folder of photographs, into another folder.",
             ),
         ),
     ),

@@ -4,8 +4,11 @@ import dataclasses
 import functools
 import re
 import subprocess
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
+
+import numpy as np
 
 from .. import pictures
 
@@ -13,7 +16,7 @@ from .. import pictures
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,ogg,asf,gif,apng,mxf,ivf,h264,hevc"
 ENDINGS = (
     *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".flv", ".ogv"),
-    *(".wmv", ".3gp", ".mxf"),
+    *(".wmv", ".3gp", ".mxf", ".gif"),
 )
 MOST_PIXELS = 7680 * 4320  # of a frame
 SLOWEST, FASTEST = Fraction(1, 100), Fraction(240)  # frames a second
@@ -35,20 +38,31 @@ class Film:
       path: of the file.
       frames_per_second: at which its frames are read: the mean rate of one whose rate varies.
       seconds: that it lasts; None where it does not tell.
-      has_sound: whether it has a track of sound.
+      sound: how its first track of sound is coded, as ffmpeg calls it; None where it has none.
       pixel_width: of a pixel by its height, where they are no squares.
+      read: gives its frames from one on, where it is no file; else `read_frames` has ffmpeg read them.
     """
 
     path: Path
     frames_per_second: Fraction
     seconds: float | None
-    has_sound: bool
+    sound: str | None
     pixel_width: Fraction = Fraction(1)
+    read: Callable[[int], Iterator[np.ndarray]] | None = None
 
     @property
     def num_frames(self) -> int | None:
         """About how many frames it has."""
         return None if self.seconds is None else max(1, round(self.seconds * self.frames_per_second))
+
+    @property
+    def has_sound(self) -> bool:
+        """Whether it has a track of sound."""
+        return bool(self.sound)
+
+    def at(self, path: Path) -> "Film":
+        """The same film by another name."""
+        return dataclasses.replace(self, path=path)
 
 
 def is_film(path: Path) -> bool:
@@ -70,7 +84,7 @@ def probe(path: Path) -> Film:
     except subprocess.TimeoutExpired as error:
         raise FilmError(f"{path}: ffmpeg does not find out in a minute what it is") from error
     lines = told.stderr.decode(errors="replace").splitlines()
-    streams = [line for line in lines if re.match(r"\s+Stream #\d+:\d+", line)]
+    streams = [line for line in lines if re.match(r"\s+Stream #\d+:\d+", line) and "(attached pic)" not in line]
     video = next((line for line in streams if ": Video: " in line), None)
     if video is None:
         raise FilmError(f"{path} is no film that ffmpeg can read: {_find_reason(lines, streams)}")
@@ -83,7 +97,7 @@ def probe(path: Path) -> Film:
         path,
         _find_rate(video),
         _find_seconds(lines),
-        any(": Audio: " in line for line in streams),
+        next((found[1] for line in streams if (found := re.search(r": Audio: (\w+)", line))), None),
         Fraction(across, up) if across and up else Fraction(1),
     )
 

@@ -29,11 +29,14 @@ def read_frames(film: Film, first: int = 0) -> Iterator[np.ndarray]:
     Raises:
       FilmError: not one frame can be read.
     """
+    if film.read:
+        yield from film.read(first)
+        return
     rate = f"{film.frames_per_second.numerator}/{film.frames_per_second.denominator}"
     squares = ("-vf", "scale=trunc(iw*sar+0.5):ih,setsar=1") if film.pixel_width != Fraction(1) else ()
     shown = (
         "-map",
-        "0:v:0",
+        "0:V:0",  # no picture of a cover
         *squares,
         "-fps_mode",
         "cfr",
@@ -70,6 +73,15 @@ def read_frames(film: Film, first: int = 0) -> Iterator[np.ndarray]:
         raise FilmError(f"{film.path}: no frame can be read{f': {errors[-1]}' if errors else ''}")
     if errors or process.returncode:
         logging.warning("%s is damaged or cut: %d frames of it are read", film.path, count)
+
+
+def count_frames(film: Film) -> int:
+    """How many frames `read_frames` gives, which only reading tells: a film's length may be its sound's, or absent.
+
+    Raises:
+      FilmError: not one frame can be read.
+    """
+    return sum(1 for _ in read_frames(film))
 
 
 def _read_ppm(stream: IO[bytes]) -> np.ndarray | None:

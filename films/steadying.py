@@ -31,6 +31,18 @@ def find_unbroken(numbers: Sequence[np.ndarray | None], place: int) -> range:
     return range(first, last + 1)
 
 
+def bridge(numbers: Sequence[np.ndarray | None]) -> list[np.ndarray | None]:
+    """Numbers of frames in a row, those that are missing (None) between two others on a straight line; ends stay so."""
+    bridged = list(numbers)
+    known = [place for place, each in enumerate(numbers) if each is not None]
+    for before, after in itertools.pairwise(known):
+        first, last = numbers[before], numbers[after]
+        assert first is not None and last is not None
+        for place in range(before + 1, after):
+            bridged[place] = first + (last - first) * ((place - before) / (after - before))
+    return bridged
+
+
 def smooth_at(numbers: Sequence[np.ndarray | None], place: int, degree: int = 2) -> np.ndarray:
     """What numbers [...] of frames in a row are at one place without their jitter.
 

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
+from absl import logging
 
 from .. import files
 from ..pictures.files import FILM_QUALITY, tell_maker
+from .parts import LIST, Parts
 from .probing import Film, FilmError, find_ffmpeg, name_input
 
 PART_FRAMES = 96
-LIST = "parts.txt"
+PLAYED = ("aac", "mp3", "ac3", "eac3", "alac", "opus")  # codecs of sound that players know in an MP4
 # Of every part alike, for they are joined as they are; without frames that are told by later ones, which would shift
 # the beginning of each.
 CODED = ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", FILM_QUALITY, "-bf", "0")
@@ -36,7 +38,8 @@ class FilmWriter:
 
     def __init__(self, path: Path, source: Film, key: str):
         self.path, self.source = path, source
-        self.folder = path.absolute().with_name(f".{path.name}.{key}.parts")
+        self._kept = Parts(path, key)
+        self.folder = self._kept.folder
         self._parts = self._find_parts()
         self.num_done = PART_FRAMES * len(self._parts)
 
@@ -53,22 +56,16 @@ class FilmWriter:
         Raises:
           FilmError: it cannot be written; parts that are ready stay, for the next try.
         """
-        if self.folder.is_symlink():
-            raise FilmError(f"{self.folder} is a link: parts of a film are not written through it")
-        with files.lock(self.folder), files.name_full_disk(self.path):
+        with self._kept.hold(), files.name_full_disk(self.path):
             if self._find_parts() != self._parts:
                 raise FilmError(f"{self.path} is being made by another process: wait for it, or give the command again")
-            self.folder.mkdir(parents=True, exist_ok=True)
             count = self.num_done
             for part in _take(frames, PART_FRAMES):
                 count += self._write_part(part)
             if not count:
                 raise FilmError(f"{self.path}: there are no frames to write")
             self._join(description)
-            for made in (*self._parts, self.folder / LIST):
-                made.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # something else is in it
-            self.folder.rmdir()
+            self._kept.clear()
         return count
 
     def _find_parts(self) -> list[Path]:
@@ -100,7 +97,7 @@ class FilmWriter:
         return count
 
     def _join(self, description: str) -> None:
-        """The parts as one film, with the sound as it is or, where an MP4 cannot hold it so, encoded anew."""
+        """The parts as one film, with its sound: as it is where players of MP4 know its codec, else encoded anew."""
         listed = self.folder / LIST  # which names them as they are called in the folder
         listed.write_text("".join(f"file '{part.name}'\n" for part in self._parts), encoding="utf-8")
         parts = ("-f", "concat", "-safe", "0", "-i", listed.name)
@@ -108,13 +105,17 @@ class FilmWriter:
         ways: list[tuple[str, ...]] = [("-map", "0:v:0")]
         if self.source.has_sound:
             both = (*name_input(self.source.path.absolute()), "-map", "0:v:0", "-map", "1:a:0")
-            ways = [(*both, "-c:a", "copy"), (*both, "-c:a", "aac")]
+            ways = [(*both, "-c:a", "aac"), *ways]
+            if self.source.sound in PLAYED:
+                ways = [(*both, "-c:a", "copy"), *ways]
         with files.whole_file(self.path.absolute(), is_new=True) as partial:
             for way in ways:
                 options = (*parts, *way, "-c:v", "copy", *said, "-f", "mp4", f"file:{partial}")
                 command = (find_ffmpeg(), "-v", "error", "-nostdin", "-y", *options)
                 done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, cwd=self.folder)
                 if not done.returncode:
+                    if self.source.has_sound and way is ways[-1]:
+                        logging.warning("%s has no sound: that of %s cannot be read", self.path, self.source.path)
                     return
             raise _blame(self.path, done.stderr)
 

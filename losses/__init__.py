@@ -1,6 +1,7 @@
 """What "good" means: loss terms that give one value per example, and the objective that weighs and reduces them."""
 
 from .adversarial import ADVERSARIAL_LOSSES, AdversarialTerm, FeatureMatching, r1_penalty
+from .clips import ClipKLDivergence, OfFrames, TemporalError
 from .detail import DetailError
 from .diffusion import VelocityError
 from .distillation import CodeError, TaughtError
@@ -19,6 +20,7 @@ __all__ = [
     "DSSIM",
     "AbsoluteError",
     "AdversarialTerm",
+    "ClipKLDivergence",
     "CodeError",
     "DetailError",
     "ExpressionCode",
@@ -29,10 +31,12 @@ __all__ = [
     "Masked",
     "MissingTerm",
     "Objective",
+    "OfFrames",
     "PerceptualLoss",
     "SquaredError",
     "SquaredMaskError",
     "TaughtError",
+    "TemporalError",
     "VelocityError",
     "WeightsError",
     "feature_scales",

@@ -36,11 +36,15 @@ class KLDivergence:
     """
 
     def __call__(self, batch, outputs):
-        divergence = kl_per_dimension(outputs["mean"], outputs["log_var"])
+        divergence = self.find_divergence(outputs)
         if "free_bits" in outputs:
             divergence = _floor_by_batch_mean(divergence, outputs["free_bits"])
         divergence = tf.reduce_sum(divergence, axis=-1)
         return tf.abs(divergence - outputs["capacity"]) if "capacity" in outputs else divergence
+
+    def find_divergence(self, outputs):
+        """The divergence of each dimension, [B, D] nats."""
+        return kl_per_dimension(outputs["mean"], outputs["log_var"])
 
 
 def _floor_by_batch_mean(divergence, free_bits):

@@ -1,5 +1,6 @@
 """How good a model is, over whole data sets."""
 
+from .clips import find_added_flicker, find_drift, find_flicker, find_jitter, find_ratio
 from .face_reading import face_reading
 from .features import FeatureDistance
 from .frechet import frechet_distance
@@ -31,6 +32,11 @@ __all__ = [
     "active_units",
     "bootstrap_interval",
     "face_reading",
+    "find_added_flicker",
+    "find_drift",
+    "find_flicker",
+    "find_jitter",
+    "find_ratio",
     "frechet_distance",
     "half_sample_interval",
     "kernel_distance",

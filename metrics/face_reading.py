@@ -82,9 +82,14 @@ def landmark_error(truth: np.ndarray, read: np.ndarray, landmark_names: Sequence
 
 def landmark_errors(truth: np.ndarray, read: np.ndarray, landmark_names: Sequence[str]) -> np.ndarray:
     """Mean distance of landmarks, two [N, L, 2], in percent of each face's distance between the eyes' centres: [N]."""
-    eyes = [truth[:, [name.startswith(eye) for name in landmark_names]].mean(axis=1) for eye in EYES]
-    between_eyes = np.linalg.norm(eyes[0] - eyes[1], axis=-1)
-    return 100.0 * np.linalg.norm(truth - read, axis=-1).mean(axis=1) / between_eyes
+    distances = np.linalg.norm(truth - read, axis=-1).mean(axis=1)
+    return 100.0 * distances / find_eye_distances(truth, landmark_names)
+
+
+def find_eye_distances(landmarks: np.ndarray, landmark_names: Sequence[str]) -> np.ndarray:
+    """The distance between the eyes' centres: landmarks [..., L, 2] -> [...]."""
+    eyes = [landmarks[..., [name.startswith(eye) for name in landmark_names], :].mean(axis=-2) for eye in EYES]
+    return np.linalg.norm(eyes[0] - eyes[1], axis=-1)
 
 
 def _balanced_accuracy(truth: np.ndarray, seen: np.ndarray) -> float:

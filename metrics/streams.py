@@ -63,10 +63,11 @@ class OfEach:
     Args:
       name: of the figure.
       function: arrays of B rows each -> [B].
+      rows_of_each: so many rows in a row, such as the frames of a clip, are one example, of which their mean is told.
     """
 
-    def __init__(self, name: str, function: Callable[..., np.ndarray]):
-        self.name, self.function = name, function
+    def __init__(self, name: str, function: Callable[..., np.ndarray], rows_of_each: int = 1):
+        self.name, self.function, self.rows_of_each = name, function, rows_of_each
         self.values: list[np.ndarray] = []
 
     def update(self, *examples: np.ndarray) -> None:
@@ -75,7 +76,7 @@ class OfEach:
 
     def result(self) -> dict[str, Figure]:
         """The mean."""
-        values = np.concatenate(self.values)
+        values = np.concatenate(self.values).reshape(-1, self.rows_of_each).mean(axis=1)
         interval = bootstrap_interval(lambda drawn: float(drawn.mean()), values)
         return {self.name: Figure(float(values.mean()), interval, len(values))}
 

@@ -22,6 +22,7 @@ from .learning_rate import Schedule
 from .pretrained import load_pretrained, pretrained_names
 from .trainable import TrainableModel
 from .vae import VAE, VariationalEncoder
+from .video_autoencoder import VideoAutoencoder
 
 MODELS: dict[str, type[Autoencoder]] = {
     "cae": ConvolutionalAutoencoder,
@@ -29,6 +30,7 @@ MODELS: dict[str, type[Autoencoder]] = {
     "dfc_vae": DFCVAE,
     "conditional_vae": ConditionalVAE,
     "appearance_vae": AppearanceVAE,
+    "video_autoencoder": VideoAutoencoder,
     "face_mapping": FaceMapping,
     "diffusion_autoencoder": DiffusionAutoencoder,
     "distilled_autoencoder": DistilledAutoencoder,
@@ -64,6 +66,7 @@ __all__ = [
     "Schedule",
     "TrainableModel",
     "VariationalEncoder",
+    "VideoAutoencoder",
     "build_autoencoder",
     "conv2d_block",
     "leaky_relu",

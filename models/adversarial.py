@@ -13,7 +13,7 @@ from ..losses.objective import count
 from . import randomness
 from .autoencoder import Autoencoder
 from .balance import BALANCES
-from .batches import as_batch, choose_targets, skip_checks
+from .batches import choose_targets, skip_checks
 from .blocks import check_choice, check_count, check_not_negative
 from .discriminator import Discriminator
 from .holding import HoldingAutoencoder
@@ -96,6 +96,14 @@ class AutoencoderGAN(HoldingAutoencoder):
     def batch_columns(self) -> tuple[str, ...]:  # type: ignore[override]
         """The autoencoder's."""
         return self.autoencoder.batch_columns
+
+    @property
+    def reads_clips(self) -> bool:  # type: ignore[override]
+        """The autoencoder's."""
+        return self.autoencoder.reads_clips
+
+    def read_batch(self, data):
+        return self.autoencoder.read_batch(data)
 
     @property
     def default_factors(self) -> Mapping[str, float]:  # type: ignore[override]
@@ -208,7 +216,7 @@ class AutoencoderGAN(HoldingAutoencoder):
           `adversarial_weight`, without the factor; and `gradient_norm`, of the autoencoder's. All are means since the
           last reset.
         """
-        batch, kept = as_batch(data), self._keep_layers()
+        batch, kept = self.read_batch(data), self._keep_layers()
         with skip_checks(), randomness.at_step(self.optimizer.iterations):
             values, gradients = in_parts(self._values_and_gradients, batch, self.accumulation_steps)
         learns = tf.reduce_any(values.pop("learns"))

@@ -44,7 +44,8 @@ def as_batch(data: Any) -> dict[str, Any]:
     """A batch as the models read it: a dict with `image`, float32 [B, H, W, C] in [0, 1].
 
     Args:
-      data: pictures [B, H, W, C], as `as_pictures` takes them; or a dict with them as `image`, and other columns; or a
+      data: pictures [B, H, W, C], as `as_pictures` takes them; or a dict with them as `image`, and other columns, of
+        which `clip` [B, T, H, W, C] is pictures too; or a
         tuple of Keras', (x,) or (x, y), where y is pictures that the reconstructions are compared with, or a dict of
         more columns.
 
@@ -57,7 +58,7 @@ def as_batch(data: Any) -> dict[str, Any]:
         raise ValueError(f"a batch needs 'image', pictures [B, H, W, C]; this one has {', '.join(batch)}")
     if weights is not None:
         raise ValueError("sample_weight is not known here: every example counts alike, terms weigh by their factors")
-    batch["image"] = as_pictures(batch["image"])
+    batch |= {name: as_pictures(batch[name]) for name in ("image", "clip") if name in batch}
     if isinstance(y, Mapping):
         return batch | {**y}
     if y is None:
@@ -66,6 +67,19 @@ def as_batch(data: Any) -> dict[str, Any]:
     if shape.rank != 4 or not shape[1:].is_compatible_with(expected[1:]):
         raise ValueError(f"y must be pictures of the shape {expected} of x, not {shape}; or a dict of columns")
     return batch | {TARGET: as_pictures(y)}
+
+
+def as_clip_batch(data: Any) -> dict[str, Any]:
+    """As `as_batch`, of clips too: [B, T, H, W, C], or a dict with them as `clip`, become `clip` and its middle frame.
+
+    Raises:
+      ValueError: as `as_batch`.
+    """
+    x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
+    clips = x.get("clip") if isinstance(x, Mapping) else x
+    if clips is not None and len(clips.shape) == 5:
+        x = {"image": clips[:, clips.shape[1] // 2], **(x if isinstance(x, Mapping) else {"clip": clips})}
+    return as_batch((x, y, weights))
 
 
 def choose_targets(batch: Mapping[str, Any]) -> Mapping[str, Any]:

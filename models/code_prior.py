@@ -12,8 +12,8 @@ from .autoencoder import Autoencoder
 from .batches import as_pictures, check_trains
 from .blocks import check_fraction, check_names, check_positive, sign_attributes
 from .denoiser import WAVES, build_denoiser, make_waves
+from .holding import choose_held
 from .trainable import TrainableModel
-from .vae import VAE
 
 
 @keras.saving.register_keras_serializable("facezoo")
@@ -66,16 +66,14 @@ class CodePrior(TrainableModel):
     ):
         check_trains("drawing")
         super().__init__(name=name)
-        autoencoder = autoencoder or VAE(image_size=image_size, channels=channels, seed=seed)
-        if autoencoder.conditions:
-            raise ValueError(f"autoencoder: a {type(autoencoder).__name__} is told {', '.join(autoencoder.conditions)}")
+        autoencoder = choose_held(autoencoder, image_size, channels, seed)
         check_positive(width=width, depth=depth, sampling_steps=sampling_steps)
         check_fraction(attribute_dropout=attribute_dropout)
+        autoencoder.trainable = False
         self.autoencoder, self.image_size, self.channels = autoencoder, autoencoder.image_size, autoencoder.channels
         self.attributes = check_names(attributes) if attributes else ()
         self.attribute_dropout, self.width, self.depth = attribute_dropout, width, depth
         self.sampling_steps, self.seed = sampling_steps, seed
-        autoencoder.trainable = False
         self.code_shape = autoencoder.shape_of_code()
         self.code_means, self.code_deviations = (
             self.add_weight(shape=self.code_shape, initializer=start, trainable=False, autocast=False, name=title)

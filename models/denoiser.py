@@ -36,6 +36,27 @@ class Places(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("facezoo")
+class GroupNormalization(keras.layers.GroupNormalization):
+    """Group normalisation of [B, ..., C] by TensorFlow's fused kernel, several times as fast on a CPU.
+
+    Wu and He, "Group Normalization" (2018). To the kernel each group of each example is a channel of one example.
+    """
+
+    def call(self, inputs):
+        channels = inputs.shape[-1]
+        places, size = math.prod(inputs.shape[1:-1]), channels // self.groups
+        apart = tf.transpose(tf.reshape(inputs, (-1, places, self.groups, size)), (1, 3, 0, 2))
+        count = tf.shape(inputs)[0] * self.groups
+        ones, zeros = tf.ones(count), tf.zeros(count)
+        maps, *_ = tf.compat.v1.nn.fused_batch_norm(
+            tf.reshape(apart, (1, places, size, count)), ones, zeros, epsilon=self.epsilon, is_training=True
+        )
+        outputs = tf.transpose(tf.reshape(maps, (places, size, -1, self.groups)), (2, 0, 3, 1))
+        outputs = tf.reshape(outputs, (-1, *inputs.shape[1:]))
+        return outputs * tf.cast(self.gamma, outputs.dtype) + tf.cast(self.beta, outputs.dtype)
+
+
+@keras.saving.register_keras_serializable("facezoo")
 class Attention(keras.layers.Layer):
     """Self-attention between all places of maps, with several heads: [B, H, W, C] -> the same shape.
 
@@ -145,8 +166,8 @@ def _normalize(x, steer):
     )
     x = _groups(channels)(x)
     x = keras.layers.Add()([x, keras.layers.Multiply()([x, scale]), shift])
-    return keras.layers.Activation("silu")(x)
+    return keras.layers.Activation("silu", dtype="float32")(x)  # on a CPU twice as fast as in bfloat16
 
 
 def _groups(channels: int) -> keras.layers.Layer:
-    return keras.layers.GroupNormalization(max(1, channels // GROUP_CHANNELS))
+    return GroupNormalization(max(1, channels // GROUP_CHANNELS))

@@ -13,9 +13,8 @@ from .autoencoder import Autoencoder
 from .batches import as_pictures, check_trains
 from .blocks import check_fraction, check_not_negative, check_positive, code_size
 from .denoiser import WAVES, build_denoiser, make_waves
-from .holding import HoldingAutoencoder
+from .holding import HoldingAutoencoder, choose_held
 from .patch_code import PatchCode
-from .vae import VAE
 
 RIGHT_ANGLE = math.pi / 2.0
 
@@ -84,20 +83,17 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         name: str | None = None,
     ):
         check_trains("drawing")
-        if autoencoder is None:
-            autoencoder = VAE(image_size=image_size, channels=channels, seed=seed)
-        if autoencoder.conditions:
-            raise ValueError(f"autoencoder: a {type(autoencoder).__name__} is told {', '.join(autoencoder.conditions)}")
+        autoencoder = choose_held(autoencoder, image_size, channels, seed)
         super().__init__(image_size=autoencoder.image_size, channels=autoencoder.channels, seed=seed, name=name)
         check_positive(patch=patch, width=width, depth=depth, levels=levels)
         check_positive(sampling_steps=sampling_steps, components=1 if components is None else components)
         check_not_negative(doubt=doubt)
         check_fraction(least_noise=least_noise)
+        autoencoder.trainable = False
         self.autoencoder, self.patch, self.components = autoencoder, patch, components
         self.width, self.depth, self.levels = width, depth, levels
         self.least_noise, self.doubt, self.sampling_steps = least_noise, doubt, sampling_steps
         self._least_angle = math.asin(least_noise)
-        autoencoder.trainable = False
         components = patch * patch * self.channels * 5 // 12 if components is None else components
         self.patch_code = PatchCode(patch, self.channels, components)
         grid = 2 ** (levels - 1) * code_size(self.image_size, patch * 2 ** (levels - 1))

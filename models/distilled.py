@@ -12,8 +12,7 @@ from ..losses.distillation import TAUGHT
 from .autoencoder import Autoencoder
 from .batches import as_pictures
 from .blocks import DepthToSpace, Dropout, Smoothing, check_fraction, check_positive
-from .holding import HoldingAutoencoder
-from .vae import VAE
+from .holding import HoldingAutoencoder, choose_held
 
 CHANNELWISE, FOLDING = (Dropout, Smoothing), (DepthToSpace,)  # of our layers
 
@@ -65,15 +64,12 @@ class DistilledAutoencoder(HoldingAutoencoder):
         seed: int = 0,
         name: str | None = None,
     ):
-        if autoencoder is None:
-            autoencoder = VAE(image_size=image_size, channels=channels, seed=seed)
-        if autoencoder.conditions:
-            raise ValueError(f"autoencoder: a {type(autoencoder).__name__} is told {', '.join(autoencoder.conditions)}")
+        autoencoder = choose_held(autoencoder, image_size, channels, seed)
         super().__init__(image_size=autoencoder.image_size, channels=autoencoder.channels, seed=seed, name=name)
         check_positive(width=width, depth=depth, grid=grid)
         check_fraction(prune=0.0 if prune is None else prune)
-        self.autoencoder, self.width, self.depth, self.grid, self.prune = autoencoder, width, depth, grid, prune
         autoencoder.trainable = False
+        self.autoencoder, self.width, self.depth, self.grid, self.prune = autoencoder, width, depth, grid, prune
         self._code_shape = autoencoder.shape_of_code()
         self.small_decoder = self._build_decoder()
         self.build()

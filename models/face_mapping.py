@@ -23,7 +23,7 @@ from .blocks import (
     residual_block,
     upsampling_block,
 )
-from .growing import add_stages, copy_layers, count_doublings, enlarge_arguments, grow_decoder, grow_encoder
+from .growing import copy_layers, enlarge_arguments, fit_stages, grow_decoder, grow_encoder
 
 STRUCTURES = ("df", "liae")
 OWN_SIZE, OWN_FILTERS = 64, (16, 32, 64, 128)
@@ -98,8 +98,7 @@ class FaceMapping(Autoencoder):
         super().__init__(image_size=image_size, channels=channels, seed=seed, name=name)
         check_stages(filters=filters, decoder_filters=decoder_filters)
         if filters is None:
-            count = count_doublings(image_size, OWN_SIZE) if decoder_filters is None else 0
-            filters = add_stages(OWN_FILTERS, count)
+            filters = fit_stages(OWN_FILTERS, image_size, OWN_SIZE) if decoder_filters is None else OWN_FILTERS
         check_positive(inter_dim=inter_dim)
         check_boolean(mask_head=mask_head)
         check_not_negative(l2=l2)

@@ -3,6 +3,25 @@
 import keras
 
 from .autoencoder import Autoencoder
+from .vae import VAE
+
+
+def choose_held(autoencoder: Autoencoder | None, image_size: int, channels: int, seed: int) -> Autoencoder:
+    """The autoencoder that a model holds; an untrained `VAE` where none is given.
+
+    Args:
+      autoencoder: a trained one, or None.
+      image_size: of the `VAE`.
+      channels: of the `VAE`.
+      seed: of the `VAE`.
+
+    Raises:
+      ValueError: it is told attributes or people.
+    """
+    held = VAE(image_size=image_size, channels=channels, seed=seed) if autoencoder is None else autoencoder
+    if held.conditions:
+        raise ValueError(f"autoencoder: a {type(held).__name__} is told {', '.join(held.conditions)}")
+    return held
 
 
 class HoldingAutoencoder(Autoencoder):

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 import keras
+import numpy as np
 import tensorflow as tf
 from absl import logging
 
@@ -24,7 +25,7 @@ class TrainableModel(keras.Model):
 
     A subclass builds its networks in `__init__`, keeps every constructor argument as an attribute of the same name,
     and maps a batch to a dict of outputs in `call`. Whoever calls the model, or Keras' `fit`, `evaluate` and `predict`,
-    may give plain pictures instead of a batch, uint8 or floats in [0, 1] (`batches.as_batch`).
+    may give plain pictures instead of a batch, uint8 or floats in [0, 1] (`read_batch`).
 
     >>> from facezoo.models import VAE  # one of its subclasses
     >>> model = VAE(image_size=32, filters=(8, 8), latent_dim=4)
@@ -43,6 +44,7 @@ class TrainableModel(keras.Model):
       adapts_by: the columns of those that it wants, in the order of `adapt`'s arguments.
       free_arguments: of the constructor, what it may have otherwise than the model that it takes its weights from.
       reconstructs: its outputs have a `reconstruction` of the picture, and `z`.
+      reads_clips: it learns from the `clip` of a batch, [B, T, H, W, C], whose frame in the middle is `image`.
       reads_faces: its outputs say whose face it is, its attributes, landmarks and factors.
     """
 
@@ -56,6 +58,7 @@ class TrainableModel(keras.Model):
     adapts_by: ClassVar[tuple[str, ...]] = ("image",)
     free_arguments: ClassVar[tuple[str, ...]] = ("seed", "name", "dropout", "l2", "kernel_initializer")
     reconstructs: ClassVar[bool] = False
+    reads_clips: ClassVar[bool] = False
     reads_faces: ClassVar[bool] = False
     objective: Objective
     clip_norm: float | None
@@ -128,8 +131,12 @@ class TrainableModel(keras.Model):
         self.build()
 
     def __call__(self, batch, *arguments, **options):
-        """As `call`, of a batch as `batches.as_batch` takes it."""
-        return super().__call__(as_batch(batch), *arguments, **options)
+        """As `call`, of a batch as `read_batch` takes it."""
+        return super().__call__(self.read_batch(batch), *arguments, **options)
+
+    def read_batch(self, data) -> dict:
+        """What it is given as a batch, see `batches.as_batch`."""
+        return as_batch(data)
 
     # Methods, not properties: Keras saves whatever it finds in attributes.
 
@@ -160,6 +167,18 @@ class TrainableModel(keras.Model):
     def _grow_once(self, small: "TrainableModel") -> None:
         """As `grow_from`, of a model for pictures half as large."""
         raise NotImplementedError
+
+    def begin_from(self, other: "TrainableModel", load: Callable[[int], Mapping[str, np.ndarray]]) -> bool:
+        """Takes what it can of a trained model of another kind.
+
+        Args:
+          other: the model.
+          load: gives a number of examples of the training split, pictures in [0, 1].
+
+        Returns:
+          Whether it can begin from this one.
+        """
+        return False
 
     def parts(self) -> "tuple[TrainableModel, ...]":
         """The networks that it is made of, itself where it holds none."""
@@ -250,13 +269,13 @@ class TrainableModel(keras.Model):
         """One update, left out where the loss or a gradient is not finite.
 
         Args:
-          data: a batch as `batches.as_batch` takes it.
+          data: a batch as `read_batch` takes it.
 
         Returns:
           Each unweighted term, `loss` and `gradient_norm`, that of all replicas before clipping, as means since the
           last reset; and `skipped_steps`, the updates left out.
         """
-        batch, kept = as_batch(data), self._keep_layers()
+        batch, kept = self.read_batch(data), self._keep_layers()
         with skip_checks(), randomness.at_step(self.optimizer.iterations):
             values, gradients = in_parts(self._values_and_gradients, batch, self.accumulation_steps)
         gradients = sum_replicas(gradients)
@@ -314,7 +333,7 @@ class TrainableModel(keras.Model):
 
     def test_step(self, data):
         """As `train_step`, without the update."""
-        batch = as_batch(data)
+        batch = self.read_batch(data)
         outputs = self(batch, training=False)
         return self.objective.track(self.evaluate_batch(choose_targets(batch), outputs)) | self._measure(
             self._to_measure(batch, outputs)

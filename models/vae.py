@@ -30,7 +30,7 @@ from .blocks import (
     sampling,
     upsampling_block,
 )
-from .growing import add_stages, count_doublings, enlarge_arguments, grow_decoder, grow_encoder
+from .growing import enlarge_arguments, fit_stages, grow_decoder, grow_encoder
 from .normalization import BatchNormalization
 
 OWN_SIZE, OWN_FILTERS = 64, (32, 64, 128, 256)
@@ -163,7 +163,7 @@ class VAE(Autoencoder):
         check_not_negative(capacity=capacity, free_bits=free_bits, l2=l2, negative_slope=negative_slope)
         if filters is None:
             is_free = strides is None and decoder_filters is None
-            filters = add_stages(OWN_FILTERS, count_doublings(image_size, OWN_SIZE) if is_free else 0)
+            filters = fit_stages(OWN_FILTERS, image_size, OWN_SIZE) if is_free else OWN_FILTERS
         self.latent_dim, self.filters, self.kernel_size = latent_dim, tuple(filters), kernel_size
         self.strides = tuple(strides) if strides else (2,) * len(self.filters)
         self.decoder_filters = tuple(decoder_filters) if decoder_filters else self._mirrored_filters()

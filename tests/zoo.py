@@ -19,6 +19,7 @@ from facezoo.models import (
     Discriminator,
     DistilledAutoencoder,
     FaceMapping,
+    VideoAutoencoder,
 )
 
 SIZE = 16
@@ -59,6 +60,7 @@ def batch(count: int = 8, channels: int = 3, size: int = SIZE) -> dict[str, np.n
     images = _waves(numbers.uniform(0, 4, (count, channels, 3)), size)
     return {
         "image": images,
+        "clip": np.stack([np.roll(images, move, axis=2) for move in (-1, 0, 1)], axis=1),
         "warped": np.roll(images, 1, axis=2),
         "mask": np.round(_waves(numbers.uniform(0, 4, (count, 1, 3)), size)),
         "attributes": numbers.integers(0, 2, (count, 2)).astype(np.float32),
@@ -181,6 +183,25 @@ ZOO = [
         factors={"perceptual": 20.0, "kl": 0.1},
     ),
     Specimen("conditional_vae", lambda: ConditionalVAE(image_size=SIZE, latent_dim=4, filters=(8, 8)), (4,)),
+    Specimen("video_autoencoder", lambda: VideoAutoencoder(image_size=SIZE, latent_dim=4, filters=(8, 8)), (4,)),
+    Specimen(
+        "video_autoencoder",
+        lambda: VideoAutoencoder(
+            image_size=SIZE,
+            latent_dim=5,
+            slow_dim=2,
+            temporal_filters=6,
+            temporal_kernel_size=5,
+            filters=(8, 8),
+            upsampling="nearest",
+            batch_norm=False,
+            dropout=0.1,
+            free_bits=0.1,
+            l2=1e-4,
+        ),
+        (5,),
+        "five frames, dropout, free bits, L2",
+    ),
     Specimen("face_mapping", lambda: FaceMapping(image_size=SIZE, filters=(8, 8), inter_dim=6), (6,), "df"),
     Specimen(
         "face_mapping",

@@ -34,6 +34,7 @@ MODEL_FLAGS = {
     "conditional_vae": ("--attributes=smiling,eyeglasses",),
     "dfc_vae": ("--perceptual_factor=0", f"--r_loss_factor={R_LOSS_FACTOR}"),  # by pixels, as the others
     "face_mapping": ("--dataset=procedural_people",),
+    "video_autoencoder": ("--dataset=procedural_clips",),
 }
 CONVOLUTION = "convolution"
 PEER_SIZE, PEER_PRECISIONS = 64, ("float32", "mixed_bfloat16")

@@ -10,7 +10,7 @@ from absl import logging
 from ... import metrics
 from ...losses import ssim
 from ...losses.weights import WeightsError
-from ...metrics.face_reading import landmark_errors
+from ...metrics.face_reading import find_eye_distances, landmark_errors
 from ...metrics.path_length import EPSILON
 from ...metrics.streams import SET_DISTANCES, Stream
 from ..errors import UsageError
@@ -28,6 +28,7 @@ class Setting:
       landmark_names: what the data set has.
       square: where the recogniser looks, or None where nothing tells.
       vgg19_weights: a file, "imagenet", or None.
+      frames: of a clip; 1 of pictures.
       inception_weights: the same; where they are given, sets are compared by InceptionV3, and by VGG16 otherwise.
     """
 
@@ -37,6 +38,7 @@ class Setting:
     square: tuple[float, float, float] | None = None
     vgg19_weights: str | None = None
     inception_weights: str | None = None
+    frames: int = 1
 
 
 class CannotMeasureError(ValueError):
@@ -72,22 +74,60 @@ def _sets(setting: Setting) -> Stream:
 
 
 def _identity(setting: Setting) -> Stream:
+    return metrics.OfEach("identity", trace(_make_identity(setting)))
+
+
+def _make_identity(setting: Setting) -> metrics.IdentityDistance:
     if setting.square is None:
         raise CannotMeasureError("it cannot be told where the faces lie in these pictures: the recogniser has its cut")
-    return metrics.OfEach("identity", trace(metrics.IdentityDistance(setting.image_size, setting.square)))
+    return metrics.IdentityDistance(setting.image_size, setting.square)
 
 
 def _landmark_error(setting: Setting) -> Stream:
-    names = load_face_network().landmark_names
-    if tuple(setting.landmark_names) != tuple(names):
+    names, read = _landmark_reader(setting)
+    return metrics.OfEach("landmark_error", lambda real, made: landmark_errors(read(real), read(made), names))
+
+
+def _landmark_reader(setting: Setting) -> tuple[tuple[str, ...], Callable[[np.ndarray], np.ndarray]]:
+    """What landmarks of drawn faces are called, and what reads them: pictures -> float64 [B, L, 2]."""
+    names = tuple(load_face_network().landmark_names)
+    if tuple(setting.landmark_names) != names:
         raise CannotMeasureError("the face network reads the landmarks of drawn faces only")
-    read = load_face_network().landmark_network(setting.channels)
+    network = load_face_network().landmark_network(setting.channels)
+    return names, lambda pictures: np.asarray(network(pictures, training=False), np.float64)
 
-    def errors(real: np.ndarray, made: np.ndarray) -> np.ndarray:
-        there, here = (np.asarray(read(pictures, training=False), np.float64) for pictures in (real, made))
-        return landmark_errors(there, here, names)
 
-    return metrics.OfEach("landmark_error", errors)
+def _landmark_jitter(setting: Setting) -> Stream:
+    names, read = _landmark_reader(setting)
+
+    def jitter(clips: np.ndarray) -> np.ndarray:
+        points = _of_frames(read, clips)  # [N, T, L, 2]
+        return metrics.find_jitter(points, find_eye_distances(points, names))
+
+    return metrics.AgainstReal("landmark_jitter", jitter, metrics.find_ratio)
+
+
+def _lpips_step(setting: Setting) -> Stream:
+    distance = trace(metrics.LPIPS("alex", setting.image_size))
+
+    def steps(clips: np.ndarray) -> np.ndarray:
+        ends = (part.reshape(-1, *clips.shape[2:]) for part in (clips[:, :-1], clips[:, 1:]))
+        return np.asarray(distance(*ends), np.float64).reshape(len(clips), -1).mean(axis=1)
+
+    return metrics.AgainstReal("lpips_step", steps, metrics.find_ratio)
+
+
+def _identity_drift(setting: Setting) -> Stream:
+    people = trace(_make_identity(setting).people)
+    return metrics.AgainstReal(
+        "identity_drift", lambda clips: metrics.find_drift(_of_frames(people, clips)), metrics.find_ratio
+    )
+
+
+def _of_frames(function: Callable[[np.ndarray], np.ndarray], clips: np.ndarray) -> np.ndarray:
+    """What a function of pictures says of each frame: [N, T, H, W, C] -> [N, T, ...]."""
+    told = np.asarray(function(clips.reshape(-1, *clips.shape[2:])))
+    return told.reshape(*clips.shape[:2], *told.shape[1:])
 
 
 def _sharpness(setting: Setting) -> Stream:
@@ -125,6 +165,13 @@ MEASURES: dict[str, Measure] = {
     "path_length": Measure("lower", _path_length, "steps"),
     "noise_deviation": Measure("1", lambda _: metrics.OfEach("noise_deviation", metrics.noise_deviation), "noise"),
     "noise_kurtosis": Measure("3", lambda _: metrics.OfEach("noise_kurtosis", metrics.noise_kurtosis), "noise"),
+    "flicker": Measure(
+        "1", lambda _: metrics.AgainstReal("flicker", metrics.find_flicker, metrics.find_ratio), "clips"
+    ),
+    "added_flicker": Measure("lower", lambda _: metrics.OfEach("added_flicker", metrics.find_added_flicker), "clips"),
+    "lpips_step": Measure("1", _lpips_step, "clips"),
+    "landmark_jitter": Measure("1", _landmark_jitter, "clips"),
+    "identity_drift": Measure("1", _identity_drift, "clips"),
 }
 
 
@@ -162,6 +209,8 @@ def make_streams(names: Iterable[str], setting: Setting, is_asked: bool) -> dict
         if make is _sets:
             stream.distances = {name: stream.distances[name] for name in asked}
         streams[stream] = MEASURES[asked[0]].reads
+        if streams[stream] == "pairs" and setting.frames > 1:
+            stream.rows_of_each = setting.frames
     return streams
 
 

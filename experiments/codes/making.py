@@ -6,18 +6,20 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...datasets.progress import progress_bar
 from ...datasets.source import Source
 from ...metrics.path_length import EPSILON
 from ..errors import UsageError
 from ..flags.sources import for_model
 from ..runs.run import Run
-from .encoding import batches, choose_conditions, decode_codes, encode_exactly, floats, tell_person
+from .encoding import NOTHING, Columns, batches, choose_conditions, decode_codes, encode_exactly, floats, tell_person
 from .kept import CodeKeeper
-from .measure_names import EDITS, INVERSIONS, RECONSTRUCTIONS, SAMPLES
+from .measure_names import CLIPS, EDITS, INVERSIONS, RECONSTRUCTIONS, SAMPLES
 from .morphing import decode_between
 from .sampling import SamplingSettings, sample_source
 from .vectors import read_vectors
 
+CLIPS_AT_ONCE = 8
 MOST_FITTED = 10_000  # training faces that samples are fitted to
 
 Pictures = tuple[np.ndarray, np.ndarray]  # float32 [N, H, W, C] in [0, 1], twice
@@ -31,12 +33,14 @@ class Made(NamedTuple):
       pairs: what a made picture should be like, and the made one.
       steps: pictures of places on ways through codes, and of places a little further.
       noise: that was found in real pictures, [N, ...], alone.
+      clips: real ones and what was made of them, [N, T, H, W, C].
     """
 
     sets: Pictures
     pairs: Pictures | None = None
     steps: Pictures | None = None
     noise: tuple[np.ndarray] | None = None
+    clips: Pictures | None = None
 
 
 def make_batches(kind: str, run: Run, model, source: Source, count: int | None, seed: int = 0) -> Iterator[Made]:
@@ -46,7 +50,8 @@ def make_batches(kind: str, run: Run, model, source: Source, count: int | None, 
       kind: "reconstructions"; "samples", as many as real pictures, drawn as `facezoo sample --fit_count=10000` does;
         "morphs", midpoints between pictures of the split's first half, held against the second half, so that none of
         them shows a picture that it is held against; "edits", each picture with one of the run's attributes added;
-        "inversions", each picture by its code and the noise that was found in it.
+        "inversions", each picture by its code and the noise that was found in it; "clips", each clip, frame by frame
+        where the model reads no clips.
       run: of the model.
       model: an `Autoencoder`.
       source: the split, as the model reads it.
@@ -54,7 +59,7 @@ def make_batches(kind: str, run: Run, model, source: Source, count: int | None, 
       seed: of samples, and of places on ways.
 
     Raises:
-      UsageError: too few pictures, or no attribute vectors.
+      UsageError: too few pictures, no attribute vectors, or no clips.
     """
     total = min(count or len(source), len(source))
     if kind == RECONSTRUCTIONS:
@@ -65,6 +70,8 @@ def make_batches(kind: str, run: Run, model, source: Source, count: int | None, 
         return _edits(run, model, source, total)
     if kind == INVERSIONS:
         return _inversions(run, model, source, total)
+    if kind == CLIPS:
+        return _clips(model, source, total)
     if total < 4:
         raise UsageError(f"morphs need at least 4 pictures, {source.name} has {total}")
     return _morphs(model, source, total, seed)
@@ -128,3 +135,29 @@ def _inversions(run: Run, model, source: Source, total: int) -> Iterator[Made]:
         codes, details = encode_exactly(model, pictures)
         made = decode_codes(model, codes, details)
         yield Made((pictures, made), (pictures, made), noise=(details["noise"],))
+
+
+def _clips(model, source: Source, total: int) -> Iterator[Made]:
+    for start in progress_bar("reconstructing", range(0, total, CLIPS_AT_ONCE), unit="batch"):
+        examples = source.load(np.arange(start, min(start + CLIPS_AT_ONCE, total)))
+        clips = floats(examples["clip"])
+        made = make_clips(model, clips, choose_conditions(model, examples))
+        frames, made_frames = (each.reshape(-1, *source.image_shape) for each in (clips, made))
+        yield Made((frames, made_frames), (frames, made_frames), clips=(clips, made))
+
+
+def make_clips(model, clips: np.ndarray, told: Columns = NOTHING) -> np.ndarray:
+    """What a model makes of clips, float32 [N, T, H, W, C] in [0, 1]; each frame by itself where it reads no clips.
+
+    Args:
+      model: an `Autoencoder`.
+      clips: of the same shape.
+      told: what the model is told of each clip besides.
+    """
+    network, count = model.network(), clips.shape[1]
+    if network.reads_clips:
+        made = network({"image": clips[:, count // 2], "clip": clips, **told}, training=False)["clip_reconstruction"]
+    else:
+        frames = {name: np.repeat(column, count, axis=0) for name, column in told.items()}
+        made = network({"image": clips.reshape(-1, *clips.shape[2:]), **frames}, training=False)["reconstruction"]
+    return np.clip(np.asarray(made, np.float32), 0.0, 1.0).reshape(clips.shape)

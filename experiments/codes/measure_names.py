@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from ..errors import UsageError
 from ..flags.groups import MADE
 
-RECONSTRUCTIONS, SAMPLES, MORPHS, EDITS, INVERSIONS = MADE
-OF_ITSELF = (RECONSTRUCTIONS, INVERSIONS)
+RECONSTRUCTIONS, SAMPLES, MORPHS, EDITS, INVERSIONS, CLIPS = MADE
+OF_ITSELF = (RECONSTRUCTIONS, INVERSIONS, CLIPS)
 OF_PAIRS = (*OF_ITSELF, MORPHS, EDITS)
 KINDS = {
     "psnr": OF_ITSELF,
@@ -26,6 +26,11 @@ KINDS = {
     "path_length": (MORPHS,),
     "noise_deviation": (INVERSIONS,),
     "noise_kurtosis": (INVERSIONS,),
+    "flicker": (CLIPS,),
+    "added_flicker": (CLIPS,),
+    "lpips_step": (CLIPS,),
+    "landmark_jitter": (CLIPS,),
+    "identity_drift": (CLIPS,),
 }
 OF_SETS = ("kid", "frechet", "precision", "recall")  # by the features of a network
 

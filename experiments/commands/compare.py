@@ -1,4 +1,4 @@
-"""Put runs side by side: the settings that differ, figures, curves, and pictures of one split."""
+"""Put runs side by side: the settings that differ, figures, of clips too, curves, and pictures of one split."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +15,7 @@ from ..flags import groups
 from ..flags.kinds import make_flags
 from ..folders import new_folder
 from ..runs.epochs import VALIDATION, find_pace, read_epochs
+from ..runs.results import read_clip_figures
 from ..runs.run import Run, open_run
 from ..tables import markdown_table
 from ..terminal import announce
@@ -53,7 +54,13 @@ def run(values: flags.FlagValues) -> None:
     announce(f"Loading and drawing by {len(runs)} models ...")
     models = [each.model() for each in runs]
     rows = [
-        {"run": name, **about, **_figures(each), "parameters": f"{model.count_params():,}"}
+        {
+            "run": name,
+            **about,
+            **_figures(each),
+            **read_clip_figures(each.folder),
+            "parameters": f"{model.count_params():,}",
+        }
         for name, about, each, model in zip(names, _find_differing(runs), runs, models, strict=True)
     ]
     said = f"comparison of {', '.join(names)}"

@@ -11,7 +11,7 @@ from ..flags.training import CompressionSettings, PlanSettings
 from ..runs.checkpoints import MODEL_FILE
 from ..runs.run import open_run
 from ..runs.settings import with_data
-from ..training.compressing import compress_settings, distill_settings, find_name, list_figures
+from ..training.compressing import check_teacher, compress_settings, distill_settings, find_name, list_figures
 from ..training.start import train_into
 
 WORDS = ("run_dir",)  # flags that words without dashes are meant as
@@ -36,6 +36,7 @@ def run(values: flags.FlagValues) -> None:
     data = with_data(opened.settings, read_given(values, groups.DataSettings)).data
     named, plan = find_name(opened, values.run_dir, values.checkpoint), read(values, PlanSettings)
     if values.prune_channels is not None:
+        check_teacher(opened.model(), values.run_dir)
         settings = distill_settings(opened, named, data, plan, prune=values.prune_channels)
     else:
         settings = compress_settings(opened, named, data, plan, read(values, CompressionSettings))

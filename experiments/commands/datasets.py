@@ -74,10 +74,15 @@ def _examples(values: flags.FlagValues, source: Source, count: int) -> dict[str,
         with without_chatter():  # some data sets take TensorFlow to be read
             return source.load(np.arange(count))
     load_tensorflow()
-    from ..flags.augmentation import change_examples, make_augmentation
+    from ...datasets.augmentation import chain
+    from ..flags.augmentation import change_examples, make_augmentation, make_selection
 
-    augment = make_augmentation(read(values, groups.AugmentationSettings), source, is_warped=values.warp is not None)
-    return change_examples(source, count, augment) if augment else source.load(np.arange(count))
+    settings = read(values, groups.AugmentationSettings)
+    if settings.window and "clip" not in source.load(np.zeros(1, np.int64)):
+        raise UsageError(f"--window={settings.window}: {source.name} has no clips")
+    asked = make_selection(settings), make_augmentation(settings, source, is_warped=values.warp is not None)
+    chosen = [augment for augment in asked if augment]
+    return change_examples(source, count, chain(*chosen)) if chosen else source.load(np.arange(count))
 
 
 def _changes(values: flags.FlagValues) -> str:

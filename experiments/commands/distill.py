@@ -11,7 +11,7 @@ from ..flags.training import TEACHING, ObjectiveSettings, PlanSettings
 from ..runs.checkpoints import MODEL_FILE
 from ..runs.run import open_run
 from ..runs.settings import with_data
-from ..training.compressing import distill_settings, find_name
+from ..training.compressing import check_teacher, distill_settings, find_name
 from ..training.start import train_into
 
 WORDS = ("run_dir",)  # flags that words without dashes are meant as
@@ -32,6 +32,7 @@ def run(values: flags.FlagValues) -> None:
     opened = open_run(values.run_dir, values.checkpoint)
     data = with_data(opened.settings, read_given(values, groups.DataSettings)).data
     shape = {name: values[name].value for name in ("width", "depth", "grid")}
+    check_teacher(opened.model(), values.run_dir, shape["grid"])
     named = find_name(opened, values.run_dir, values.checkpoint)
     settings = distill_settings(opened, named, data, read(values, PlanSettings), **shape)
     settings = dataclasses.replace(settings, objective=ObjectiveSettings(**read_given(values, ObjectiveSettings)))

@@ -1,4 +1,4 @@
-"""Edit a face: add attributes to it and take them away, in steps, as one sheet and single pictures."""
+"""Edit a face: add attributes to it and take them away, in steps, as one sheet and single pictures, or in a film."""
 
 import contextlib
 import math
@@ -13,9 +13,15 @@ from ...latents.attributes import METHODS, move, orthogonalise
 from ..codes.encoding import as_person, ask_person, decode_codes, encode_exactly, tell_person
 from ..codes.vectors import ATTRIBUTES_FILE, check_shape, read_vectors
 from ..errors import UsageError
+from ..faces.fitting import describe_fitter, open_fitter
+from ..faces.origins import find_cut
 from ..faces.places import check_there
+from ..films.changing import add_to_codes, make_amount
+from ..films.choosing import check_person, choose_for
+from ..films.frames import open_film
+from ..films.making import make_task, new_film, parse_ramp
 from ..flags import groups, kinds
-from ..flags.kinds import read, read_given
+from ..flags.kinds import read
 from ..folders import new_folder
 from ..runs.run import Run, open_run
 
@@ -28,34 +34,52 @@ USES_MODELS = True  # which other backends of Keras than TensorFlow do as well
 def define_flags(values: flags.FlagValues) -> None:
     groups.define_run_dir(values)
     groups.define_sampling_steps(values)
-    kinds.define_required(values, "image", f"The face: {groups.FACE}")
+    kinds.define_path(values, "image", f"The face: {groups.FACE}")
+    kinds.define_path(values, "in", "Instead of a face a film, in each of whose frames it is changed.")
     flags.DEFINE_list(
         "attribute", None, "Attributes to change, with commas between, each in a row of its own.", flag_values=values
     )
     flags.register_validator(
         "attribute", bool, "is required: names of attributes, with commas between", flag_values=values
     )
-    text = "From, to and number of strengths; 1 leads from the mean face without to the mean face with."
+    text = (
+        "From, to and number of strengths; 1 leads from the mean face without to the mean face with. Of a film one, or "
+        "those of its first and of its last frame (0:1); 1 if absent."
+    )
     flags.DEFINE_string("strength", "-2:2:9", text, flag_values=values)
-    flags.register_validator("strength", _are_strengths, "must be a number, or from:to:count", flag_values=values)
+    flags.register_validator(
+        "strength", _are_strengths, "must be a number, or from:to:count, or from:to of a film", flag_values=values
+    )
     flags.DEFINE_list("keep", [], "Attributes that are not to change along, with commas between.", flag_values=values)
     text = "The difference of mean faces, or the normal of a linear classifier."
     flags.DEFINE_enum("method", "mean", METHODS, text, flag_values=values)
     kinds.define_path(values, "vectors", f"What `facezoo attributes` has found (RUN/{ATTRIBUTES_FILE}).")
     groups.define_person(values)
-    kinds.define_path(values, "out", "New folder for the pictures (RUN/edits).")
+    kinds.define_path(values, "out", "New folder for the pictures (RUN/edits); of a film a new .mp4 file.")
     groups.define_alignment(values)
-    groups.define_data_flags(values)
+    kinds.define(values, groups.PastingSettings)
+    groups.define_film_rate(values)
+    kinds.define(values, groups.LandmarkSettings)
+    groups.define_data_flags(values, groups.NOT_DATA)
 
 
 def run(values: flags.FlagValues) -> None:
     from ..faces.reader import FaceReader
 
+    if values.flag_values_dict()["in"] is not None:
+        _edit_film(values)
+        return
+    if not values.image:
+        raise UsageError(f"flag --image is required: {values['image'].help} Or a film by --in.")
+    for name in ("paste", "fps"):
+        if values[name].present:
+            raise UsageError(f"--{name} is of a film, which --in names")
+    groups.check_pasting(values)
     check_there(values.image)
     opened = open_run(values.run_dir, values.checkpoint, values.sampling_steps)
     out, strengths = new_folder(values.out, opened.folder / "edits"), parse_strengths(values.strength)
     vectors = _vectors(values, opened)
-    reader = FaceReader(opened, read(values, groups.AlignmentSettings), read_given(values, groups.DataSettings))
+    reader = FaceReader(opened, read(values, groups.AlignmentSettings), groups.read_given_data(values, groups.NOT_DATA))
     face = reader.read(values.image)
     model = opened.model()
     person = ask_person(model, values.person)
@@ -75,9 +99,38 @@ def run(values: flags.FlagValues) -> None:
     print(out / SHEET)
 
 
+def _edit_film(values: flags.FlagValues) -> None:
+    if values.image:
+        raise UsageError(f"--image={values.image} and --in={values['in'].value}: either a face or a film")
+    film = open_film(str(values["in"].value), values.fps)
+    strengths = parse_ramp("strength", values.strength if values["strength"].present else "1")
+    out = new_film(values.out or "")
+    groups.check_pasting(values)
+    check_person(values.person, values.align)
+    opened = open_run(values.run_dir, values.checkpoint, values.sampling_steps)
+    vectors = _vectors(values, opened)
+    alignment, given = read(values, groups.AlignmentSettings), groups.read_given_data(values, groups.NOT_DATA)
+    find_cut(alignment, given, opened.settings, opened.origin)  # which refuses what cannot be
+    model = opened.model()
+    check_shape(vectors.values(), model.network().shape_of_code())
+    choice, person = choose_for(model, values.person)
+    vector = np.sum(list(vectors.values()), axis=0)
+    named = f"{', '.join(vectors)} at {values.strength if values['strength'].present else '1'}"
+    described = f"{named} of {film.path.name} by {opened.folder.name}{as_person(person)}"
+    with open_fitter(read(values, groups.PastingSettings), read(values, groups.LandmarkSettings)) as fitter:
+        settings = ["edit", vector.tolist(), strengths, person, values.sampling_steps, describe_fitter(fitter)]
+        task = make_task(film, out, opened, alignment, given, choice, settings)
+        with task.find_places() as places:
+            amount = make_amount(*strengths, film)
+            map_faces = add_to_codes(model, vector, amount, tell_person(model, person))
+            task.write(places, fitter, map_faces, described, f"with {named}")
+
+
 def parse_strengths(text: str) -> np.ndarray:
     """ "-2:2:9" as nine numbers from -2 to 2, "1.5" as one."""
     parts = text.split(":")
+    if len(parts) == 2:
+        raise UsageError(f"--strength={text}: must be a number, or from:to:count; from:to is of a film")
     if len(parts) == 1:
         return np.array([float(text)])
     low, high, count = parts
@@ -90,7 +143,7 @@ def _are_strengths(text: str) -> bool:
     except ValueError:
         return False
     is_list = len(numbers) == 3 and numbers[2] in range(1, MOST_STRENGTHS + 1)
-    return all(map(math.isfinite, numbers)) and (len(numbers) == 1 or is_list)
+    return all(map(math.isfinite, numbers)) and (len(numbers) < 3 or is_list)
 
 
 def _vectors(values: flags.FlagValues, opened: Run) -> dict[str, np.ndarray]:

@@ -3,12 +3,13 @@
 import json
 from typing import Any
 
+import numpy as np
 from absl import flags
 
 from ... import files
 from ...datasets.source import SPLITS
 from ..backend import load_tensorflow
-from ..codes.measure_names import OF_SETS, chosen
+from ..codes.measure_names import CLIPS, OF_SETS, chosen
 from ..errors import UsageError
 from ..flags import groups, kinds
 from ..flags.kinds import read_given
@@ -21,6 +22,7 @@ from ..tables import figures_table, markdown_row, table
 from ..terminal import announce
 
 BATCH_SIZE = 64
+LEAST_FRAMES = 3  # that flicker is told by
 WHOLE = groups.MADE[0]
 KID_NETWORKS = VGG16, INCEPTION = ("vgg16", "inception_v3")
 DECIDING = (
@@ -41,7 +43,7 @@ def define_flags(values: flags.FlagValues) -> None:
     kinds.define_number(values, "count", None, "Only the first examples of the split.", 1)
     text = "What is measured: all, or names with commas between them (docs/measuring.md); as in training if absent."
     flags.DEFINE_list("metrics", None, text, flag_values=values)
-    text = "Pictures to measure: of codes, of drawn codes, of middles, with attributes, or of codes and their noise."
+    text = "Pictures to measure: of codes, drawn codes, middles, with attributes, of codes and their noise; or clips."
     flags.DEFINE_enum("what", WHOLE, groups.MADE, text, flag_values=values)
     text = "Adds the feature distance in VGG19: its weights file, or imagenet to download them."
     kinds.define_path(values, "vgg19_weights", text)
@@ -68,13 +70,14 @@ def run(values: flags.FlagValues) -> None:
 
     is_whole = values.what == WHOLE and values.metrics in (None, ["all"])
     model = opened.model(TrainableModel)
-    source = for_model(source, model, opened.settings.objective.masks)
+    source = for_model(source, model, opened.settings.objective.masks, keeps_clips=values.what == CLIPS)
+    frames = _count_frames(source) if values.what == CLIPS else 1
     measured: dict[str, Any] = {}
     announce(f"Measuring {min(values.count or len(source), len(source)):,} faces of {source.name} ...")
     with source_errors():
         if is_whole:
             measured |= _as_in_training(values, opened, model, source)
-        found = _judge(values, opened, model, source, given) if values.metrics else {}
+        found = _judge(values, opened, model, source, given, frames) if values.metrics else {}
     measured |= {name: figure.value for name, figure in found.items()}
     most = min(values.count or len(source), len(source))
     count = measured.pop("count", None) or min((figure.num_pictures for figure in found.values()), default=most)
@@ -137,7 +140,20 @@ def _as_in_training(values: flags.FlagValues, opened: Run, model, source) -> dic
     return {"count": measurement.count, **measurement.values}
 
 
-def _judge(values: flags.FlagValues, opened: Run, model, source, given) -> dict[str, Any]:
+def _count_frames(source) -> int:
+    """How many frames its clips have; a UsageError where they cannot be measured."""
+    clip = source.load(np.zeros(1, np.int64)).get("clip")
+    if clip is None:
+        raise UsageError(
+            f"--what={CLIPS}: {source.name} has no clips: choose --dataset=procedural_clips, or --dataset=clips with "
+            "films or folders of frames in --data_dir"
+        )
+    if clip.shape[1] < LEAST_FRAMES:
+        raise UsageError(f"--what={CLIPS}: --frames={clip.shape[1]} must be at least {LEAST_FRAMES} to tell flicker by")
+    return clip.shape[1]
+
+
+def _judge(values: flags.FlagValues, opened: Run, model, source, given, frames: int) -> dict[str, Any]:
     from ..codes.judging import Setting, judge, make_streams
     from ..codes.making import make_batches
     from ..faces.origins import recognise_square
@@ -146,9 +162,10 @@ def _judge(values: flags.FlagValues, opened: Run, model, source, given) -> dict[
         raise UsageError(f"--metrics={','.join(values.metrics)}: the model of {opened.folder} makes no pictures")
     names = chosen(values.metrics, values.what)
     size, _, channels = source.image_shape
-    square = recognise_square(with_data(opened.settings, given).data, source) if "identity" in names else None
+    needs_square = bool({"identity", "identity_drift"} & set(names))
+    square = recognise_square(with_data(opened.settings, given).data, source) if needs_square else None
     inception_weights = values.kid_weights if values.kid_network == INCEPTION else None
-    setting = Setting(size, channels, source.landmark_names, square, values.vgg19_weights, inception_weights)
+    setting = Setting(size, channels, source.landmark_names, square, values.vgg19_weights, inception_weights, frames)
     streams = make_streams(names, setting, is_asked=values.metrics != ["all"])
     return judge(make_batches(values.what, opened, model, source, values.count), streams)
 

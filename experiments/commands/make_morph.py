@@ -13,7 +13,6 @@ from ..flags.groups import AlignmentSettings, LandmarkSettings
 from ..flags.kinds import read
 
 ITEM = "photograph"  # words without dashes are its values
-NOT_DATA = ("landmarks",)  # which are found in the faces here, and not told by a file
 SIZE, MOST_SIZE = 512, 1024
 MOST_BYTES = 600_000_000  # of a film's pictures, which are held in memory
 USES_MODELS = True  # which other backends of Keras than TensorFlow do as well
@@ -29,7 +28,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_bool("closed", False, "Go back from the last face to the first.", flag_values=values)
     kinds.define(values, LandmarkSettings)
     groups.define_template(values, None, None)
-    groups.define_data_flags(values, NOT_DATA)
+    groups.define_data_flags(values, groups.NOT_DATA)
 
 
 def run(values: flags.FlagValues) -> None:
@@ -51,7 +50,7 @@ def run(values: flags.FlagValues) -> None:
     from ..faces.framing import frame_photographs
 
     alignment = AlignmentSettings(True, values.template, values.margin)
-    given = groups.read_given_data(values, NOT_DATA)
+    given = groups.read_given_data(values, groups.NOT_DATA)
     faces, points, scheme = frame_photographs(
         stops, read(values, LandmarkSettings), alignment, given, values.size
     ).material

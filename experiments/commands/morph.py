@@ -1,14 +1,19 @@
-"""Morph faces into each other, by a model's codes or without any: pictures, a sheet, and films."""
+"""Morph faces into each other, by a model's codes or without any: pictures, a sheet, and films; or who is in a film."""
+
+import contextlib
+from pathlib import Path
 
 import numpy as np
 from absl import flags
 
 from ... import files
+from ...films import Film
 from ...latents.interpolation import PATHS
 from ..backend import check_keras_backend
-from ..codes.encoding import as_person, ask_person
+from ..codes.encoding import as_person, ask_person, tell_person
 from ..codes.morphing import (
     METHODS,
+    NOTICE,
     WARP_PATHS,
     morph_through,
     save_morph,
@@ -16,7 +21,16 @@ from ..codes.morphing import (
     warp_through,
 )
 from ..errors import UsageError
-from ..faces.places import check_there
+from ..faces.fitting import FaceFitter, describe_fitter
+from ..faces.places import check_there, is_place
+from ..faces.reader import LARGEST
+from ..films.changing import Amount, keep_faces, lead_codes, lead_shapes, make_amount
+from ..films.choosing import check_person, choose, choose_for
+from ..films.following import Choice
+from ..films.frames import open_film
+from ..films.making import FilmTask, make_task, new_film, parse_ramp
+from ..films.mapping import MapFaces
+from ..films.targets import digest, make_film_cut, read_target
 from ..flags import groups, kinds
 from ..flags.groups import MAX_IMAGE_SIZE, MIN_IMAGE_SIZE, LandmarkSettings
 from ..flags.kinds import read
@@ -27,7 +41,10 @@ MOST_UNIFORM = 100  # pictures, which are looked at again and again, and held in
 MOST_STEPS = 1000
 STEPS = {"code": 10, "warp": 24, "warp+code": 10}
 FROM_RUN = ("checkpoint", "sampling_steps", "person", "align")  # flags that do nothing without a run
-NOT_DATA = ("landmarks",)  # which are found in the faces here, and not told by a file
+OF_FACES = ("start", "end", "through", "closed", "steps", "seconds", "path")  # flags that a film has no use for
+OF_FILMS = ("to", "strength", "paste", "colour")
+FILM_SIZE = 256  # pixels of a film's faces without a run
+FILM_METHODS = ("code", "warp")
 FILES = ("row.png", "sheet.png", "morph.gif", "morph.mp4")
 
 
@@ -38,8 +55,12 @@ USES_MODELS = True  # which other backends of Keras than TensorFlow do as well
 def define_flags(values: flags.FlagValues) -> None:
     groups.define_run_dir(values, is_required=False)
     groups.define_sampling_steps(values)
-    kinds.define_required(values, "start", f"First face: {groups.FACE}")
-    kinds.define_required(values, "end", f"Last face: {groups.FACE}")
+    kinds.define_path(values, "start", f"First face: {groups.FACE}")
+    kinds.define_path(values, "end", f"Last face: {groups.FACE}")
+    kinds.define_path(values, "video", "Instead of these a film, in which somebody becomes --to and keeps the motion.")
+    kinds.define_path(values, "to", f"Of a film the face that it leads to: {groups.FACE}")
+    text = "How far a film leads to it, in its first frame and in its last; one number is meant for all frames."
+    flags.DEFINE_string("strength", "0:1", text, flag_values=values)
     flags.DEFINE_multi_string("through", [], "A face on the way from the first to the last.", flag_values=values)
     flags.DEFINE_bool(
         "closed", False, "Go back from the last face to the first, without repeating it.", flag_values=values
@@ -51,7 +72,15 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_enum("method", None, METHODS, text, flag_values=values)
     text = "Pictures, both ends included; 10 by codes and 24 by a warp if absent."
     kinds.define_number(values, "steps", None, text, 2, MOST_STEPS)
-    kinds.define_number(values, "fps", 10.0, "Pictures a second of the films.", 1, 60, kind=float)
+    kinds.define_number(
+        values,
+        "fps",
+        10.0,
+        "Pictures a second of the films, or of the folder of frames that --video names.",
+        1,
+        60,
+        kind=float,
+    )
     text = "Seconds of the way from the first face to the last, instead of --steps."
     kinds.define_number(values, "seconds", None, text, 0, kind=float, above=True)
     text = "Height and width of a warp's pictures without a run; if absent what the photographs hold, up to 1024."
@@ -60,12 +89,22 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_enum("path", "linear", PATHS, text, flag_values=values)
     kinds.define(values, LandmarkSettings)
     groups.define_person(values)
-    kinds.define_path(values, "out", "Folder for the pictures (RUN/morphs, or morphs).")
+    kinds.define(values, groups.PastingSettings)
+    kinds.define_path(values, "out", "Folder for the pictures (RUN/morphs, or morphs); of a film a new .mp4 file.")
     groups.define_alignment(values)
-    groups.define_data_flags(values, NOT_DATA)
+    groups.define_data_flags(values, groups.NOT_DATA)
 
 
 def run(values: flags.FlagValues) -> None:
+    if values.video is not None:
+        _morph_film(values)
+        return
+    for name in ("start", "end"):
+        if not values[name].value:
+            raise UsageError(f"flag --{name} is required: {values[name].help} Or a film by --video.")
+    for name in OF_FILMS:
+        if values[name].present:
+            raise UsageError(f"--{name} does nothing without --video, which names a film")
     stops = [str(values.start), *values.through, str(values.end)]
     for stop in stops:
         check_there(stop)
@@ -89,7 +128,7 @@ def _check(values: flags.FlagValues, opened: Run | None, method: str) -> None:
         if method != "warp":
             raise UsageError(f"--method={method} needs a model: name its --run_dir, or take --method=warp")
         for name in FROM_RUN:
-            if values[name].present:
+            if values[name].present and not (name == "person" and values.video):  # a film's people are followed
                 raise UsageError(f"--{name} does nothing without --run_dir")
     elif values.size is not None:
         raise UsageError("--size does nothing with --run_dir: pictures have the size of its model's")
@@ -97,7 +136,7 @@ def _check(values: flags.FlagValues, opened: Run | None, method: str) -> None:
         raise UsageError(f"--path={values.path} leads through codes: --method=warp takes {' or '.join(WARP_PATHS)}")
     if values.path == "uniform":
         check_keras_backend()  # in which the network is that looks at pictures
-    if method == "code":
+    if method == "code" and not values.paste:
         for name in kinds.list_names(LandmarkSettings):
             if values[name].present:
                 raise UsageError(f"--{name} does nothing with --method=code")
@@ -118,11 +157,76 @@ def _steps(values: flags.FlagValues, method: str) -> int:
     return steps
 
 
+def _morph_film(values: flags.FlagValues) -> None:
+    for name in OF_FACES:
+        if values[name].present:
+            raise UsageError(f"--{name} does nothing with --video: a film has its own frames, and leads to --to")
+    if not values.to:
+        raise UsageError("--to is required with --video: the face that the film leads to")
+    rate = values.fps if values["fps"].present else None
+    film, amounts = open_film(values.video, rate, "video"), parse_ramp("strength", values.strength)
+    check_there(values.to)
+    out = new_film(values.out or "")
+    opened = open_run(values.run_dir, values.checkpoint, values.sampling_steps) if values.run_dir else None
+    method = values.method or ("code" if opened else "warp")
+    if values.colour != "match" and not values.paste:
+        raise UsageError(f"--colour={values.colour} does nothing without --paste")
+    if method not in FILM_METHODS:
+        raise UsageError(f"--method={method}: of a film {' or '.join(FILM_METHODS)}")
+    _check(values, opened, method)
+    has_crop = "crop" in groups.read_given_data(values, groups.NOT_DATA)
+    if has_crop and not opened and not is_place(values.to):
+        raise UsageError("--crop does nothing with --video without --run_dir: faces are found")
+    if values.paste and opened and not values.align and not has_crop:
+        raise UsageError("--paste wants --align, which finds the faces of a film, or --crop")
+    if opened:
+        check_person(values.person, values.align)
+    _write_film(values, film, out, opened, method, make_amount(*amounts, film))
+
+
+def _write_film(
+    values: flags.FlagValues, film: Film, out: Path, opened: Run | None, method: str, amount: Amount
+) -> None:
+    from ..faces.reader import FaceReader
+
+    given, landmarks = groups.read_given_data(values, groups.NOT_DATA), read(values, LandmarkSettings)
+    pasting, alignment = read(values, groups.PastingSettings), read(values, groups.AlignmentSettings)
+    with contextlib.ExitStack() as stack:
+        wants_landmarks = pasting.paste or method == "warp"
+        fitter = stack.enter_context(FaceFitter(landmarks, pasting.colour == "match")) if wants_landmarks else None
+        settings = ["morph", method, values.strength, values.sampling_steps, pasting.paste, describe_fitter(fitter)]
+        model, person, choice = None, None, Choice()
+        if opened and method == "code":
+            model = opened.model()
+            choice, person = choose_for(model, values.person)
+        else:
+            choice = choose(LARGEST, values.person)
+        if opened:
+            of_faces = {name: value for name, value in given.items() if name != "crop"}  # which is the frames'
+            target = FaceReader(opened, alignment, of_faces).read(values.to)
+            settings += [person, digest(target)]
+            task = make_task(film, out, opened, alignment, given, choice, settings)
+        else:
+            cut = make_film_cut(values.template, values.margin, values.size or FILM_SIZE)
+            target = read_target(values.to, cut, given)
+            task = FilmTask(film, out, (cut.size, cut.size, 3), cut, None, choice, [*settings, digest(target)])
+        places = stack.enter_context(task.find_places())
+        map_faces: MapFaces = keep_faces
+        bend_face = None
+        if model:
+            map_faces = lead_codes(task, places, model, target, amount, tell_person(model, person))
+        elif fitter:
+            bend_face = lead_shapes(task, places, fitter, target, values.to, amount)
+        maker = f"{opened.folder.name}{as_person(person)}" if model and opened else "a warp"
+        description = f"morph of {film.path.name} to {values.to} by {maker}: {NOTICE}"
+        task.write(places, fitter, map_faces, description, f"led to {values.to}", bend_face, pasting.paste)
+
+
 def _by_warp(values: flags.FlagValues, stops: list[str], steps: int) -> tuple[np.ndarray, str]:
     """The frames, and by what they are made."""
     from ..faces.framing import frame_photographs
 
-    given = groups.read_given_data(values, NOT_DATA)
+    given = groups.read_given_data(values, groups.NOT_DATA)
     alignment = groups.AlignmentSettings(True, values.template, values.margin)
     framed = frame_photographs(stops, read(values, LandmarkSettings), alignment, given, values.size)
     return warp_through(*framed.material, steps, values.path, values.closed), "a warp"
@@ -134,7 +238,7 @@ def _from_run(
     from ..faces.framing import Framed, frame_face
     from ..faces.reader import FaceReader
 
-    reader = FaceReader(opened, read(values, groups.AlignmentSettings), groups.read_given_data(values, NOT_DATA))
+    reader = FaceReader(opened, read(values, groups.AlignmentSettings), groups.read_given_data(values, groups.NOT_DATA))
     faces = np.stack([reader.read(stop) for stop in stops])
 
     def in_frame() -> Framed:

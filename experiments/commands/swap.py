@@ -1,7 +1,6 @@
 """Swap faces: map every picture of a folder onto a person that the run was trained on."""
 
 import contextlib
-import functools
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,25 +11,23 @@ from absl import flags
 
 from ... import files, pictures
 from ...datasets import photographs
-from ...datasets.manifest import Cut
 from ...datasets.source import DatasetError, Source
-from ...films import Film, is_film, probe
+from ...films import Film
 from ..backend import load_tensorflow
 from ..codes.encoding import ask_person, batches, encode_batch, floats, list_people
 from ..errors import UsageError
-from ..faces.fitting import FaceFitter
-from ..faces.origins import find_cut, find_picture_crop
+from ..faces.fitting import FaceFitter, describe_fitter, open_fitter
+from ..faces.origins import find_picture_crop
 from ..faces.reader import EVERY, LARGEST, NAMED, list_photographs, most_pixels, read_pictures
-from ..films.following import FilmFaces, find_film_faces
-from ..films.making import list_numbers, make_key, new_film
-from ..films.mapping import FilmMapper, Places
+from ..films.choosing import choose, is_choice
+from ..films.frames import find_film
+from ..films.making import ENDING, find_crop_matrix, make_task, new_film
 from ..flags import groups, kinds
 from ..flags.groups import LandmarkSettings
-from ..flags.kinds import are_digits, read, read_given
+from ..flags.kinds import read, read_given
 from ..folders import new_folder
 from ..runs.run import Run, open_run
 
-MOST_FACES = 1000
 WORDS = ("in", "out")  # flags that words without dashes are meant as
 
 
@@ -39,32 +36,31 @@ def define_flags(values: flags.FlagValues) -> None:
     kinds.define_required(values, "in", "Folder of pictures, or a film.")
     kinds.define_required(values, "to", "Name of the person whose face they get.")
     kinds.define_required(values, "out", "New folder for the pictures; of a film a new .mp4 file, with its sound.")
-    text = "Put each face back into its photograph; a photograph without a face stays as it is."
-    flags.DEFINE_bool("paste", False, text, flag_values=values)
-    text = "Colours of pasted faces: those of the skin that they cover, or as the model makes them."
-    flags.DEFINE_enum("colour", "match", ("match", "none"), text, flag_values=values)
+    kinds.define(values, groups.PastingSettings)
+    groups.define_film_person(values)
+    groups.define_film_rate(values)
     text = "Which of the faces that --align finds in a photograph: the largest, all, or which from the left, 1, 2, ..."
     flags.DEFINE_string("faces", LARGEST, text, flag_values=values)
-    flags.register_validator("faces", _is_choice, "must be largest, all, or a number from 1", flag_values=values)
+    flags.register_validator("faces", is_choice, "must be largest, all, or a number from 1", flag_values=values)
     groups.define_crop(values)
     groups.define_alignment(values)
     kinds.define(values, LandmarkSettings)
 
 
 def run(values: flags.FlagValues) -> None:
-    place = Path(values.flag_values_dict()["in"])
-    film = probe(place) if is_film(place) else None
+    film = find_film(values.flag_values_dict()["in"], values.out, values.fps, ENDING)
     in_folder = "" if film else groups.in_folder(values)
     opened = open_run(values.run_dir, values.checkpoint)
     alignment, given = read(values, groups.AlignmentSettings), read_given(values, groups.DataSettings)
     out = new_film(values.out) if film else new_folder(values.out, opened.folder)
     model = _mapping_model(opened)
     person = str(ask_person(model, values.to, "to"))
-    if values.faces != LARGEST and not values.align:
-        raise UsageError(f"--faces={values.faces} does nothing without --align, which finds them")
-    for name in ("colour", *kinds.list_names(LandmarkSettings)):
-        if values[name].present and not values.paste:
-            raise UsageError(f"--{name}={values[name].value} does nothing without --paste")
+    for name in ("faces", "person"):
+        if values[name].present and not values.align and values[name].value != LARGEST:
+            raise UsageError(f"--{name}={values[name].value} does nothing without --align, which finds them")
+    if values.person is not None and not film:
+        raise UsageError(f"--person={values.person} chooses of a film's people; of a photograph's faces --faces does")
+    groups.check_pasting(values)
     description = f"face mapped onto {person} by {opened.folder.name}"
     if film:
         _map_film(values, film, out, opened, model, person, description)
@@ -75,7 +71,7 @@ def run(values: flags.FlagValues) -> None:
     max_pixels = most_pixels(given.get("max_megapixels"))
 
     with files.whole_folder(out) as partial, contextlib.ExitStack() as stack:
-        fitter = stack.enter_context(_open_fitter(values)) if values.paste else None
+        fitter = stack.enter_context(open_fitter(read(values, groups.PastingSettings), read(values, LandmarkSettings)))
         names = files.name_results(everything)
         for name, group in itertools.groupby(_map(model, source, person), key=lambda mapped: mapped.name):
             if fitter:
@@ -96,63 +92,25 @@ def run(values: flags.FlagValues) -> None:
         print(f"{len(without)} photographs stay as they are: {_listed(without)}")
 
 
-def _open_fitter(values: flags.FlagValues) -> FaceFitter:
-    return FaceFitter(read(values, LandmarkSettings), values.colour == "match")
-
-
 def _map_film(values: flags.FlagValues, film: Film, out: Path, opened: Run, model, person: str, description: str):
     if values.faces == EVERY and not values.paste:
         raise UsageError("--faces=all of a film wants --paste, which puts them back into its frames")
-    alignment, given = read(values, groups.AlignmentSettings), read_given(values, groups.DataSettings)
-    cut = find_cut(alignment, given, opened.settings, opened.origin)
-    crop = None if cut else find_picture_crop(opened, given)
-    size = opened.image_shape[0]
 
-    def map_faces(faces: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    def map_faces(number: int, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         made, masks = _decode(model, encode_batch(model, faces), person)
         return np.asarray(made), None if masks is None else np.asarray(masks)
 
-    with contextlib.ExitStack() as stack:
-        fitter = stack.enter_context(_open_fitter(values)) if values.paste else None
-        reader = fitter and type(fitter.reader).__name__
-        key = make_key(film, opened, [person, values.faces, cut, crop, reader, values.colour if fitter else None])
-        if cut:
-            find_places = _place_by_points(find_film_faces(film, values.faces), cut)
-        else:
-            find_places = functools.partial(_place_by_crop, crop=crop, size=size)
-        mapper = FilmMapper(find_places, map_faces, opened.image_shape, fitter)
-        count, without = mapper.write(film, out, key, description)
-    print(f"{out}: {count} frames, mapped onto {person}")
-    if without:
-        print(f"{len(without)} frames {'stay as they are' if values.paste else 'are black'}: {list_numbers(without)}")
-
-
-def _place_by_points(followed: FilmFaces, cut: Cut) -> Places:
-    at_pixels = np.diag([1.0 / cut.size, 1.0 / cut.size, 1.0])
-    return lambda number, _: {track: cut.matrix(points) @ at_pixels for track, points in followed.at(number).items()}
-
-
-def _place_by_crop(number: int, pixels: np.ndarray, crop: photographs.Crop | None, size: int) -> dict[int, np.ndarray]:
-    """One face in each frame, where the crop is."""
-    return {0: _crop_matrix(pixels, crop, size)}
-
-
-def _crop_matrix(pixels: np.ndarray, crop: photographs.Crop | None, size: int) -> np.ndarray:
-    """From the pixels of a face that a crop cuts out of a photograph to the photograph's: [2, 3]."""
-    from ...pictures.pasting import crop_matrix
-
-    height, width, _ = pixels.shape
-    left, top, right, bottom = photographs.crop_box((width, height), crop)
-    return crop_matrix((left, top, right - left, bottom - top), size)
+    choice = choose(values.faces, values.person, opened)
+    alignment, given = read(values, groups.AlignmentSettings), read_given(values, groups.DataSettings)
+    with open_fitter(read(values, groups.PastingSettings), read(values, LandmarkSettings)) as fitter:
+        task = make_task(film, out, opened, alignment, given, choice, ["swap", person, describe_fitter(fitter)])
+        with task.find_places() as places:
+            task.write(places, fitter, map_faces, description, f"mapped onto {person}")
 
 
 def _decode(model, codes: np.ndarray, person: str):
     """Faces of codes, and masks if the model has them."""
     return model.decode_with_mask(codes, person) if model.mask_head else (model.decode(codes, person), None)
-
-
-def _is_choice(faces: str) -> bool:
-    return faces in (LARGEST, EVERY) or (are_digits(faces) and 1 <= int(faces) <= MOST_FACES)
 
 
 def _listed(names: list[str]) -> str:
@@ -213,7 +171,7 @@ def _paste(photograph: np.ndarray, mapped: Mapped, crop: photographs.Crop | None
     """The photograph with the face where the crop cut it out, or the alignment: uint8 [H, W, 3]."""
     from ...pictures.pasting import paste
 
-    matrix = _crop_matrix(photograph, crop, mapped.face.shape[0]) if mapped.matrix is None else mapped.matrix
+    matrix = find_crop_matrix(photograph, crop, mapped.face.shape[0]) if mapped.matrix is None else mapped.matrix
     fitted = fitter.fit(mapped.name, mapped.face, mapped.covered)
     if fitted is None:
         return paste(photograph, mapped.face, matrix, mapped.mask, fitter.match_colour)

@@ -11,7 +11,6 @@ from PIL import Image
 
 from ... import pictures
 from ...datasets.alignment import NoFaceError
-from ...datasets.detection import NONE_FOUND
 from ...datasets.reader_process import ReaderProcess
 from ...datasets.source import DatasetError, Source
 from ...latents.interpolation import even_alphas
@@ -131,16 +130,8 @@ class Explored:
           UsageError: one line on why there are none.
         """
         notes: list[str] = []
-        try:
-            with self._detecting:
-                framed = self._frame(start, end, notes.append)
-        except UsageError as error:
-            more = (
-                ": take a photograph that shows one, large and from the front"
-                if str(error).endswith(NONE_FOUND)
-                else ""
-            )
-            raise UsageError(f"{error}{more}") from error
+        with self._detecting:
+            framed = self._frame(start, end, notes.append)
         return Warp(framed, notes)
 
     def show_face(self, face: Face, is_end: bool, warp: Warp | None) -> np.ndarray:

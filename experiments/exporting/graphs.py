@@ -1,7 +1,7 @@
 """What is exported: a function of one array, and the network that computes it."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 
@@ -36,12 +36,3 @@ class Graph:
 
         signature = tf.TensorSpec((1, *self.input_shape), tf.float32, name=self.takes)
         return tf.function(self.call, input_signature=[signature], jit_compile=False)
-
-    def layers(self) -> Iterator[Any]:
-        """Every layer that has a kernel of more than one dimension."""
-        parts = [self.holder]
-        while parts:
-            part = parts.pop()
-            parts += getattr(part, "layers", ())
-            if len(getattr(getattr(part, "kernel", None), "shape", ())) > 1:
-                yield part

@@ -15,7 +15,6 @@ from ..backend import without_chatter
 from ..errors import is_of_memory
 from .format import Format, Function
 from .graphs import ExportError, Graph
-from .rounding import rounded_kernels
 
 WARM_UP = 3
 
@@ -63,14 +62,14 @@ def write_and_run(
     before = set(path.parent.iterdir())
     place = path.with_name(path.name + written_as.suffix)
     try:
-        with _quietly(), _as_rounded(graph, precision):
+        with _quietly():
             written_as.write(graph, precision, calibration, place)
         with _quietly():
             outputs, milliseconds = _run(written_as.open(place), examples)
     except ExportError:
         raise
     except Exception as error:  # a converter raises whatever its own parts raise
-        if is_of_memory(error):
+        if is_of_memory(error) or (isinstance(error, OSError) and error.errno):  # a full disk, and the like
             raise
         raise ExportError(f"its converter or its runtime fails: {_first_line(error)}") from error
     if outputs.shape != expected.shape:
@@ -80,12 +79,6 @@ def write_and_run(
     made = [found for new in set(path.parent.iterdir()) - before for found in (new, *new.rglob("*"))]
     size = sum(found.stat().st_size for found in made if found.is_file())
     return Outcome(outputs, size, float(np.abs(outputs - expected).max()), milliseconds)
-
-
-@contextlib.contextmanager
-def _as_rounded(graph: Graph, precision: str) -> Iterator[None]:
-    with rounded_kernels(graph.layers(), 4) if precision == "int4" else contextlib.nullcontext():
-        yield
 
 
 def _run(function: Function, examples: np.ndarray) -> tuple[np.ndarray, float]:

@@ -10,7 +10,6 @@ import numpy as np
 
 from .format import Format, Function
 from .graphs import Graph
-from .rounding import find_levels
 
 OPSET = 17
 INT4_OPSET, INT4_IR_VERSION = 21, 10  # the first with numbers of four bits
@@ -98,6 +97,8 @@ def _store_in_four_bits(model: Any) -> Any:
     """
     from onnx import helper, numpy_helper, version_converter
 
+    from ...compressing import find_plain_grid
+
     model = version_converter.convert_version(model, INT4_OPSET)
     model.ir_version = INT4_IR_VERSION
     readers = {node.input[1]: node for node in model.graph.node if node.op_type in CHANNEL_AXES}
@@ -107,7 +108,8 @@ def _store_in_four_bits(model: Any) -> Any:
         if stored.name not in readers or kernel.ndim < 2:
             continue
         axis = _channel_axis(readers[stored.name])
-        numbers, scales = find_levels(kernel, axis, bits=4)
+        others = tuple(place for place in range(kernel.ndim) if place != axis)
+        numbers, scales, _ = find_plain_grid(kernel, others, bits=4)
         model.graph.initializer.remove(stored)
         model.graph.initializer.extend(
             [_pack(f"{stored.name}/int4", numbers), numpy_helper.from_array(scales.ravel(), f"{stored.name}/scale")]

@@ -67,7 +67,7 @@ class Aligner:
             return [dataclasses.replace(row, reason=f"{UNREADABLE}: {error}")]
         except DatasetError as error:
             return [dataclasses.replace(row, reason=str(error))]
-        return [self._cut_out(row, photograph, face, name) for face, name in self._name(file.name, faces)]
+        return [self.cut_out(row, photograph, face, name) for face, name in self._name(file.name, faces)]
 
     def row(self, file: Picture, reason: str = "") -> Row:
         return Row(str(self.root), file.name, file.num_bytes, file.modified_ns, self.cut, reason=reason)
@@ -78,7 +78,7 @@ class Aligner:
             key = self._names_of_points.find(name)
             if key is None:
                 raise alignment.NoFaceError(NO_POINTS)
-            return [_make_face(self.points[key])]
+            return [make_face(self.points[key])]
         if self.cut.faces == "largest":
             return [detection.largest_face(photograph)]
         faces = detection.find_faces(photograph)
@@ -92,7 +92,8 @@ class Aligner:
             ending = f".{number}{CROP_SUFFIX}" if self.cut.faces == "all" else CROP_SUFFIX
             yield face, files.name_result(self.names.get(name, name), ending)
 
-    def _cut_out(self, row: Row, photograph: Image.Image, face: detection.Face, name: str) -> Row:
+    def cut_out(self, row: Row, photograph: Image.Image, face: detection.Face, name: str) -> Row:
+        """Writes the crop of a face; returns its row, or one that says why there is none."""
         row = dataclasses.replace(row, confidence=face.confidence, box=face.box, points=face.points)
         try:
             crop = alignment.cut(photograph, self.cut.matrix(face.points), self.cut.size)
@@ -116,10 +117,11 @@ class Aligner:
         return dataclasses.replace(row, output=path.relative_to(self.out).as_posix())
 
 
-def _make_face(points: np.ndarray) -> detection.Face:
+def make_face(points: np.ndarray, confidence: float = 1.0) -> detection.Face:
+    """A face by its points; its box is around them."""
     left, top = points.min(axis=0).tolist()
     right, bottom = points.max(axis=0).tolist()
-    return detection.Face((left, top, right - left, bottom - top), points, 1.0)
+    return detection.Face((left, top, right - left, bottom - top), points, confidence)
 
 
 def align_in_processes(aligner: Aligner, unread: Sequence[Picture], processes: int) -> Iterator[list[Row]]:

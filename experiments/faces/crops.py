@@ -3,7 +3,7 @@
 import contextlib
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from ..folders import is_ours, save_sheet
 from ..terminal import printable, shorten
 
 NAMED = 3
+OF_PERSON = "person="  # what `Cut.faces` begins with where somebody in a film is meant
 SHOWN = 48  # faces on the sheet
 
 
@@ -29,9 +30,10 @@ def find_known_rows(root: Path, out: Path, cut: Cut) -> list[Row]:
         raise UsageError(f"--out={out} holds something, but no {MANIFEST_FILE} of an earlier run: choose a new folder")
     other = next((row.cut for row in rows if row.cut != cut), None)
     if other:
+        whose = other.faces if other.faces.startswith(OF_PERSON) else f"faces={other.faces}"
         raise UsageError(
             f"--out={out} holds crops with --template={other.template} --margin={other.margin:g} --size={other.size} "
-            f"--faces={other.faces}: give the same, or choose a new folder"
+            f"--{whose}: give the same, or choose a new folder"
         )
     if rows and rows[0].root != str(root):
         raise UsageError(f"--out={out} holds crops of the pictures in {rows[0].root}: choose a new folder")
@@ -75,51 +77,60 @@ def make_stamp(out: Path) -> tuple[int, int] | None:
 
 
 def with_new_rows(
-    known: Sequence[Row], stamp: tuple[int, int] | None, aligner, photographs: Sequence[Picture], processes: int
+    known: Sequence[Row],
+    stamp: tuple[int, int] | None,
+    out: Path,
+    renewed: Collection[str],
+    make_rows: Callable[[], Iterable[list[Row]]],
+    total: int | None,
 ) -> list[Row]:
     """Aligns files; the manifest grows with each, so that a run that is killed goes on from there.
 
     Args:
       known: what the manifest told.
       stamp: `make_stamp` the folder before it was read.
-      aligner: an `aligning.Aligner`.
-      photographs: what is new.
-      processes: that work side by side.
+      out: the folder.
+      renewed: sources whose known rows count no more.
+      make_rows: aligns one source after the other.
+      total: how many there are.
 
     Raises:
       UsageError: another `facezoo align` writes there, or has written since.
     """
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(files.lock(aligner.out / MANIFEST_FILE))
+            stack.enter_context(files.lock(out / MANIFEST_FILE))
         except files.HeldError as error:
-            raise UsageError(f"--out={aligner.out}: another `facezoo align` writes there") from error
-        if make_stamp(aligner.out) != stamp:
-            raise UsageError(f"--out={aligner.out}: another `facezoo align` has written there: give the command again")
-        return _align(known, aligner, photographs, processes)
+            raise UsageError(f"--out={out}: another `facezoo align` writes there") from error
+        if make_stamp(out) != stamp:
+            raise UsageError(f"--out={out}: another `facezoo align` has written there: give the command again")
+        return _align(known, out, renewed, make_rows, total)
 
 
-def _align(known: Sequence[Row], aligner, photographs: Sequence[Picture], processes: int) -> list[Row]:
-    from .aligning import align_in_processes
-
-    renewed = {photograph.name for photograph in photographs}
-    path = aligner.out / MANIFEST_FILE
+def _align(
+    known: Sequence[Row],
+    out: Path,
+    renewed: Collection[str],
+    make_rows: Callable[[], Iterable[list[Row]]],
+    total: int | None,
+) -> list[Row]:
+    path = out / MANIFEST_FILE
     rows = [row for row in known if row.source not in renewed]
     _write(path, rows)
-    progress = progress_bar("aligning", total=len(photographs))
+    progress = progress_bar("aligning", total=total)
     with (
         files.name_full_disk(path),
         progress,
         path.open("a", encoding="utf-8", errors="surrogateescape", newline="") as file,
     ):
-        for new in align_in_processes(aligner, photographs, processes):
+        for new in make_rows():
             rows += new
             file.write(as_csv(new))
             file.flush()
             progress.update()
     rows.sort(key=lambda row: (row.source, row.output))
     _write(path, rows)
-    _remove_crops(aligner.out, {row.output for row in known} - {row.output for row in rows})
+    _remove_crops(out, {row.output for row in known} - {row.output for row in rows})
     return rows
 
 

@@ -1,5 +1,10 @@
 """Faces that a model has made, fitted to the photographs' faces that they are laid onto."""
 
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 from absl import logging
 from PIL import Image
@@ -8,7 +13,7 @@ from ...datasets.alignment import NoFaceError
 from ...warping.fitting import Fitted, fit_face
 from ...warping.shapes import SCHEMES, Scheme
 from ..errors import UsageError
-from ..flags.groups import LandmarkSettings
+from ..flags.groups import LandmarkSettings, PastingSettings
 from .framing import Stop, keep_quiet, largest_face
 from .landmarks.readers import READERS, LandmarkReader, list_readers
 
@@ -21,7 +26,7 @@ class FaceFitter:
       match_colour: faces get the colours of what they cover.
 
     Attributes:
-      num_unfitted: faces without landmarks, or laid onto such.
+      num_unfitted: photographs' faces without landmarks, or laid onto such; of films' frames those who write them tell.
     """
 
     def __init__(self, landmarks: LandmarkSettings, match_colour: bool):
@@ -40,16 +45,26 @@ class FaceFitter:
     def fit(self, name: str, face: np.ndarray, covered: np.ndarray) -> Fitted | None:
         """A face fitted to the one that it covers, both float32 [S, S, C] in [0, 1]; None without landmarks."""
         points = self.find(name, face, covered)
-        return None if points is None else fit_face(face, points[0], covered, points[1], self.scheme, self.match_colour)
+        if points is None:
+            self.num_unfitted += self.reader is not None
+            return None
+        return fit_face(face, points[0], covered, points[1], self.scheme, self.match_colour)
 
     def find(self, name: str, face: np.ndarray, covered: np.ndarray) -> np.ndarray | None:
-        """Landmarks of both, [2, L, 2] in sides; None where they are not found in both, which is counted."""
+        """Landmarks of both, [2, L, 2] in sides; None where they are not found in both."""
+        return self._find_all(name, face, covered)
+
+    def find_one(self, name: str, face: np.ndarray) -> np.ndarray | None:
+        """Landmarks of one face, [L, 2] in sides; None where they are not found."""
+        found = self._find_all(name, face)
+        return None if found is None else found[0]
+
+    def _find_all(self, name: str, *faces: np.ndarray) -> np.ndarray | None:
         if self.reader is None:
             return None
         try:
-            return np.stack([self._points(self.reader, name, picture) for picture in (face, covered)])
+            return np.stack([self._points(self.reader, name, face) for face in faces])
         except NoFaceError:
-            self.num_unfitted += 1
             return None
 
     @property
@@ -63,6 +78,26 @@ class FaceFitter:
         """Landmarks of the largest face, [L, 2] in sides."""
         image = Image.fromarray(np.rint(255.0 * picture).astype(np.uint8).squeeze()).convert("RGB")
         return largest_face(reader, Stop(name, image), tell=keep_quiet) / len(picture)
+
+
+@contextlib.contextmanager
+def open_fitter(pasting: PastingSettings, landmarks: LandmarkSettings) -> Iterator[FaceFitter | None]:
+    """What puts faces back as it is asked for, while it is entered; None where they are not put back."""
+    if not pasting.paste:
+        yield None
+        return
+    with FaceFitter(landmarks, pasting.colour == "match") as fitter:
+        yield fitter
+
+
+def describe_fitter(fitter: FaceFitter | None) -> list[Any]:
+    """All that what it does depends on, the file of its landmarks' model among it."""
+    if fitter is None:
+        return []
+    path: Path | None = getattr(fitter.reader, "path", None)
+    told = path and path.stat()
+    file = told and [str(path.absolute()), told.st_size, told.st_mtime_ns]
+    return [type(fitter.reader).__name__, fitter.match_colour, file]
 
 
 def _open_reader(landmarks: LandmarkSettings) -> LandmarkReader | None:

@@ -96,7 +96,7 @@ def frame_photographs(
     Raises:
       UsageError: a file that cannot be read, or shows no face.
     """
-    stops = [_read(name, given, size or DRAWN_SIZE) for name in names]
+    stops = [read_stop(name, given, size or DRAWN_SIZE) for name in names]
     return frame_stops(stops, landmarks, alignment_settings, given, size)
 
 
@@ -151,7 +151,7 @@ def frame_face(
     return Framed(pictures, np.stack(points) / pictures.shape[1], scheme, reader)
 
 
-def _read(name: str, given: Mapping[str, Any], size: int) -> Stop:
+def read_stop(name: str, given: Mapping[str, Any], size: int) -> Stop:
     if is_place(name):
         return _from_split(name, given, size)
     try:
@@ -170,6 +170,16 @@ def _from_split(name: str, given: Mapping[str, Any], size: int) -> Stop:
 
 
 def _find(stops: Sequence[Stop], settings: LandmarkSettings, tell: Tell) -> _Found:
+    """Finds the landmarks of all, and says what to do where there is no face."""
+    try:
+        return _find_by_best(stops, settings, tell)
+    except UsageError as error:
+        if str(error).endswith(NONE_FOUND):
+            raise UsageError(f"{error}: take a photograph that shows one, large and from the front") from error
+        raise
+
+
+def _find_by_best(stops: Sequence[Stop], settings: LandmarkSettings, tell: Tell) -> _Found:
     """Finds the landmarks of all by the best reader that finds all faces."""
     if settings.landmarks != "auto":
         return _read_by(settings.landmarks, stops, settings, tell)

@@ -1,23 +1,49 @@
 """The faces of a film: who is where in each of its frames."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+import hashlib
+import itertools
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from PIL import Image
 
-from ...datasets import alignment, detection
+from ...datasets import detection
 from ...datasets.alignment import NoFaceError
-from ...datasets.manifest import Cut
 from ...datasets.progress import progress_bar
-from ...films import Film, read_frames
-from ...films.tracking import Sighting, Track, Tracker, group_people, measure_size
+from ...films import Film, Parts, read_frames
+from ...films.tracking import SAME_PERSON, Sighting, Track, Tracker, group_people, measure_size, measure_strangeness
 from ..backend import load_tensorflow
 from ..faces.reader import EVERY, LARGEST
+from .looks import Recogniser, find_recogniser, see_look
 
 SEARCH_SECONDS = 0.5  # after which all of a frame is looked through again, for who has come
-LOOK_SIZE, LOOK_SCALE = 8, 3.0  # pixels of the picture that is a face's look, and what makes it about as long as 1
-LOOK_CUT = Cut("celeba", -0.15, LOOK_SIZE)
+FOUND = 0.5  # of its frames in which a face is found, or it is none
+HIDDEN = 1.5  # sizes of a face within which another one hides it
+KEPT_FRAMES = 96  # whose sightings are kept together
+KEPT = "faces-{:06d}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """Whom of a film's people a command is about.
+
+    Attributes:
+      faces: the "largest" person, "all", or which from the left, from 1, where each is seen first.
+      identity: who it is, [I]; then it is whoever is nearest.
+      name: what that one is called.
+    """
+
+    faces: str = LARGEST
+    identity: np.ndarray | None = None
+    name: str = ""
+
+    def describe(self) -> str:
+        """What tells it from others, as `Cut.faces` keeps it."""
+        if self.identity is not None:
+            digest = hashlib.sha256(self.identity.tobytes()).hexdigest()[:8]
+            return f"{self.name.removeprefix('--')} ({digest})"
+        return self.faces if self.faces in (LARGEST, EVERY) else f"person={self.faces}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,75 +52,180 @@ class FilmFaces:
 
     Attributes:
       tracks: of them.
+      people: by track, who it is, counted from 0 as people are first seen from the left.
+      others: tracks of those that are not asked for.
     """
 
     tracks: Sequence[Track]
+    people: Sequence[int]
+    others: Sequence[Track] = ()
 
     def at(self, frame: int) -> dict[int, np.ndarray]:
-        """Points of the faces in a frame, each float64 [5, 2] in its pixels, by the numbers of their tracks."""
+        """Points of the faces in a frame, each float64 [5, 2] in its pixels, by the numbers of their tracks.
+
+        One that is not seen, while somebody else's face is in its place, is behind that, and left out.
+        """
         places = {number: track.at(frame) for number, track in enumerate(self.tracks)}
-        return {number: points for number, points in places.items() if points is not None}
+        there = {number: points for number, points in places.items() if points is not None}
+        seen = [track.points[frame - track.first] for track in (*self.tracks, *self.others) if is_seen(track, frame)]
+        return {
+            number: points
+            for number, points in there.items()
+            if is_seen(self.tracks[number], frame) or not any(_is_behind(points, front) for front in seen)
+        }
 
 
-def find_film_faces(film: Film, faces: str = LARGEST) -> FilmFaces:
+def find_film_faces(film: Film, choice: Choice | str = LARGEST, parts: Parts | None = None) -> FilmFaces:
     """Follows the faces of a film from its first frame to its last.
 
-    A face is looked for where it is awaited, and the whole frame twice a second. Who is who is told
-    by place and look; places are smoothed, and a face that is not found for a moment is bridged.
+    A face is looked for where it is awaited, and the whole frame twice a second. Who is who is told by place and look
+    and, where there are several, by the recogniser if its weights are there; places are smoothed, and a face that is
+    not found for a moment is bridged.
 
     Args:
       film: which.
-      faces: the "largest" person, "all", or which from the left, from 1.
+      choice: of its people, or `Choice.faces`.
+      parts: where what is seen is kept, for a command that is stopped and given again.
 
     Raises:
-      NoFaceError: nobody is found, or not so many.
+      NoFaceError: nobody is found, or not so many, or nobody who looks like the person asked for.
       DatasetError: the detector is not installed.
     """
     detection.check_installed()
     load_tensorflow()  # else the detector does, with all that it says
     tracker = Tracker(float(film.frames_per_second))
-    search = max(1, round(SEARCH_SECONDS * film.frames_per_second))
-    frames = progress_bar("finding faces", read_frames(film), film.num_frames, unit="frame")
-    for number, frame in enumerate(frames):
-        image = Image.fromarray(frame)
-        awaited = tracker.await_next()
-        found: list[detection.Face] = []
-        searched = detection.find_faces(image) if number % search == 0 else []
-        for face in (*(detection.find_near(image, points) for points in awaited), *searched):
-            if face and not any(detection.is_same(face, other) for other in found):
-                found.append(face)
-        tracker.add([Sighting(face.points, _look(image, face.points)) for face in found])
+    number = 0
+    for sightings in _recall(parts):
+        tracker.add(sightings)
+        number += 1
+    new: list[list[Sighting]] = []
+    for sightings in _see(film, tracker, number):
+        tracker.add(sightings)
+        new.append(sightings)
+        if parts and len(new) == KEPT_FRAMES:
+            parts.save(KEPT.format(number), **_as_arrays(new))
+            number += len(new)
+            new = []
     try:
-        return FilmFaces(_choose(tracker.finish(), faces))
+        return _choose(tracker.finish(), choice if isinstance(choice, Choice) else Choice(choice))
     except NoFaceError as error:
         raise NoFaceError(f"{film.path}: {error}") from error
 
 
-def _look(image: Image.Image, points: np.ndarray) -> np.ndarray:
-    try:
-        crop = alignment.cut(image, LOOK_CUT.matrix(points), LOOK_SIZE)
-    except NoFaceError:  # half out of the picture
-        return np.zeros(3 * LOOK_SIZE**2)
-    return LOOK_SCALE * crop.reshape(-1) / 255.0 / np.sqrt(crop.size)
+def _see(film: Film, tracker: Tracker, first: int) -> Iterator[list[Sighting]]:
+    """What is seen in each frame from one on; the tracker gets it before the next."""
+    recogniser = find_recogniser()
+    search = max(1, round(SEARCH_SECONDS * film.frames_per_second))
+    left = None if film.num_frames is None else max(0, film.num_frames - first)
+    frames = progress_bar("finding faces", read_frames(film, first), left, unit="frame")
+    for number, frame in enumerate(frames, first):
+        image = Image.fromarray(frame)
+        awaited = tracker.await_next()
+        found: list[detection.Face] = []
+        is_searched = number % search == 0
+        near = [detection.find_near(image, points) for points in awaited]
+        searched = detection.find_faces(image) if is_searched else []
+        if not is_searched and None in near:  # one that comes out from behind another is not where it is awaited
+            searched = detection.find_upright_faces(image)
+        for face in (*near, *searched):
+            if face and not any(detection.is_same(face, other) for other in found):
+                found.append(face)
+        every = [face.points for face in found]
+        is_asked = recogniser and (is_searched or len(found) > 1 or len(awaited) > 1)
+        yield _sight(image, every, recogniser if is_asked else None)
 
 
-def _choose(tracks: Sequence[Track], faces: str) -> list[Track]:
-    people = group_people([track for track in tracks if track.is_seen.sum() > 1])
+def _sight(image: Image.Image, faces: list[np.ndarray], recogniser: Recogniser | None) -> list[Sighting]:
+    identities = recogniser.see(image, faces) if recogniser else [None] * len(faces)
+    return [
+        Sighting(points, see_look(image, points), identity) for points, identity in zip(faces, identities, strict=True)
+    ]
+
+
+def _as_arrays(frames: list[list[Sighting]]) -> dict[str, np.ndarray]:
+    """What is seen in some frames as arrays: `counts` in each, and of all of them the rest."""
+    every = list(itertools.chain(*frames))
+    told = [sighting.identity for sighting in every]
+    known = [identity for identity in told if identity is not None]
+    return {
+        "counts": np.array([len(sightings) for sightings in frames]),
+        "points": np.array([sighting.points for sighting in every], np.float64).reshape(-1, 5, 2),
+        "looks": np.array([sighting.look for sighting in every], np.float64),
+        "is_told": np.array([identity is not None for identity in told], bool),
+        "identities": np.array(known, np.float64),
+    }
+
+
+def _recall(parts: Parts | None) -> Iterator[list[Sighting]]:
+    """What an earlier try has seen, frame by frame, as far as it has been kept."""
+    number = 0
+    while parts and (arrays := parts.load(KEPT.format(number))):
+        identities = iter(arrays["identities"])
+        rows = zip(arrays["points"], arrays["looks"], arrays["is_told"], strict=True)
+        sightings = iter([Sighting(points, look, next(identities) if told else None) for points, look, told in rows])
+        for count in arrays["counts"].tolist():
+            yield list(itertools.islice(sightings, count))
+        number += len(arrays["counts"])
+
+
+def is_seen(track: Track, frame: int) -> bool:
+    """Whether its face is found in a frame, and not only bridged."""
+    place = frame - track.first
+    return 0 <= place < len(track.is_seen) and bool(track.is_seen[place])
+
+
+def _is_behind(points: np.ndarray, front: np.ndarray) -> bool:
+    """Whether a face is hidden by another one, by the points [5, 2] of both."""
+    apart = np.linalg.norm(points.mean(axis=0) - front.mean(axis=0))
+    return bool(apart < HIDDEN * max(measure_size(points), measure_size(front)))
+
+
+def _choose(tracks: Sequence[Track], choice: Choice) -> FilmFaces:
+    steady = [track for track in tracks if track.is_seen.sum() > 1 and track.is_seen.mean() > FOUND]
+    people = group_people(steady or tracks)
     if not people:
         raise NoFaceError(detection.NONE_FOUND)
-    if faces == EVERY:
-        return [track for person in people for track in person]
-    if faces == LARGEST:
-        return max(people, key=lambda person: sum(_weigh(track.points) for track in person))
-    if int(faces) > len(people):
-        raise NoFaceError(f"it shows {len(people)} people")
-    return sorted(people, key=lambda person: _mean([track.points[..., 0].mean() for track in person]))[int(faces) - 1]
+    people.sort(key=_find_left)
+    chosen = range(len(people)) if choice.faces == EVERY else [_find_one(people, choice)]
+    every = [(track, number) for number in chosen for track in people[number]]
+    others = [track for number, person in enumerate(people) if number not in chosen for track in person]
+    return FilmFaces([track for track, _ in every], [number for _, number in every], others)
+
+
+def _find_one(people: Sequence[Sequence[Track]], choice: Choice) -> int:
+    if choice.identity is not None:
+        return _find_nearest(people, choice)
+    if choice.faces == LARGEST:
+        weights = [sum(_weigh(track.points) for track in person) for person in people]
+        return int(np.argmax(weights))
+    if int(choice.faces) > len(people):
+        raise NoFaceError(f"it shows {len(people)} {'person' if len(people) == 1 else 'people'}")
+    return int(choice.faces) - 1
+
+
+def _find_nearest(people: Sequence[Sequence[Track]], choice: Choice) -> int:
+    far = [
+        min(measure_strangeness(track.identity, choice.identity) for track in person if track.identity is not None)
+        if any(track.identity is not None for track in person)
+        else np.inf
+        for person in people
+    ]
+    nearest = int(np.argmin(far))
+    if far[nearest] >= SAME_PERSON:
+        told = "one person's faces are less than 0.6 apart"
+        raise NoFaceError(
+            f"nobody in it is like {choice.name}: the nearest is {far[nearest]:.2f} away, and {told}; "
+            f"--person=1 to {len(people)} counts them from the left"
+        )
+    return nearest
+
+
+def _find_left(person: Sequence[Track]) -> tuple[float, int]:
+    """Where a person is seen first, from the left; who has come before comes first where two stand alike."""
+    first = min(person, key=lambda track: track.first)
+    return float(first.points[0, :, 0].mean()), first.first
 
 
 def _weigh(points: np.ndarray) -> float:
     """How large a face is over all of its frames."""
     return sum(measure_size(each) for each in points)
-
-
-def _mean(numbers: Iterable[float]) -> float:
-    return float(np.mean(list(numbers)))

@@ -1,18 +1,205 @@
-"""What all commands share that make a film of a film."""
+"""What all commands share that make something of a film."""
 
+import contextlib
+import dataclasses
+import functools
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from absl import logging
+
 from ... import __version__, files
-from ...films import Film
+from ...datasets import photographs
+from ...datasets.alignment import NoFaceError
+from ...datasets.manifest import Cut
+from ...films import Film, FilmWriter, Parts
+from ...pictures.pasting import crop_matrix
 from ..errors import UsageError
+from ..faces.fitting import FaceFitter
+from ..faces.origins import find_cut, find_picture_crop
+from ..flags.groups import AlignmentSettings
 from ..runs.run import Run
+from ..terminal import announce
+from .following import Choice, FilmFaces, find_film_faces
+from .mapping import BendFace, FilmMapper, MapFaces, Places, cut_faces, show_progress
 
 ENDING = ".mp4"
 NAMED = 5
+MEAN = "mean"
+
+
+@dataclasses.dataclass(frozen=True)
+class FilmTask:
+    """Something to be made of a film.
+
+    Attributes:
+      film: the source.
+      out: what is made, which may be a film, a file or a folder.
+      image_shape: (S, S, C) of its faces.
+      cut: how they are cut out where they are found; None where a crop is taken of each frame.
+      crop: that one; the largest square if absent.
+      choice: whose faces.
+      settings: all else that what is made depends on.
+    """
+
+    film: Film
+    out: Path
+    image_shape: tuple[int, int, int]
+    cut: Cut | None
+    crop: photographs.Crop | None
+    choice: Choice
+    settings: Sequence[Any]
+
+    @functools.cached_property
+    def key(self) -> str:
+        """What is made, as 16 characters."""
+        identity = None if self.choice.identity is None else self.choice.identity.tolist()
+        told = self.cut, self.crop, self.choice.faces, identity
+        return make_key(self.film, [*self.settings, *told])
+
+    @functools.cached_property
+    def parts(self) -> Parts:
+        """Where what is ready is kept."""
+        return Parts(self.out, self.key)
+
+    @contextlib.contextmanager
+    def find_faces(self) -> Iterator[FilmFaces]:
+        """Follows the faces that are asked for; what is kept goes where they are not there, or when all is done."""
+        self.tell_others()
+        try:
+            followed = find_film_faces(self.film, self.choice, self.parts)
+        except NoFaceError:
+            self.parts.clear()
+            raise
+        yield followed
+        self.parts.clear()
+
+    @contextlib.contextmanager
+    def find_places(self) -> Iterator[Places]:
+        """Where faces lie in each frame: where they are found, or where the crop is."""
+        if self.cut is None:
+            self.tell_others()
+            yield functools.partial(_place_by_crop, crop=self.crop, size=self.image_shape[0])
+            self.parts.clear()
+            return
+        with self.find_faces() as followed:
+            yield functools.partial(_place_by_points, followed=followed, cut=self.cut)
+
+    def tell_others(self) -> None:
+        """Says what is left of other films that were stopped, with which this one does not go on."""
+        for left in self.parts.list_others():
+            logging.warning("%s is left of a command that was stopped: remove it, or give that one again", left)
+
+    def read_faces(self, places: Places, what: str, first: int = 0) -> Iterator[tuple[int, dict[int, np.ndarray]]]:
+        """The faces of each frame from one on as a model takes them, by their tracks, and the frame's number.
+
+        Args:
+          places: from `find_places`.
+          what: is done with them, for the bar that tells how long it takes.
+          first: of the frames that are wanted.
+        """
+        for number, pixels in show_progress(what, self.film, first):
+            yield number, cut_faces(pixels, places(number, pixels), self.image_shape)
+
+    def average(self, places: Places, measure: Callable[[int, np.ndarray], np.ndarray | None]) -> np.ndarray:
+        """The mean over all frames of what is measured in the faces of each; a command that was stopped keeps it.
+
+        Args:
+          places: from `find_places`.
+          measure: the number of a frame and float32 [N, S, S, C] -> [N, ...], or None where there is nothing.
+
+        Raises:
+          NoFaceError: there is nothing in any frame.
+        """
+        if kept := self.parts.load(MEAN):
+            return kept["mean"]
+        total, count = np.zeros(()), 0
+        for number, faces in self.read_faces(places, "looking at the film"):
+            measured = measure(number, np.stack(list(faces.values()))) if faces else None
+            if measured is not None:
+                total, count = total + measured.sum(axis=0, dtype=np.float64), count + len(measured)
+        if not count:
+            self.parts.clear()
+            raise NoFaceError(f"{self.film.path}: nothing is found in the faces of any frame")
+        self.parts.save(MEAN, mean=total / count)
+        return total / count
+
+    def write(
+        self,
+        places: Places,
+        fitter: FaceFitter | None,
+        map_faces: MapFaces,
+        description: str,
+        outcome: str,
+        bend_face: BendFace | None = None,
+        is_pasted: bool = True,
+    ) -> None:
+        """Makes a film, and prints what comes of it.
+
+        Args:
+          places: of the faces, from `find_places`.
+          fitter, map_faces, bend_face, is_pasted: as `FilmMapper` has them.
+          description: what the film says of itself.
+          outcome: what has become of its frames, in a few words.
+        """
+        done = FilmWriter(self.out, self.film, self.key).num_done
+        if done:
+            announce(f"Going on from frame {done:,} of a film that was stopped ...")
+        mapper = FilmMapper(places, map_faces, self.image_shape, fitter, bend_face, is_pasted)
+        made = mapper.write(self.film, self.out, self.key, description)
+        print(f"{self.out}: {made.count} frames, {outcome}")
+        if made.without:
+            how = "stay as they are" if fitter and is_pasted else "are black"
+            print(f"{len(made.without)} frames {how}: {list_numbers(made.without)}")
+        if unfitted := sorted(set(made.unfitted)) if fitter and fitter.reader else []:
+            how = "show the face as it is" if bend_face else "have it pasted by an oval"
+            print(f"{len(unfitted)} frames {how}, since no landmarks are found: {list_numbers(unfitted)}")
+
+
+def make_task(
+    film: Film,
+    out: Path,
+    run: Run,
+    alignment: AlignmentSettings,
+    given: Mapping[str, Any],
+    choice: Choice,
+    settings: Sequence[Any],
+) -> FilmTask:
+    """A task whose faces a run's model takes.
+
+    Args:
+      film, out, choice: as `FilmTask` has them.
+      run: of the model.
+      alignment: whether and how faces are found.
+      given: data settings that win over the run's.
+      settings: what is made of them.
+    """
+    cut = find_cut(alignment, given, run.settings, run.origin)
+    crop = None if cut else find_picture_crop(run, given)
+    return FilmTask(film, out, run.image_shape, cut, crop, choice, [run.model_hash, *settings])
+
+
+def ramp(first: float, last: float, number: int, count: int) -> float:
+    """A number that goes evenly from one to another over a film's frames."""
+    return first + (last - first) * min(1.0, number / max(1, count - 1))
+
+
+def parse_ramp(flag: str, text: str) -> tuple[float, float]:
+    """ "0:1" as what it is at the first frame and at the last, "1" at all of them.
+
+    Raises:
+      UsageError: it is neither.
+    """
+    parts = text.split(":")
+    with contextlib.suppress(ValueError):
+        numbers = [float(part) for part in parts]
+        if len(numbers) < 3 and np.isfinite(numbers).all():
+            return numbers[0], numbers[-1]
+    raise UsageError(f"--{flag}={text}: of a film a number, or from:to, which is reached in its last frame")
 
 
 def new_film(out: str, why: str = "--in is a film, and what is made of it another one") -> Path:
@@ -33,12 +220,29 @@ def new_film(out: str, why: str = "--in is a film, and what is made of it anothe
     return path
 
 
-def make_key(film: Film, run: Run, settings: Sequence[Any]) -> str:
-    """What a film that is made depends on, as 16 characters: its source, the model, and how it is made."""
+def make_key(film: Film, settings: Sequence[Any]) -> str:
+    """What is made of a film depends on this, as 16 characters: its source, and how it is made."""
     told = film.path.stat()
     source = str(film.path.absolute()), told.st_size, told.st_mtime_ns
-    text = json.dumps([source, run.model_hash, list(settings), __version__], default=str)
+    text = json.dumps([source, list(settings), __version__], default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def _place_by_points(number: int, pixels: np.ndarray, followed: FilmFaces, cut: Cut) -> dict[int, np.ndarray]:
+    at_pixels = np.diag([1.0 / cut.size, 1.0 / cut.size, 1.0])
+    return {track: cut.matrix(points) @ at_pixels for track, points in followed.at(number).items()}
+
+
+def _place_by_crop(number: int, pixels: np.ndarray, crop: photographs.Crop | None, size: int) -> dict[int, np.ndarray]:
+    """One face in each frame, where the crop is."""
+    return {0: find_crop_matrix(pixels, crop, size)}
+
+
+def find_crop_matrix(pixels: np.ndarray, crop: photographs.Crop | None, size: int) -> np.ndarray:
+    """From the pixels of a face that a crop cuts out of a photograph to the photograph's: [2, 3]."""
+    height, width, _ = pixels.shape
+    left, top, right, bottom = photographs.crop_box((width, height), crop)
+    return crop_matrix((left, top, right - left, bottom - top), size)
 
 
 def list_numbers(numbers: Sequence[int]) -> str:

@@ -1,9 +1,10 @@
 """A film in which faces are mapped onto a person, frame by frame, so steadily that nothing flickers."""
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -11,7 +12,7 @@ from PIL import Image
 from ...datasets import alignment
 from ...datasets.progress import progress_bar
 from ...films import Film, FilmWriter, read_frames
-from ...films.steadying import look_around, smooth_at
+from ...films.steadying import bridge, look_around, smooth_at
 from ...pictures import to_uint8
 from ...pictures.pasting import paste
 from ...warping.colours import Colours, recolour
@@ -20,7 +21,8 @@ from ..faces.fitting import FaceFitter
 
 REACH = 5  # frames before and after one, by which its landmarks and its colours are steadied
 Places = Callable[[int, np.ndarray], Mapping[int, np.ndarray]]
-MapFaces = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray | None]]
+MapFaces = Callable[[int, np.ndarray], tuple[np.ndarray, np.ndarray | None]]
+BendFace = Callable[[int, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 class Laid(NamedTuple):
@@ -46,16 +48,43 @@ class Bent(NamedTuple):
 
     Attributes:
       laid: as it was.
-      fitted: None where no landmarks are found.
+      shown: the face as it is shown by itself, as `Laid.face`.
+      fitted: to what it covers; None where no landmarks are found, or it is not put back.
       colours: of the face and of what it covers, [2, C + C * C]; None where they are not measured.
     """
 
     laid: Laid
+    shown: np.ndarray
     fitted: Fitted | None
     colours: np.ndarray | None
 
 
-Frame = tuple[np.ndarray, Mapping[int, Laid]]  # its pixels, and the faces in it by their tracks
+class Made(NamedTuple):
+    """What has become of a film.
+
+    Attributes:
+      count: how many frames it has.
+      without: the numbers of those without a face.
+      unfitted: of those with a face in which no landmarks are found, nor before and after it.
+    """
+
+    count: int
+    without: list[int]
+    unfitted: list[int]
+
+
+class Frame(NamedTuple):
+    """A frame.
+
+    Attributes:
+      number: from 0.
+      pixels: uint8 [H, W, 3].
+      faces: in it, by their tracks.
+    """
+
+    number: int
+    pixels: np.ndarray
+    faces: Mapping[int, Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,100 +93,141 @@ class FilmMapper:
 
     Attributes:
       places: the number and pixels of a frame -> matrices from a face's pixels to the frame's, by track.
-      map_faces: float32 [N, S, S, C] -> as many, and [N, S, S, 1] masks if the model has them.
+      map_faces: the number of a frame and float32 [N, S, S, C] -> as many, and [N, S, S, 1] masks if there are.
       image_shape: (S, S, C).
-      fitter: puts faces back; None makes films of the face alone.
+      fitter: finds the landmarks by which faces are put back; with None films show the face alone.
+      bend_face: instead of `map_faces`, the number of a frame, a face and its steadied landmarks -> another face and
+        where its landmarks are; it wants a fitter.
+      is_pasted: faces are put back where there is a fitter.
     """
 
     places: Places
     map_faces: MapFaces
     image_shape: tuple[int, int, int]
     fitter: FaceFitter | None
+    bend_face: BendFace | None = None
+    is_pasted: bool = True
 
-    def write(self, film: Film, path: Path, key: str, description: str) -> tuple[int, list[int]]:
-        """Writes a film, or what is missing of one that was begun.
-
-        Returns:
-          how many frames it has, and the numbers of those without a face among what was made now.
-        """
+    def write(self, film: Film, path: Path, key: str, description: str) -> Made:
+        """Writes a film, or what is missing of one that was begun."""
         writer = FilmWriter(path, film, key)
         reach = 2 * REACH if self.fitter else 0  # from which the first frame to be written is steadied
         first = max(0, writer.num_done - reach)
-        frames = progress_bar("mapping", enumerate(read_frames(film, first), first), film.num_frames, unit="frame")
+        frames = show_progress("making the film", film, first)
         without: list[int] = []
-        made = self._make(frames, without)
+        unfitted: list[int] = []
+        made = self._make(frames, without, unfitted)
         for _ in range(writer.num_done - first):
             next(made, None)
         count = writer.write(made, description)
-        return count, [number for number in without if number >= writer.num_done]
+        return Made(count, *([number for number in each if number >= writer.num_done] for each in (without, unfitted)))
 
-    def _make(self, frames: Iterable[tuple[int, np.ndarray]], without: list[int]) -> Iterator[np.ndarray]:
+    def _make(
+        self, frames: Iterable[tuple[int, np.ndarray]], without: list[int], unfitted: list[int]
+    ) -> Iterator[np.ndarray]:
         laid = (self._lay(number, pixels, without) for number, pixels in frames)
         if self.fitter is None:
-            yield from self._show_faces(laid)
+            yield from (self._show(frame, {track: face.face for track, face in frame.faces.items()}) for frame in laid)
             return
-        bent = (self._bend(window, place) for window, place in look_around(laid, REACH))
+        bent = (self._bend(window, place, unfitted) for window, place in look_around(laid, REACH))
+        if not self.is_pasted:
+            yield from (self._show(frame, {track: face.shown for track, face in frame.faces.items()}) for frame in bent)
+            return
         for window, place in look_around(bent, REACH):
             yield self._paste(window, place)
 
     def _lay(self, number: int, pixels: np.ndarray, without: list[int]) -> Frame:
         """A frame with its faces mapped, and their landmarks found."""
         matrices = self.places(number, pixels)
-        size, _, channels = self.image_shape
-        covered: dict[int, np.ndarray] = {}
-        for track, matrix in matrices.items():
-            sides = matrix @ np.diag([size, size, 1.0])
-            try:
-                crop = alignment.cut(Image.fromarray(pixels), sides, size, channels)
-            except alignment.NoFaceError:  # it has left the picture
-                continue
-            covered[track] = crop.astype(np.float32) / 255.0
+        covered = cut_faces(pixels, matrices, self.image_shape)
         if not covered:
             without.append(number)
-            return pixels, {}
-        faces, masks = self.map_faces(np.stack(list(covered.values())))
+            return Frame(number, pixels, {})
+        every = np.stack(list(covered.values()))
+        faces, masks = (every, None) if self.bend_face else self.map_faces(number, every)
         found = {}
         for place, (track, below) in enumerate(covered.items()):
-            points = self.fitter.find(f"frame {number}", faces[place], below) if self.fitter else None
+            points = self._find_points(number, faces[place], below)
             mask = None if masks is None else masks[place, ..., 0]
             found[track] = Laid(matrices[track], faces[place], below, mask, points)
-        return pixels, found
+        return Frame(number, pixels, found)
 
-    def _show_faces(self, frames: Iterable[Frame]) -> Iterator[np.ndarray]:
-        """The faces alone; where none is found all is black."""
-        for _, faces in frames:
-            shown = next((laid.face for laid in faces.values()), np.zeros(self.image_shape, np.float32))
-            yield np.broadcast_to(to_uint8(shown), (*self.image_shape[:2], 3))
+    def _find_points(self, number: int, face: np.ndarray, below: np.ndarray) -> np.ndarray | None:
+        if self.fitter is None:
+            return None
+        if self.bend_face:
+            own = self.fitter.find_one(f"frame {number}", below)
+            return None if own is None else np.stack([own, own])
+        return self.fitter.find(f"frame {number}", face, below)
 
-    def _bend(self, window: Sequence[Frame], place: int) -> tuple[np.ndarray, dict[int, Bent]]:
+    def _show(self, frame: Frame, faces: Mapping[int, np.ndarray]) -> np.ndarray:
+        """The first of a frame's faces alone; where there is none all is black."""
+        shown = next(iter(faces.values()), np.zeros(self.image_shape, np.float32))
+        return np.broadcast_to(to_uint8(shown), (*self.image_shape[:2], 3))
+
+    def _bend(self, window: Sequence[Frame], place: int, unfitted: list[int]) -> Frame:
         assert self.fitter
-        pixels, faces = window[place]
+        number, pixels, faces = window[place]
         bent = {}
         for track, laid in faces.items():
-            if laid.points is None:
-                bent[track] = Bent(laid, None, None)
+            around = bridge([other.faces[track].points if track in other.faces else None for other in window])
+            if around[place] is None:
+                bent[track] = Bent(laid, laid.face, None, None)
+                unfitted.append(number)
                 continue
-            around = [other[track].points if track in other else None for _, other in window]
-            points = smooth_at(around, place)
-            fitted = bend_face(laid.face, points[0], laid.covered, points[1], self.fitter.scheme)
+            points, covered_points = smooth_at(around, place)
+            face = laid.face
+            if self.bend_face:
+                face, points = self.bend_face(number, laid.covered, covered_points)
+            if not self.is_pasted:
+                bent[track] = Bent(laid, face, None, None)
+                continue
+            fitted = bend_face(face, points, laid.covered, covered_points, self.fitter.scheme)
             measured = measure_pair(fitted, laid.covered) if self.fitter.match_colour else None
-            bent[track] = Bent(laid, fitted, None if measured is None else _as_numbers(measured))
-        return pixels, bent
+            bent[track] = Bent(laid, face, fitted, None if measured is None else _as_numbers(measured))
+        return Frame(number, pixels, bent)
 
-    def _paste(self, window: Sequence[tuple[np.ndarray, dict[int, Bent]]], place: int) -> np.ndarray:
+    def _paste(self, window: Sequence[Frame], place: int) -> np.ndarray:
         assert self.fitter
-        picture, faces = window[place]
-        for track, (laid, fitted, colours) in faces.items():
+        _, picture, faces = window[place]
+        for track, (laid, _, fitted, colours) in faces.items():
+            if fitted is None and self.bend_face:
+                continue  # its own face stays
             if fitted is None:
                 picture = paste(picture, laid.face, laid.matrix, laid.mask, self.fitter.match_colour)
                 continue
             face = fitted.face
             if colours is not None:
-                around = [other[track].colours if track in other else None for _, other in window]
+                around = [other.faces[track].colours if track in other.faces else None for other in window]
                 face = np.clip(recolour(face, *_as_colours(smooth_at(around, place, degree=0))), 0.0, 1.0)
             mask = fitted.mask if laid.mask is None else fitted.mask * laid.mask
             picture = paste(picture, face, laid.matrix, mask, match_colour=False)
         return picture
+
+
+def show_progress(what: str, film: Film, first: int = 0) -> Iterator[tuple[int, np.ndarray]]:
+    """Frames from one on with their numbers, and a bar that tells how many are left."""
+    left = None if film.num_frames is None else max(0, film.num_frames - first)
+    return enumerate(progress_bar(what, read_frames(film, first), left, unit="frame"), first)
+
+
+def cut_faces(
+    pixels: np.ndarray, matrices: Mapping[int, np.ndarray], image_shape: tuple[int, int, int]
+) -> dict[int, np.ndarray]:
+    """The faces of a frame as a model takes them, float32 [S, S, C] in [0, 1], but for those that have left it.
+
+    Args:
+      pixels: of the frame, uint8 [H, W, 3].
+      matrices: from a face's pixels to the frame's, by track.
+      image_shape: (S, S, C).
+    """
+    size, _, channels = image_shape
+    image, found = Image.fromarray(pixels), {}
+    for track, matrix in matrices.items():
+        with contextlib.suppress(alignment.NoFaceError):  # it has left the picture
+            crop = alignment.cut(image, matrix @ np.diag([size, size, 1.0]), size, channels)
+            found[track] = crop.astype(np.float32) / 255.0
+    return found
 
 
 def _as_numbers(pair: tuple[Colours, Colours]) -> np.ndarray:

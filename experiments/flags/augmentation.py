@@ -38,6 +38,11 @@ def make_augmentation(settings: AugmentationSettings, source: Source, is_warped:
     return augmentation.chain(*chosen) if chosen else None
 
 
+def make_selection(settings: AugmentationSettings) -> pipeline.Augmentation | None:
+    """Which frames of clips are shown, or None where it is all of them."""
+    return augmentation.window(settings.window, settings.pace) if settings.window else None
+
+
 def _random_warp(settings: AugmentationSettings, moves: dict[str, Any], names: dict[str, Any]) -> pipeline.Augmentation:
     warp = augmentation.WARP if settings.warp is None else settings.warp
     if not settings.affine:

@@ -8,6 +8,7 @@ from typing import Any
 from absl import flags
 
 from ...datasets.alignment import MOST_MARGIN, TEMPLATES
+from ...datasets.clips import FRAMES
 from ...datasets.photographs import MEGAPIXELS, MOST_MEGAPIXELS, Crop
 from ...datasets.splitting import SPLIT_BY
 from ..errors import UsageError
@@ -18,6 +19,7 @@ from .kinds import (
     define_number,
     define_path,
     define_required,
+    list_names,
     number,
     one_of,
     path,
@@ -32,11 +34,11 @@ CHECKPOINTS = ("last", "best")
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 # How far training pictures are moved at random: flags, and what `datasets.augmentation` calls them.
 MOVES = {"rotation": "degrees", "scale": "scale", "shift": "shift"}
-AUGMENTATIONS = ("flip", *MOVES, "colour", "blur", "warp", "affine")
+AUGMENTATIONS = ("flip", *MOVES, "colour", "blur", "warp", "window", "pace", "affine")
 MOST_SCALE = 100
 MOST_SAMPLING_STEPS = 10_000
 # What can be made of a split, and measured.
-MADE = ("reconstructions", "samples", "morphs", "edits", "inversions")
+MADE = ("reconstructions", "samples", "morphs", "edits", "inversions", "clips")
 # What a face may be. Its attributes stay untold: photographs have none, and attribute vectors are found without.
 FACE = (
     "a picture file, or `test:17` for a face of a split (train, validation, test) of the run's data; a model is not "
@@ -82,6 +84,7 @@ class DataSettings(Settings):
     max_megapixels: int | None = number(
         None, f"Larger photographs are left out; {MEGAPIXELS} if absent.", 1, MOST_MEGAPIXELS
     )
+    frames: int | None = number(None, "Frames of a clip; 16 if absent.", *FRAMES)
 
     def square(self) -> Crop | None:
         """`crop` as the side of a square in the centre, or (left, top, width, height); None is the largest square."""
@@ -99,6 +102,7 @@ def parse_square(crop: Sequence[int] | None) -> Crop | None:
     return first, top, width, height
 
 
+NOT_DATA = ("landmarks", "frames")  # of commands about faces, in which they find landmarks
 MORPHS = Path("morphs")  # of morphs without a run
 FOLDER_FLAGS = ("crop", "subfolders", "labels", "landmarks", "max_megapixels", "split_by", "partition")
 
@@ -141,6 +145,25 @@ class AlignmentSettings(Settings):
         MOST_MARGIN,
         kind=float,
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class PastingSettings(Settings):
+    """Whether faces are put back where they were."""
+
+    paste: bool = switch(
+        False, "Put each face back into its photograph, or into its frame of a film; one without a face stays as it is."
+    )
+    colour: str = one_of(
+        ("match", "none"), "match", "Colours of pasted faces: those of the skin that they cover, or as they are made."
+    )
+
+
+def check_pasting(values: flags.FlagValues) -> None:
+    """Raises UsageError for flags of pasting without it."""
+    for name in ("colour", *list_names(LandmarkSettings)):
+        if values[name].present and not values.paste:
+            raise UsageError(f"--{name}={values[name].value} does nothing without --paste")
 
 
 LANDMARK_READERS = ("auto", "mediapipe", "mtcnn", "face")
@@ -203,6 +226,12 @@ class AugmentationSettings(Settings):
         1,
         kind=float,
     )
+    window: int | None = number(
+        None, "Show so many frames of each training clip, a random stretch at a random pace; all if absent.", 2
+    )
+    pace: int | None = number(
+        None, "Largest pace of --window: 1 shows successive frames only; as far as a clip is long if absent.", 1
+    )
     affine: bool = switch(
         True, "Face mapping also turns, scales, shifts and mirrors the pictures; --noaffine leaves them where they are."
     )
@@ -213,6 +242,8 @@ class AugmentationSettings(Settings):
         if moved and not self.affine:
             value = getattr(self, moved[0])
             raise UsageError(f"--{moved[0]}={value:g}: --noaffine leaves the pictures where they are")
+        if self.pace and not self.window:
+            raise UsageError(f"--pace={self.pace} does nothing without --window")
 
 
 def define_template(values: flags.FlagValues, template: str | None, margin: float | None) -> None:
@@ -252,8 +283,28 @@ def define_sampling_steps(values: flags.FlagValues) -> None:
 
 
 def define_person(values: flags.FlagValues) -> None:
-    text = "Whose face a mapping model makes of the codes, a name; that of the last person it knows if absent."
+    text = (
+        "Whose face a mapping model makes of the codes, a name; that of the last person it knows if absent. Or, of a "
+        f"film, {FILM_PERSON}"
+    )
     flags.DEFINE_string("person", None, text, flag_values=values)
+
+
+def define_film_person(values: flags.FlagValues) -> None:
+    """Who of a film's people, for commands whose --person is nobody else."""
+    flags.DEFINE_string("person", None, f"Of a film: {FILM_PERSON}", flag_values=values)
+
+
+def define_film_rate(values: flags.FlagValues) -> None:
+    """How fast the frames of a folder follow each other."""
+    text = "Of a folder of frames that a film is made of, how many a second; 25 if absent."
+    define_number(values, "fps", None, text, 0.01, 240, kind=float)
+
+
+FILM_PERSON = (
+    "who of its people; a number counts them from the left, a picture or a folder of pictures shows who is meant. The "
+    "one with the largest face if absent."
+)
 
 
 def in_folder(values: flags.FlagValues) -> str:

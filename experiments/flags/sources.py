@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...datasets import DATASETS
+from ...datasets.clips import without_clips
 from ...datasets.masks import with_masks
 from ...datasets.source import DatasetError, Source, with_attributes, with_people
 from ..errors import UsageError
 from .groups import FOLDER_FLAGS, DataSettings
 
-OPTIONAL_FLAGS = ("data_dir", *FOLDER_FLAGS)
+OPTIONAL_FLAGS = ("data_dir", *FOLDER_FLAGS, "frames")
 
 
 def default_channels(dataset: str) -> int:
@@ -56,13 +57,14 @@ def read_given_arguments(data: DataSettings) -> dict[str, Any]:
     return given | ({"crop": data.square()} if "crop" in given else {})
 
 
-def for_model(source: Source, model: Any, masks: bool) -> Source:
+def for_model(source: Source, model: Any, masks: bool, keeps_clips: bool = False) -> Source:
     """The source with what a model reads besides pictures: its own attributes in its order, and masks of the faces.
 
     Args:
       source: a split.
       model: the network that is to read it.
       masks: it learns inside of them, if it does at all.
+      keeps_clips: clips stay even where the model reads none.
 
     Raises:
       DatasetError: the data set does not have what the model was trained with.
@@ -70,6 +72,8 @@ def for_model(source: Source, model: Any, masks: bool) -> Source:
     network = model.network()
     for argument, field in network.data_arguments.items():
         source = _FITTED.get(field, _as_it_is)(source, field, getattr(network, argument))
+    if not (network.reads_clips or keeps_clips):
+        source = without_clips(source)
     return with_masks(source) if masks and "mask" in model.batch_columns else source
 
 

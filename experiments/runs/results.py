@@ -10,7 +10,7 @@ from .checkpoints import MODEL_FILE
 from .epochs import VALIDATION, find_pace, read_epochs
 from .settings import read_settings
 
-METRICS_FILE, SAMPLES_FILE = "metrics.json", "metrics-samples.json"
+METRICS_FILE, SAMPLES_FILE, CLIPS_FILE = "metrics.json", "metrics-samples.json", "metrics-clips.json"
 ASKED = "asked"  # what was, of the figures
 MOST_BYTES = 10_000_000
 
@@ -20,6 +20,14 @@ def read_results(folder: Path, name: str = METRICS_FILE) -> Mapping[str, Any]:
 
     Nothing where it was not called, or for other pictures, another state of the model or another network of sets.
     """
+    found = _read(folder, name)
+    asked = found.get(ASKED)
+    is_by_default = isinstance(asked, dict) and asked.keys() == {"metrics"} and isinstance(asked["metrics"], list)
+    return found if is_by_default else {}
+
+
+def _read(folder: Path, name: str) -> dict[str, Any]:
+    """What a file of figures says of the model as it is now, whatever was asked for; nothing where there is none."""
     path, model = folder / name, folder / MODEL_FILE
     try:
         if path.stat().st_mtime_ns < model.stat().st_mtime_ns:
@@ -27,9 +35,19 @@ def read_results(folder: Path, name: str = METRICS_FILE) -> Mapping[str, Any]:
         found = json.loads(files.read_text(path, MOST_BYTES))
     except (OSError, ValueError, RecursionError):
         return {}
-    asked = found.get(ASKED) if isinstance(found, dict) else None
-    is_by_default = isinstance(asked, dict) and asked.keys() == {"metrics"} and isinstance(asked["metrics"], list)
-    return found if is_by_default else {}
+    return found if isinstance(found, dict) else {}
+
+
+def read_clip_figures(folder: Path) -> dict[str, Any]:
+    """What `facezoo evaluate --what=clips` has left in a run folder, and of which clips; nothing where it was not."""
+    found = _read(folder, CLIPS_FILE)
+    asked = found.get(ASKED)
+    names = found.get("intervals")
+    if not isinstance(asked, dict) or not isinstance(names, dict) or "model" in asked:
+        return {}
+    about = " ".join(str(found.get(name, "")) for name in ("count", "dataset", "split"))
+    figures = {f"clips {name}": found[name] for name in names if isinstance(found.get(name), int | float)}
+    return {"clips": about} | figures
 
 
 def is_measured(results: Mapping[str, Any], names: Sequence[str], measures: Sequence[str]) -> bool:

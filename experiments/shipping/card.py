@@ -1,6 +1,8 @@
 """What is written beside exported files: export.json, which programs read, and README.md, which people do."""
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ... import __version__
@@ -60,20 +62,41 @@ def as_rows(results: Sequence[Result]) -> list[dict[str, Any]]:
     ]
 
 
-def make_page(told: Mapping[str, Any], results: Sequence[Result], names: Mapping[str, str]) -> str:
-    """The model card, as Markdown.
+def write_card(
+    folder: Path, told: Mapping[str, Any], results: Sequence[Result], names: Mapping[str, str], start: str = ""
+) -> None:
+    """Writes export.json and README.md beside the files.
 
     Args:
+      folder: of the files.
       told: as `describe` gives it.
       results: of the files.
       names: of them, by part.
+      start: what to do with the folder, a line of a list; files alone tell it themselves.
     """
-    picture, code = told[PICTURE], told[CODE]
-    files = [f"- `{names[result.part]}`: {GIVES[result.part]}" for result in results]
-    vectors = [
+    about = {**told, "files": [{"file": names[result.part], **_figures(result)} for result in results]}
+    (folder / "export.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    lines = [f"- {start}"] if start else []
+    lines += [f"- `{names[result.part]}`: {GIVES[result.part]}" for result in results]
+    if (folder / VECTORS).exists():
+        lines.append(_tell_vectors(told["attributes"]))
+    (folder / "README.md").write_text(_make_page(told, results, lines), encoding="utf-8")
+
+
+def _figures(result: Result) -> dict[str, object]:
+    return {name: value for name, value in result._asdict().items() if name != "refused"}
+
+
+def _tell_vectors(names: Sequence[str]) -> str:
+    return (
         f"- `{VECTORS}`: for NumPy, `names` and `vectors`; what to add to a code for "
-        f"{', '.join(told['attributes'])}, at strength 1 as much as faces with it differ from others"
-    ]
+        f"{', '.join(names)}, at strength 1 as much as faces with it differ from others"
+    )
+
+
+def _make_page(told: Mapping[str, Any], results: Sequence[Result], lines: Sequence[str]) -> str:
+    """The model card, as Markdown."""
+    picture, code = told[PICTURE], told[CODE]
     return "\n".join(
         [
             f"# {told['name']}",
@@ -81,8 +104,7 @@ def make_page(told: Mapping[str, Any], results: Sequence[Result], names: Mapping
             f"A `{told['model']}` of facezoo {told['facezoo']}, trained on {told['trained_on']}. Nothing of facezoo is "
             "needed to run it.",
             "",
-            *files,
-            *(vectors if told["attributes"] else []),
+            *lines,
             "- `export.json`: all of this for programs",
             "",
             f"A picture is float32 {picture['shape']} in [0, 1]: {picture['layout']}. A code is float32 "

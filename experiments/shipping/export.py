@@ -1,6 +1,5 @@
 """A folder of exported parts that suffices by itself."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from ..exporting.formats import FORMATS
 from ..exporting.graphs import ExportError
 from ..runs.run import Run
 from ..terminal import announce
-from .card import VECTORS, describe, make_page
+from .card import VECTORS, describe, write_card
 from .trial import Result, Trial
 from .vectors import find_vectors, save_vectors
 
@@ -34,14 +33,8 @@ def export(
         save_vectors(vectors, folder / VECTORS)
     told = describe(run, trial, vectors.names if vectors else ())
     names = {part: f"{part}{FORMATS[name].suffix}" for part in parts}
-    about = {**told, "files": [{"file": names[result.part], **_figures(result)} for result in results]}
-    (folder / "export.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
-    (folder / "README.md").write_text(make_page(told, results, names), encoding="utf-8")
+    write_card(folder, told, results, names)
     return results
-
-
-def _figures(result: Result) -> dict[str, object]:
-    return {name: value for name, value in result._asdict().items() if name != "refused"}
 
 
 def _mend(error: ExportError) -> str:

@@ -24,12 +24,12 @@ from ..faces.origins import find_data_cut
 from ..runs.run import Run
 from ..runs.settings import with_data
 from ..terminal import announce
-from .card import describe
+from .card import describe, write_card
 from .runtime import BINARY, GLUE, PAGE, SCRIPT
 from .trial import Result, Trial, encode_all
 from .vectors import choose_method, find_vectors
 
-ONNX = "onnx"
+ONNX, MODEL = "onnx", "model.js"
 PARTS = ("encoder", "decoder")
 FACES = 1000  # whose codes say how new ones are drawn, and what attributes look like
 MOST_NUMBERS = 2**18  # of all directions in which new faces are drawn
@@ -70,9 +70,10 @@ def write_page(
             models[part] = _pack((Path(place) / f"{part}{FORMATS[ONNX].suffix}").read_bytes())
     mean, directions, vectors = _survey(run, trial.model, run.source("train", given))
     cut = find_data_cut(run.settings.data, run.origin)
+    about = describe(run, trial, list(vectors))
     told = {
         "about": {
-            **describe(run, trial, list(vectors)),
+            **about,
             "guide": template_points(cut.template, cut.margin, cut.shift).round(4).tolist(),
             "path": "slerp" if trial.model.network().has_prior else "linear",
         },
@@ -82,13 +83,15 @@ def write_page(
         "starts": choose_starts(trial, with_data(run.settings, given).data.dataset),
         "vectors": [{"name": name, "vector": _numbers(vector)} for name, vector in vectors.items()],
     }
-    _write_script(folder / "model.js", "facezooModel", told)
+    _write_script(folder / MODEL, "facezooModel", told)
     packed = {"glue": (runtime / GLUE).read_text("utf-8"), "wasm": _pack((runtime / BINARY).read_bytes())}
     _write_script(folder / "runtime.js", "facezooRuntime", packed)
     script = (runtime / SCRIPT).read_text("utf-8")
     (folder / "ort.js").write_text(re.sub(r"\n//# sourceMappingURL=.*", "", script), encoding="utf-8")
     for name in ("index.html", "page.css", "page.js"):
         (folder / name).write_text((PAGE / name).read_text("utf-8"), encoding="utf-8")
+    start = "`index.html`: the page, which opens from a disk and from any static host, and needs all files beside it"
+    write_card(folder, about, results, dict.fromkeys(PARTS, MODEL), start)
     return results
 
 

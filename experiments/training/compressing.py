@@ -21,7 +21,7 @@ from ..runs.run import Run
 if TYPE_CHECKING:  # settings are made before TensorFlow is waited for
     import keras
 
-    from ...models import TrainableModel
+    from ...models import Autoencoder, TrainableModel
 
 CHOICES = 40  # of a rising sparsity, how often it is chosen which numbers go
 MEASURES = 8  # of the validation split, each of so many batches
@@ -70,6 +70,28 @@ def freeze_encoder(network: "TrainableModel") -> None:
     """Keeps codes as they are, and what is known about them, while a decoder is made small."""
     if network.reconstructs:
         network.encoder.trainable = False
+
+
+def check_teacher(teacher: "Autoencoder", named: str, grid: int | None = None) -> None:
+    """Raises UsageError where a smaller decoder cannot learn from an autoencoder.
+
+    Args:
+      teacher: the autoencoder.
+      named: what the user calls it.
+      grid: height and width of the small decoder's maps; the model's own if absent.
+    """
+    if teacher.conditions:
+        kind, told = type(teacher).__name__, ", ".join(teacher.conditions)
+        raise UsageError(
+            f"--run_dir={named}: a {kind} is told {told}, which a small decoder would not be: take another"
+        )
+    code = teacher.shape_of_code()
+    if grid is not None and len(code) == 3:
+        raise UsageError(
+            f"--grid={grid}: codes of {named} are maps, of {code[0]}x{code[1]}, which the grid is: leave it out"
+        )
+    if grid is not None and teacher.image_size % grid:
+        raise UsageError(f"--grid={grid} must go into the picture's {teacher.image_size} pixels without a rest")
 
 
 def distill_settings(

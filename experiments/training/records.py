@@ -25,6 +25,7 @@ from .loop import Epoch
 from .perception import prior_samples
 
 SHOWN = 8
+SHOWN_CLIPS = 3
 LEAST_PIXELS = 64  # of a picture on a sheet, so that its label has room
 STEPS_OF_A_POINT = 50
 EVENTS = "events.out.tfevents.*"
@@ -126,6 +127,8 @@ class Monitor:
         reconstructions = np.clip(outputs["reconstruction"], 0.0, 1.0)
         given, made = ([f"{what} {number + 1}" for number in range(len(images))] for what in ("picture", "made of"))
         sheets = {"reconstructions": _sheet(np.concatenate([images, reconstructions]), [*given, *made], len(images))}
+        if "clip_reconstruction" in outputs:
+            sheets["clips"] = _draw_clips(self.examples["clip"], np.clip(outputs["clip_reconstruction"], 0.0, 1.0))
         if model.has_prior:
             samples = prior_samples(model, SHOWN)
             sheets["samples"] = _sheet(samples, [f"drawn {number + 1}" for number in range(len(samples))], len(samples))
@@ -160,6 +163,17 @@ def _sheet(images: np.ndarray, labels: list[str], columns: int) -> np.ndarray:
     if shown.shape[1] < LEAST_PIXELS:
         shown = pictures.resize(shown, LEAST_PIXELS)
     return pictures.draw_labelled_sheet(shown, labels, columns, 1)
+
+
+def _draw_clips(clips: np.ndarray, made: np.ndarray) -> np.ndarray:
+    """Some frames of a few clips, [N, T, H, W, C], and what was made of them below: uint8 [..., ..., 3]."""
+    numbers = np.unique(np.linspace(0, clips.shape[1] - 1, SHOWN).astype(int))
+    rows, labels = [], []
+    for number, (clip, of_it) in enumerate(zip(clips[:SHOWN_CLIPS], made, strict=False), 1):
+        rows += [clip[numbers], of_it[numbers]]
+        labels += [f"clip {number}, {frame + 1}" for frame in numbers]
+        labels += [f"made of {frame + 1}" for frame in numbers]
+    return _sheet(np.concatenate(rows), labels, len(numbers))
 
 
 def _write_rows(path: Path, rows: Sequence[Row]) -> None:

@@ -12,7 +12,7 @@ from ...datasets import pipeline
 from ...datasets.share import WHOLE, Share
 from ...datasets.source import Source
 from ..errors import UsageError
-from ..flags.augmentation import make_augmentation
+from ..flags.augmentation import make_augmentation, make_selection
 from ..flags.sources import for_model
 from ..flags.training import TrainingSettings
 from ..runs.checkpoints import State
@@ -71,7 +71,7 @@ class Session:
         with self.strategy.scope():
             network = make_model(settings.model.model, model_arguments, sources["train"])
             if settings.model.init_from and state is None:
-                copy_weights(settings.model.init_from, network)
+                copy_weights(settings.model.init_from, network, lambda count: load_spread(sources["train"], count))
             elif network.adapts_to and state is None:
                 examples = load_spread(sources["train"], network.adapts_to)
                 network.adapt(*(examples[column] for column in network.adapts_by))
@@ -105,7 +105,7 @@ class Session:
         """
         term = self.model.objective.terms.get("perceptual")
         columns = getattr(term, "target_columns", None) or getattr(self.model, "columns_to_keep", None)
-        if columns is None or self._augmentation():
+        if columns is None or self._augmentation() or self.settings.augmentation.window:
             return
         source = pipeline.with_columns(self._uncached["train"], columns)
         gigabytes = self.settings.run.cache_gb * CACHE_SHARES["train"]
@@ -158,6 +158,7 @@ class Session:
             steps_per_epoch=self.steps_per_epoch,
             first_step=first_step,
             augmentation=self._augmentation(),
+            selection=make_selection(self.settings.augmentation),
             share=share,
         )
 
@@ -212,7 +213,13 @@ class Session:
 
     def _check_columns(self) -> None:
         source = self.sources["train"]
-        if "mask" in self.model.objective.terms and "mask" not in source.load(np.zeros(1, np.int64)):
+        columns = source.load(np.zeros(1, np.int64))
+        if self.model.reads_clips and "clip" not in columns:
+            raise UsageError(
+                f"--model={self.settings.model.model} learns from clips, which {source.name} does not give: choose "
+                "--dataset=procedural_clips, or --dataset=clips with films or folders of frames in --data_dir"
+            )
+        if "mask" in self.model.objective.terms and "mask" not in columns:
             raise UsageError(
                 f"the mask head learns from masks, which {source.name} does not give (no landmarks, or --nomasks): "
                 "--mask_factor=0 leaves it untrained"
@@ -221,6 +228,9 @@ class Session:
         if (asked.warp or not asked.affine) and not self._is_warped:
             flag = f"--warp={asked.warp:g}" if asked.warp else "--noaffine"
             raise UsageError(f"{flag}: --model={self.settings.model.model} does not learn from warped pictures")
+        if asked.window and not self.model.reads_clips:
+            model = self.settings.model.model
+            raise UsageError(f"--window={asked.window}: --model={model} does not learn from clips")
         if "factors" in self.model.objective.terms and "factors" not in self.batches().element_spec:
             raise UsageError(
                 f"--model={self.settings.model.model} learns the factors that faces were drawn from, which mirrored, "

@@ -9,6 +9,7 @@ from facezoo.compressing import (
     MagnitudePruning,
     find_grid,
     find_kernels,
+    find_plain_grid,
     measure_sparsity,
     round_kernels,
     sparsify,
@@ -167,13 +168,20 @@ def test_rounded_kernels_are_a_scale_times_integers_which_a_quantiser_finds_agai
         grid = find_grid(kernel, bits)
         np.testing.assert_allclose(grid.scale * grid.integers, numbers, rtol=1e-6)
         assert np.abs(grid.integers).max() == most
-        # As quantisers do it: the largest number of a channel is the largest integer.
-        scale = np.abs(numbers).max(axis=kernel.other_axes, keepdims=True) / most
-        np.testing.assert_allclose(np.round(numbers / scale) * scale, numbers, rtol=1e-5)
+        plain = find_plain_grid(numbers, kernel.other_axes, bits)
+        np.testing.assert_allclose(plain.scale * plain.integers, numbers, rtol=1e-5)
     before = kernels_of(network)
     round_kernels(network, bits)
     for again, kernel in zip(kernels_of(network), before, strict=True):
         np.testing.assert_allclose(again, kernel, rtol=1e-6)
+
+
+@pytest.mark.parametrize("axes", [(1, 2), (0, 1)])
+def test_a_plain_grid_has_the_largest_number_of_a_channel_for_the_largest_integer(axes):
+    numbers = np.random.default_rng(1).normal(size=(5, 3, 7)).astype("f")
+    grid = find_plain_grid(numbers, axes, bits=4)
+    assert np.abs(grid.integers).max(axis=axes).tolist() == [7] * grid.scale.size
+    assert np.abs(grid.scale * grid.integers - numbers).max() <= np.abs(numbers).max() / 14 + 1e-6
 
 
 def test_eight_bits_lose_next_to_nothing_and_four_some():

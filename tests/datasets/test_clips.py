@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from command_line import CAE_FLAGS
 from facezoo.datasets import augmentation, clips, pipeline, procedural
-from facezoo.datasets.clips import CLIPS_OF_EACH, PACE, procedural_clips, sample_paths
+from facezoo.datasets.clips import CLIPS_OF_EACH, PACE, procedural_clips, procedural_frames, sample_paths, without_clips
 from facezoo.datasets.procedural import (
     FACTOR_NAMES,
     FACTOR_RANGES,
@@ -200,6 +200,73 @@ def test_a_clip_is_mirrored_with_its_picture():
     assert not {"factors", "clip_factors"} & set(after)
     shown = change_examples(source, 1, augment)
     assert (shown["clip"].dtype, shown["clip_landmarks"].dtype) == (np.uint8, np.float32)
+
+
+def test_the_frames_of_clips_are_pictures_too():
+    whole = procedural_clips("test", image_size=32, frames=3).load(np.array([4, 5]))
+    source = procedural_frames("test", image_size=32, frames=3)
+    assert (source.name, len(source), source.names[13]) == ("procedural_frames/test", 600, "2204/1")
+    alone = source.load(np.array([15, 13, 17]))
+    for column in ("clip", "clip_landmarks", "clip_factors"):
+        frames = whole[column][[1, 0, 1], [0, 1, 2]]
+        name = {"clip": "image", "clip_landmarks": "landmarks", "clip_factors": "factors"}[column]
+        np.testing.assert_array_equal(alone[name], frames, err_msg=name)
+    np.testing.assert_array_equal(alone["identity"], whole["identity"][[1, 0, 1]])
+    assert not [name for name in alone if name.startswith("clip")]
+
+
+def test_what_reads_no_clips_is_given_none():
+    source = without_clips(procedural_clips("test", image_size=32, frames=3))
+    assert set(source.load(np.arange(2))) == {"image", "attributes", "landmarks", "identity", "factors"}
+    pictures = procedural_frames("test", image_size=32, frames=3)
+    assert without_clips(pictures) is pictures
+
+
+def test_a_window_shows_frames_at_a_pace_and_their_middle():
+    source = procedural_clips("train", image_size=32, frames=7)
+    batch = pipeline.load_batch(source, np.arange(24) % 6)
+    after = augmentation.window(3)(batch, tf.constant([0, 1], tf.int64))
+    after = {name: values.numpy() for name, values in after.items()}
+    shown = set()
+    for row, factors in enumerate(after["clip_factors"]):
+        whole = batch["clip_factors"][row].numpy()
+        numbers = [int(np.flatnonzero((whole == frame).all(axis=1))[0]) for frame in factors]
+        np.testing.assert_array_equal(after["clip"][row], batch["clip"][row].numpy()[numbers])
+        shown.add((numbers[0], numbers[1] - numbers[0]))
+        assert numbers[2] - numbers[1] == numbers[1] - numbers[0]
+    assert {pace for _, pace in shown} == {1, 2, 3}
+    assert {first for first, pace in shown if pace == 3} == {0}
+    assert len({first for first, pace in shown if pace == 1}) > 2
+    for name, of_all in {"image": "clip", "landmarks": "clip_landmarks", "factors": "clip_factors"}.items():
+        np.testing.assert_array_equal(after[name], after[of_all][:, 1], err_msg=name)
+    assert "attributes" not in after
+    slow = augmentation.window(3, most_pace=1)(batch, tf.constant([0, 1], tf.int64))["clip_factors"].numpy()
+    whole = batch["clip_factors"].numpy()
+    assert all(
+        any((clip == frames[start : start + 3]).all() for start in range(5))
+        for clip, frames in zip(slow, whole, strict=True)
+    )
+    with pytest.raises(DatasetError, match="window: frames=8 must be 2 to 7"):
+        augmentation.window(8)(batch, tf.constant([0, 1], tf.int64))
+
+
+@pytest.mark.parametrize(
+    "augment",
+    [augmentation.affine(20.0, 1.3, 0.1), augmentation.colour(0.4), augmentation.blur()],
+    ids=["affine", "colour", "blur"],
+)
+def test_all_frames_are_changed_as_their_picture_is(augment):
+    source = procedural_clips("train", image_size=32, frames=3)
+    batch = pipeline.load_batch(source, np.arange(12))
+    after = augment(batch, tf.constant([0, 1], tf.int64))
+    for name, of_all in {"image": "clip", "landmarks": "clip_landmarks"}.items():
+        np.testing.assert_allclose(after[of_all][:, 1], after[name], atol=1e-6, err_msg=name)
+    first = {**batch, "image": batch["clip"][:, 0], "landmarks": batch["clip_landmarks"][:, 0]}
+    alone = augment({name: first[name] for name in ("image", "landmarks")}, tf.constant([0, 1], tf.int64))
+    np.testing.assert_allclose(after["clip"][:, 0], alone["image"], atol=1e-6)
+    np.testing.assert_allclose(after["clip_landmarks"][:, 0], alone["landmarks"], atol=1e-6)
+    assert ("clip_factors" in after) == ("factors" in after)
+    assert (np.abs(after["clip"] - batch["clip"]).max(axis=(1, 2, 3, 4)) > 0).any()
 
 
 def test_a_model_of_pictures_trains_on_clips(train):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from facezoo import films
-from facezoo.films import FilmError, FilmWriter, probe, read_frames, writing
+from facezoo.films import FilmError, FilmWriter, Parts, probe, read_frames, writing
 from facezoo.films.probing import find_ffmpeg
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
@@ -72,9 +72,29 @@ def test_a_film_that_was_turned_is_upright():
     np.testing.assert_array_equal(turned, np.rot90(lying))
 
 
-def test_sound_that_an_mp4_cannot_hold_is_encoded_anew():
-    negative(draw("in.mkv", "-c:a", "wmav2", sound=True))
-    assert probe(Path("out.mp4")).has_sound
+@pytest.mark.parametrize(
+    ("name", "codec", "kept"),
+    [
+        ("in.mkv", "wmav2", "aac"),
+        ("in.mov", "pcm_s16le", "aac"),
+        ("in.mkv", "libvorbis", "aac"),
+        ("in.mkv", "libmp3lame", "mp3"),
+        ("in.mkv", "ac3", "ac3"),
+    ],
+)
+def test_sound_that_players_of_mp4_do_not_know_is_encoded_anew(name, codec, kept):
+    negative(draw(name, "-c:a", codec, sound=True))
+    assert probe(Path("out.mp4")).sound == kept
+
+
+def test_sound_that_cannot_be_read_is_left_out_and_told(caplog):
+    source = draw("whole.mkv", "-c:a", "pcm_s16le", sound=True)
+    Path("in.mkv").write_bytes(source.read_bytes().replace(b"A_PCM/INT/LIT", b"A_XYZ/INT/LIT"))
+    assert probe(Path("in.mkv")).has_sound
+    assert negative(Path("in.mkv")) == 10
+    assert not probe(Path("out.mp4")).has_sound
+    assert "out.mp4 has no sound: that of in.mkv cannot be read" in caplog.text
+    assert sorted(path.name for path in Path().iterdir()) == ["in.mkv", "out.mp4", "whole.mkv"]
 
 
 def test_a_film_that_is_cut_gives_what_is_there(caplog):
@@ -175,3 +195,20 @@ def test_films_are_told_by_their_names():
     assert films.is_film(Path("in.mp4"))
     assert not films.is_film(Path("notes.txt"))
     assert not films.is_film(Path("nowhere.mp4"))
+
+
+def test_a_film_may_have_the_longest_name_there_is():
+    name = f"{'ä' * 120}.mp4"
+    assert negative(draw("in.mp4"), name) == 10
+    assert sorted(path.name for path in Path().iterdir()) == ["in.mp4", name]
+
+
+def test_what_is_kept_of_another_is_no_part_of_it_and_stays():
+    parts = Parts(Path("out.mp4"), "b" * 16)
+    parts.save("mean", mean=np.arange(3.0))
+    np.testing.assert_array_equal(parts.load("mean")["mean"], np.arange(3.0))
+    assert parts.load("other") is None
+    (parts.folder / "letter.txt").write_text("mine")
+    assert Parts(Path("out.mp4"), "a" * 16).list_others() == [parts.folder]
+    parts.clear()
+    assert [path.name for path in parts.folder.iterdir()] == ["letter.txt"]

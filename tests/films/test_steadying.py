@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from facezoo.films.steadying import find_unbroken, look_around, smooth_at
+from facezoo.films.steadying import bridge, find_unbroken, look_around, smooth_at
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 10])
@@ -27,6 +27,12 @@ def test_a_parabola_goes_through_its_points_wherever_the_place_is():
     for place in range(7):
         np.testing.assert_allclose(smooth_at(numbers, place), numbers[place], atol=1e-9)
     np.testing.assert_allclose(smooth_at(numbers, 0, degree=0), np.mean(numbers, axis=0))
+
+
+def test_gaps_between_numbers_are_bridged_and_their_ends_stay():
+    numbers = [None, np.array(1.0), None, None, np.array(4.0), np.array(0.0), None]
+    assert bridge(numbers) == [None, 1.0, 2.0, 3.0, 4.0, 0.0, None]
+    assert bridge([None, None]) == [None, None]
 
 
 def test_what_lies_behind_a_gap_does_not_count():

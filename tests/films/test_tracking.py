@@ -83,3 +83,23 @@ def test_jitter_is_at_most_half_and_movement_stays():
     assert np.abs(smoothed - true).mean() < 0.6 * np.abs(found - true).mean()
     short = found[:4]
     np.testing.assert_array_equal(smooth_places(short, RATE), short)
+
+
+def test_the_recogniser_tells_two_of_like_colours_apart():
+    ann, bob = np.array([1.0, 0.0]), np.array([0.0, 1.0])
+    frames = [[Sighting(np.add(FACE, (100.0, 80.0)), RED, ann if frame < 30 else bob)] for frame in range(60)]
+    tracker = Tracker(RATE)
+    for sightings in frames:
+        tracker.add(sightings)
+    tracks = tracker.finish()
+    assert [(track.first, len(track.points)) for track in tracks] == [(0, 30), (30, 30)]
+    assert [len(person) for person in group_people(tracks)] == [1, 1]
+
+
+def test_who_comes_back_in_another_light_is_known_by_the_recogniser():
+    ann = np.array([1.0, 0.0])
+    tracker = Tracker(RATE)
+    for frame in range(80):
+        look = RED if frame < 20 else BLUE
+        tracker.add([] if frame in range(20, 60) else [Sighting(np.add(FACE, (100.0, 80.0)), look, ann)])
+    assert [len(person) for person in group_people(tracker.finish())] == [2]

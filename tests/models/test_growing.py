@@ -13,6 +13,7 @@ from facezoo.models import (
     ConvolutionalAutoencoder,
     DiffusionAutoencoder,
     FaceMapping,
+    VideoAutoencoder,
 )
 
 SIZE = 16
@@ -25,6 +26,7 @@ KINDS = {
     "skips": lambda: VAE(**TINY, output_skips=True, decoder_blocks=1, strides=(1, 2)),
     "finish": lambda: VAE(**TINY, upsampling="nearest", finish=4),
     "conditional": lambda: ConditionalVAE(**TINY, upsampling="nearest"),
+    "video": lambda: VideoAutoencoder(**TINY, upsampling="nearest"),
     "vector cae": lambda: ConvolutionalAutoencoder(**TINY, skip=True),
     "df": lambda: FaceMapping(image_size=SIZE, filters=(8, 8), inter_dim=4, mask_head=True),
     "liae": lambda: FaceMapping(image_size=SIZE, filters=(8, 8), inter_dim=4, structure="liae"),
@@ -110,6 +112,17 @@ def test_stages_that_are_given_stay():
     assert ConvolutionalAutoencoder(image_size=128).filters == (32, 64)  # the article's
     assert ConvolutionalAutoencoder(image_size=256).filters == (16, 32, 64)
     assert DFCVAE(form="large").filters == (32, 64, 128, 256, 512)
+
+
+def test_pictures_that_no_further_stage_halves_have_none():
+    assert VAE(image_size=144).filters == (32, 64, 128, 256)
+    assert ConvolutionalAutoencoder(image_size=260).filters == (32, 64)
+
+
+def test_a_kernel_without_room_for_a_picture_does_not_grow():
+    small = VAE(**TINY | {"kernel_size": 2, "upsampling": "nearest"})
+    with pytest.raises(ValueError, match="decoder_kernel_size=2 leaves a new stage no room"):
+        small.enlarge_arguments(small.get_config(), 2 * small.image_size)
 
 
 @pytest.mark.parametrize("kind", [DFCVAE, AppearanceVAE, DiffusionAutoencoder])

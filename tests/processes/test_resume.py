@@ -46,6 +46,10 @@ FLAGS = (
     *("--patience=9", "--monitor=psnr", "--seed=3", "--ema=0.9"),
 )
 GAN_FLAGS = (*FLAGS, "--adversarial_factor=0.1", "--discriminator_filters=4,4", "--adversarial_start=4")
+CLIP_FLAGS = (
+    *(*FLAGS, "--model=video_autoencoder", "--dataset=procedural_clips", "--frames=4", "--window=3"),
+    *("--batch_size=4", "--colour=0.1", "--set=free_bits=0.1"),
+)
 SCALED_FLAGS = (*GAN_FLAGS, "--precision=mixed_float16")
 ALL_STEPS = 15
 LONG_EPOCHS = (*FLAGS, "--steps_per_epoch=15", "--epochs=2")  # longer than the updates that may be left out in a row
@@ -159,8 +163,8 @@ def stopped(whole_at_step_3, tmp_path):
 
 @pytest.mark.parametrize(
     ("flags", "step"),
-    [(FLAGS, 3), (FLAGS, 5), (GAN_FLAGS, 8), pytest.param(SCALED_FLAGS, 7, marks=pytest.mark.traced)],
-    ids=["mid", "end", "gan", "scaled"],
+    [(FLAGS, 3), (FLAGS, 5), (GAN_FLAGS, 8), (CLIP_FLAGS, 3), pytest.param(SCALED_FLAGS, 7, marks=pytest.mark.traced)],
+    ids=["mid", "end", "gan", "clips", "scaled"],
 )
 def test_a_stopped_run_goes_on_bit_for_bit(train, command, tmp_path, signal_at, whole, flags, step):
     uninterrupted = whole if flags is FLAGS else train("whole", *flags)

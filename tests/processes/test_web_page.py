@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import shutil
 
 import facezoo
@@ -236,8 +237,14 @@ def test_nothing_is_cut_off(page, width):
 
 
 def test_the_folder_is_whole_and_says_nothing_of_this_machine(page_folder):
-    names = ["index.html", "model.js", "ort.js", "page.css", "page.js", "runtime.js"]
+    names = ["README.md", "export.json", "index.html", "model.js", "ort.js", "page.css", "page.js", "runtime.js"]
     assert sorted(path.name for path in page_folder.iterdir()) == names
+    about = json.loads((page_folder / "export.json").read_text())
+    assert [(file["file"], file["part"]) for file in about["files"]] == [
+        ("model.js", "encoder"),
+        ("model.js", "decoder"),
+    ]
+    assert "`index.html`: the page" in (page_folder / "README.md").read_text()
     text = (page_folder / "model.js").read_text()
     assert str(page_folder.parent) not in text
     assert "connect-src" not in (page_folder / "index.html").read_text()  # as default-src: none

@@ -37,6 +37,9 @@ class FaceMesh:
       model: its model file; the one that FACEZOO_FACE_LANDMARKER names if absent, or that is in facezoo's cache, where
         it is downloaded to once.
 
+    Attributes:
+      path: of its model file.
+
     Raises:
       UsageError: mediapipe is not installed, or the file cannot be had.
     """
@@ -46,7 +49,7 @@ class FaceMesh:
 
     def __init__(self, model: str | None = None):
         check_installed("mediapipe", "landmarks")
-        path = model_file(model)
+        self.path = path = model_file(model)
         with without_chatter(), _without_tensorflow():
             from mediapipe.tasks.python import BaseOptions, vision
 

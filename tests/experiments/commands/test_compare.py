@@ -23,6 +23,20 @@ def test_runs_stand_side_by_side(train, command, finished, empty_folder):
     assert "comparison-2/table.md" in command("compare", finished, finished).out
 
 
+def test_figures_of_clips_stand_in_the_table(copied, command, finished, empty_folder):
+    flags = ("--what=clips", "--dataset=procedural_clips", "--frames=3", "--count=2", "--metrics=flicker,added_flicker")
+    assert command("evaluate", f"--run_dir={copied}", *flags).code == 0
+    assert command("compare", copied, finished).code == 0
+    lines = (empty_folder / "comparison" / "table.md").read_text().splitlines()
+    table = {
+        name.strip(): [cell.strip() for cell in cells]
+        for name, *cells in (line.strip("|").split("|") for line in lines)
+    }
+    assert table["clips"] == ["2 procedural_clips test", ""]
+    assert float(table["clips flicker"][0]) > 0 and table["clips flicker"][1] == ""
+    assert "clips added_flicker" in table
+
+
 def test_a_model_that_ships_has_no_epochs(command, finished, empty_folder):
     done = command("compare", "vae", finished, "--out=new")
     assert done.code == 0, done.err

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_line import assert_refused, drawn
+from facezoo.datasets.clips import procedural_clips
 from facezoo.experiments.codes import judging, measure_names
 from facezoo.experiments.commands import evaluate
 from facezoo.experiments.flags import parsing
 from facezoo.experiments.runs.run import Run
 from facezoo.losses import ssim
-from facezoo.metrics import laplacian_variance, lattice, log_lattices, ms_ssim, psnr
+from facezoo.metrics import find_added_flicker, find_flicker, laplacian_variance, lattice, log_lattices, ms_ssim, psnr
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 FREE = "psnr,ssim,ms_ssim,sharpness,lattice"
@@ -99,6 +100,26 @@ def test_what_else_is_made_is_measured_in_a_file_of_its_own(copied, command, wha
     assert kept["count"] == {"samples": 24, "morphs": 6}[what]
 
 
+def test_flicker_is_measured_frame_by_frame_of_a_model_of_pictures(copied, command, model):
+    names = "psnr,flicker,added_flicker,landmark_jitter"
+    flags = ("--what=clips", "--dataset=procedural_clips", "--frames=4", "--count=3", f"--metrics={names}")
+    done = command("evaluate", f"--run_dir={copied}", *flags)
+    assert done.code == 0, done.err
+    kept = json.loads((copied / "metrics-clips.json").read_text())
+    assert (kept["what"], kept["dataset"], kept["count"]) == ("clips", "procedural_clips", 3)
+    clips = procedural_clips("test", image_size=32, frames=4).load(np.arange(3))["clip"] / np.float32(255)
+    frames = clips.reshape(-1, 32, 32, 3)
+    made = model.decode(model.encode(frames)).numpy()
+    of_clips = made.reshape(clips.shape)
+    assert kept["psnr"] == pytest.approx(np.mean(psnr(frames, made)), rel=1e-4)
+    assert kept["flicker"] == pytest.approx(find_flicker(of_clips).mean() / find_flicker(clips).mean(), rel=1e-3)
+    assert kept["added_flicker"] == pytest.approx(find_added_flicker(clips, of_clips).mean(), rel=1e-3)
+    assert kept["landmark_jitter"] >= 0
+    low, high = kept["intervals"]["psnr"]  # of three clips, not of twelve frames
+    by_clip = psnr(frames, made).numpy().reshape(3, 4).mean(axis=1)
+    assert by_clip.min() <= low <= high <= by_clip.max()
+
+
 @needs_real_weights
 def test_the_networks_of_the_field_measure_reconstructions_and_morphs(copied, command):
     names = "lpips,kid,frechet,precision,recall,identity"
@@ -123,6 +144,15 @@ def test_the_networks_of_the_field_measure_reconstructions_and_morphs(copied, co
         (["--metrics=vgg19_distance"], ["--metrics=vgg19_distance: --vgg19_weights names its file"]),
         (["--what=edits", "--metrics=sharpness"], ["attributes.npz is not there"]),
         (["--what=morphs", "--metrics=sharpness", "--count=3"], ["morphs need at least 4 pictures"]),
+        (
+            ["--what=clips", "--metrics=flicker"],
+            ["--what=clips: procedural_faces/test has no clips", "--dataset=clips"],
+        ),
+        (["--metrics=flicker"], ["--metrics=flicker: of reconstructions there are all"]),
+        (
+            ["--what=clips", "--metrics=flicker", "--dataset=procedural_clips", "--frames=2"],
+            ["--what=clips: --frames=2 must be at least 3"],
+        ),
     ],
 )
 def test_bad_input_is_one_line(finished, command, no_weights, arguments, words):

@@ -10,7 +10,7 @@ from facezoo.experiments.codes.vectors import ATTRIBUTES_FILE
 from facezoo.experiments.exporting import formats
 from facezoo.experiments.exporting.graphs import ExportError
 from facezoo.experiments.exporting.keras_file import KerasFile
-from facezoo.experiments.shipping.card import make_page
+from facezoo.experiments.shipping.card import write_card
 from facezoo.experiments.shipping.parts import make_graphs
 from facezoo.experiments.shipping.trial import Result
 from facezoo.latents.attributes import AttributeVectors, save_attributes
@@ -110,14 +110,15 @@ def test_what_is_told_something_is_narrow_in_no_format(tmp_path):
             formats.FORMATS[name].write(graph, "float16", np.zeros((1, 3), np.float32), tmp_path / "net")
 
 
-def test_a_card_says_how_far_faces_are_beside_the_middle():
+def test_a_card_says_how_far_faces_are_beside_the_middle(tmp_path):
     told = {"name": "mine", "model": "VAE", "facezoo": "1", "trained_on": "celeb_a", "attributes": [], "psnr": 20.0}
     told |= {"picture": {"shape": [], "layout": ""}, "code": {"shape": []}, "tested_on": 1}
     results = [Result("decoder", "onnx", "float32", 1, 0.0, 0.0, 1.0)]
     cards = []
     for shift in ((0.0, 0.0), (0.0, 0.125)):
         crop = {"cut": {"template": "celeba", "margin": 0.1, "shift": shift}, "crop": None}
-        cards.append(make_page(told | {"crop": crop}, results, {"decoder": "decoder.onnx"}))
+        write_card(tmp_path, told | {"crop": crop}, results, {"decoder": "decoder.onnx"})
+        cards.append((tmp_path / "README.md").read_text(encoding="utf-8"))
     assert "as `facezoo align --template=celeba --margin=0.1` cuts them." in cards[0]
     assert "cuts them, but for a middle 0 further right and 0.125 further down, in sides without margin." in cards[1]
 

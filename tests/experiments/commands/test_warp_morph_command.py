@@ -17,6 +17,8 @@ from PIL import Image
 pytestmark = pytest.mark.usefixtures("empty_folder")
 DRAWN = SCHEMES["drawn"]
 
+NO_FACE = "no face found: take a photograph that shows one, large and from the front"
+
 
 @pytest.fixture(scope="module")
 def faces():
@@ -139,7 +141,7 @@ def test_a_photograph_without_a_face_is_named_in_a_line(command, centre, tmp_pat
     files = (f"--start={tmp_path / 'a.jpg'}", f"--end={tmp_path / 'nobody.png'}")
     before = contents(tmp_path)
     done = command("morph", *files, centre, "--out=new")
-    assert_refused(done, f"{tmp_path / 'nobody.png'}: no face found")
+    assert_refused(done, f"{tmp_path / 'nobody.png'}: {NO_FACE}")
     assert len(drop_announcements(done.err).splitlines()) == 1
     assert contents(tmp_path) == before
 
@@ -163,7 +165,7 @@ def lit(size, mode="RGB"):
 
 
 PHOTOGRAPHS = {
-    "without a face": (lambda: Image.new("RGB", (300, 300), "gray"), 2, "facezoo: {}: no face found"),
+    "without a face": (lambda: Image.new("RGB", (300, 300), "gray"), 2, f"facezoo: {{}}: {NO_FACE}"),
     "with two faces": (lambda: lit((420, 300)), 0, "WARNING: {} shows 2 faces: the largest is taken"),
     "in profile": (
         lambda: lit((300, 420)),

@@ -221,6 +221,7 @@ def test_mediapipe_finds_an_astronaut_also_upside_down(tmp_path):
     data = pytest.importorskip("skimage.data")
     image = Image.fromarray(data.astronaut())
     reader = face_mesh.FaceMesh()
+    assert str(reader.path) == face_mesh.os.environ[face_mesh.PLACE]
     try:
         found = [
             largest_face(reader, Stop("a", turned)) for turned in (image, image.transpose(Image.Transpose.ROTATE_180))

@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from fractions import Fraction
+import types
 from pathlib import Path
 
 import numpy as np
@@ -10,71 +10,36 @@ import pytest
 from command_line import run_of
 from facezoo.datasets import alignment, detection
 from facezoo.datasets.alignment import NoFaceError
-from facezoo.datasets.detection import Face
+from facezoo.experiments.faces.fitting import describe_fitter
 from facezoo.experiments.films import following
-from facezoo.experiments.films.making import list_numbers
+from facezoo.experiments.films.making import FilmTask, list_numbers
 from facezoo.experiments.films.mapping import FilmMapper
-from facezoo.films import FilmWriter, probe, read_frames, writing
-from facezoo.films.probing import Film
+from facezoo.films import Parts, probe, read_frames, writing
 from facezoo.models import FaceMapping
 from facezoo.pictures.pasting import crop_matrix
 from facezoo.warping.shapes import SCHEMES
+from squares import BLUE, EYES_AND_MOUTH, RED, draw_squares, save_film
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
 SIZE = 16
-RED, BLUE = (220, 40, 40), (40, 40, 220)
-EYES_AND_MOUTH = np.array(alignment.TEMPLATES["celeba"]) * 40.0  # in a square of 40 pixels
-
-
-def save_film(frames, name="in.mp4"):
-    """Frames as a film of 10 a second."""
-    source = Film(Path("none"), Fraction(10), None, False)
-    FilmWriter(Path(name), source, "test").write(iter(frames), "a test")
-    return probe(Path(name))
-
-
-def draw_squares(*middles):
-    """A gray frame with a coloured square around each (x, colour); later ones lie in front."""
-    frame = np.full((80, 320, 3), 128, np.uint8)
-    for x, colour in middles:
-        frame[20:60, max(0, x - 20) : x + 20] = colour
-    return frame
-
-
-def find_squares(image):
-    """Coloured squares as faces; one that is hidden in part is not found."""
-    pixels = np.asarray(image).astype(int)
-    found = []
-    for own, other in ((0, 2), (2, 0)):
-        rows, columns = np.nonzero(pixels[..., own] - pixels[..., other] > 100)
-        if len(columns) > 1500:
-            left, top = columns.min(), rows.min()
-            found.append(Face((left, top, 40.0, 40.0), np.add(EYES_AND_MOUTH, (left, top)), 1.0))
-    return found
-
-
-@pytest.fixture
-def squares(monkeypatch):
-    """Squares are taken for faces, wherever they are looked for."""
-
-    def find_near(image, points):
-        near = [face for face in find_squares(image) if np.abs(face.points - points).max() < 45.0]
-        return min(near, key=lambda face: np.abs(face.points - points).sum(), default=None)
-
-    monkeypatch.setattr(detection, "find_faces", find_squares)
-    monkeypatch.setattr(detection, "find_near", find_near)
-    monkeypatch.setattr(detection, "check_installed", lambda: None)
 
 
 def test_two_that_cross_are_each_followed(squares):
     film = save_film(draw_squares((50 + 10 * frame, RED), (270 - 10 * frame, BLUE)) for frame in range(22))
     red, blue = (following.find_film_faces(film, place) for place in ("1", "2"))
+    hidden = [frame for frame in range(22) if not red.at(frame)]  # behind the blue one
+    assert 11 in hidden
+    assert set(hidden) <= set(range(10, 13))
+    assert all(blue.at(frame) for frame in range(22))
     for frame in range(22):
         for faces, x in ((red, 50 + 10 * frame), (blue, 270 - 10 * frame)):
+            if faces is red and frame in hidden:
+                continue
             (points,) = faces.at(frame).values()
             assert points.mean(axis=0)[0] == pytest.approx(EYES_AND_MOUTH.mean(axis=0)[0] + x - 20, abs=6.0)
-    assert len(following.find_film_faces(film, "all").at(11)) == 2
+    everybody = following.find_film_faces(film, "all")
+    assert [len(everybody.at(frame)) for frame in (5, 11, 18)] == [2, 1, 2]
     with pytest.raises(NoFaceError, match="it shows 2 people"):
         following.find_film_faces(film, "3")
 
@@ -105,7 +70,9 @@ class Fitter:
 
 def make_mapper(fitter):
     matrix = crop_matrix((24, 8, 32, 32), SIZE)
-    return FilmMapper(lambda number, pixels: {0: matrix}, lambda faces: (1.0 - faces, None), (SIZE, SIZE, 3), fitter)
+    return FilmMapper(
+        lambda number, pixels: {0: matrix}, lambda number, faces: (1.0 - faces, None), (SIZE, SIZE, 3), fitter
+    )
 
 
 def draw_moving(count):
@@ -118,16 +85,16 @@ def test_landmarks_that_tremble_are_steadied():
     film = save_film([next(draw_moving(1))] * 24)
     flicker = {}
     for name, jitter in (("steady", 0.0), ("trembling", 0.02)):
-        made = list(make_mapper(Fitter(jitter))._make(enumerate(read_frames(film)), []))
+        made = list(make_mapper(Fitter(jitter))._make(enumerate(read_frames(film)), [], []))
         flicker[name] = np.abs(np.diff(np.stack(made).astype(float), n=2, axis=0)).mean()
-    alone = list(make_mapper(Fitter(0.02))._make(enumerate([next(draw_moving(1))] * 1), []))
+    alone = list(make_mapper(Fitter(0.02))._make(enumerate([next(draw_moving(1))] * 1), [], []))
     assert alone[0].shape == (48, 80, 3)
     assert flicker["steady"] < 0.5
     raw = []
     for _ in range(24):
         fitter = Fitter()
         fitter.draws = np.random.default_rng(len(raw))
-        raw += make_mapper(fitter)._make(enumerate(read_frames(film, 23)), [])
+        raw += make_mapper(fitter)._make(enumerate(read_frames(film, 23)), [], [])
     assert flicker["trembling"] < 0.4 * np.abs(np.diff(np.stack(raw).astype(float), n=2, axis=0)).mean()
 
 
@@ -135,11 +102,11 @@ def test_a_mapped_film_goes_on_where_it_was_stopped(monkeypatch):
     monkeypatch.setattr(writing, "PART_FRAMES", 15)
     film = save_film(draw_moving(40))
     still = Fitter(0.0)
-    assert make_mapper(still).write(film, Path("whole.mp4"), "key", "a test") == (40, [])
+    assert make_mapper(still).write(film, Path("whole.mp4"), "key", "a test") == (40, [], [])
 
     class Stopping(FilmMapper):
-        def _make(self, frames, without):
-            yield from itertools.islice(super()._make(frames, without), 20)
+        def _make(self, *arguments):
+            yield from itertools.islice(super()._make(*arguments), 20)
             raise KeyboardInterrupt
 
     stopped = Stopping(**vars(make_mapper(still)))
@@ -157,11 +124,66 @@ def test_frames_without_a_face_stay_and_are_told():
         mapper, places=lambda number, pixels: {} if number in (3, 4) else places(number, pixels)
     )
     film = save_film(draw_moving(8))
-    count, without = mapper.write(film, Path("out.mp4"), "key", "a test")
-    assert (count, without) == (8, [3, 4])
+    assert mapper.write(film, Path("out.mp4"), "key", "a test") == (8, [3, 4], [])
     before, after = (list(read_frames(probe(Path(name)))) for name in ("in.mp4", "out.mp4"))
     changes = [np.abs(one.astype(int) - other).max() for one, other in zip(before, after, strict=True)]
     assert max(changes[3], changes[4]) < 0.5 * min(changes[2], changes[5])
+
+
+class Forgetful(Fitter):
+    """Finds no landmarks in some frames."""
+
+    reader = "some"
+
+    def __init__(self, forgotten):
+        super().__init__(0.0)
+        self.forgotten = forgotten
+
+    def find(self, name, face, covered):
+        return None if int(name.split()[1]) in self.forgotten else super().find(name, face, covered)
+
+    def find_one(self, name, face):
+        found = self.find(name, face, face)
+        return None if found is None else found[0]
+
+
+def make_frames(mapper, count):
+    unfitted = []
+    made = np.stack(list(mapper._make(enumerate(draw_moving(count)), [], unfitted))).astype(int)
+    return made, unfitted
+
+
+def test_landmarks_that_are_missing_for_a_moment_are_bridged():
+    (whole, none), (made, unfitted) = (make_frames(make_mapper(Forgetful(each)), 12) for each in ((), (0, 5, 6)))
+    assert (none, unfitted) == ([], [0])
+    changes = np.abs(made - whole).max(axis=(1, 2, 3))
+    assert changes[1:].max() < 4 < changes[0]  # colours are a mean of those around
+
+
+def test_a_frame_that_cannot_be_warped_keeps_its_own_face(capsys):
+    film = save_film(draw_moving(3))
+    bent = dataclasses.replace(make_mapper(Forgetful((0,))), bend_face=lambda number, face, own: (1.0 - face, own))
+    made, unfitted = make_frames(bent, 3)
+    assert unfitted == [0]
+    np.testing.assert_array_equal(made[0], next(draw_moving(1)))
+    assert np.abs(made[1] - list(draw_moving(2))[1]).max() > 50
+    task = FilmTask(film, Path("out.mp4"), (SIZE, SIZE, 3), None, (24, 8, 32, 32), following.Choice(), [])
+    for is_pasted in (True, False):
+        task.write(bent.places, bent.fitter, bent.map_faces, "a test", "a test", bent.bend_face, is_pasted)
+        told = "1 frames show the face as it is, since no landmarks are found: 0"
+        assert told in capsys.readouterr().out
+        Path("out.mp4").unlink()
+
+
+def test_what_is_made_depends_on_the_file_of_the_landmarks_model():
+    path = Path("face.task")
+    fitter = types.SimpleNamespace(reader=types.SimpleNamespace(path=path), match_colour=True)
+    told = []
+    for content in (b"one", b"another"):
+        path.write_bytes(content)
+        told.append(describe_fitter(fitter))
+    assert told[0] != told[1] == describe_fitter(fitter)
+    assert describe_fitter(types.SimpleNamespace(reader=None, match_colour=True))[-1] is None
 
 
 @pytest.fixture(scope="module")
@@ -206,3 +228,37 @@ def test_a_damaged_film_is_refused(run, command):
 def test_numbers_are_listed_shortly():
     assert list_numbers([3, 7, 8, 9]) == "3, 7 to 9"
     assert list_numbers(range(0, 40, 2)) == "0, 2, 4, 6, 8 and 15 more"
+
+
+def test_a_film_that_was_followed_half_way_is_followed_on(squares, monkeypatch):
+    monkeypatch.setattr(following, "KEPT_FRAMES", 8)
+    film = save_film(draw_squares((50 + 10 * frame, RED), (270 - 10 * frame, BLUE)) for frame in range(22))
+    whole = following.find_film_faces(film, "all")
+    seen = []
+
+    def find_near(image, points):
+        seen.append(points)
+        if len(seen) == 24:
+            raise KeyboardInterrupt
+        return find(image, points)
+
+    find = detection.find_near
+    monkeypatch.setattr(detection, "find_near", find_near)
+    parts = Parts(Path("out.mp4"), "0" * 16)
+    with pytest.raises(KeyboardInterrupt):
+        following.find_film_faces(film, "all", parts)
+    before = len(seen)
+    again = following.find_film_faces(film, "all", parts)
+    assert len(seen) - before < 30  # of the 44 that all frames take
+    for one, other in zip(whole.tracks, again.tracks, strict=True):
+        np.testing.assert_array_equal(one.points, other.points)
+    parts.clear()
+    assert [path.name for path in Path().iterdir()] == ["in.mp4"]
+
+
+def test_a_part_that_is_damaged_is_seen_anew(squares):
+    film = save_film(draw_squares((60 + frame, RED)) for frame in range(4))
+    parts = Parts(Path("out.mp4"), "0" * 16)
+    parts.open()
+    (parts.folder / "faces-000000.npz").write_bytes(b"PK no arrays")
+    assert len(following.find_film_faces(film, parts=parts).tracks) == 1

@@ -140,9 +140,14 @@ def test_a_decoder_that_is_not_all_is_not_made_narrow():
         ("compress --run_dir=vae --prune=0.5 --quantise=int4", "not --prune and --quantise"),
         ("compress --run_dir=vae --prune=1", "--prune=1"),
         ("compress --run_dir=face_features --quantise=int4", "--quantise=int4: a FaceFeatures has no decoder"),
-        ("compress --run_dir=face_features --prune_channels=0.5", "holds a FaceFeatures, no autoencoder"),
-        ("distill --run_dir=face_mapping", "a FaceMapping is told people"),
-        ("distill --run_dir=vae --grid=7", "grid=7 must go into the picture's 64 pixels"),
+        (
+            "compress --run_dir=face_features --prune_channels=0.5",
+            "holds a FaceFeatures, not one of facezoo's auto",
+        ),
+        ("distill --run_dir=face_mapping", "--run_dir=face_mapping: a FaceMapping is told people"),
+        ("distill --run_dir=face_features", "holds a FaceFeatures, not one of facezoo's auto"),
+        ("distill --run_dir=vae --grid=7", "--grid=7 must go into the picture's 64 pixels"),
+        ("distill --run_dir=cae --grid=4", "--grid=4: codes of cae are maps, of 16x16"),
         ("train --prune=0.5 --ema=0.9", "--ema=0.9 does not go with --prune"),
     ],
 )
