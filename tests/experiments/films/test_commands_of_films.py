@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_line import run_of
-from facezoo.datasets import alignment
+from facezoo.datasets import alignment, detection
 from facezoo.datasets.manifest import read_manifest
 from facezoo.experiments.commands import encode, morph
 from facezoo.experiments.errors import UsageError
 from facezoo.experiments.faces.fitting import FaceFitter
-from facezoo.experiments.films import encoding
+from facezoo.experiments.films import encoding, following
 from facezoo.experiments.films.changing import add_to_codes, lead_codes, lead_shapes, make_amount
 from facezoo.experiments.films.following import Choice
 from facezoo.experiments.films.making import FilmTask, parse_ramp
@@ -108,6 +108,21 @@ def test_a_folder_of_one_persons_crops_takes_no_other_person(squares, command):
     anna, eve = (Choice(identity=np.full(4, number), name="--person=anna.jpg").describe() for number in (0.1, 0.2))
     assert anna.startswith("person=anna.jpg (")
     assert anna != eve
+
+
+def test_a_wrong_number_does_not_cost_the_search(squares, command, monkeypatch):
+    monkeypatch.setattr(following, "KEPT_FRAMES", 2)
+    save_crossing(6)
+    given = ("align", "--in=in.mp4", "--out=out.mp4", "--size=32")
+    done = command(*given, "--person=3")
+    assert "it shows 2 people, counted from the left from 1, not --person=3" in done.err
+    (kept,) = Path().glob(".out.mp4.*.parts")
+    assert f"Who is seen is kept in {kept.absolute()} for the next try" in done.err
+    for name in ("find_faces", "find_near", "find_upright_faces"):
+        monkeypatch.setattr(detection, name, None)  # nobody is looked for
+    done = command(*given, "--person=2")
+    assert (done.code, "is left of" in done.err) == (0, False), done.err
+    assert sorted(path.name for path in Path().iterdir()) == ["in.mp4", "out.mp4"]
 
 
 def test_encode_gives_a_code_of_every_frame_with_a_face(squares, command, run):
