@@ -50,17 +50,28 @@ class Parts:
 
     @contextlib.contextmanager
     def hold(self) -> Iterator[None]:
-        """Holds the folder, which no other process writes to then; one that is empty in the end goes.
+        """Holds the folder, which no other process writes to then.
+
+        One that is empty in the end goes, and after an error the new folders above it if they are.
 
         Raises:
-          OccupiedError: another process holds it.
+          HeldError: another process holds it.
+          OccupiedError: it cannot be made.
         """
-        self.open()
-        try:
-            with files.lock(self.folder):
-                yield
-        finally:
-            self._remove_empty()
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(files.make_folders(self.folder.parent))
+            except OSError as error:
+                raise files.OccupiedError(f"{self.path} cannot be made: {error.strerror}: {error.filename}") from error
+            self.open()
+            stack.callback(self._remove_empty)
+            try:
+                stack.enter_context(files.lock(self.folder))
+            except files.HeldError as error:
+                raise files.HeldError(
+                    f"{self.path}: another facezoo is making it: wait for it, or choose another"
+                ) from error
+            yield
 
     def save(self, name: str, **arrays: np.ndarray) -> None:
         """Keeps arrays as NAME.npz."""
@@ -80,7 +91,7 @@ class Parts:
         """What is ours of what is in the folder; nothing that a link leads to."""
         if self.folder.is_symlink() or not self.folder.is_dir():
             return []
-        return [path for path in self.folder.iterdir() if OURS.fullmatch(path.name)]
+        return [path for path in self.folder.iterdir() if OURS.fullmatch(path.name) or files.is_partial(path)]
 
     def clear(self) -> None:
         """Removes what is ours of it, and the folder if it is empty then."""

@@ -100,11 +100,12 @@ class FilmTask:
 
     @contextlib.contextmanager
     def _keep(self) -> Iterator[None]:
-        """What is kept goes when the block has ended well."""
-        self._tell_others()
-        yield
-        self.parts.clear()
-        self.seen.clear()
+        """Nobody else makes it meanwhile; what is kept goes when the block has ended well."""
+        with self.seen.hold():
+            self._tell_others()
+            yield
+            self.parts.clear()
+            self.seen.clear()
 
     def _tell_others(self) -> None:
         """Says what is left of other films that were stopped, with which this one does not go on."""

@@ -125,6 +125,24 @@ def test_a_wrong_number_does_not_cost_the_search(squares, command, monkeypatch):
     assert sorted(path.name for path in Path().iterdir()) == ["in.mp4", "out.mp4"]
 
 
+def test_a_film_without_anybody_leaves_no_folders(squares, command, monkeypatch):
+    monkeypatch.setattr(following, "KEPT_FRAMES", 2)
+    save_film(draw_squares() for _ in range(4))
+    done = command("align", "--in=in.mp4", "--out=new/deep/out.mp4")
+    assert (done.code, "no face found" in done.err) == (2, True), done.err
+    assert [path.name for path in Path().iterdir()] == ["in.mp4"]
+
+
+def test_two_commands_that_make_one_film_are_told_of_before_they_look(squares, command, monkeypatch):
+    film = save_crossing(3)
+    monkeypatch.setattr(detection, "find_faces", None)
+    with make_task(film).seen.hold():
+        done = command("align", "--in=in.mp4", "--out=out.mp4", "--person=2")
+    assert (done.code, "out.mp4: another facezoo is making it" in done.err) == (2, True), done.err
+    assert "parts" not in done.err
+    assert [path.name for path in Path().iterdir()] == ["in.mp4"]
+
+
 def test_encode_gives_a_code_of_every_frame_with_a_face(squares, command, run):
     frames = [draw_squares((100 + 2 * k, RED)) if k not in range(4, 14) else draw_squares() for k in range(20)]
     save_film(frames)
