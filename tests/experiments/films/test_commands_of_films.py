@@ -217,6 +217,15 @@ def test_a_warp_follows_a_films_people_without_a_run(squares, command):
     assert (done.code, "it shows 2 people" in done.err) == (2, True), done.err
 
 
+def test_a_target_without_landmarks_is_refused_before_the_film_is_looked_at(squares, command, monkeypatch):
+    save_crossing(2)
+    Image.fromarray(draw_squares((160, BLUE))).save("to.png")
+    monkeypatch.setattr(FaceFitter, "find_one", lambda self, name, face: None)
+    monkeypatch.setattr(detection, "find_near", None)
+    done = command(*MORPH.split(), "--to=to.png", "--landmarks=face", "--size=32", "--out=out.mp4")
+    assert (done.code, "--to=to.png: no landmarks are found in its face" in done.err) == (2, True), done.err
+
+
 class Plane:
     """A model whose codes are its pictures' colours."""
 
@@ -288,7 +297,7 @@ def test_a_warp_keeps_the_motion_of_landmarks():
     film = save_film(np.full((32, 32, 3), shade, np.uint8) for shade in shades)
     task, target = make_task(film), np.full((SIZE, SIZE, 3), 0.5, np.float32)
     with task.find_places() as places:
-        bend = lead_shapes(task, places, Fitter(), target, "to.png", make_amount(1.0, 1.0, film))
+        bend = lead_shapes(task, places, Fitter(), target, FIVE, make_amount(1.0, 1.0, film))
         for number, shade in enumerate(shades):
             face = np.full((SIZE, SIZE, 3), shade / 255.0, np.float32)
             own = Fitter().find_one("", face)
