@@ -435,7 +435,12 @@ def _remove_partial(partial: Path) -> None:
 
 def is_unfinished(path: Path) -> bool:
     """Whether it is what a process that was killed has left of making something."""
-    return path.name.startswith((".facezoo-lock-", ".facezoo-partial-", ".facezoo-removed-"))
+    return is_partial(path) or path.name.startswith((".facezoo-lock-", ".facezoo-removed-"))
+
+
+def is_partial(path: Path) -> bool:
+    """Whether it is what is being made, or was by a process that was killed."""
+    return path.name.startswith(".facezoo-partial-")
 
 
 _made: set[tuple[int, ...]] = set()  # marks of the files that this process has written

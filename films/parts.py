@@ -27,14 +27,14 @@ class Parts:
     """
 
     def __init__(self, path: Path, key: str):
-        self.path, self._name = path.absolute(), _shorten(path.name)
-        self.folder = self.path.with_name(f".{self._name}.{key}.parts")
+        self.path, self._name = path, _shorten(path.name)
+        self.folder = path.absolute().with_name(f".{self._name}.{key}.parts")
 
     def list_others(self) -> list[Path]:
         """Folders of other tries to make it, with other settings or of another source, with which nothing goes on."""
         pattern = re.compile(rf"\.{re.escape(self._name)}\.[0-9a-f]{{16}}\.parts")
         with contextlib.suppress(OSError):
-            there = sorted(self.path.parent.iterdir())
+            there = sorted(self.folder.parent.iterdir())
             return [path for path in there if pattern.fullmatch(path.name) and path != self.folder]
         return []
 
@@ -50,17 +50,28 @@ class Parts:
 
     @contextlib.contextmanager
     def hold(self) -> Iterator[None]:
-        """Holds the folder, which no other process writes to then; one that is empty in the end goes.
+        """Holds the folder, which no other process writes to then.
+
+        One that is empty in the end goes, and after an error the new folders above it if they are.
 
         Raises:
-          OccupiedError: another process holds it.
+          HeldError: another process holds it.
+          OccupiedError: it cannot be made.
         """
-        self.open()
-        try:
-            with files.lock(self.folder):
-                yield
-        finally:
-            self._remove_empty()
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(files.make_folders(self.folder.parent))
+            except OSError as error:
+                raise files.OccupiedError(f"{self.path} cannot be made: {error.strerror}: {error.filename}") from error
+            self.open()
+            stack.callback(self._remove_empty)
+            try:
+                stack.enter_context(files.lock(self.folder))
+            except files.HeldError as error:
+                raise files.HeldError(
+                    f"{self.path}: another facezoo is making it: wait for it, or choose another"
+                ) from error
+            yield
 
     def save(self, name: str, **arrays: np.ndarray) -> None:
         """Keeps arrays as NAME.npz."""
@@ -76,12 +87,16 @@ class Parts:
         except (OSError, ValueError, EOFError, zipfile.BadZipFile):
             return None
 
+    def list_kept(self) -> list[Path]:
+        """What is ours of what is in the folder; nothing that a link leads to."""
+        if self.folder.is_symlink() or not self.folder.is_dir():
+            return []
+        return [path for path in self.folder.iterdir() if OURS.fullmatch(path.name) or files.is_partial(path)]
+
     def clear(self) -> None:
-        """Removes what is ours of it, and the folder if it is empty then; never what a link leads to."""
-        if not self.folder.is_symlink() and self.folder.is_dir():
-            for made in self.folder.iterdir():
-                if OURS.fullmatch(made.name):
-                    made.unlink(missing_ok=True)
+        """Removes what is ours of it, and the folder if it is empty then."""
+        for made in self.list_kept():
+            made.unlink(missing_ok=True)
         self._remove_empty()
 
     def _remove_empty(self) -> None:

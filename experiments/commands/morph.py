@@ -24,7 +24,7 @@ from ..errors import UsageError
 from ..faces.fitting import FaceFitter, describe_fitter
 from ..faces.places import check_there, is_place
 from ..faces.reader import LARGEST
-from ..films.changing import Amount, keep_faces, lead_codes, lead_shapes, make_amount
+from ..films.changing import Amount, find_target_points, keep_faces, lead_codes, lead_shapes, make_amount
 from ..films.choosing import check_person, choose, choose_for
 from ..films.following import Choice
 from ..films.frames import open_film
@@ -210,13 +210,14 @@ def _write_film(
             cut = make_film_cut(values.template, values.margin, values.size or FILM_SIZE)
             target = read_target(values.to, cut, given)
             task = FilmTask(film, out, (cut.size, cut.size, 3), cut, None, choice, [*settings, digest(target)])
+        points = find_target_points(fitter, values.to, target) if fitter and not model else None
         places = stack.enter_context(task.find_places())
         map_faces: MapFaces = keep_faces
         bend_face = None
         if model:
             map_faces = lead_codes(task, places, model, target, amount, tell_person(model, person))
-        elif fitter:
-            bend_face = lead_shapes(task, places, fitter, target, values.to, amount)
+        elif fitter and points is not None:
+            bend_face = lead_shapes(task, places, fitter, target, points, amount)
         maker = f"{opened.folder.name}{as_person(person)}" if model and opened else "a warp"
         description = f"morph of {film.path.name} to {values.to} by {maker}: {NOTICE}"
         task.write(places, fitter, map_faces, description, f"led to {values.to}", bend_face, pasting.paste)

@@ -64,8 +64,22 @@ def lead_codes(
     return add_to_codes(model, (code - mean).astype(np.float32), amount, told)
 
 
+def find_target_points(fitter: FaceFitter, name: str, target: np.ndarray) -> np.ndarray:
+    """The landmarks of a face that a film is to be led to by a warp, [L, 2] in sides.
+
+    Raises:
+      UsageError: it shows none, or no reader of them is installed.
+    """
+    if fitter.reader is None:
+        raise UsageError("--method=warp follows landmarks: pip install 'facezoo[landmarks]'")
+    points = fitter.find_one(name, target)
+    if points is None:
+        raise UsageError(f"--to={name}: no landmarks are found in its face")
+    return points
+
+
 def lead_shapes(
-    task: FilmTask, places: Places, fitter: FaceFitter, target: np.ndarray, name: str, amount: Amount
+    task: FilmTask, places: Places, fitter: FaceFitter, target: np.ndarray, points: np.ndarray, amount: Amount
 ) -> BendFace:
     """Faces that become another one by a warp, each keeping by how much its landmarks differ from the film's mean.
 
@@ -74,17 +88,9 @@ def lead_shapes(
       places: of its faces.
       fitter: finds landmarks.
       target: the other face, float32 [S, S, C].
-      name: what it is called.
+      points: its landmarks, [L, 2] in sides.
       amount: of each frame, 0 is the film's own person and 1 the other one.
-
-    Raises:
-      UsageError: the other face shows no landmarks, or no reader of them is installed.
     """
-    if fitter.reader is None:
-        raise UsageError("--method=warp follows landmarks: pip install 'facezoo[landmarks]'")
-    points = fitter.find_one(name, target)
-    if points is None:
-        raise UsageError(f"--to={name}: no landmarks are found in its face")
 
     def measure(number: int, faces: np.ndarray) -> np.ndarray | None:
         found = [fitter.find_one(f"frame {number}", face) for face in faces]

@@ -17,7 +17,7 @@ from ..faces.reader import EVERY, LARGEST
 from ..flags.kinds import are_digits
 from ..runs.run import Run
 from .following import Choice
-from .looks import IDENTITY_CUT, MOST_REFERENCES, Recogniser, find_recogniser
+from .looks import IDENTITY_CUT, MOST_REFERENCES, WEIGHTS, Recogniser, find_recogniser
 
 MOST_FACES = 1000
 
@@ -61,18 +61,18 @@ def choose(faces: str, person: str | None, run: Run | None = None) -> Choice:
       UsageError: both are given, or it is not told who that is.
     """
     if person is None:
-        return Choice(faces)
+        return Choice(faces, name=f"--faces={faces}")
     if faces != LARGEST:
         raise UsageError(f"--faces={faces} and --person={person}: either")
     if are_digits(person):
         if not is_choice(person):
             raise UsageError(f"--person={person}: people are counted from 1, from the left")
-        return Choice(person)
+        return Choice(person, name=f"--person={person}")
     load_tensorflow()
     recogniser = find_recogniser()
     if recogniser is None:
         raise UsageError(
-            f"--person={person}: people are known by face_recognition.npz, which is not in FACEZOO_WEIGHTS; a number "
+            f"--person={person}: people are known by {WEIGHTS}, which is not in FACEZOO_WEIGHTS; a number "
             "counts them from the left"
         )
     path = Path(person)

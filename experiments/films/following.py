@@ -24,6 +24,10 @@ KEPT_FRAMES = 96  # whose sightings are kept together
 KEPT = "faces-{:06d}"
 
 
+class NobodyError(NoFaceError):
+    """No face is found in any frame of a film."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Choice:
     """Whom of a film's people a command is about.
@@ -31,12 +35,12 @@ class Choice:
     Attributes:
       faces: the "largest" person, "all", or which from the left, from 1, where each is seen first.
       identity: who it is, [I]; then it is whoever is nearest.
-      name: what that one is called.
+      name: the flag that asks for them, "--person=2".
     """
 
     faces: str = LARGEST
     identity: np.ndarray | None = None
-    name: str = ""
+    name: str = dataclasses.field(default="", compare=False)
 
     def describe(self) -> str:
         """What tells it from others, as `Cut.faces` keeps it."""
@@ -88,7 +92,8 @@ def find_film_faces(film: Film, choice: Choice | str = LARGEST, parts: Parts | N
       parts: where what is seen is kept, for a command that is stopped and given again.
 
     Raises:
-      NoFaceError: nobody is found, or not so many, or nobody who looks like the person asked for.
+      NobodyError: nobody is found.
+      NoFaceError: not so many are, or nobody who looks like the person asked for.
       DatasetError: the detector is not installed.
     """
     detection.check_installed()
@@ -109,7 +114,7 @@ def find_film_faces(film: Film, choice: Choice | str = LARGEST, parts: Parts | N
     try:
         return _choose(tracker.finish(), choice if isinstance(choice, Choice) else Choice(choice))
     except NoFaceError as error:
-        raise NoFaceError(f"{film.path}: {error}") from error
+        raise type(error)(f"{film.path}: {error}") from error
 
 
 def _see(film: Film, tracker: Tracker, first: int) -> Iterator[list[Sighting]]:
@@ -184,7 +189,7 @@ def _choose(tracks: Sequence[Track], choice: Choice) -> FilmFaces:
     steady = [track for track in tracks if track.is_seen.sum() > 1 and track.is_seen.mean() > FOUND]
     people = group_people(steady or tracks)
     if not people:
-        raise NoFaceError(detection.NONE_FOUND)
+        raise NobodyError(detection.NONE_FOUND)
     people.sort(key=_find_left)
     chosen = range(len(people)) if choice.faces == EVERY else [_find_one(people, choice)]
     every = [(track, number) for number in chosen for track in people[number]]
@@ -199,7 +204,8 @@ def _find_one(people: Sequence[Sequence[Track]], choice: Choice) -> int:
         weights = [sum(_weigh(track.points) for track in person) for person in people]
         return int(np.argmax(weights))
     if int(choice.faces) > len(people):
-        raise NoFaceError(f"it shows {len(people)} {'person' if len(people) == 1 else 'people'}")
+        shown = f"it shows {len(people)} {'person' if len(people) == 1 else 'people'}"
+        raise NoFaceError(f"{shown}, counted from the left from 1{f', not {choice.name}' if choice.name else ''}")
     return int(choice.faces) - 1
 
 

@@ -9,11 +9,13 @@ from ...datasets import alignment
 from ...datasets.alignment import NoFaceError
 from ...datasets.manifest import Cut
 from ...datasets.origins import face_square
+from ..backend import load_tensorflow
 from ..terminal import announce
 
 LOOK_SIZE, LOOK_SCALE = 8, 3.0  # pixels of the picture that is a face's look, and what makes it about as long as 1
 LOOK_CUT = Cut("celeba", -0.15, LOOK_SIZE)
 IDENTITY_CUT = Cut("celeba", 0.25, 150)  # shows all that the recogniser looks at
+WEIGHTS = "face_recognition.npz"  # the recogniser's
 MOST_REFERENCES = 16  # pictures by which a person is known
 
 
@@ -46,6 +48,17 @@ class Recogniser:
         if not faces:
             return []
         return list(self._people(np.stack([_cut(image, points, IDENTITY_CUT) for points in faces])).numpy())
+
+
+def has_recogniser() -> bool:
+    """Whether its weights are somewhere."""
+    load_tensorflow()  # else the import does, with all that it says
+    from ...losses.weights import WeightsError, find_weights
+
+    try:
+        return find_weights(WEIGHTS).is_file()
+    except WeightsError:
+        return False
 
 
 def find_recogniser() -> Recogniser | None:

@@ -24,7 +24,8 @@ from ..faces.origins import find_cut, find_picture_crop
 from ..flags.groups import AlignmentSettings
 from ..runs.run import Run
 from ..terminal import announce
-from .following import Choice, FilmFaces, find_film_faces
+from .following import Choice, FilmFaces, NobodyError, find_film_faces
+from .looks import has_recogniser
 from .mapping import BendFace, FilmMapper, MapFaces, Places, cut_faces, show_progress
 
 ENDING = ".mp4"
@@ -66,33 +67,50 @@ class FilmTask:
         """Where what is ready is kept."""
         return Parts(self.out, self.key)
 
+    @functools.cached_property
+    def seen(self) -> Parts:
+        """Where the faces are kept that are seen in the film, whomever and whatever they are asked for."""
+        return Parts(self.out, make_key(self.film, ["faces", has_recogniser()]))
+
     @contextlib.contextmanager
     def find_faces(self) -> Iterator[FilmFaces]:
-        """Follows the faces that are asked for; what is kept goes where they are not there, or when all is done."""
-        self.tell_others()
-        try:
-            followed = find_film_faces(self.film, self.choice, self.parts)
-        except NoFaceError:
-            self.parts.clear()
-            raise
-        yield followed
-        self.parts.clear()
+        """Follows the faces that are asked for; what is kept goes when all is done."""
+        with self._keep():
+            try:
+                followed = find_film_faces(self.film, self.choice, self.seen)
+            except NobodyError:
+                self.seen.clear()
+                raise
+            except NoFaceError:
+                if self.seen.list_kept():
+                    announce(f"Who is seen is kept in {self.seen.folder} for the next try ...")
+                raise
+            yield followed
 
     @contextlib.contextmanager
     def find_places(self) -> Iterator[Places]:
         """Where faces lie in each frame: where they are found, or where the crop is."""
         if self.cut is None:
-            self.tell_others()
-            yield functools.partial(_place_by_crop, crop=self.crop, size=self.image_shape[0])
-            self.parts.clear()
+            with self._keep():
+                yield functools.partial(_place_by_crop, crop=self.crop, size=self.image_shape[0])
             return
         with self.find_faces() as followed:
             yield functools.partial(_place_by_points, followed=followed, cut=self.cut)
 
-    def tell_others(self) -> None:
+    @contextlib.contextmanager
+    def _keep(self) -> Iterator[None]:
+        """Nobody else makes it meanwhile; what is kept goes when the block has ended well."""
+        with self.seen.hold():
+            self._tell_others()
+            yield
+            self.parts.clear()
+            self.seen.clear()
+
+    def _tell_others(self) -> None:
         """Says what is left of other films that were stopped, with which this one does not go on."""
         for left in self.parts.list_others():
-            logging.warning("%s is left of a command that was stopped: remove it, or give that one again", left)
+            if left != self.seen.folder:
+                logging.warning("%s is left of a command that was stopped: remove it, or give that one again", left)
 
     def read_faces(self, places: Places, what: str, first: int = 0) -> Iterator[tuple[int, dict[int, np.ndarray]]]:
         """The faces of each frame from one on as a model takes them, by their tracks, and the frame's number.

@@ -189,6 +189,18 @@ def test_parts_are_not_written_through_a_link():
     assert not list(Path("elsewhere").iterdir())
 
 
+def test_what_a_killed_process_was_writing_goes_with_the_rest():
+    parts = films.Parts(Path("out.mp4"), "key")
+    parts.save("mean", mean=np.zeros(1))
+    for name in (".facezoo-partial-123-0.npz", ".facezoo-partial-0.mp4", "mine.txt"):
+        (parts.folder / name).touch()
+    parts.clear()
+    assert [path.name for path in parts.folder.iterdir()] == ["mine.txt"]
+    (parts.folder / "mine.txt").unlink()
+    parts.clear()
+    assert not parts.folder.exists()
+
+
 def test_films_are_told_by_their_names():
     draw("in.mp4")
     Path("notes.txt").write_text("no film")

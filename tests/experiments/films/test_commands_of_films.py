@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_line import run_of
-from facezoo.datasets import alignment
+from facezoo.datasets import alignment, detection
 from facezoo.datasets.manifest import read_manifest
 from facezoo.experiments.commands import encode, morph
 from facezoo.experiments.errors import UsageError
 from facezoo.experiments.faces.fitting import FaceFitter
-from facezoo.experiments.films import encoding
+from facezoo.experiments.films import encoding, following
 from facezoo.experiments.films.changing import add_to_codes, lead_codes, lead_shapes, make_amount
 from facezoo.experiments.films.following import Choice
 from facezoo.experiments.films.making import FilmTask, parse_ramp
@@ -110,6 +110,39 @@ def test_a_folder_of_one_persons_crops_takes_no_other_person(squares, command):
     assert anna != eve
 
 
+def test_a_wrong_number_does_not_cost_the_search(squares, command, monkeypatch):
+    monkeypatch.setattr(following, "KEPT_FRAMES", 2)
+    save_crossing(6)
+    given = ("align", "--in=in.mp4", "--out=out.mp4", "--size=32")
+    done = command(*given, "--person=3")
+    assert "it shows 2 people, counted from the left from 1, not --person=3" in done.err
+    (kept,) = Path().glob(".out.mp4.*.parts")
+    assert f"Who is seen is kept in {kept.absolute()} for the next try" in done.err
+    for name in ("find_faces", "find_near", "find_upright_faces"):
+        monkeypatch.setattr(detection, name, None)  # nobody is looked for
+    done = command(*given, "--person=2")
+    assert (done.code, "is left of" in done.err) == (0, False), done.err
+    assert sorted(path.name for path in Path().iterdir()) == ["in.mp4", "out.mp4"]
+
+
+def test_a_film_without_anybody_leaves_no_folders(squares, command, monkeypatch):
+    monkeypatch.setattr(following, "KEPT_FRAMES", 2)
+    save_film(draw_squares() for _ in range(4))
+    done = command("align", "--in=in.mp4", "--out=new/deep/out.mp4")
+    assert (done.code, "no face found" in done.err) == (2, True), done.err
+    assert [path.name for path in Path().iterdir()] == ["in.mp4"]
+
+
+def test_two_commands_that_make_one_film_are_told_of_before_they_look(squares, command, monkeypatch):
+    film = save_crossing(3)
+    monkeypatch.setattr(detection, "find_faces", None)
+    with make_task(film).seen.hold():
+        done = command("align", "--in=in.mp4", "--out=out.mp4", "--person=2")
+    assert (done.code, "out.mp4: another facezoo is making it" in done.err) == (2, True), done.err
+    assert "parts" not in done.err
+    assert [path.name for path in Path().iterdir()] == ["in.mp4"]
+
+
 def test_encode_gives_a_code_of_every_frame_with_a_face(squares, command, run):
     frames = [draw_squares((100 + 2 * k, RED)) if k not in range(4, 14) else draw_squares() for k in range(20)]
     save_film(frames)
@@ -184,6 +217,15 @@ def test_a_warp_follows_a_films_people_without_a_run(squares, command):
     assert (done.code, "it shows 2 people" in done.err) == (2, True), done.err
 
 
+def test_a_target_without_landmarks_is_refused_before_the_film_is_looked_at(squares, command, monkeypatch):
+    save_crossing(2)
+    Image.fromarray(draw_squares((160, BLUE))).save("to.png")
+    monkeypatch.setattr(FaceFitter, "find_one", lambda self, name, face: None)
+    monkeypatch.setattr(detection, "find_near", None)
+    done = command(*MORPH.split(), "--to=to.png", "--landmarks=face", "--size=32", "--out=out.mp4")
+    assert (done.code, "--to=to.png: no landmarks are found in its face" in done.err) == (2, True), done.err
+
+
 class Plane:
     """A model whose codes are its pictures' colours."""
 
@@ -255,7 +297,7 @@ def test_a_warp_keeps_the_motion_of_landmarks():
     film = save_film(np.full((32, 32, 3), shade, np.uint8) for shade in shades)
     task, target = make_task(film), np.full((SIZE, SIZE, 3), 0.5, np.float32)
     with task.find_places() as places:
-        bend = lead_shapes(task, places, Fitter(), target, "to.png", make_amount(1.0, 1.0, film))
+        bend = lead_shapes(task, places, Fitter(), target, FIVE, make_amount(1.0, 1.0, film))
         for number, shade in enumerate(shades):
             face = np.full((SIZE, SIZE, 3), shade / 255.0, np.float32)
             own = Fitter().find_one("", face)
