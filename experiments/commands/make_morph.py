@@ -6,14 +6,15 @@ from absl import flags
 from ... import files, pictures
 from ..codes.morphing import NOTICE, warp_through
 from ..errors import UsageError
-from ..faces.places import check_there
+from ..faces.places import check_there, is_place
 from ..films.making import new_film
 from ..flags import groups, kinds
 from ..flags.groups import AlignmentSettings, LandmarkSettings
 from ..flags.kinds import read
+from ..terminal import announce
 
 ITEM = "photograph"  # words without dashes are its values
-SIZE, MOST_SIZE = 512, 1024
+SIZE, DRAWN_SIZE, MOST_SIZE = 512, 256, 1024
 MOST_BYTES = 600_000_000  # of a film's pictures, which are held in memory
 USES_MODELS = True  # which other backends of Keras than TensorFlow do as well
 
@@ -24,7 +25,8 @@ def define_flags(values: flags.FlagValues) -> None:
     kinds.define_required(values, "out", "The film, a new .mp4.")
     kinds.define_number(values, "seconds", 2.0, "From each face to the next.", 0, 60, kind=float, above=True)
     kinds.define_number(values, "fps", 24.0, "Pictures a second.", 1, 60, kind=float)
-    kinds.define_number(values, "size", SIZE, "Height and width in pixels.", groups.MIN_IMAGE_SIZE, MOST_SIZE)
+    text = f"Height and width in pixels; if absent {SIZE}, or {DRAWN_SIZE} where faces of a split are among them."
+    kinds.define_number(values, "size", None, text, groups.MIN_IMAGE_SIZE, MOST_SIZE)
     flags.DEFINE_bool("closed", False, "Go back from the last face to the first.", flag_values=values)
     kinds.define(values, LandmarkSettings)
     groups.define_template(values, None, None)
@@ -41,19 +43,19 @@ def run(values: flags.FlagValues) -> None:
     pictures.find_ffmpeg()  # or it says which way there is to one
     ways = len(stops) - (not values.closed)
     steps = max(2, round(values.seconds * values.fps))
-    most = MOST_BYTES // (3 * values.size**2)
+    size = values.size or (DRAWN_SIZE if any(map(is_place, stops)) else SIZE)
+    most = MOST_BYTES // (3 * size**2)
     if steps * ways > most:
         raise UsageError(
             f"{ways} ways of {values.seconds:g} seconds at --fps={values.fps:g} are {steps * ways:,} pictures, more "
-            f"than the {most:,} that a film of --size={values.size} may have: choose less of one of them"
+            f"than the {most:,} that a film of --size={size} may have: choose less of one of them"
         )
     from ..faces.framing import frame_photographs
 
     alignment = AlignmentSettings(True, values.template, values.margin)
     given = groups.read_given_data(values, groups.NOT_DATA)
-    faces, points, scheme = frame_photographs(
-        stops, read(values, LandmarkSettings), alignment, given, values.size
-    ).material
+    faces, points, scheme = frame_photographs(stops, read(values, LandmarkSettings), alignment, given, size).material
+    announce(f"Making {steps * ways + (not values.closed)} pictures of {size}x{size} pixels ...")
     parts = []
     for number in range(ways):
         pair = [number, (number + 1) % len(stops)]
