@@ -31,5 +31,5 @@ def test_what_makes_no_film_is_refused_in_one_line(command, tmp_path):
     assert_refused(command("make-morph", *FACES, f"--out={there}"), "there.mp4 exists")
     assert_refused(command("make-morph", *FACES), "--out")
     assert_refused(command("make-morph", "test:3", "none.jpg", "--out=film.mp4"), "none.jpg: no such file")
-    assert_refused(command("make-morph", *FACES, "--seconds=60", "--fps=60", "--out=film.mp4"), "--size=512 may have")
+    assert_refused(command("make-morph", *FACES, "--seconds=60", "--fps=60", "--out=film.mp4"), "--size=256 may have")
     assert there.read_text() == "mine"
