@@ -165,8 +165,6 @@ def _morph_film(values: flags.FlagValues) -> None:
         raise UsageError("--crop does nothing with --video without --run_dir: faces are found")
     if values.paste and opened and not values.align and not has_crop:
         raise UsageError("--paste wants --align, which finds the faces of a film, or --crop")
-    if opened:
-        check_person(values.person, values.align)
     _write_film(values, film, out, opened, method, make_amount(*amounts, film))
 
 
@@ -184,8 +182,10 @@ def _write_film(
         model, person, choice = None, None, Choice()
         if opened and method == "code":
             model = opened.model()
-            choice, person = choose_for(model, values.person)
+            choice, person = choose_for(model, values.person, values.align)
         else:
+            if opened:
+                check_person(values.person, values.align)
             choice = choose(LARGEST, values.person)
         if opened:
             of_faces = {name: value for name, value in given.items() if name != "crop"}  # which is the frames'
