@@ -98,9 +98,9 @@ def run(values: flags.FlagValues) -> None:
 def _edit_film(values: flags.FlagValues) -> None:
     if values.image:
         raise UsageError(f"--image={values.image} and --in={values['in'].value}: either a face or a film")
-    film = open_film(str(values["in"].value))
+    film = open_film(str(values["in"].value), "in")
     strengths = parse_ramp("strength", values.strength if values["strength"].present else "1")
-    out = new_film(values.out or "")
+    out = new_film(values.out)
     groups.check_pasting(values)
     opened = open_run(values.run_dir, values.checkpoint, values.sampling_steps)
     vectors = _vectors(values, opened)

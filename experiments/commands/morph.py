@@ -150,9 +150,9 @@ def _morph_film(values: flags.FlagValues) -> None:
             raise UsageError(f"--{name} does nothing with --video: a film has its own frames, and leads to --to")
     if not values.to:
         raise UsageError("--to is required with --video: the face that the film leads to")
-    film, amounts = open_film(values.video), parse_ramp("strength", values.strength)
+    film, amounts = open_film(values.video, "video"), parse_ramp("strength", values.strength)
     check_there(values.to)
-    out = new_film(values.out or "")
+    out = new_film(values.out, "video")
     opened = open_run(values.run_dir, values.checkpoint, values.sampling_steps) if values.run_dir else None
     method = values.method or ("code" if opened else "warp")
     if values.colour != "match" and not values.paste:

@@ -221,8 +221,8 @@ def parse_ramp(flag: str, text: str) -> tuple[float, float]:
     raise UsageError(f"--{flag}={text}: of a film a number, or from:to, which is reached in its last frame")
 
 
-def open_film(given: str) -> Film:
-    """A film by the path that a user gives.
+def open_film(given: str, flag: str) -> Film:
+    """A film by the path that a user gives by a flag.
 
     Raises:
       FilmError: it is not there, or cannot be read.
@@ -230,20 +230,22 @@ def open_film(given: str) -> Film:
     """
     path = Path(given)
     if path.exists() and not is_film(path):
-        raise UsageError(f"--in={given} is no film: its name ends in none of {', '.join(ENDINGS)}")
+        raise UsageError(f"--{flag}={given} is no film: its name ends in none of {', '.join(ENDINGS)}")
     return probe(path)
 
 
-def new_film(out: str) -> Path:
-    """The place of a film that is to be made.
+def new_film(out: str | None, flag: str = "in") -> Path:
+    """The place of a film that is to be made of the one that a flag names.
 
     Raises:
-      UsageError: something is there, or it is called as no MP4 is.
+      UsageError: it is not told, something is there, or it is called as no MP4 is.
     """
+    if not out:
+        raise UsageError(f"--out is required with --{flag}: a new {ENDING} file")
     path = Path(out)
     if path.suffix.lower() != ENDING:
         raise UsageError(
-            f"--out={out}: --in is a film, and what is made of it another one: call it {path.name}{ENDING}"
+            f"--out={out}: --{flag} is a film, and what is made of it another one: call it {path.name}{ENDING}"
         )
     if path.is_dir() or files.is_taken(path):
         raise UsageError(f"--out={out} exists: choose another file")
