@@ -46,6 +46,9 @@ def build_small_decoder(
     twice the channels and back (as Liu et al., "A ConvNet for the 2020s" (2022), without normalisation). One more 1x1
     convolution makes of each place a whole patch of the picture.
 
+    >>> build_small_decoder((4,), (32, 32, 3), width=12, depth=1).output_shape
+    (None, 32, 32, 3)
+
     Args:
       code_shape: of a code: (D,), or maps (H, W, D), whose H and W are then the grid.
       picture_shape: (H, W, C), square.

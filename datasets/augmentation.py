@@ -117,15 +117,16 @@ def chain(*augmentations: Callable) -> Callable:
     return augment
 
 
-def window(frames: int) -> Callable:
+def window(frames: int, most_pace: int | None = None) -> Callable:
     """An augmentation that shows some frames of each clip: a random stretch of it at a random pace.
 
-    Every frame, every second, every third and so on, as far as the clip is long, each with the same chance. So what is
+    Every frame, every second, every third and so on, each with the same chance. So what is
     told of all of them is what stays for longer than a moment. The frame in their middle becomes the picture, with its
     landmarks and factors. `attributes` leave the batch: they were those of another frame.
 
     Args:
       frames: that are shown, T.
+      most_pace: 1 shows successive frames only; None is as far as the clip is long.
 
     Raises:
       DatasetError: `frames` is below 2 or more than the clips have.
@@ -136,7 +137,8 @@ def window(frames: int) -> Callable:
         if not 2 <= frames <= count:
             raise DatasetError(f"window: frames={frames} must be 2 to {count}, the frames of a clip")
         draws = draw(tf.random.stateless_uniform, (batch["clip"].shape[0], 2), seed)
-        pace = 1 + _choose(draws[:, 0], (count - 1) // (frames - 1))
+        paces = (count - 1) // (frames - 1)
+        pace = 1 + _choose(draws[:, 0], min(paces, most_pace or paces))
         first = _choose(draws[:, 1], count - (frames - 1) * pace)
         numbers = first[:, None] + pace[:, None] * tf.range(frames)  # [B, T]
         columns = [name for name in batch if name.startswith("clip")]

@@ -149,7 +149,7 @@ def _find_recordings(root: Path, shape: _Shape) -> list[_Recording]:
     found = []
     for name, pictures in folders.items():
         runs: list[list[Path]] = [[]]
-        for picture in sorted(pictures, key=lambda one: _split_numbers(one.name)):
+        for picture in sorted(pictures, key=lambda one: split_numbers(one.name)):
             if picture.damage:
                 logging.warning("%s: %s; a clip ends before it", root / picture.name, picture.damage)
                 runs.append([])
@@ -166,7 +166,7 @@ def _find_recordings(root: Path, shape: _Shape) -> list[_Recording]:
     return sorted(found, key=lambda recording: recording.name)
 
 
-def _split_numbers(name: str) -> list[tuple[int, int | str]]:
+def split_numbers(name: str) -> list[tuple[int, int | str]]:
     """What sorts frame 10 after frame 9."""
     return [(0, int(part)) if part.isdecimal() else (1, part) for part in re.split(r"(\d+)", name) if part]
 

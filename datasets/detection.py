@@ -3,6 +3,7 @@
 import functools
 import importlib.util
 import math
+import os
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -151,9 +152,12 @@ def find_near(photograph: Image.Image, points: np.ndarray) -> Face | None:
 
 
 def check_installed() -> None:
-    """Raises DatasetError where the detector is not installed."""
+    """Raises DatasetError where the detector is not installed, or Keras computes by what it does not know."""
     if importlib.util.find_spec("mtcnn") is None:
         raise DatasetError("faces are found by mtcnn, which is not installed: pip install 'facezoo[align]'")
+    if (backend := os.environ.get("KERAS_BACKEND", "tensorflow")) != "tensorflow":
+        way = "unset it, or take pictures that `facezoo align` has cut out"
+        raise DatasetError(f"KERAS_BACKEND={backend}: faces are found by mtcnn, which runs on TensorFlow: {way}")
 
 
 def _bring_to_side(photograph: Image.Image) -> Image.Image:

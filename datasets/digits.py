@@ -15,6 +15,9 @@ BRIGHTEST = 16
 def digits(split: str, *, image_size: int = 32, channels: int = 1) -> Source:
     """Handwritten digits, scanned at 8x8 in 17 steps of gray and enlarged smoothly; white on black.
 
+    >>> digits("test").image_shape
+    (32, 32, 1)
+
     Args:
       split: train, validation or test, 80/10/10 by the scan's number, see `choose_split`.
       image_size: side S of the pictures in pixels.

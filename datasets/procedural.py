@@ -140,6 +140,11 @@ def _source(
 def procedural_faces(split: str, *, image_size: int = 64, channels: int = 3, seed: int = 0) -> Source:
     """The embedded data set: 20,000 / 2,000 / 2,000 drawn faces, ten pictures of each person.
 
+    >>> faces = procedural_faces("test", image_size=32)
+    >>> examples = faces.load(np.array([17, 53]))
+    >>> len(faces), examples["image"].shape, examples["image"].dtype
+    (2000, (2, 32, 32, 3), dtype('uint8'))
+
     Args:
       split: "train", "validation" or "test".
       image_size: side of the pictures in pixels, 32 to 256.
@@ -166,6 +171,9 @@ def procedural_people(split: str, *, image_size: int = 64, channels: int = 3, pe
     They come as if each were filmed in one place: a person keeps the face, hair, age, beard, glasses, clothes and what
     is behind; expression, pose and light are each picture's own and say nothing about who it is. None of the people are
     in `procedural_faces` of the same seed.
+
+    >>> procedural_people("test", image_size=32).identity_names[:2]
+    ('person_0', 'person_1')
 
     Args:
       split: "train", "validation" or "test".

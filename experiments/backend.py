@@ -7,10 +7,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from typing import Any
 
 from .errors import UsageError
 from .terminal import announce
 
+OTHER_BACKENDS = ("torch", "jax")  # of Keras, by which models are used, but not trained
 CHATTER = (
     *(b"WARNING: All log messages before absl::InitializeLog", b"I0000"),
     *(b"WARNING: Logging before InitGoogle", b"W0000", b"INFO: Created TensorFlow Lite"),  # MediaPipe's and LiteRT's
@@ -18,11 +20,19 @@ CHATTER = (
 )
 
 
-def check_keras_backend() -> None:
-    """Raises UsageError where the environment asks Keras for another backend than TensorFlow."""
+def check_keras_backend(uses_models: bool = False) -> None:
+    """Raises UsageError where the environment asks Keras for a backend that does not do.
+
+    Args:
+      uses_models: models are used only, and not trained, which other backends than TensorFlow do as well.
+    """
     backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    if backend != "tensorflow":
-        raise UsageError(f"KERAS_BACKEND={backend}: facezoo runs on TensorFlow; unset it or set it to tensorflow")
+    if backend == "tensorflow" or (uses_models and backend in OTHER_BACKENDS):
+        return
+    raise UsageError(
+        f"KERAS_BACKEND={backend}: this runs on TensorFlow: unset it or set it to tensorflow (by "
+        f"{' and '.join(OTHER_BACKENDS)} facezoo encodes, decodes, morphs and edits)"
+    )
 
 
 def check_clock() -> None:
@@ -51,6 +61,13 @@ def load_tensorflow():
         tf.config.list_physical_devices()
         import keras  # noqa: F401  (it prints while it is imported, too)
     return tf
+
+
+def as_array(made) -> Any:
+    """What a model has made by whatever backend of Keras, as an array of NumPy's."""
+    import keras
+
+    return keras.ops.convert_to_numpy(made)
 
 
 def use_one_thread(tf) -> None:

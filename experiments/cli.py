@@ -32,11 +32,13 @@ from .commands import (
     explore,
     export,
     launch,
+    make_morph,
     models,
     morph,
     pack,
     publish,
     sample,
+    studio,
     swap,
     sweep,
     train,
@@ -49,11 +51,13 @@ from .terminal import PrintableStream, find_message, printable, shorten, show_an
 
 COMMANDS: dict[str, ModuleType] = {
     "demo": demo,
+    "studio": studio,
     "train": train,
     "evaluate": evaluate,
     "compare": compare,
     "analyse": analyse,
     "morph": morph,
+    "make-morph": make_morph,
     "encode": encode,
     "attributes": attributes,
     "edit": edit,
@@ -148,7 +152,7 @@ def _run_command(name: str, arguments: list[str]) -> int:
         print(command_help(name))
         return 0
     values = parse_command(name, arguments)
-    check_keras_backend()
+    check_keras_backend(getattr(command, "USES_MODELS", False))
     check_clock()
     _log_warnings_to_stderr()
     show_announcements()

@@ -35,6 +35,19 @@ GUIDES = {
             Example("facezoo demo --start=test:4 --end=test:8 --run_dir=runs/others", "With two other drawn faces."),
         ),
     ),
+    "studio": Guide(
+        "photographs",
+        (
+            Example(
+                "facezoo studio PHOTOGRAPHS --out=studio",
+                "Faces, training, measures, a morph and a page, one after the other.",
+            ),
+            Example(
+                "facezoo studio PHOTOGRAPHS --out=studio --size=128 --pictures",
+                "At 128 pixels, with faces on the page.",
+            ),
+        ),
+    ),
     "train": Guide(
         "photographs",
         (
@@ -84,6 +97,16 @@ GUIDES = {
             Example(
                 "facezoo morph --run_dir=runs/mine --start=a.jpg --end=b.jpg --align --method=warp+code --steps=48",
                 "By a warp and the codes of a trained model, in 48 pictures.",
+            ),
+        ),
+    ),
+    "make-morph": Guide(
+        "morphing",
+        (
+            Example("facezoo make-morph a.jpg b.jpg c.jpg --out=film.mp4", "One film through three photographs."),
+            Example(
+                "facezoo make-morph test:53 test:17 --seconds=3 --size=256 --closed --out=round.mp4",
+                "Of drawn faces, there and back, smaller.",
             ),
         ),
     ),

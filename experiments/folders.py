@@ -41,6 +41,34 @@ def new_folder(asked: str | None, default: Path, flag: str = "--out") -> Path:
     return folder
 
 
+def take_folder(folder: Path, name: str, text: str, what: str) -> None:
+    """Makes a folder for a work that goes on when it is asked for again, with a file of what was asked for.
+
+    Args:
+      folder: new, or of this work.
+      name: of the file in it.
+      text: what was asked for, which has to be the same.
+      what: a folder holds that is another's: "the runs of another sweep".
+
+    Raises:
+      UsageError: the folder is another's, or cannot be made.
+    """
+    kept = folder / name
+    try:
+        if kept.exists():
+            if files.read_text(kept) != text:
+                raise UsageError(f"--out={folder} has {what}, {kept}: choose another folder")
+            return
+        files.refuse_what_is_there(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        with files.whole_file(kept, is_new=True) as partial:
+            files.write_text(partial, text)
+    except files.OccupiedError as error:
+        raise UsageError(f"--out={error}") from error
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--out={folder}: {getattr(error, 'strerror', None) or error}") from error
+
+
 class Result:
     """A file that took long to find what is in it: where its place cannot hold it, it goes elsewhere.
 

@@ -4,8 +4,11 @@ import dataclasses
 import functools
 import re
 import subprocess
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
+
+import numpy as np
 
 from .. import pictures
 
@@ -37,6 +40,7 @@ class Film:
       seconds: that it lasts; None where it does not tell.
       sound: how its first track of sound is coded, as ffmpeg calls it; None where it has none.
       pixel_width: of a pixel by its height, where they are no squares.
+      read: gives its frames from one on, where it is no file; else `read_frames` has ffmpeg read them.
     """
 
     path: Path
@@ -44,6 +48,7 @@ class Film:
     seconds: float | None
     sound: str | None
     pixel_width: Fraction = Fraction(1)
+    read: Callable[[int], Iterator[np.ndarray]] | None = None
 
     @property
     def num_frames(self) -> int | None:

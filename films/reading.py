@@ -29,6 +29,9 @@ def read_frames(film: Film, first: int = 0) -> Iterator[np.ndarray]:
     Raises:
       FilmError: not one frame can be read.
     """
+    if film.read:
+        yield from film.read(first)
+        return
     rate = f"{film.frames_per_second.numerator}/{film.frames_per_second.denominator}"
     squares = ("-vf", "scale=trunc(iw*sar+0.5):ih,setsar=1") if film.pixel_width != Fraction(1) else ()
     shown = (

@@ -73,6 +73,9 @@ ADVERSARIAL_LOSSES: dict[str, AdversarialLoss] = {"bce": BinaryCrossEntropy(), "
 class AdversarialTerm:
     """What the generator pays for `outputs["fake_logits"]`, [B].
 
+    >>> AdversarialTerm(ADVERSARIAL_LOSSES["hinge"])({}, {"fake_logits": tf.constant([[0.5]])}).numpy().tolist()
+    [-0.5]
+
     Args:
       loss: one of `ADVERSARIAL_LOSSES`.
     """
@@ -92,6 +95,10 @@ class FeatureMatching:
     gradient, and `outputs["fake_features"]`, both lists of [B, ...]. Each layer is divided by the mean square of the
     example's real features, so that neither the size of the features, which grows as the discriminator learns, nor the
     width of a layer changes the balance; 1 means as far from the picture as no features at all.
+
+    >>> outputs = {"real_features": [tf.ones((1, 4))], "fake_features": [tf.zeros((1, 4))]}
+    >>> FeatureMatching(epsilon=0.0)({}, outputs).numpy().tolist()
+    [1.0]
 
     Args:
       epsilon: added to the mean square.
@@ -115,6 +122,9 @@ def r1_penalty(judge: Callable, images):
 
     Mescheder, Geiger, Nowozin, "Which Training Methods for GANs do actually Converge?" (2018), equation 9. It needs a
     discriminator that looks at each picture alone, without batch normalisation.
+
+    >>> r1_penalty(lambda images: 2.0 * images[:, :1, :1, :1], tf.zeros((1, 4, 4, 3))).numpy().tolist()
+    [2.0]
 
     Args:
       judge: D, pictures -> logits [B, ...]; a map of logits is averaged for each picture.

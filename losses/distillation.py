@@ -15,6 +15,10 @@ TAUGHT = "taught"  # the column of the teacher's pictures, where a batch brings 
 class TaughtError:
     """Mean squared difference of the reconstruction and what the teacher makes of the same code, [B].
 
+    >>> term = TaughtError(lambda codes: tf.zeros((1, 4, 4, 3)))
+    >>> term({}, {"z": tf.zeros((1, 2)), "reconstruction": tf.fill((1, 4, 4, 3), 0.5)}).numpy().tolist()
+    [0.25]
+
     Args:
       decode: the teacher's: codes [B, ...] -> pictures [B, H, W, C].
     """
@@ -30,6 +34,10 @@ class TaughtError:
 
 class CodeError:
     """Mean squared difference of the code and that of the reconstruction, [B].
+
+    >>> term = CodeError(lambda pictures: tf.zeros((1, 2)))
+    >>> term({}, {"z": tf.ones((1, 2)), "reconstruction": tf.zeros((1, 4, 4, 3))}).numpy().tolist()
+    [1.0]
 
     Args:
       encode: pictures [B, H, W, C] -> codes [B, ...].

@@ -17,6 +17,10 @@ class ExpressionCode:
     The readings get no gradient. This is a plain object, so that a model which is compiled with it neither trains nor
     saves the network.
 
+    >>> term = ExpressionCode(lambda images, training: tf.ones((1, 2)), code_scale=3.0)
+    >>> term({"image": tf.zeros((1, 4, 4, 3))}, {"z": tf.constant([[3.0, 3.0, 7.0]])}).numpy().tolist()
+    [0.0]
+
     Args:
       network: frozen, images [B, H, W, C] in [0, 1] -> readings [B, K], of about -1 to 1.
       code_scale: s, large enough for these numbers to stand out among the others from the first steps on.

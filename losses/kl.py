@@ -7,6 +7,9 @@ def vae_kl_loss(mean, log_var):
     """KL(N(mean, exp(log_var)) || N(0, 1)), summed over dimensions: [B, D], [B, D] -> [B].
 
     Kingma and Welling, "Auto-Encoding Variational Bayes" (2014), appendix B.
+
+    >>> vae_kl_loss(tf.ones((1, 4)), tf.zeros((1, 4))).numpy().tolist()
+    [2.0]
     """
     return tf.reduce_sum(kl_per_dimension(mean, log_var), axis=-1)
 
@@ -26,6 +29,10 @@ class KLDivergence:
 
     Capacity: where the outputs hold `capacity`, in nats, the term is |KL - C| (Burgess et al., "Understanding
     disentangling in beta-VAE", eq. 8); its factor is the paper's gamma.
+
+    >>> outputs = {"mean": tf.ones((1, 4)), "log_var": tf.zeros((1, 4))}
+    >>> KLDivergence()({}, outputs).numpy().tolist(), KLDivergence()({}, {**outputs, "capacity": 1.5}).numpy().tolist()
+    ([2.0], [0.5])
     """
 
     def __call__(self, batch, outputs):

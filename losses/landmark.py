@@ -21,6 +21,11 @@ class LandmarkWeightedError:
 
     `batch["landmarks"]` [B, L, 2] are (x, y) in [0, 1].
 
+    >>> batch = {"image": tf.ones((1, 8, 8, 3)), "landmarks": tf.fill((1, 1, 2), 0.5)}
+    >>> error = LandmarkWeightedError()(batch, {"reconstruction": tf.fill((1, 8, 8, 3), 0.75)})
+    >>> round(float(error[0]), 4)
+    0.25
+
     Args:
       rows: which landmarks count; None is all.
       radius: standard deviation in picture widths.
@@ -75,6 +80,11 @@ class LandmarkConsistency:
     Mean over landmarks of the squared distance, in squared percent of the picture's width: 1 is a hundredth of the
     width, 0.64 pixels at 64. The picture's landmarks get no gradient. It needs no landmarks in the batch. This is a
     plain object, so that a model which is compiled with it neither trains nor saves the network.
+
+    >>> term = LandmarkConsistency(lambda images, training: images[:, :2, 0, :2])
+    >>> picture = tf.zeros((1, 4, 4, 3))
+    >>> term({"image": picture}, {"reconstruction": picture}).numpy().tolist()
+    [0.0]
 
     Args:
       network: frozen, images [B, H, W, C] in [0, 1] -> landmarks [B, L, 2], (x, y) in [0, 1]. The reconstruction is not

@@ -12,6 +12,11 @@ Term = Callable[[Mapping[str, tf.Tensor], Mapping[str, tf.Tensor]], tf.Tensor]
 class Objective:
     """Weighted sum of loss terms, averaged once over the global batch.
 
+    >>> terms = {"first": lambda batch, outputs: tf.constant([1.0, 3.0]), "second": lambda batch, outputs: tf.ones(2)}
+    >>> objective = Objective(terms, {"first": 2.0, "second": 0.5})
+    >>> objective.values({}, {})["loss"].numpy().tolist()
+    [2.5, 6.5]
+
     Args:
       terms: name -> term, `(batch, outputs) -> [B]`, one value per example.
       factors: name -> weight, finite and not negative; a term whose factor is 0 is neither computed nor reported.
@@ -101,7 +106,12 @@ def count_norm(tracker: keras.metrics.Mean, norm: tf.Tensor, is_good: bool | tf.
 
 
 class MissingTerm:
-    """Stands in an objective for a term that the model cannot make itself, such as one with a frozen network."""
+    """Stands in an objective for a term that the model cannot make itself, such as one with a frozen network.
+
+    >>> objective = Objective({"perceptual": MissingTerm("perceptual")}, {"perceptual": 1.0})
+    >>> objective.measured_names
+    []
+    """
 
     def __init__(self, name: str):
         self.name = name

@@ -23,6 +23,10 @@ def perceptual_loss(y_true, y_pred, network: Network, scales: Sequence[float] | 
     The target gets a forward pass of its own and no gradient: cheaper than both in one batch, through whose target half
     the gradient would run too.
 
+    >>> network = lambda images, training: [images]  # a frozen network's feature maps
+    >>> perceptual_loss(tf.ones((1, 4, 4, 3)), tf.fill((1, 4, 4, 3), 0.5), network).numpy().tolist()
+    [0.25]
+
     Args:
       y_true: the target, [B, H, W, C] in [0, 1].
       y_pred: the reconstruction, the same; what lies outside of [0, 1] is not clipped and counts as it is.
@@ -56,6 +60,10 @@ class PerceptualLoss:
     This is a plain object, as the objective is, so that a model which is compiled with it neither trains nor saves the
     network.
 
+    >>> term = PerceptualLoss(lambda images, training: [images], scales=[0.5])
+    >>> term({"image": tf.ones((1, 4, 4, 3))}, {"reconstruction": tf.fill((1, 4, 4, 3), 0.5)}).numpy().tolist()
+    [0.5]
+
     Args:
       network: frozen, from pictures in [0, 1] to feature maps.
       scales: what makes the value 1 mean "as different as two different faces", from `feature_scales`; None is 1.
@@ -84,6 +92,9 @@ def feature_scales(network: Network, first: np.ndarray, second: np.ndarray) -> l
 
     Divided by these a distance of 1 means "as different as two different faces", so a factor means the same for every
     network and layer.
+
+    >>> feature_scales(lambda images, training: [images], np.zeros((2, 4, 4, 3)), np.ones((2, 4, 4, 3)))
+    [1.0]
 
     Args:
       network: from pictures in [0, 1] to feature maps.

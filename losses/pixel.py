@@ -9,6 +9,10 @@ class SquaredError:
     """Mean squared difference of picture and reconstruction, [B].
 
     `batch["region_weight"]` [B, H, W, 1], where a batch has it, weighs each pixel.
+
+    >>> half = tf.fill((1, 4, 4, 3), 0.5)
+    >>> SquaredError()({"image": tf.ones((1, 4, 4, 3))}, {"reconstruction": half}).numpy().tolist()
+    [0.25]
     """
 
     def __call__(self, batch, outputs):
@@ -16,7 +20,12 @@ class SquaredError:
 
 
 class AbsoluteError:
-    """Mean absolute difference of picture and reconstruction, [B]; weighed by region like `SquaredError`."""
+    """Mean absolute difference of picture and reconstruction, [B]; weighed by region like `SquaredError`.
+
+    >>> half = tf.fill((1, 4, 4, 3), 0.5)
+    >>> AbsoluteError()({"image": tf.ones((1, 4, 4, 3))}, {"reconstruction": half}).numpy().tolist()
+    [0.5]
+    """
 
     def __call__(self, batch, outputs):
         target, reconstruction = _pair(batch, outputs)
@@ -28,6 +37,10 @@ class Masked:
 
     Outside of the mask both are black, so that no error is there; means are still over the whole picture. This is how
     DeepFaceLab trains (Perov et al. 2020). Where a batch has no mask, the term is as it is.
+
+    >>> batch = {"image": tf.ones((1, 4, 4, 3)), "mask": tf.zeros((1, 4, 4, 1))}
+    >>> Masked(SquaredError())(batch, {"reconstruction": tf.zeros((1, 4, 4, 3))}).numpy().tolist()
+    [0.0]
 
     Args:
       term: of `batch["image"]` and `outputs["reconstruction"]`.
@@ -48,6 +61,9 @@ class Masked:
 class SquaredMaskError:
     """Mean squared difference of `batch["mask"]` and the mask that the model gives, [B].
 
+    >>> SquaredMaskError()({"mask": tf.ones((1, 4, 4, 1))}, {"mask": tf.fill((1, 4, 4, 1), 0.5)}).numpy().tolist()
+    [0.25]
+
     Raises:
       ValueError: when it is called, a batch without masks.
     """
@@ -62,7 +78,11 @@ class SquaredMaskError:
 
 
 def vae_r_loss(y_true, y_pred, r_loss_factor: float = 1.0):
-    """Reconstruction loss of the variational autoencoder: `r_loss_factor * mean((x - y)^2)` over H, W, C; [B]."""
+    """Reconstruction loss of the variational autoencoder: `r_loss_factor * mean((x - y)^2)` over H, W, C; [B].
+
+    >>> vae_r_loss(tf.ones((1, 4, 4, 3)), tf.fill((1, 4, 4, 3), 0.5), r_loss_factor=1000.0).numpy().tolist()
+    [250.0]
+    """
     return r_loss_factor * SquaredError()({"image": y_true}, {"reconstruction": y_pred})
 
 

@@ -13,6 +13,10 @@ def ssim(first, second):
 
     Gaussian window of 11 pixels, sigma 1.5, biased covariance, valid positions only, averaged over channels.
 
+    >>> picture = tf.fill((1, 16, 16, 3), 0.5)
+    >>> ssim(picture, picture).numpy().tolist()
+    [1.0]
+
     Raises:
       ValueError: the pictures are smaller than the window.
     """
@@ -38,7 +42,12 @@ def similarity_maps(first, second):
 
 
 class DSSIM:
-    """Structural dissimilarity (1 - SSIM) / 2 of picture and reconstruction, [B], in [0, 1]."""
+    """Structural dissimilarity (1 - SSIM) / 2 of picture and reconstruction, [B], in [0, 1].
+
+    >>> picture = tf.fill((1, 16, 16, 3), 0.5)
+    >>> DSSIM()({"image": picture}, {"reconstruction": picture}).numpy().tolist()
+    [0.0]
+    """
 
     def __call__(self, batch, outputs):
         return (1.0 - ssim(batch["image"], outputs["reconstruction"])) / 2.0

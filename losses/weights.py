@@ -32,7 +32,11 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 class WeightsError(ValueError):
-    """Weights that cannot be had: no download, or a file that is not what it should be."""
+    """Weights that cannot be had: no download, or a file that is not what it should be.
+
+    >>> issubclass(WeightsError, ValueError)
+    True
+    """
 
 
 class MissingWeightsError(WeightsError):

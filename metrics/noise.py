@@ -4,7 +4,11 @@ import numpy as np
 
 
 def noise_deviation(noise: np.ndarray) -> np.ndarray:
-    """The standard deviation of each example's numbers, [B, ...] -> [B]; of noise that is drawn it is 1."""
+    """The standard deviation of each example's numbers, [B, ...] -> [B]; of noise that is drawn it is 1.
+
+    >>> noise_deviation(np.array([[1.0, -1.0], [2.0, -2.0]])).tolist()
+    [1.0, 2.0]
+    """
     return _rows(noise).std(axis=1)
 
 
@@ -12,6 +16,9 @@ def noise_kurtosis(noise: np.ndarray) -> np.ndarray:
     """The fourth moment over the squared variance of each example's numbers, [B, ...] -> [B]; of normal noise it is 3.
 
     More says that a picture hides in a few large numbers: then ways between two noises show both pictures.
+
+    >>> noise_kurtosis(np.array([[1.0, -1.0, 1.0, -1.0]])).tolist()
+    [1.0]
     """
     rows = _rows(noise)
     apart = rows - rows.mean(axis=1, keepdims=True)

@@ -11,7 +11,11 @@ MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of five scales, th
 
 
 def psnr(images, reconstructions):
-    """Peak signal-to-noise ratio per picture in dB, capped at 100: two float [B, H, W, C] in [0, 1] -> [B]."""
+    """Peak signal-to-noise ratio per picture in dB, capped at 100: two float [B, H, W, C] in [0, 1] -> [B].
+
+    >>> psnr(np.ones((1, 4, 4, 3)), np.full((1, 4, 4, 3), 0.9)).numpy().round(3).tolist()
+    [20.0]
+    """
     squared = tf.math.squared_difference(tf.cast(images, tf.float32), tf.cast(reconstructions, tf.float32))
     mean_squared = tf.maximum(tf.reduce_mean(squared, axis=(1, 2, 3)), 10.0 ** (-MAX_PSNR / 10.0))
     return -10.0 / np.log(10.0) * tf.math.log(mean_squared)
@@ -23,6 +27,10 @@ def ms_ssim(images, reconstructions):
     Wang, Simoncelli, Bovik, "Multi-scale structural similarity for image quality assessment" (2003), equation 7, with
     its weights of five scales. In pictures of less than 176 pixels the window of 11 finds no room at the coarsest: the
     weights of the scales that there are, three at 64 pixels, are then divided by their sum.
+
+    >>> picture = np.full((1, 32, 32, 3), 0.5)
+    >>> ms_ssim(picture, picture).numpy().tolist()
+    [1.0]
 
     Raises:
       ValueError: the pictures are smaller than the window.
@@ -47,6 +55,9 @@ def num_scales(side: int) -> int:
 
 def active_units(means: np.ndarray) -> int:
     """How many dimensions of the code carry something: variance of the mean over the data above 0.01.
+
+    >>> active_units(np.array([[0.0, 1.0], [0.0, -1.0]]))
+    1
 
     Args:
       means: [N, D].

@@ -10,6 +10,9 @@ def laplacian_variance(images):
 
     Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy" (2000). Divided by that of real pictures it
     says how sharp made ones are: 1 as sharp, less is blurred, more is noisy or ringing.
+
+    >>> laplacian_variance(tf.fill((1, 8, 8, 3), 0.5)).numpy().round(6).tolist()  # nothing is blurred more
+    [0.0]
     """
     images = tf.cast(images, tf.float32)
     gray = tf.image.rgb_to_grayscale(images) if images.shape[-1] == 3 else images

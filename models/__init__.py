@@ -1,12 +1,9 @@
 """Architectures, each a subclassed `keras.Model`.
 
+They train by TensorFlow, and encode and decode by whatever Keras computes with: TensorFlow, torch or jax.
+
 Axis letters: B batch, H height, W width, C channels, D dimensions of the code, T time.
 """
-
-import keras
-
-if keras.backend.backend() != "tensorflow":
-    raise ImportError(f"facezoo runs on Keras' TensorFlow backend, not {keras.backend.backend()}: unset KERAS_BACKEND")
 
 from .adversarial import AutoencoderGAN
 from .appearance_vae import AppearanceVAE

@@ -35,6 +35,12 @@ class AutoencoderGAN(HoldingAutoencoder):
     `balance` keeps either side from overpowering the other, see `balance.py`: "adaptive" (Esser et al.), "skip" (Larsen
     et al.) or "none".
 
+    >>> from facezoo.models import ConvolutionalAutoencoder, Discriminator
+    >>> autoencoder = ConvolutionalAutoencoder(image_size=32, filters=(8, 8))
+    >>> model = AutoencoderGAN(autoencoder=autoencoder, discriminator=Discriminator(image_size=32, filters=(8, 8)))
+    >>> model.network() is autoencoder
+    True
+
     Args:
       autoencoder: any.
       discriminator: for pictures of the same size and channels.

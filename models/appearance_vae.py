@@ -4,7 +4,6 @@ from typing import Any, ClassVar
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from ..losses.shape import ShapeError
 from .batches import as_pictures
@@ -28,6 +27,10 @@ class AppearanceVAE(VAE):
     bent as the reader says, as all pictures are later.
 
     A batch may hold `landmarks` [B, L, 2], (x, y) in sides.
+
+    >>> model = AppearanceVAE(image_size=32, filters=(8, 8), latent_dim=4, landmark_names=("nose", "chin"), shape_dim=3)
+    >>> model.shape_of_code()  # of appearance, then of shape
+    (7,)
 
     Args:
       landmark_names: of the L landmarks.
@@ -77,11 +80,11 @@ class AppearanceVAE(VAE):
         images = as_pictures(images)
         shapes = self.reader(images, training=False)
         appearances = super().encode(self.frame.straighten(images, shapes))
-        return tf.concat([tf.cast(appearances, tf.float32), shapes], axis=-1)
+        return keras.ops.concatenate([keras.ops.cast(appearances, "float32"), shapes], axis=-1)
 
     def decode(self, codes):
         """Pictures of codes: [B, latent_dim + shape_dim] -> float32 [B, H, W, C] in [0, 1]."""
-        appearances, shapes = self._split(tf.convert_to_tensor(codes))
+        appearances, shapes = self._split(keras.ops.convert_to_tensor(codes))
         return self.frame.bend(super().decode(appearances), shapes)
 
     def code_network(self) -> keras.Model:
@@ -95,14 +98,14 @@ class AppearanceVAE(VAE):
 
     def call(self, batch, training=False):
         """As `VAE.call`, and `shape`, what the reader says, beside `true_shape`, that of the landmarks, [B, K]."""
-        images = tf.cast(batch["image"], tf.float32)
+        images = keras.ops.cast(batch["image"], "float32")
         shapes = self.reader(images, training=training)
-        true = self.frame.read_off(batch["landmarks"]) if "landmarks" in batch else tf.stop_gradient(shapes)
+        true = self.frame.read_off(batch["landmarks"]) if "landmarks" in batch else keras.ops.stop_gradient(shapes)
         used = true if training else shapes
         mean, log_var = self.encoder(self.frame.straighten(images, used), training=training)
         outputs = self._codes(mean, log_var, training)
         picture = self.frame.bend(self.decoder(outputs["z"], training=training), used)
-        codes = tf.concat([tf.cast(outputs["z"], tf.float32), tf.stop_gradient(used)], axis=-1)
+        codes = keras.ops.concatenate([keras.ops.cast(outputs["z"], "float32"), keras.ops.stop_gradient(used)], axis=-1)
         return outputs | {"reconstruction": picture, "z": codes, "shape": shapes, "true_shape": true}
 
     def loss_terms(self):

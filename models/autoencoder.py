@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import keras
-import tensorflow as tf
+import numpy as np
 
 from ..losses import DSSIM, AbsoluteError, DetailError, SquaredError
 from ..losses.objective import Term
@@ -19,6 +19,13 @@ class Autoencoder(TrainableModel):
     A batch is a dict with `image` float32 [B, H, W, C] in [0, 1]; outputs are a dict with `reconstruction` of the
     same shape and `z`, the code. A subclass sets `encoder` and `decoder` in `__init__`, both `keras.Model`s that are
     built there, and keeps every constructor argument as an attribute of the same name.
+
+    >>> from facezoo.models import VAE  # one of those that keep it
+    >>> model = VAE(image_size=32, filters=(8, 8), latent_dim=4)
+    >>> isinstance(model, Autoencoder), model.has_prior
+    (True, True)
+    >>> tuple(model.decode(np.zeros((2, 4), np.float32)).shape)
+    (2, 32, 32, 3)
 
     Args:
       image_size: height and width in pixels.
@@ -45,11 +52,11 @@ class Autoencoder(TrainableModel):
 
     def encode(self, images):
         """Deterministic codes of pictures: float32 [B, H, W, C] in [0, 1] -> codes [B, ...]."""
-        return tf.cast(self.encoder(as_pictures(images), training=False), tf.float32)
+        return keras.ops.cast(self.encoder(as_pictures(images), training=False), "float32")
 
     def decode(self, codes):
         """Pictures of codes: [B, ...] -> float32 [B, H, W, C] in [0, 1]."""
-        return tf.clip_by_value(tf.cast(self.decoder(codes, training=False), tf.float32), 0.0, 1.0)
+        return keras.ops.clip(keras.ops.cast(self.decoder(codes, training=False), "float32"), 0.0, 1.0)
 
     def code_network(self) -> keras.Model:
         """The network of `encode`, as Keras' functional one: pictures, and whatever else it is told, to codes."""
@@ -73,7 +80,7 @@ class Autoencoder(TrainableModel):
 
     def shape_of_code(self) -> tuple[int, ...]:
         """The shape of a picture's code as it is made; a mapping model may make several, one after the other."""
-        pictures = tf.zeros((1, self.image_size, self.image_size, self.channels))
+        pictures = np.zeros((1, self.image_size, self.image_size, self.channels), np.float32)
         return tuple(self.encode(pictures).shape[1:])
 
     @property

@@ -16,6 +16,20 @@ _OUTSIDE = "pictures have numbers outside of [0, 1]: divide them by what white i
 _is_checked = [True]
 
 
+def is_tensorflow() -> bool:
+    """Whether Keras computes by TensorFlow, in which everything trains."""
+    return keras.backend.backend() == "tensorflow"
+
+
+def check_trains(what: str) -> None:
+    """A RuntimeError where Keras computes by another backend than TensorFlow."""
+    if not is_tensorflow():
+        raise RuntimeError(
+            f"{what} needs TensorFlow: with KERAS_BACKEND={keras.backend.backend()} models only encode, decode and are "
+            "called; unset KERAS_BACKEND"
+        )
+
+
 @contextlib.contextmanager
 def skip_checks() -> Iterator[None]:
     """Within, pictures are not checked: they have been, or a format of exported models does not know how."""
@@ -86,19 +100,30 @@ def as_pictures(images: Any) -> Any:
         raise ValueError(f"pictures are {kind}: give uint8, or floats in [0, 1]")
     if isinstance(images, keras.KerasTensor):
         return images
-    images = tf.cast(images, tf.float32) if kind == "float64" else tf.convert_to_tensor(images)
+    images = keras.ops.convert_to_tensor(images, "float32" if kind == "float64" else None)
     if _is_checked[-1]:
         _refuse_outside(images)
     return images
 
 
-def _refuse_outside(images: tf.Tensor) -> None:
+def _refuse_outside(images: Any) -> None:
     """NaN is no number outside of [0, 1]: a training step that meets one is left out, and counted."""
-    is_outside = (tf.reduce_min(images) < -TOLERANCE) | (tf.reduce_max(images) > 1.0 + TOLERANCE)
-    if not tf.executing_eagerly():
+    is_outside = (keras.ops.min(images) < -TOLERANCE) | (keras.ops.max(images) > 1.0 + TOLERANCE)
+    if _is_traced(is_outside):
+        return
+    if is_tensorflow() and not tf.executing_eagerly():
         tf.debugging.Assert(~is_outside, [_OUTSIDE], summarize=1)
     elif is_outside:
         raise ValueError(_OUTSIDE)
+
+
+def _is_traced(tensor: Any) -> bool:
+    """Whether `jax.jit` sees a number that is not there yet."""
+    if keras.backend.backend() != "jax":
+        return False
+    import jax
+
+    return isinstance(tensor, jax.core.Tracer)
 
 
 def input_signature(network: keras.Model) -> list:
@@ -118,6 +143,7 @@ def plainly(method: Callable) -> Callable:
 
     @functools.wraps(method)
     def run(self, x=None, *arguments, **options):
+        check_trains(method.__name__)
         _check_arrays(x, *arguments, *options.values())
         if inspect.isgenerator(x):
             x = (data if isinstance(data, tuple) else (data,) for data in x)

@@ -17,14 +17,22 @@ UPSAMPLING = ("nearest", "bilinear", "transposed", "subpixel")
 
 @keras.saving.register_keras_serializable("facezoo")
 def leaky_relu(x, negative_slope: float = 0.1):
-    """`max(negative_slope * x, x)`, with facenet's slope by default."""
-    return tf.nn.leaky_relu(x, alpha=negative_slope)
+    """`max(negative_slope * x, x)`, with facenet's slope by default.
+
+    >>> leaky_relu(np.array([-10.0, 2.0])).numpy().round(3).tolist()
+    [-1.0, 2.0]
+    """
+    return keras.ops.leaky_relu(x, negative_slope)
 
 
 @keras.saving.register_keras_serializable("facezoo")
 def sampling(mean, log_var, epsilon):
-    """The reparameterisation trick, `mean + exp(log_var / 2) * epsilon`: three [B, D] -> [B, D]."""
-    return mean + tf.exp(log_var / 2.0) * epsilon
+    """The reparameterisation trick, `mean + exp(log_var / 2) * epsilon`: three [B, D] -> [B, D].
+
+    >>> sampling(np.array([[1.0]]), np.array([[0.0]]), np.array([[0.5]])).numpy().tolist()
+    [[1.5]]
+    """
+    return mean + keras.ops.exp(log_var / 2.0) * epsilon
 
 
 @keras.saving.register_keras_serializable("facezoo")
@@ -32,7 +40,7 @@ class DepthToSpace(keras.layers.Layer):
     """Sub-pixel rearrangement, [B, H, W, 4 C] -> [B, 2 H, 2 W, C] (Shi et al. 2016)."""
 
     def call(self, inputs):
-        return tf.nn.depth_to_space(inputs, block_size=2)
+        return keras.ops.depth_to_space(inputs, 2)
 
     def compute_output_shape(self, input_shape):
         batch, height, width, channels = input_shape
@@ -52,9 +60,10 @@ class Smoothing(keras.layers.Layer):
         kernel = np.tile(np.outer((1.0, 2.0, 1.0), (1.0, 2.0, 1.0))[..., None, None], (1, 1, channels, 1))
 
         def add(pictures):
-            return tf.nn.depthwise_conv2d(pictures, tf.constant(kernel, pictures.dtype), (1, 1, 1, 1), "SAME")
+            known = keras.ops.convert_to_tensor(kernel, pictures.dtype)
+            return keras.ops.depthwise_conv(pictures, known, padding="same")
 
-        return add(inputs) / add(tf.ones_like(inputs[:1]))
+        return add(inputs) / add(keras.ops.ones_like(inputs[:1]))
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -109,12 +118,10 @@ class UpsampledConv2D(keras.layers.Conv2D):
             raise ValueError(f"kernel_size={kernel_size} must be odd, without strides, dilation and groups")
 
     def call(self, inputs):
-        shape = tf.shape(inputs)
-        taps = tf.constant(_choose_taps(self.kernel_size[0]), self.compute_dtype)
-        kernel = tf.einsum("au,bv,uvcf->abfc", taps, taps, self.kernel)
-        size = (shape[0], 2 * shape[1], 2 * shape[2], self.filters)
-        outputs = tf.nn.conv2d_transpose(inputs, kernel, size, strides=2, padding="SAME")
-        outputs = tf.nn.bias_add(outputs, self.bias) if self.use_bias else outputs
+        taps = keras.ops.convert_to_tensor(_choose_taps(self.kernel_size[0]), self.compute_dtype)
+        kernel = keras.ops.einsum("au,bv,uvcf->abfc", taps, taps, self.kernel)
+        outputs = keras.ops.conv_transpose(inputs, kernel, strides=2, padding="same")
+        outputs = keras.ops.add(outputs, self.bias) if self.use_bias else outputs
         return outputs if self.activation is None else self.activation(outputs)
 
     def compute_output_shape(self, input_shape):
@@ -186,6 +193,10 @@ def conv2d_block(x, scale: float, style: ConvolutionStyle, activate):
 
     Nothing follows the sum, so that a chain of blocks keeps a path without activations (as Inception-ResNet: Szegedy et
     al., "Inception-v4, Inception-ResNet and the Impact of Residual Connections on Learning" (2016), figure 20).
+
+    >>> maps = keras.Input((8, 8, 4))
+    >>> conv2d_block(maps, 0.1, ConvolutionStyle(), lambda x, scale: scale * keras.ops.leaky_relu(x)).shape
+    (None, 8, 8, 4)
 
     Args:
       x: symbolic feature maps.
@@ -276,8 +287,8 @@ def sign_attributes(attributes, names: tuple[str, ...]):
     Raises:
       ValueError: there are not as many as names.
     """
-    attributes = tf.cast(attributes, tf.float32)
-    if attributes.shape.rank != 2 or attributes.shape[1] != len(names):
+    attributes = keras.ops.cast(keras.ops.convert_to_tensor(attributes), "float32")
+    if len(attributes.shape) != 2 or attributes.shape[1] != len(names):
         raise ValueError(
             f"attributes of shape {tuple(attributes.shape)} must have {len(names)} columns, "
             f"as the model knows {', '.join(names)}"

@@ -18,7 +18,7 @@ from .blocks import (
     images_out,
     upsampling_block,
 )
-from .growing import add_stages, count_doublings, enlarge_arguments, grow_decoder, grow_encoder
+from .growing import enlarge_arguments, fit_stages, grow_decoder, grow_encoder
 
 OWN_SIZE, OWN_FILTERS = 128, (32, 64)  # the article's
 
@@ -69,7 +69,7 @@ class ConvolutionalAutoencoder(Autoencoder):
         check_boolean(skip=skip)
         check_count(finish=finish)
         check_not_negative(l2=l2)
-        usual = add_stages(OWN_FILTERS, count_doublings(image_size, OWN_SIZE))
+        usual = fit_stages(OWN_FILTERS, image_size, OWN_SIZE)
         self.filters, self.latent_dim = usual if filters is None else tuple(filters), latent_dim
         self.skip, self.finish = skip, finish
         self.upsampling = check_choice("upsampling", upsampling, UPSAMPLING)
@@ -121,6 +121,9 @@ class ConvolutionalAutoencoder(Autoencoder):
 
 def build_autoencoder(input_shape: tuple[int, int, int] = (128, 128, 3)) -> ConvolutionalAutoencoder:
     """The article's autoencoder for pictures of `input_shape` (height, width, channels).
+
+    >>> build_autoencoder((64, 64, 3)).shape_of_code()
+    (16, 16, 64)
 
     Raises:
       ValueError: the pictures are not square, or their size is not a multiple of 4.

@@ -9,7 +9,7 @@ import tensorflow as tf
 from ..losses import VelocityError
 from . import randomness
 from .autoencoder import Autoencoder
-from .batches import as_pictures
+from .batches import as_pictures, check_trains
 from .blocks import check_fraction, check_names, check_positive, sign_attributes
 from .denoiser import WAVES, build_denoiser, make_waves
 from .holding import choose_held
@@ -24,6 +24,10 @@ class CodePrior(TrainableModel):
     way is (1 - t) noise + t code, and the network learns its velocity, code - noise. Told attributes are dropped to
     unknown now and then in training, so that what they change can be exaggerated (classifier-free guidance, Ho and
     Salimans 2022). Of vector codes it is a residual network of dense layers, of spatial ones a U-Net.
+
+    >>> prior = CodePrior(autoencoder=VAE(image_size=32, filters=(8, 8), latent_dim=4), width=16, depth=1)
+    >>> tuple(prior.draw(np.zeros((2, 4), np.float32)).shape)
+    (2, 4)
 
     Args:
       autoencoder: a trained one, which is kept as it is; None is an untrained `VAE`, of use to try things only.
@@ -60,10 +64,12 @@ class CodePrior(TrainableModel):
         seed: int = 0,
         name: str | None = None,
     ):
+        check_trains("drawing")
         super().__init__(name=name)
         autoencoder = choose_held(autoencoder, image_size, channels, seed)
         check_positive(width=width, depth=depth, sampling_steps=sampling_steps)
         check_fraction(attribute_dropout=attribute_dropout)
+        autoencoder.trainable = False
         self.autoencoder, self.image_size, self.channels = autoencoder, autoencoder.image_size, autoencoder.channels
         self.attributes = check_names(attributes) if attributes else ()
         self.attribute_dropout, self.width, self.depth = attribute_dropout, width, depth

@@ -22,6 +22,10 @@ class ConditionalVAE(VAE):
 
     A batch may hold `attributes` [B, A] in {0, 1}; without them all are unknown.
 
+    >>> model = ConditionalVAE(image_size=32, filters=(8, 8), latent_dim=4, attributes=("smiling",))
+    >>> tuple(model.decode([[0.0] * 4], [[1.0]]).shape)  # a face that is to smile
+    (1, 32, 32, 3)
+
     Args:
       attributes: their names, A of them.
       attribute_dropout: share of the training examples whose attributes are dropped, in [0, 1).
@@ -72,17 +76,17 @@ class ConditionalVAE(VAE):
           ValueError: there are not A attributes.
         """
         images = as_pictures(images)
-        return self.encoder([images, self._sign(attributes, tf.shape(images)[0])], training=False)[0]
+        return self.encoder([images, self._sign(attributes, keras.ops.shape(images)[0])], training=False)[0]
 
     def decode(self, codes, attributes=None):
         """Pictures of codes [B, D] that are to have these attributes, given as to `encode`: [B, H, W, C] in [0, 1]."""
-        codes = tf.convert_to_tensor(codes)
-        return super().decode([codes, self._sign(attributes, tf.shape(codes)[0])])
+        codes = keras.ops.convert_to_tensor(codes)
+        return super().decode([codes, self._sign(attributes, keras.ops.shape(codes)[0])])
 
     def call(self, batch, training=False):
         """As `VAE.call`; encoder and decoder are told the batch's attributes."""
         images = batch["image"]
-        signed = self._sign(batch.get("attributes"), tf.shape(images)[0])
+        signed = self._sign(batch.get("attributes"), keras.ops.shape(images)[0])
         if training:
             signed = self._drop(signed)
         mean, log_var = self.encoder([images, signed], training=training)
@@ -92,7 +96,7 @@ class ConditionalVAE(VAE):
     def _sign(self, attributes, count):
         """Attributes in {0, 1} as -1 and 1, and 0 where unknown: float32 [B, A]."""
         if attributes is None:
-            return tf.zeros((count, len(self.attributes)))
+            return keras.ops.zeros((count, len(self.attributes)))
         return sign_attributes(attributes, self.attributes)
 
     def _drop(self, signed):

@@ -6,7 +6,7 @@ from typing import ClassVar
 import keras
 
 from .blocks import check_choice, check_count, conv2d_block
-from .growing import add_stages, count_doublings
+from .growing import fit_stages
 from .normalization import BatchNormalization
 from .vae import VAE
 
@@ -44,6 +44,10 @@ class DFCVAE(VAE):
     faces, so that its factor is what that costs in nats. facenet's factors, 1 for KL and 0.5 for features, are for
     features summed without a norm, and do not carry over. facenet's initial kernels are large: batch normalisation
     makes them learn the more slowly, and the KL starts at millions of nats. Short trainings want "glorot_uniform".
+
+    >>> model = DFCVAE(image_size=32, filters=(8, 8), latent_dim=4, blocks=1)
+    >>> model.shape_of_code(), model.decoder_filters
+    ((4,), (8, 3))
 
     Args:
       form: "residual"; "plain", the same without blocks; or "large", residual for 128x128 with a fifth stage.
@@ -84,8 +88,8 @@ class DFCVAE(VAE):
         self.form, self.blocks = form, _check_blocks(form, usual.blocks if blocks is None else blocks)
         image_size = usual.image_size if image_size is None else image_size
         if filters is None:
-            count = count_doublings(image_size, usual.image_size) if decoder_filters is None else 0
-            filters = add_stages(usual.filters, count)
+            is_free = decoder_filters is None
+            filters = fit_stages(usual.filters, image_size, usual.image_size) if is_free else usual.filters
         super().__init__(
             image_size=image_size,
             channels=channels,

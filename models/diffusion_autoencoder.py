@@ -10,7 +10,7 @@ import tensorflow as tf
 from ..losses import VelocityError
 from . import randomness
 from .autoencoder import Autoencoder
-from .batches import as_pictures
+from .batches import as_pictures, check_trains
 from .blocks import check_fraction, check_not_negative, check_positive, code_size
 from .denoiser import WAVES, build_denoiser, make_waves
 from .holding import HoldingAutoencoder, choose_held
@@ -34,6 +34,11 @@ class DiffusionAutoencoder(HoldingAutoencoder):
     are told to it with a part of noise, the doubt, and how much that is (conditioning augmentation, Ho et al.,
     "Cascaded Diffusion Models" (2022), section 4.2): codes between two faces are pictures that no face has, and with a
     doubt they need not be believed in all they show.
+
+    >>> autoencoder = VAE(image_size=32, filters=(8, 8), latent_dim=4)
+    >>> model = DiffusionAutoencoder(autoencoder=autoencoder, width=16, depth=1)
+    >>> model.shape_of_code(), model.noise_shape
+    ((4,), (4, 4, 80))
 
     Args:
       autoencoder: a trained one, which is kept as it is; None is an untrained `VAE`, of use to try things only.
@@ -77,12 +82,14 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         seed: int = 0,
         name: str | None = None,
     ):
+        check_trains("drawing")
         autoencoder = choose_held(autoencoder, image_size, channels, seed)
         super().__init__(image_size=autoencoder.image_size, channels=autoencoder.channels, seed=seed, name=name)
         check_positive(patch=patch, width=width, depth=depth, levels=levels)
         check_positive(sampling_steps=sampling_steps, components=1 if components is None else components)
         check_not_negative(doubt=doubt)
         check_fraction(least_noise=least_noise)
+        autoencoder.trainable = False
         self.autoencoder, self.patch, self.components = autoencoder, patch, components
         self.width, self.depth, self.levels = width, depth, levels
         self.least_noise, self.doubt, self.sampling_steps = least_noise, doubt, sampling_steps

@@ -30,6 +30,10 @@ class Discriminator(keras.Model):
     Outputs: `logits`, float32, one for a picture or one for each patch; `features`, a list of what follows each leaky
     ReLU.
 
+    >>> judge = Discriminator(kind="patch", image_size=32, filters=(8, 8))
+    >>> judge.kind
+    'patch'
+
     Args:
       kind: "global" puts dense layers on the last stage and gives logits [B, 1]; "patch" puts one 1x1 convolution there
         and gives a map of logits [B, h, w, 1] (Isola et al., "Image-to-Image Translation with Conditional Adversarial

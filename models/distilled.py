@@ -26,6 +26,11 @@ class DistilledAutoencoder(HoldingAutoencoder):
     held one without a share of its channels. By default it learns from pictures and from what the held one makes of
     their codes; the terms "features" and "code" compare what the encoder sees in both.
 
+    >>> teacher = VAE(image_size=32, filters=(8, 8), latent_dim=4)
+    >>> model = DistilledAutoencoder(autoencoder=teacher, width=12, depth=1)
+    >>> model.decoder.count_params() < teacher.decoder.count_params()
+    True
+
     Args:
       autoencoder: a trained one, which is kept as it is; None is an untrained `VAE`, of use to try things only.
       image_size: of the pictures where no autoencoder is given.
@@ -63,6 +68,7 @@ class DistilledAutoencoder(HoldingAutoencoder):
         super().__init__(image_size=autoencoder.image_size, channels=autoencoder.channels, seed=seed, name=name)
         check_positive(width=width, depth=depth, grid=grid)
         check_fraction(prune=0.0 if prune is None else prune)
+        autoencoder.trainable = False
         self.autoencoder, self.width, self.depth, self.grid, self.prune = autoencoder, width, depth, grid, prune
         self._code_shape = autoencoder.shape_of_code()
         self.small_decoder = self._build_decoder()
@@ -97,7 +103,7 @@ class DistilledAutoencoder(HoldingAutoencoder):
 
     def call(self, batch, training=False):
         codes = batch["code"] if "code" in batch else self.encode(batch["image"])
-        return {"reconstruction": self.decoder(codes, training=training), "z": tf.cast(codes, tf.float32)}
+        return {"reconstruction": self.decoder(codes, training=training), "z": keras.ops.cast(codes, "float32")}
 
     def loss_terms(self):
         taught = {TAUGHT: TaughtError(self.autoencoder.decode), "code": CodeError(self.autoencoder.encode)}

@@ -26,6 +26,11 @@ class FaceFeatures(TrainableModel):
     `attribute_logits` [B, A]; `landmarks` [B, L, 2], (x, y) in [0, 1]; `factors` [B, F] in the data's units, a
     discrete one as its most likely choice; `factor_scores`, what the factors are read from.
 
+    >>> network = FaceFeatures(image_size=32, filters=(4, 8), convolutions=(1, 1), identities=3)
+    >>> outputs = network.read(tf.zeros((1, 32, 32, 3)))
+    >>> {name: tuple(outputs[name].shape) for name in ("embedding", "landmarks", "identity_logits")}
+    {'embedding': (1, 64), 'landmarks': (1, 1, 2), 'identity_logits': (1, 3)}
+
     Args:
       image_size: height and width in pixels, a multiple of 2^(stages - 1).
       channels: 1 or 3.
@@ -126,12 +131,12 @@ class FaceFeatures(TrainableModel):
     def call(self, batch, training=False):
         features = self.trunk(batch["image"], training=training)
         read = {name: head(features) for name, head in self.heads.items()}
-        embedding = tf.math.l2_normalize(read["embedding"], axis=-1)
+        embedding = _to_unit_length(read["embedding"], axis=-1)
         return {
             "embedding": embedding,
-            "identity_logits": self.scale * (embedding @ tf.math.l2_normalize(self.people, axis=0)),
+            "identity_logits": self.scale * keras.ops.matmul(embedding, _to_unit_length(self.people, axis=0)),
             "attribute_logits": read["attributes"],
-            "landmarks": tf.reshape(0.5 + LANDMARK_SCALE * read["landmarks"], (-1, len(self.landmark_names), 2)),
+            "landmarks": keras.ops.reshape(0.5 + LANDMARK_SCALE * read["landmarks"], (-1, len(self.landmark_names), 2)),
             "factor_scores": read["factors"],
             "factors": self._read_factors(read["factors"]),
         }
@@ -227,7 +232,9 @@ class FaceFeatures(TrainableModel):
 
     def _by_factor(self, scores):
         """Pairs of a factor's own scores [B, choices or 1] and its range."""
-        return zip(tf.split(scores, self._score_counts, axis=-1), self.factor_ranges, strict=True)
+        ends = itertools.accumulate(self._score_counts, initial=0)
+        parts = [scores[:, start:end] for start, end in itertools.pairwise(ends)]
+        return zip(parts, self.factor_ranges, strict=True)
 
     @property
     def _score_counts(self) -> list[int]:
@@ -236,10 +243,17 @@ class FaceFeatures(TrainableModel):
 
     def _read_factors(self, scores):
         values = [
-            tf.cast(tf.argmax(own, axis=-1), tf.float32) if choices else (low + high + (high - low) * own[:, 0]) / 2.0
+            keras.ops.cast(keras.ops.argmax(own, axis=-1), "float32")
+            if choices
+            else (low + high + (high - low) * own[:, 0]) / 2.0
             for own, (low, high, choices) in self._by_factor(scores)
         ]
-        return tf.stack(values, axis=-1)
+        return keras.ops.stack(values, axis=-1)
+
+
+def _to_unit_length(vectors, axis: int):
+    squares = keras.ops.sum(keras.ops.square(vectors), axis=axis, keepdims=True)
+    return vectors * keras.ops.rsqrt(keras.ops.maximum(squares, 1e-12))
 
 
 def _freeze(inputs, outputs) -> keras.Model:

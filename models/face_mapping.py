@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from ..losses import ExpressionCode, Masked, SquaredMaskError
 from ..losses.objective import Term
 from .autoencoder import Autoencoder
+from .batches import is_tensorflow
 from .blocks import (
     ConvolutionStyle,
     check_boolean,
@@ -21,7 +23,7 @@ from .blocks import (
     residual_block,
     upsampling_block,
 )
-from .growing import add_stages, copy_layers, count_doublings, enlarge_arguments, grow_decoder, grow_encoder
+from .growing import copy_layers, enlarge_arguments, fit_stages, grow_decoder, grow_encoder
 
 STRUCTURES = ("df", "liae")
 OWN_SIZE, OWN_FILTERS = 64, (16, 32, 64, 128)
@@ -48,6 +50,10 @@ class FaceMapping(Autoencoder):
     [B, H, W, 1] in [0, 1], outside of which no error counts. The outputs have `mask`, the same shape, with a mask head.
 
     Its defaults suit a CPU. DeepFaceLab's DF is image_size=128, filters=(64, 128, 256, 512), mask_head=True.
+
+    >>> model = FaceMapping(image_size=32, filters=(8, 8), inter_dim=4, people=("ann", "bob"))
+    >>> tuple(model.map_faces(tf.zeros((2, 32, 32, 3)), "bob").shape)
+    (2, 32, 32, 3)
 
     Args:
       structure: "df" or "liae".
@@ -92,8 +98,7 @@ class FaceMapping(Autoencoder):
         super().__init__(image_size=image_size, channels=channels, seed=seed, name=name)
         check_stages(filters=filters, decoder_filters=decoder_filters)
         if filters is None:
-            count = count_doublings(image_size, OWN_SIZE) if decoder_filters is None else 0
-            filters = add_stages(OWN_FILTERS, count)
+            filters = fit_stages(OWN_FILTERS, image_size, OWN_SIZE) if decoder_filters is None else OWN_FILTERS
         check_positive(inter_dim=inter_dim)
         check_boolean(mask_head=mask_head)
         check_not_negative(l2=l2)
@@ -205,8 +210,8 @@ class FaceMapping(Autoencoder):
         return self.decode(self.encode(images), person)
 
     def _decode(self, codes, person):
-        codes = tf.convert_to_tensor(codes)
-        numbers = tf.broadcast_to(self._number(person), (tf.shape(codes)[0],))
+        codes = keras.ops.convert_to_tensor(codes)
+        numbers = keras.ops.broadcast_to(self._number(person), (keras.ops.shape(codes)[0],))
         return self.decoder([codes, numbers], training=False)
 
     def _number(self, person):
@@ -216,8 +221,8 @@ class FaceMapping(Autoencoder):
             raise ValueError(f"no person {person!r}: the model knows {known}")
         if person is None or isinstance(person, str):
             person = self.people.index(person or self.people[-1])
-        numbers = tf.cast(person, tf.int32)
-        values = tf.get_static_value(numbers)
+        numbers = keras.ops.cast(keras.ops.convert_to_tensor(person), "int32")
+        values = _find_static(person, numbers)
         if values is not None and ((values < 0) | (values >= len(self.people))).any():
             raise ValueError(f"no person of number {person}: the model knows {known}")
         return numbers
@@ -225,7 +230,7 @@ class FaceMapping(Autoencoder):
     def call(self, batch, training=False):
         """Each picture's code, decoded as its own person; in training, the code of its warped copy if there is one."""
         images = batch["warped"] if training and "warped" in batch else batch["image"]
-        last = tf.fill(tf.shape(images)[:1], len(self.people) - 1)
+        last = keras.ops.full((keras.ops.shape(images)[0],), len(self.people) - 1, "int32")
         codes = self.encoder(images, training=training)
         return {"z": codes, **self.decoder([codes, batch.get("identity", last)], training=training)}
 
@@ -264,7 +269,7 @@ class ChosenPerson(keras.layers.Layer):
         numbers, *people = inputs
         chosen = people[-1]
         for number, person in enumerate(people[:-1]):
-            chosen = tf.where(tf.reshape(numbers == number, (-1, 1, 1, 1)), person, chosen)
+            chosen = keras.ops.where(keras.ops.reshape(keras.ops.equal(numbers, number), (-1, 1, 1, 1)), person, chosen)
         return chosen
 
     def compute_output_shape(self, input_shape):
@@ -286,6 +291,8 @@ class OwnNetwork(keras.layers.Layer):
 
     def call(self, inputs, training=False):
         numbers, features = inputs
+        if not is_tensorflow():
+            return self._choose(numbers, [network(features, training=training) for network in self.networks])
         last = len(self.networks) - 1
         numbers = tf.where((numbers >= 0) & (numbers < last), numbers, last)
         rows = tf.dynamic_partition(tf.range(tf.shape(numbers)[0]), numbers, last + 1)
@@ -295,6 +302,12 @@ class OwnNetwork(keras.layers.Layer):
         return {name: tf.dynamic_stitch(rows, [share[name] for share in shares]) for name in shares[0]}
 
     @staticmethod
+    def _choose(numbers, made: list[dict]) -> dict:
+        """Each example's own of what all networks give for all: backends that know their shapes before do no less."""
+        choose = ChosenPerson()
+        return {name: choose([numbers, *(outputs[name] for outputs in made)]) for name in made[0]}
+
+    @staticmethod
     def _share(network, features, rows, training) -> dict:
         """A network's outputs for some rows, and for one more that is dropped: convolutions do not take none."""
         given = tf.gather(features, tf.concat([rows, [0]], axis=0))
@@ -302,6 +315,13 @@ class OwnNetwork(keras.layers.Layer):
 
     def compute_output_spec(self, inputs, training=False):
         return self.networks[0].compute_output_spec(inputs[1])
+
+
+def _find_static(given, numbers) -> np.ndarray | None:
+    """Numbers that are known before a graph runs; None of others."""
+    if not keras.ops.is_tensor(given):
+        return np.asarray(given)
+    return tf.get_static_value(numbers) if is_tensorflow() else None
 
 
 def _check_people(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 LEAST_FILTERS = 8  # of an outer stage: the colours of a picture and their negatives find room
+LEAST_KERNEL = 3  # of a decoder's convolutions: the last one's, which a new stage takes over
 BLOCK_SLOPE = 0.2  # of the leaky ReLUs of `blocks.residual_block`
 SAMPLES = 32  # codes whose pictures tell what a decoder's maps are like
 PICTURE_MEAN, PICTURE_VARIANCE = 0.5, 0.0625  # of the colours of faces, about
@@ -36,6 +37,23 @@ def add_stages(filters: Sequence[int], count: int) -> tuple[int, ...]:
     return grown
 
 
+def fit_stages(filters: Sequence[int], image_size: int, own_size: int) -> tuple[int, ...]:
+    """The stages of a model for pictures of another size: one more for each doubling, as far as halves have no rest.
+
+    Args:
+      filters: of the stages, each of which halves the picture, for pictures of `own_size`.
+      image_size: of the pictures.
+      own_size: of those that the stages were chosen for.
+
+    >>> fit_stages((32, 64), 256, 64), fit_stages((32, 64), 132, 64)
+    ((8, 16, 32, 64), (32, 64))
+    """
+    count = count_doublings(image_size, own_size)
+    while count and image_size % 2 ** (len(filters) + count):
+        count -= 1
+    return add_stages(filters, count)
+
+
 def enlarge_arguments(arguments: Mapping[str, Any], image_size: int, has_stages: bool = True) -> dict[str, Any]:
     """A model's arguments for larger pictures, with a stage more for each time that these are doubled.
 
@@ -49,6 +67,9 @@ def enlarge_arguments(arguments: Mapping[str, Any], image_size: int, has_stages:
     """
     own = arguments["image_size"]
     count = count_doublings(image_size, own)
+    decoder_kernel = arguments.get("decoder_kernel_size", LEAST_KERNEL)
+    if has_stages and count and arguments.get("upsampling") != "transposed" and decoder_kernel < LEAST_KERNEL:
+        raise ValueError(f"decoder_kernel_size={decoder_kernel} leaves a new stage no room to make a picture in")
     if image_size != own * 2**count:
         raise ValueError(f"image_size is {own}, not {image_size}, which is not 2, 4 or 8 times as much")
     added: dict[str, Any] = {}

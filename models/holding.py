@@ -7,7 +7,7 @@ from .vae import VAE
 
 
 def choose_held(autoencoder: Autoencoder | None, image_size: int, channels: int, seed: int) -> Autoencoder:
-    """The autoencoder that a model holds, which will not be trained; an untrained `VAE` where none is given.
+    """The autoencoder that a model holds; an untrained `VAE` where none is given.
 
     Args:
       autoencoder: a trained one, or None.
@@ -21,7 +21,6 @@ def choose_held(autoencoder: Autoencoder | None, image_size: int, channels: int,
     held = VAE(image_size=image_size, channels=channels, seed=seed) if autoencoder is None else autoencoder
     if held.conditions:
         raise ValueError(f"autoencoder: a {type(held).__name__} is told {', '.join(held.conditions)}")
-    held.trainable = False
     return held
 
 

@@ -14,6 +14,10 @@ SCHEDULES = ("constant", "cosine", "exponential")
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):
     """A linear warm-up, then constant, or falling to `final_fraction` of the rate by step `total_steps`, then level.
 
+    >>> rate = Schedule(0.001, total_steps=100, kind="cosine", warmup_steps=10)
+    >>> [round(float(rate(step)), 5) for step in (0, 10, 100)]
+    [0.0001, 0.001, 1e-05]
+
     Args:
       learning_rate: the highest rate.
       total_steps: updates of the whole run.

@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from .batches import is_tensorflow
+
 # With fewer channels oneDNN has no vectorised kernel.
 FEWEST_CHANNELS_OF_FUSED_KERNEL = 16
 
@@ -23,7 +25,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
     """
 
     def __init__(self, output_scale: float = 1.0, **options):
-        super().__init__(**{**options, "synchronized": True})
+        super().__init__(**{**options, "synchronized": is_tensorflow()})
         self.output_scale = output_scale
 
     def get_config(self):
@@ -31,7 +33,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     def call(self, inputs, training=None, mask=None):
         trains = bool(training and self.trainable)
-        if inputs.shape.rank != 4 or (trains and tf.distribute.get_strategy().num_replicas_in_sync > 1):
+        if len(inputs.shape) != 4 or not is_tensorflow() or (trains and _count_replicas() > 1):
             return self.output_scale * super().call(inputs, training=training, mask=mask)
         is_wide = inputs.shape[-1] >= FEWEST_CHANNELS_OF_FUSED_KERNEL or inputs.shape[2] is None
         normalize = self._by_fused_kernel if is_wide else self._in_rows
@@ -80,3 +82,15 @@ class BatchNormalization(keras.layers.BatchNormalization):
         scale = ones * tf.cast(self.gamma, tf.float32) if self.scale else ones
         offset = ones * tf.cast(self.beta, tf.float32) if self.center else tf.zeros_like(ones)
         return scale, offset
+
+
+def _count_replicas() -> int:
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+@keras.saving.register_keras_serializable("facezoo")
+class KeptNormalization(BatchNormalization):
+    """Batch normalisation by the moments that it has, in training too: where batches are too alike to tell new ones."""
+
+    def call(self, inputs, training=None, mask=None):
+        return super().call(inputs, training=False, mask=mask)

@@ -23,12 +23,19 @@ MOST_TEXT = 1000  # characters of a name in a description: Keras puts names befo
 
 
 def pretrained_names() -> list[str]:
-    """The names that `load_pretrained` takes."""
+    """The names that `load_pretrained` takes.
+
+    >>> "vae" in pretrained_names()
+    True
+    """
     return sorted(path.stem for path in FOLDER.glob("*.json"))
 
 
 def load_pretrained(name: str, folder: str | Path | None = None) -> TrainableModel:
     """A trained model that ships with the package, or that `facezoo publish` has written, in float32.
+
+    >>> load_pretrained("cae").shape_of_code()
+    (16, 16, 64)
 
     Args:
       name: one of `pretrained_names()`.

@@ -4,7 +4,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from ..warping.shapes import border
 from ..warping.thin_plates import bend_plate
@@ -66,8 +65,8 @@ class ShapeFrame(keras.layers.Layer):
 
     def read_off(self, landmarks):
         """The shapes of landmarks [B, L, 2]: float32 [B, K]."""
-        apart = tf.cast(landmarks, tf.float32) - self.mean_landmarks
-        return tf.reshape(apart, (-1, self.num_landmarks * 2)) @ self.components
+        apart = keras.ops.cast(landmarks, "float32") - self.mean_landmarks
+        return keras.ops.matmul(keras.ops.reshape(apart, (-1, self.num_landmarks * 2)), self.components)
 
     def straighten(self, pictures, shapes):
         """Pictures [B, H, W, C] with faces of these shapes [B, K], as they look with the mean shape."""
@@ -79,16 +78,18 @@ class ShapeFrame(keras.layers.Layer):
         places = grid - moves
         for _ in range(TURNS):  # where place + moves(place) is the pixel
             places = grid - look_up(moves, places)
-        return look_up(pictures, tf.stop_gradient(places))
+        return look_up(pictures, keras.ops.stop_gradient(places))
 
     def _moves(self, shapes):
         """How far each pixel of the mean shape is moved, [B, H, W, 2] in pixels."""
-        return tf.einsum("hwxk,bk->bhwx", self.fields, tf.stop_gradient(tf.cast(shapes, tf.float32)))
+        return keras.ops.einsum(
+            "hwxk,bk->bhwx", self.fields, keras.ops.stop_gradient(keras.ops.cast(shapes, "float32"))
+        )
 
     def _grid(self):
         """(x, y) of all pixels, [H, W, 2]."""
-        steps = tf.range(self.image_size, dtype=tf.float32)
-        return tf.stack(tf.meshgrid(steps, steps), axis=-1)
+        steps = np.arange(self.image_size, dtype=np.float32)
+        return keras.ops.convert_to_tensor(np.stack(np.meshgrid(steps, steps), axis=-1))
 
     def get_config(self):
         own = {"image_size": self.image_size, "num_landmarks": self.num_landmarks, "shape_dim": self.shape_dim}
@@ -105,17 +106,19 @@ def look_up(pictures, places):
     Returns:
       [B, H', W', C], float32.
     """
-    pictures = tf.cast(pictures, tf.float32)
+    ops = keras.ops
+    pictures = ops.cast(pictures, "float32")
     height, width = pictures.shape[1:3]
-    x = tf.clip_by_value(places[..., 0], 0.0, width - 1.0)
-    y = tf.clip_by_value(places[..., 1], 0.0, height - 1.0)
-    left, top = tf.minimum(tf.floor(x), width - 2.0), tf.minimum(tf.floor(y), height - 2.0)
+    x = ops.clip(places[..., 0], 0.0, width - 1.0)
+    y = ops.clip(places[..., 1], 0.0, height - 1.0)
+    left, top = ops.minimum(ops.floor(x), width - 2.0), ops.minimum(ops.floor(y), height - 2.0)
     across, down = (x - left)[..., None], (y - top)[..., None]
-    first = tf.cast(top, tf.int32) * width + tf.cast(left, tf.int32)
-    rows = tf.reshape(pictures, (-1, height * width, pictures.shape[-1]))
+    first = ops.cast(top, "int32") * width + ops.cast(left, "int32")
+    first = first + height * width * ops.reshape(ops.arange(ops.shape(pictures)[0], dtype="int32"), (-1, 1, 1))
+    rows = ops.reshape(pictures, (-1, pictures.shape[-1]))  # [B * H * W, C]
 
     def pick(step: int):
-        return tf.gather(rows, first + step, axis=1, batch_dims=1)
+        return ops.take(rows, first + step, axis=0)
 
     above = pick(0) + across * (pick(1) - pick(0))
     below = pick(width) + across * (pick(width + 1) - pick(width))

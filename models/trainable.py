@@ -7,13 +7,14 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 import keras
+import numpy as np
 import tensorflow as tf
 from absl import logging
 
 from ..losses import MissingTerm, Objective
 from ..losses.objective import Term
 from . import randomness
-from .batches import as_batch, choose_targets, plainly, skip_checks
+from .batches import as_batch, check_trains, choose_targets, is_tensorflow, plainly, skip_checks
 from .blocks import check_positive
 
 KERAS_SUM = "_all_reduce_sum_gradients"  # with which Keras' optimizers sum gradients over replicas
@@ -25,6 +26,12 @@ class TrainableModel(keras.Model):
     A subclass builds its networks in `__init__`, keeps every constructor argument as an attribute of the same name,
     and maps a batch to a dict of outputs in `call`. Whoever calls the model, or Keras' `fit`, `evaluate` and `predict`,
     may give plain pictures instead of a batch, uint8 or floats in [0, 1] (`read_batch`).
+
+    >>> from facezoo.models import VAE  # one of its subclasses
+    >>> model = VAE(image_size=32, filters=(8, 8), latent_dim=4)
+    >>> model.compile("adam")
+    >>> model.metrics_names
+    ['loss', 'reconstruction', 'kl']
 
     Attributes:
       default_factors: what is minimised where `compile` is given no objective.
@@ -101,6 +108,7 @@ class TrainableModel(keras.Model):
           ValueError: `accumulation_steps` is no positive whole number, the objective is none, or metrics are asked for
             of a network that makes no pictures.
         """
+        check_trains("compile")
         check_positive(accumulation_steps=accumulation_steps)
         if not isinstance(objective, Objective | None):
             raise ValueError(
@@ -160,6 +168,18 @@ class TrainableModel(keras.Model):
         """As `grow_from`, of a model for pictures half as large."""
         raise NotImplementedError
 
+    def begin_from(self, other: "TrainableModel", load: Callable[[int], Mapping[str, np.ndarray]]) -> bool:
+        """Takes what it can of a trained model of another kind.
+
+        Args:
+          other: the model.
+          load: gives a number of examples of the training split, pictures in [0, 1].
+
+        Returns:
+          Whether it can begin from this one.
+        """
+        return False
+
     def parts(self) -> "tuple[TrainableModel, ...]":
         """The networks that it is made of, itself where it holds none."""
         return (self,)
@@ -199,7 +219,12 @@ class TrainableModel(keras.Model):
         }
 
     def compile_from_config(self, config):
-        """Compiles as saved, with a `MissingTerm` for each term that needs something from outside."""
+        """Compiles as saved, with a `MissingTerm` for each term that needs something from outside.
+
+        Where nothing trains, under another backend than TensorFlow, nothing is compiled.
+        """
+        if not is_tensorflow():
+            return
         optimizer = keras.saving.deserialize_keras_object(config["optimizer"])
         self.compile(optimizer, **self._read_options(config))
 

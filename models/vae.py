@@ -30,7 +30,7 @@ from .blocks import (
     sampling,
     upsampling_block,
 )
-from .growing import add_stages, count_doublings, enlarge_arguments, grow_decoder, grow_encoder
+from .growing import enlarge_arguments, fit_stages, grow_decoder, grow_encoder
 from .normalization import BatchNormalization
 
 OWN_SIZE, OWN_FILTERS = 64, (32, 64, 128, 256)
@@ -40,6 +40,11 @@ class VariationalEncoder(keras.Model):
     """Pictures to the mean and log variance of their codes: [B, H, W, C] -> two float32 [B, D].
 
     It is saved as a part of its VAE, not alone.
+
+    >>> encoder = VAE(image_size=32, filters=(8, 8), latent_dim=4).encoder
+    >>> mean, log_var = encoder(tf.zeros((2, 32, 32, 3)))
+    >>> tuple(mean.shape), tuple(log_var.shape)
+    ((2, 4), (2, 4))
 
     Args:
       features: a built network, [B, H, W, C] -> [B, N].
@@ -158,7 +163,7 @@ class VAE(Autoencoder):
         check_not_negative(capacity=capacity, free_bits=free_bits, l2=l2, negative_slope=negative_slope)
         if filters is None:
             is_free = strides is None and decoder_filters is None
-            filters = add_stages(OWN_FILTERS, count_doublings(image_size, OWN_SIZE) if is_free else 0)
+            filters = fit_stages(OWN_FILTERS, image_size, OWN_SIZE) if is_free else OWN_FILTERS
         self.latent_dim, self.filters, self.kernel_size = latent_dim, tuple(filters), kernel_size
         self.strides = tuple(strides) if strides else (2,) * len(self.filters)
         self.decoder_filters = tuple(decoder_filters) if decoder_filters else self._mirrored_filters()

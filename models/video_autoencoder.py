@@ -3,15 +3,18 @@
 from typing import Any, ClassVar
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from ..losses import ClipKLDivergence, OfFrames, TemporalError
-from . import randomness
 from .batches import as_clip_batch, as_pictures
-from .blocks import SMALL, check_positive
+from .blocks import SMALL, check_boolean, check_positive
+from .normalization import KeptNormalization
 from .vae import VAE
 
-SLOW_SHARE = 0.75  # of a code, where nothing else is said
+SLOW_SHARE = 0.25  # of a code, where nothing else is said
+CLIPS_TO_TURN_BY = 200
+LEAST_SPREAD = 1e-6  # of the largest variance: what no picture changes is not blown up
 
 
 @keras.saving.register_keras_serializable("facezoo")
@@ -39,15 +42,31 @@ class EdgePadding(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("facezoo")
+class SmoothFrames(keras.layers.Layer):
+    """Each frame with those beside it, by 1, 2, 1 of 4, the first and last as if a clip stood still there: [B, T, D].
+
+    What a code of one frame says by chance, alternately above and below, is taken out.
+    """
+
+    def call(self, inputs):
+        before = tf.concat([inputs[:, :1], inputs[:, :-1]], axis=1)
+        after = tf.concat([inputs[:, 1:], inputs[:, -1:]], axis=1)
+        return 0.5 * inputs + 0.25 * (before + after)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+@keras.saving.register_keras_serializable("facezoo")
 class VideoAutoencoder(VAE):
     """A VAE of clips: one encoder and one decoder for all frames, and between them what time tells.
 
     The first numbers of a code are slow: the mean of what the encoder says of all frames, one for the clip, which is
-    who it is and all that stays. The others are fast, one code for each frame: expression, pose and light, to which
-    temporal convolutions add what the frames before and after say. What does not move cannot flicker, and errors of
-    what moves are held to change as little as they can (`TemporalError`). After Lai et al.,
-    "Video Autoencoder: self-supervised disentanglement of static 3D structure and motion" (2021), which has one code
-    of what stays for all frames.
+    who it is and all that stays. The others are fast, one code for each frame: expression, pose and light, smoothed
+    over three frames, to which temporal convolutions add what else the frames before and after say. What does not move
+    cannot flicker, and errors of what moves are held to change as little as they can (`TemporalError`). After Lai et
+    al., "Video Autoencoder: self-supervised disentanglement of static 3D structure and motion" (2021), which has one
+    code of what stays for all frames.
 
     A batch may hold `clip` [B, T, H, W, C], whose frame in the middle is `image`. A picture by itself is a clip of one
     frame, so that it has a code as of any VAE; terms that come from outside see the frame in the middle alone.
@@ -57,9 +76,11 @@ class VideoAutoencoder(VAE):
     (2, 5, 4)
 
     Args:
-      slow_dim: numbers of `latent_dim` that are one for all frames; None is three quarters.
+      slow_dim: numbers of `latent_dim` that are one for all frames; None is a quarter.
       temporal_filters: channels of the hidden temporal convolution.
       temporal_kernel_size: frames that each of the two temporal convolutions sees, an odd number.
+      keep_moments: batch normalisation goes on by the moments of the model that it begins from: a batch of clips shows
+        too few people to measure new ones.
       vae: all other arguments are `VAE`'s.
 
     Raises:
@@ -76,15 +97,20 @@ class VideoAutoencoder(VAE):
         slow_dim: int | None = None,
         temporal_filters: int = 64,
         temporal_kernel_size: int = 3,
+        keep_moments: bool = False,
         **vae: Any,
     ):
+        check_boolean(keep_moments=keep_moments)
         check_positive(temporal_filters=temporal_filters, temporal_kernel_size=temporal_kernel_size)
         if temporal_kernel_size % 2 == 0:
             raise ValueError(f"temporal_kernel_size={temporal_kernel_size} must be odd")
         # Before the parent, whose constructor builds the networks with them.
         self.slow_dim, self.temporal_filters = slow_dim, temporal_filters  # type: ignore[assignment]
-        self.temporal_kernel_size = temporal_kernel_size
+        self.temporal_kernel_size, self.keep_moments = temporal_kernel_size, keep_moments
         super().__init__(**vae)
+
+    def _normalization(self):
+        return KeptNormalization() if self.keep_moments else super()._normalization()
 
     def build(self, input_shape=None):
         if not self.built:
@@ -103,7 +129,7 @@ class VideoAutoencoder(VAE):
         return slow_dim
 
     def _build_temporal(self) -> keras.Model:
-        """What frames say of those beside them: [B, T, fast] -> [B, T, fast], at first hardly any change."""
+        """What frames say of those beside them: [B, T, fast] -> [B, T, fast], at first hardly more than their mean."""
         fast_dim, size = self.latent_dim - self.slow_dim, self.temporal_kernel_size
         kernel = {"kernel_regularizer": keras.regularizers.L2(self.l2) if self.l2 else None}
         x = fast = keras.Input((None, fast_dim))
@@ -112,11 +138,42 @@ class VideoAutoencoder(VAE):
         )
         x = EdgePadding(size // 2)(keras.layers.LeakyReLU(self.negative_slope)(x))
         x = keras.layers.Conv1D(fast_dim, size, kernel_initializer=SMALL, dtype="float32", **kernel)(x)
-        return keras.Model(fast, keras.layers.Add(dtype="float32")([fast, x]), name="temporal")
+        smooth = SmoothFrames(dtype="float32")(fast)
+        return keras.Model(fast, keras.layers.Add(dtype="float32")([smooth, x]), name="temporal")
 
     def _grow_once(self, small):
         super()._grow_once(small)
         self.temporal.set_weights(small.temporal.get_weights())
+
+    def begin_from(self, other, load):
+        """Begins as a `VAE` of frames: its pictures, of codes that are turned so that the first numbers are slow.
+
+        Numbers of a code mean nothing by themselves. They are turned to those directions in which clips differ most
+        from each other and their frames the least (Fisher's discriminants), of variance 1, and the decoder is turned
+        back, so that every frame by itself is made as before.
+        """
+        if type(other) is not VAE:
+            return False
+        there, here = other.get_config(), self.get_config()
+        if any(here[name] != value for name, value in there.items() if name not in other.free_arguments):
+            return False
+        self.encoder.set_weights(other.encoder.get_weights())
+        self.decoder.set_weights(other.decoder.get_weights())
+        means, variances = self._tell_frames(load(CLIPS_TO_TURN_BY)["clip"])
+        turn = find_slow_directions(means)  # [D, D]
+        kernel, bias = self.encoder.mu.get_weights()
+        self.encoder.mu.set_weights([kernel @ turn, bias @ turn])
+        kernel, bias = self.encoder.log_var.get_weights()
+        self.encoder.log_var.set_weights([np.zeros_like(kernel), np.log(variances @ np.square(turn))])
+        first = next(layer for layer in self.decoder.layers if layer.weights)
+        first.set_weights([np.linalg.solve(turn, first.get_weights()[0]), *first.get_weights()[1:]])
+        return True
+
+    def _tell_frames(self, clips: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Of frames each by itself the means of codes, [N, T, D], and the mean variance of each number, [D]."""
+        told = [self.encoder(frames, training=False) for frames in clips]
+        means, log_vars = (np.stack([np.asarray(clip[part], np.float64) for clip in told]) for part in range(2))
+        return means, np.exp(log_vars).mean(axis=(0, 1))
 
     def read_batch(self, data):
         return as_clip_batch(data)
@@ -187,12 +244,25 @@ class VideoAutoencoder(VAE):
         return tf.cast(tf.reshape(frames, (-1, codes.shape[1], *frames.shape[1:])), tf.float32)
 
     def _epsilon(self, mean):
-        """Noise of the slow code, once for a clip, and of the fast ones: [B, T, D]."""
-        count, options = tf.shape(mean)[0], {"seed": self.seed}
-        fast_shape = (mean.shape[1], self.latent_dim - self.slow_dim)
-        slow = randomness.normal(count, (self.slow_dim,), stream="epsilon", **options)
-        return self.join_codes(slow, randomness.normal(count, fast_shape, stream="fast_epsilon", **options))
+        """Noise of codes [B, T, D], the same in all frames of a clip, so that what it changes is no flicker."""
+        return tf.repeat(super()._epsilon(mean)[:, None], mean.shape[1], axis=1)
 
     def loss_terms(self):
         terms = {name: OfFrames(term) for name, term in super().loss_terms().items()}
         return terms | {"kl": ClipKLDivergence(self.slow_dim), "temporal": TemporalError()}
+
+
+def find_slow_directions(codes: np.ndarray) -> np.ndarray:
+    """The directions in which clips differ, those first in which their frames differ the least (Fisher 1936).
+
+    Args:
+      codes: of the frames of clips, [N, T, D].
+
+    Returns:
+      float32 [D, D], a direction in each column: codes times it are uncorrelated and of variance 1 over all frames.
+    """
+    within = np.mean([np.cov(clip.T, bias=True) for clip in codes], axis=0)
+    spread, axes = np.linalg.eigh(np.cov(codes.reshape(-1, codes.shape[-1]).T, bias=True))
+    whiten = axes / np.sqrt(np.maximum(spread, LEAST_SPREAD * spread.max()))  # [D, D]
+    _, turn = np.linalg.eigh(whiten.T @ within @ whiten)  # the smallest first
+    return (whiten @ turn).astype(np.float32)

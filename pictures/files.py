@@ -34,7 +34,11 @@ def save_named(folder: Path, name: str, picture: np.ndarray, description: str) -
 
 
 def there_and_back(frames: np.ndarray) -> np.ndarray:
-    """A film [N, ...] that goes back from its last frame to its second one, so that it repeats itself smoothly."""
+    """A film [N, ...] that goes back from its last frame to its second one, so that it repeats itself smoothly.
+
+    >>> there_and_back(np.array([0, 1, 2])).tolist()
+    [0, 1, 2, 1]
+    """
     return np.concatenate([frames, frames[-2:0:-1]])
 
 

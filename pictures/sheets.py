@@ -9,14 +9,22 @@ DOTS = {False: "lime", True: "blue"}  # by whether it is light below
 
 
 def to_uint8(pictures: np.ndarray) -> np.ndarray:
-    """[..., C] in [0, 1] -> uint8 of the same shape, rounded; uint8 stays as it is."""
+    """[..., C] in [0, 1] -> uint8 of the same shape, rounded; uint8 stays as it is.
+
+    >>> to_uint8(np.array([0.0, 0.5, 1.0])).tolist()
+    [0, 128, 255]
+    """
     if pictures.dtype == np.uint8:
         return pictures
     return np.rint(np.clip(pictures, 0.0, 1.0) * 255.0).astype(np.uint8)
 
 
 def grid(pictures: np.ndarray, columns: int) -> np.ndarray:
-    """Row after row of pictures, empty places white: [N, H, W, C] -> uint8 [rows * H, columns * W, C]."""
+    """Row after row of pictures, empty places white: [N, H, W, C] -> uint8 [rows * H, columns * W, C].
+
+    >>> grid(np.zeros((3, 8, 8, 3)), 2).shape
+    (16, 16, 3)
+    """
     pictures = to_uint8(np.asarray(pictures))
     count, height, width, channels = pictures.shape
     rows = -(-count // columns)
@@ -26,7 +34,11 @@ def grid(pictures: np.ndarray, columns: int) -> np.ndarray:
 
 
 def row(pictures: np.ndarray) -> np.ndarray:
-    """[N, H, W, C] -> uint8 [H, N * W, C]."""
+    """[N, H, W, C] -> uint8 [H, N * W, C].
+
+    >>> row(np.zeros((3, 8, 8, 3))).shape
+    (8, 24, 3)
+    """
     return grid(pictures, len(pictures))
 
 
@@ -101,6 +113,10 @@ def thumbnails(images: np.ndarray, most: int = THUMBNAIL) -> np.ndarray:
 
 
 def resize(pictures: np.ndarray, size: int) -> np.ndarray:
-    """Square pictures at another size, by a smooth filter: [N, S, S, C] -> uint8 [N, size, size, C]."""
+    """Square pictures at another size, by a smooth filter: [N, S, S, C] -> uint8 [N, size, size, C].
+
+    >>> resize(np.zeros((2, 8, 8, 3), np.uint8), 16).shape
+    (2, 16, 16, 3)
+    """
     images = [as_image(picture).resize((size, size), Image.Resampling.LANCZOS) for picture in pictures]
     return np.stack([np.asarray(image) for image in images]).reshape(len(images), size, size, -1)

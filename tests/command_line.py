@@ -9,7 +9,7 @@ from pathlib import Path
 
 import facezoo
 import numpy as np
-from facezoo.datasets.alignment import TEMPLATES
+from facezoo.datasets.alignment import POINT_NAMES, TEMPLATES, template_points
 from facezoo.datasets.manifest import HEADER, MANIFEST_FILE, Cut, Row, as_csv
 from facezoo.datasets.procedural import procedural_faces
 from facezoo.experiments.flags import parsing
@@ -41,6 +41,8 @@ CAE_FLAGS = (
     "--validation_steps=1",
     "--epochs=1",
 )
+SIDE = 60  # of the pictures whose points are given
+GIVEN = SIDE * template_points()  # a crop is then the whole picture
 
 
 def started(*arguments, timeout=120, **environment):
@@ -193,3 +195,20 @@ def photograph_files(folder):
     cmyk = colour.convert("CMYK")
     save("cmyk.jpg", cmyk, np.asarray(cmyk.convert("RGB")), quality=100, subsampling=0)
     return files
+
+
+def photographs_with_points(root, names):
+    """Pictures, and a file of the points of all of them: the paths of both."""
+    for number, name in enumerate(names):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        picture((SIDE, SIDE), number).save(root / name)
+    return root, points_file(root.with_name("points.csv"), names)
+
+
+def points_file(path, names):
+    columns = [f"{name}_{axis}" for name in POINT_NAMES for axis in "xy"]
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["file", *columns])
+        writer.writerows([name, *GIVEN.reshape(-1).tolist()] for name in names)
+    return path

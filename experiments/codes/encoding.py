@@ -12,6 +12,7 @@ import numpy as np
 from ...datasets.naming import Names
 from ...datasets.progress import progress_bar
 from ...datasets.source import Source
+from ..backend import as_array
 from ..errors import UsageError
 from ..terminal import announce
 from .kept import COLUMNS as KEPT_COLUMNS
@@ -101,7 +102,7 @@ def floats(images: np.ndarray) -> np.ndarray:
 def encode_batch(model, images: np.ndarray, told: Columns = NOTHING) -> np.ndarray:
     """Codes of one batch of pictures, float32 [N, H, W, C] in [0, 1], with what the model is told of them."""
     conditions = [told["attributes"]] if "attributes" in told else []
-    return np.asarray(model.encode(images, *conditions))
+    return as_array(model.encode(images, *conditions))
 
 
 def encode_exactly(model, images: np.ndarray) -> tuple[np.ndarray, Columns]:
@@ -112,7 +113,7 @@ def encode_exactly(model, images: np.ndarray) -> tuple[np.ndarray, Columns]:
     if model.network().noise_shape is None:
         return encode_batch(model, images), NOTHING
     codes, noise = model.encode(images, noise=True)
-    return np.asarray(codes), {"noise": np.asarray(noise)}
+    return as_array(codes), {"noise": as_array(noise)}
 
 
 def draw_noise(model, count: int, seed: int | tuple[int, ...]) -> Columns:
@@ -189,4 +190,4 @@ def decode_batches(model, codes: np.ndarray, told: Columns = NOTHING) -> Iterato
     """As `decode_codes`, batch by batch, and where each stands."""
     columns = [codes, *(np.broadcast_to(column, (len(codes), *column.shape[1:])) for column in told.values())]
     for rows in _portions(len(codes), "decoding"):
-        yield rows, np.asarray(model.decode(*(column[rows] for column in columns)))
+        yield rows, as_array(model.decode(*(column[rows] for column in columns)))

@@ -9,11 +9,12 @@ from ...datasets import detection
 from ...datasets.labels import read_landmarks
 from ...datasets.manifest import MANIFEST_FILE, Cut
 from ...datasets.photographs import MEGAPIXELS, MOST_MEGAPIXELS
-from ...films import Film, is_film, probe
+from ...films import Film
 from ..errors import UsageError
 from ..faces.crops import find_known_rows, make_stamp, name_crops, new_files, report, show, with_new_rows
 from ..films.aligning import align_to_film, align_to_folder
 from ..films.choosing import choose
+from ..films.frames import find_film
 from ..films.making import ENDING
 from ..flags import groups, kinds
 from ..terminal import announce
@@ -30,6 +31,7 @@ def define_flags(values: flags.FlagValues) -> None:
     kinds.define_number(values, "size", 128, "Height and width of the crops in pixels.", 16, 1024)
     groups.define_template(values, "facezoo", 0.0)
     groups.define_film_person(values)
+    groups.define_film_rate(values)
     flags.DEFINE_enum("faces", "largest", FACES, "The faces of a photograph: the largest, or all.", flag_values=values)
     text = "CelebA's list of landmarks, or a CSV of its columns: the five points of each file, instead of a detector's."
     kinds.define_path(values, "landmarks", text)
@@ -41,9 +43,10 @@ def define_flags(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues) -> None:
     from ..faces.aligning import Aligner, align_in_processes
 
-    place = Path(values.flag_values_dict()["in"])
-    if is_film(place):
-        _align_film(values, probe(place))
+    place = values.flag_values_dict()["in"]
+    film = find_film(place, values.out, values.fps, ENDING)
+    if film:
+        _align_film(values, film)
         return
     if values.person is not None:
         raise UsageError(f"--person={values.person} chooses of a film's people; --in={place} is none")

@@ -33,7 +33,6 @@ from ..flags.kinds import define, define_path, list_names, read
 from ..pages import align, write_table
 from ..tables import markdown_table
 
-NOT_DATA = ("landmarks",)  # which are found in the faces here, and not told by a file
 # Of which measures flags are; those that are not among them are of all.
 OF_MEASURES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(list_names(DataSettings), ("morph", "peers")),
@@ -52,7 +51,7 @@ def define_flags(values: flags.FlagValues) -> None:
     define(values, LandmarkSettings)
     define(values, PeersSettings)
     define(values, ExportsSettings)
-    groups.define_data_flags(values, NOT_DATA)
+    groups.define_data_flags(values, groups.NOT_DATA)
     define_path(values, "out", "JSON file for all figures.")
 
 
@@ -93,7 +92,7 @@ def _measure_morphs(values: flags.FlagValues, settings: BenchmarkSettings) -> Se
     from ..benchmarks.morphs import measure_morphs
     from ..benchmarks.morphs import table as table_of_morphs
 
-    data = DataSettings(**groups.read_given_data(values, NOT_DATA))
+    data = DataSettings(**groups.read_given_data(values, groups.NOT_DATA))
     landmarks = read(values, LandmarkSettings)
     try:
         qualities = measure_morphs(read(values, MorphBenchmarkSettings), data, landmarks, settings.image_size)
@@ -109,7 +108,7 @@ def _hold_contest(values: flags.FlagValues, settings: BenchmarkSettings) -> Sequ
     contest = read(values, PeersSettings)
     if contest.page:
         write_table(Path(contest.page), [], "--page")  # or it says what is wrong with it
-    data = DataSettings(**groups.read_given_data(values, NOT_DATA))
+    data = DataSettings(**groups.read_given_data(values, groups.NOT_DATA))
     rows = hold_contest(contest, data, settings.image_size, settings.batch_size)
     print(write_table(Path(contest.page), rows, "--page") if contest.page else markdown_table(rows))
     return rows

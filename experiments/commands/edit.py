@@ -18,7 +18,8 @@ from ..faces.origins import find_cut
 from ..faces.places import check_there
 from ..films.changing import add_to_codes, make_amount
 from ..films.choosing import choose_for
-from ..films.making import make_task, new_film, open_film, parse_ramp
+from ..films.frames import open_film
+from ..films.making import make_task, new_film, parse_ramp
 from ..flags import groups, kinds
 from ..flags.kinds import read
 from ..folders import new_folder
@@ -27,6 +28,7 @@ from ..runs.run import Run, open_run
 MOST_STRENGTHS = 101
 SHEET = "sweep.png"
 WORDS = ("image",)  # flags that words without dashes are meant as
+USES_MODELS = True  # which other backends of Keras than TensorFlow do as well
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -56,6 +58,7 @@ def define_flags(values: flags.FlagValues) -> None:
     kinds.define_path(values, "out", "New folder for the pictures (RUN/edits); of a film a new .mp4 file.")
     groups.define_alignment(values)
     kinds.define(values, groups.PastingSettings)
+    groups.define_film_rate(values)
     kinds.define(values, groups.LandmarkSettings)
     groups.define_data_flags(values, groups.NOT_DATA)
 
@@ -67,9 +70,10 @@ def run(values: flags.FlagValues) -> None:
         _edit_film(values)
         return
     if not values.image:
-        raise UsageError(f"flag --image={values.image}: is required: a picture file, or test:17; or a film by --in")
-    if values.paste:
-        raise UsageError("--paste puts faces back into a film that --in names")
+        raise UsageError(f"flag --image is required: {values['image'].help} Or a film by --in.")
+    for name in ("paste", "fps"):
+        if values[name].present:
+            raise UsageError(f"--{name} is of a film, which --in names")
     groups.check_pasting(values)
     check_there(values.image)
     opened = open_run(values.run_dir, values.checkpoint, values.sampling_steps)
@@ -98,7 +102,7 @@ def run(values: flags.FlagValues) -> None:
 def _edit_film(values: flags.FlagValues) -> None:
     if values.image:
         raise UsageError(f"--image={values.image} and --in={values['in'].value}: either a face or a film")
-    film = open_film(str(values["in"].value), "in")
+    film = open_film(str(values["in"].value), values.fps)
     strengths = parse_ramp("strength", values.strength if values["strength"].present else "1")
     out = new_film(values.out)
     groups.check_pasting(values)

@@ -24,6 +24,7 @@ from ..folders import new_folder, saved_elsewhere
 from ..runs.run import open_run
 
 WORDS = ("in", "out")  # flags that words without dashes are meant as
+USES_MODELS = True  # which other backends of Keras than TensorFlow do as well
 
 
 def define_flags(values: flags.FlagValues) -> None:

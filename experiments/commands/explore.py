@@ -25,7 +25,6 @@ TOKEN_VARIABLE = "FACEZOO_TOKEN"
 MOST_TOKEN_BYTES = 1000
 TOKEN = re.compile(r"[A-Za-z0-9_-]{8,200}")
 FROM_RUN = ("checkpoint", "sampling_steps", "align")  # flags that do nothing without a run
-NOT_DATA = ("landmarks",)  # which are found in the faces here, and not told by a file
 WORDS = ("run_dir",)  # flags that words without dashes are meant as
 
 
@@ -45,7 +44,7 @@ def define_flags(values: flags.FlagValues) -> None:
     kinds.define_number(values, "size", None, text, MIN_IMAGE_SIZE, MAX_IMAGE_SIZE)
     kinds.define(values, LandmarkSettings)
     groups.define_alignment(values, align=True)
-    groups.define_data_flags(values, NOT_DATA)
+    groups.define_data_flags(values, groups.NOT_DATA)
 
 
 def run(values: flags.FlagValues) -> None:
@@ -78,7 +77,7 @@ def _check_flags(values: flags.FlagValues, opened: Run | None) -> None:
 
 def _explore(values: flags.FlagValues, opened: Run | None) -> Explored:
     alignment, landmarks = read(values, AlignmentSettings), read(values, LandmarkSettings)
-    given = groups.read_given_data(values, NOT_DATA)
+    given = groups.read_given_data(values, groups.NOT_DATA)
     if opened is None:
         from ..explorer.photographs import WarpExplorer
 

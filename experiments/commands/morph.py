@@ -9,6 +9,7 @@ from absl import flags
 from ... import files
 from ...films import Film
 from ...latents.interpolation import PATHS
+from ..backend import check_keras_backend
 from ..codes.encoding import as_person, ask_person, tell_person
 from ..codes.morphing import (
     METHODS,
@@ -26,7 +27,8 @@ from ..faces.reader import LARGEST
 from ..films.changing import Amount, find_target_points, keep_faces, lead_codes, lead_shapes, make_amount
 from ..films.choosing import check_person, choose, choose_for
 from ..films.following import Choice
-from ..films.making import FilmTask, make_task, new_film, open_film, parse_ramp
+from ..films.frames import open_film
+from ..films.making import OF_FILM, FilmTask, make_task, new_film, parse_ramp
 from ..films.mapping import MapFaces
 from ..films.targets import digest, make_film_cut, read_target
 from ..flags import groups, kinds
@@ -39,7 +41,7 @@ MOST_UNIFORM = 100  # pictures, which are looked at again and again, and held in
 MOST_STEPS = 1000
 STEPS = {"code": 10, "warp": 24, "warp+code": 10}
 FROM_RUN = ("checkpoint", "sampling_steps", "person", "align")  # flags that do nothing without a run
-OF_FACES = ("start", "end", "through", "closed", "steps", "seconds", "fps", "path")  # flags that a film has no use for
+OF_FACES = ("start", "end", "through", "closed", "steps", "seconds", "path")  # flags that a film has no use for
 OF_FILMS = ("to", "strength", "paste", "colour")
 FILM_SIZE = 256  # pixels of a film's faces without a run
 FILM_METHODS = ("code", "warp")
@@ -47,6 +49,7 @@ FILES = ("row.png", "sheet.png", "morph.gif", "morph.mp4")
 
 
 WORDS = ("start", "end")  # flags that words without dashes are meant as
+USES_MODELS = True  # which other backends of Keras than TensorFlow do as well
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -69,7 +72,15 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_enum("method", None, METHODS, text, flag_values=values)
     text = "Pictures, both ends included; 10 by codes and 24 by a warp if absent."
     kinds.define_number(values, "steps", None, text, 2, MOST_STEPS)
-    kinds.define_number(values, "fps", 10.0, "Pictures a second of the films.", 1, 60, kind=float)
+    kinds.define_number(
+        values,
+        "fps",
+        10.0,
+        "Pictures a second of the films, or of the folder of frames that --video names.",
+        1,
+        60,
+        kind=float,
+    )
     text = "Seconds of the way from the first face to the last, instead of --steps."
     kinds.define_number(values, "seconds", None, text, 0, kind=float, above=True)
     text = "Height and width of a warp's pictures without a run; if absent what the photographs hold, up to 1024."
@@ -90,7 +101,7 @@ def run(values: flags.FlagValues) -> None:
         return
     for name in ("start", "end"):
         if not values[name].value:
-            raise UsageError(f"flag --{name}={values[name].value}: is required: a face; or a film by --video")
+            raise UsageError(f"flag --{name} is required: {values[name].help} Or a film by --video.")
     for name in OF_FILMS:
         if values[name].present:
             raise UsageError(f"--{name} does nothing without --video, which names a film")
@@ -123,6 +134,8 @@ def _check(values: flags.FlagValues, opened: Run | None, method: str) -> None:
         raise UsageError("--size does nothing with --run_dir: pictures have the size of its model's")
     if method == "warp" and values.path not in WARP_PATHS:
         raise UsageError(f"--path={values.path} leads through codes: --method=warp takes {' or '.join(WARP_PATHS)}")
+    if values.path == "uniform":
+        check_keras_backend()  # in which the network is that looks at pictures
     if method == "code" and not values.paste:
         for name in kinds.list_names(LandmarkSettings):
             if values[name].present:
@@ -150,9 +163,10 @@ def _morph_film(values: flags.FlagValues) -> None:
             raise UsageError(f"--{name} does nothing with --video: a film has its own frames, and leads to --to")
     if not values.to:
         raise UsageError("--to is required with --video: the face that the film leads to")
-    film, amounts = open_film(values.video, "video"), parse_ramp("strength", values.strength)
+    rate = values.fps if values["fps"].present else None
+    film, amounts = open_film(values.video, rate, "video"), parse_ramp("strength", values.strength)
     check_there(values.to)
-    out = new_film(values.out, "video")
+    out = new_film(values.out, OF_FILM.format("video"))
     opened = open_run(values.run_dir, values.checkpoint, values.sampling_steps) if values.run_dir else None
     method = values.method or ("code" if opened else "warp")
     if values.colour != "match" and not values.paste:

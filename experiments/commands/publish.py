@@ -54,16 +54,22 @@ def run(values: flags.FlagValues) -> None:
             if place:
                 hub.check_room(place, values.public)
             page_there = _publish(values, opened, name, partial, has_pictures, place)
+            address = _upload(place, name, partial, page_there) if place else None  # where that fails nothing is left
     except files.OccupiedError as error:
         raise UsageError(f"--name={name}: {error}") from error
     print("\n".join(str(out / name) for name in names if (out / name).exists()))
     if values.pictures is None and own:
         print(f"without pictures, since they would show faces of {own}; --pictures shows them")
-    if place:
-        contents: dict[str, Path | bytes] = {hub.PAGE: page_there.encode()}
-        told = ((".npz", hub.WEIGHTS), (".json", hub.CARD), (".png", hub.SHEET))
-        contents |= {there: out / f"{name}{ending}" for ending, there in told if (out / f"{name}{ending}").exists()}
-        print(hub.upload(place, contents, f"Publish {name} by facezoo {__version__}"))
+    if address:
+        print(address)
+
+
+def _upload(place: hub.Place, name: str, folder: Path, page_there: str) -> str:
+    """Puts what is in a folder on a hub; returns its address."""
+    contents: dict[str, Path | bytes] = {hub.PAGE: page_there.encode()}
+    told = ((".npz", hub.WEIGHTS), (".json", hub.CARD), (".png", hub.SHEET))
+    contents |= {there: folder / f"{name}{ending}" for ending, there in told if (folder / f"{name}{ending}").exists()}
+    return hub.upload(place, contents, f"Publish {name} by facezoo {__version__}")
 
 
 def _check_place(values: flags.FlagValues) -> hub.Place | None:

@@ -12,7 +12,7 @@ from absl import flags
 from ... import files, pictures
 from ...datasets import photographs
 from ...datasets.source import DatasetError, Source
-from ...films import Film, is_film, probe
+from ...films import Film
 from ..backend import load_tensorflow
 from ..codes.encoding import ask_person, batches, encode_batch, floats, list_people
 from ..errors import UsageError
@@ -20,7 +20,8 @@ from ..faces.fitting import FaceFitter, describe_fitter, open_fitter
 from ..faces.origins import find_picture_crop
 from ..faces.reader import EVERY, LARGEST, NAMED, list_photographs, most_pixels, read_pictures
 from ..films.choosing import choose, is_choice
-from ..films.making import find_crop_matrix, make_task, new_film
+from ..films.frames import find_film
+from ..films.making import ENDING, find_crop_matrix, make_task, new_film
 from ..flags import groups, kinds
 from ..flags.groups import LandmarkSettings
 from ..flags.kinds import read, read_given
@@ -37,6 +38,7 @@ def define_flags(values: flags.FlagValues) -> None:
     kinds.define_required(values, "out", "New folder for the pictures; of a film a new .mp4 file, with its sound.")
     kinds.define(values, groups.PastingSettings)
     groups.define_film_person(values)
+    groups.define_film_rate(values)
     text = "Which of the faces that --align finds in a photograph: the largest, all, or which from the left, 1, 2, ..."
     flags.DEFINE_string("faces", LARGEST, text, flag_values=values)
     flags.register_validator("faces", is_choice, "must be largest, all, or a number from 1", flag_values=values)
@@ -46,8 +48,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues) -> None:
-    place = Path(values.flag_values_dict()["in"])
-    film = probe(place) if is_film(place) else None
+    film = find_film(values.flag_values_dict()["in"], values.out, values.fps, ENDING)
     in_folder = "" if film else groups.in_folder(values)
     opened = open_run(values.run_dir, values.checkpoint)
     alignment, given = read(values, groups.AlignmentSettings), read_given(values, groups.DataSettings)

@@ -13,7 +13,7 @@ from ..codes.readiness import check_networks
 from ..errors import UsageError
 from ..flags import kinds
 from ..flags.parsing import parse_training
-from ..folders import new_folder
+from ..folders import new_folder, take_folder
 from ..pages import align, write_table
 from ..processes import NOBODY_READS, command_line
 from ..runs.results import SAMPLES_FILE, has_kl, is_measured, make_line, read_results
@@ -51,7 +51,7 @@ def run(values: flags.FlagValues) -> int:
     if measures and values.metrics != ["all"]:
         sizes = {parse_training(trial.arguments, has_recipes=True).model.image_size for trial in trials}
         check_networks(measures, sizes)
-    _take(folder, path)
+    take_folder(folder, SWEEP_FILE, files.read_text(path), "the runs of another sweep")
     team = Team(1, [], [None], is_cluster=False)
     failed: dict[str, int] = {}
     done: list[Path] = []  # trained, be they measured or not
@@ -103,21 +103,3 @@ def _measure(team: Team, place: Path, names: Sequence[str], measures: Sequence[s
         return 0
     team.arguments = ["evaluate", f"--run_dir={place}", f"--what={SAMPLES}", "--metrics=kid"]
     return team.work()[1]
-
-
-def _take(folder: Path, path: Path) -> None:
-    """Keeps the file with the runs, or refuses a folder that has another one's."""
-    kept, text = folder / SWEEP_FILE, files.read_text(path)
-    try:
-        if kept.exists():
-            if files.read_text(kept) != text:
-                raise UsageError(f"--out={folder} has the runs of another sweep, {kept}: choose another folder")
-            return
-        files.refuse_what_is_there(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        with files.whole_file(kept, is_new=True) as partial:
-            files.write_text(partial, text)
-    except files.OccupiedError as error:
-        raise UsageError(f"--out={error}") from error
-    except (OSError, ValueError) as error:
-        raise UsageError(f"--out={folder}: {getattr(error, 'strerror', None) or error}") from error

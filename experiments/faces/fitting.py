@@ -95,9 +95,11 @@ def describe_fitter(fitter: FaceFitter | None) -> list[Any]:
     if fitter is None:
         return []
     path: Path | None = getattr(fitter.reader, "path", None)
-    told = path and path.stat()
-    file = told and [str(path.absolute()), told.st_size, told.st_mtime_ns]
-    return [type(fitter.reader).__name__, fitter.match_colour, file]
+    told = [type(fitter.reader).__name__, fitter.match_colour]
+    if path is None:
+        return [*told, None]
+    status = path.stat()
+    return [*told, [str(path.absolute()), status.st_size, status.st_mtime_ns]]
 
 
 def _open_reader(landmarks: LandmarkSettings) -> LandmarkReader | None:

@@ -16,8 +16,7 @@ from ... import __version__, files
 from ...datasets import photographs
 from ...datasets.alignment import NoFaceError
 from ...datasets.manifest import Cut
-from ...films import Film, FilmWriter, Parts, is_film, probe
-from ...films.probing import ENDINGS
+from ...films import Film, FilmWriter, Parts
 from ...pictures.pasting import crop_matrix
 from ..errors import UsageError
 from ..faces.fitting import FaceFitter
@@ -32,6 +31,7 @@ from .mapping import BendFace, FilmMapper, MapFaces, Places, cut_faces, show_pro
 ENDING = ".mp4"
 NAMED = 5
 MEAN = "mean"
+OF_FILM = "--{} is a film, and what is made of it another one"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,7 +170,7 @@ class FilmTask:
             announce(f"Going on from frame {done:,} of a film that was stopped ...")
         mapper = FilmMapper(places, map_faces, self.image_shape, fitter, bend_face, is_pasted)
         made = mapper.write(self.film, self.out, self.key, description)
-        print(f"{self.out}: {made.count} frames, {outcome}")
+        print(f"{self.out}: {made.num_frames} frames, {outcome}")
         if made.without:
             how = "stay as they are" if fitter and is_pasted else "are black"
             print(f"{len(made.without)} frames {how}: {list_numbers(made.without)}")
@@ -221,32 +221,21 @@ def parse_ramp(flag: str, text: str) -> tuple[float, float]:
     raise UsageError(f"--{flag}={text}: of a film a number, or from:to, which is reached in its last frame")
 
 
-def open_film(given: str, flag: str) -> Film:
-    """A film by the path that a user gives by a flag.
+def new_film(out: str | None, why: str = OF_FILM.format("in")) -> Path:
+    """The place of a film that is to be made.
 
-    Raises:
-      FilmError: it is not there, or cannot be read.
-      UsageError: it is called as no film is.
-    """
-    path = Path(given)
-    if path.exists() and not is_film(path):
-        raise UsageError(f"--{flag}={given} is no film: its name ends in none of {', '.join(ENDINGS)}")
-    return probe(path)
-
-
-def new_film(out: str | None, flag: str = "in") -> Path:
-    """The place of a film that is to be made of the one that a flag names.
+    Args:
+      out: what --out says.
+      why: it has to be a film.
 
     Raises:
       UsageError: it is not told, something is there, or it is called as no MP4 is.
     """
     if not out:
-        raise UsageError(f"--out is required with --{flag}: a new {ENDING} file")
+        raise UsageError(f"--out is required: a new {ENDING} file")
     path = Path(out)
     if path.suffix.lower() != ENDING:
-        raise UsageError(
-            f"--out={out}: --{flag} is a film, and what is made of it another one: call it {path.name}{ENDING}"
-        )
+        raise UsageError(f"--out={out}: {why}: call it {path.name}{ENDING}")
     if path.is_dir() or files.is_taken(path):
         raise UsageError(f"--out={out} exists: choose another file")
     return path

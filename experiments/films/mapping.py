@@ -63,12 +63,12 @@ class Made(NamedTuple):
     """What has become of a film.
 
     Attributes:
-      count: how many frames it has.
+      num_frames: how many it has.
       without: the numbers of those without a face.
       unfitted: of those with a face in which no landmarks are found, nor before and after it.
     """
 
-    count: int
+    num_frames: int
     without: list[int]
     unfitted: list[int]
 

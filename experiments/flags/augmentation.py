@@ -40,7 +40,7 @@ def make_augmentation(settings: AugmentationSettings, source: Source, is_warped:
 
 def make_selection(settings: AugmentationSettings) -> pipeline.Augmentation | None:
     """Which frames of clips are shown, or None where it is all of them."""
-    return augmentation.window(settings.window) if settings.window else None
+    return augmentation.window(settings.window, settings.pace) if settings.window else None
 
 
 def _random_warp(settings: AugmentationSettings, moves: dict[str, Any], names: dict[str, Any]) -> pipeline.Augmentation:

@@ -34,7 +34,7 @@ CHECKPOINTS = ("last", "best")
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 # How far training pictures are moved at random: flags, and what `datasets.augmentation` calls them.
 MOVES = {"rotation": "degrees", "scale": "scale", "shift": "shift"}
-AUGMENTATIONS = ("flip", *MOVES, "colour", "blur", "warp", "window", "affine")
+AUGMENTATIONS = ("flip", *MOVES, "colour", "blur", "warp", "window", "pace", "affine")
 MOST_SCALE = 100
 MOST_SAMPLING_STEPS = 10_000
 # What can be made of a split, and measured.
@@ -102,7 +102,7 @@ def parse_square(crop: Sequence[int] | None) -> Crop | None:
     return first, top, width, height
 
 
-NOT_DATA = ("landmarks",)  # of commands that find them in faces, and are told them by no file
+NOT_DATA = ("landmarks", "frames")  # of commands about faces, in which they find landmarks
 MORPHS = Path("morphs")  # of morphs without a run
 FOLDER_FLAGS = ("crop", "subfolders", "labels", "landmarks", "max_megapixels", "split_by", "partition")
 
@@ -229,6 +229,9 @@ class AugmentationSettings(Settings):
     window: int | None = number(
         None, "Show so many frames of each training clip, a random stretch at a random pace; all if absent.", 2
     )
+    pace: int | None = number(
+        None, "Largest pace of --window: 1 shows successive frames only; as far as a clip is long if absent.", 1
+    )
     affine: bool = switch(
         True, "Face mapping also turns, scales, shifts and mirrors the pictures; --noaffine leaves them where they are."
     )
@@ -239,6 +242,8 @@ class AugmentationSettings(Settings):
         if moved and not self.affine:
             value = getattr(self, moved[0])
             raise UsageError(f"--{moved[0]}={value:g}: --noaffine leaves the pictures where they are")
+        if self.pace and not self.window:
+            raise UsageError(f"--pace={self.pace} does nothing without --window")
 
 
 def define_template(values: flags.FlagValues, template: str | None, margin: float | None) -> None:
@@ -290,6 +295,12 @@ def define_film_person(values: flags.FlagValues) -> None:
     flags.DEFINE_string("person", None, f"Of a film: {FILM_PERSON}", flag_values=values)
 
 
+def define_film_rate(values: flags.FlagValues) -> None:
+    """How fast the frames of a folder follow each other."""
+    text = "Of a folder of frames that a film is made of, how many a second; 25 if absent."
+    define_number(values, "fps", None, text, 0.01, 240, kind=float)
+
+
 FILM_PERSON = (
     "who of its people; a number counts them from the left, a picture or a folder of pictures shows who is meant. The "
     "one with the largest face if absent."
@@ -298,7 +309,11 @@ FILM_PERSON = (
 
 def in_folder(values: flags.FlagValues) -> str:
     """--in; a UsageError where that is no folder."""
-    folder = values.flag_values_dict()["in"]  # a keyword of Python
+    return check_folder(values.flag_values_dict()["in"])  # a keyword of Python
+
+
+def check_folder(folder: str) -> str:
+    """What --in names; a UsageError where that is no folder."""
     if not Path(folder).is_dir():
         raise UsageError(f"--in={folder} is {'not a folder' if Path(folder).exists() else 'not there'}")
     return folder

@@ -26,6 +26,8 @@ VARIABLES = re.compile(
     r"(FACEZOO|KERAS|CUDA|XLA|OMP|HF)_[A-Z_]+|TF_(CONFIG|CPP|CUDNN|DETERMINISTIC|ENABLE|FORCE|GPU|NUM|USE|XLA)[A-Z_]*"
 )
 UNTOLD = re.compile(r"TOKEN|KEY|SECRET|PASS|TF_CONFIG")  # what is secret, or names hosts
+COMPUTING = re.compile(r"(KERAS|CUDA|XLA|OMP|TF)_.*")  # whose plain values say how something is computed
+PLAIN = re.compile(r"[A-Za-z0-9_.,=+ -]{0,40}")
 DISTRIBUTION = __name__.partition(".")[0]
 DEVELOPMENT = "dev"  # an extra for those who change facezoo
 GIGA = 1e9
@@ -53,7 +55,7 @@ def look_at_machine() -> Machine:
         ffmpeg=_find_ffmpeg(),
         extras=find_extras(),
         caches=tuple(
-            (name, _hide_home(str(path)), _measure(path)) for name, path in _cache_folders().items() if path.is_dir()
+            (name, _hide_place(path), _measure(path)) for name, path in _cache_folders().items() if path.is_dir()
         ),
         variables=_read_variables(),
     )
@@ -244,15 +246,24 @@ def _measure(folder: Path) -> int:
 
 
 def _read_variables() -> dict[str, str]:
-    """Those that steer what is computed; of what nobody is to see only that it is there."""
+    """Those that steer what is computed. Addresses, paths and what is secret are nobody's business: only their kind."""
     steering = {name: value for name, value in sorted(os.environ.items()) if VARIABLES.fullmatch(name)}
-    return {name: "(set)" if UNTOLD.search(name) else _hide_home(value) for name, value in steering.items()}
+    return {name: _describe_variable(name, value) for name, value in steering.items()}
 
 
-def _hide_home(text: str) -> str:
-    """A path without the name of its user."""
-    home = str(Path.home())
-    return f"~{text.removeprefix(home)}" if len(home) > 1 and f"{text}/".startswith(f"{home}/") else text
+def _describe_variable(name: str, value: str) -> str:
+    if UNTOLD.search(name):
+        return "(set)"
+    if value.startswith(("/", "~", ".")):
+        path = Path(value).expanduser()
+        kind = "a folder" if path.is_dir() else "a file" if path.is_file() else "not there"
+        return f"(set: {kind})"
+    return value if COMPUTING.fullmatch(name) and PLAIN.fullmatch(value) else "(set)"
+
+
+def _hide_place(path: Path) -> str:
+    """Where a folder is, without the name of its user; of one outside of the home folder only that it is."""
+    return f"~/{path.relative_to(Path.home())}" if path.is_relative_to(Path.home()) else "elsewhere"
 
 
 def _show_revision() -> str:

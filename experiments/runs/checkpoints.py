@@ -262,7 +262,9 @@ def _load_weights(model: "TrainableModel", path: Path) -> None:
     if there.get("class_name") != here["class_name"]:
         differing = [f"it holds a {there.get('class_name')}, not a {here['class_name']}"]
     if differing:
-        raise UsageError(f"{path} is another model's: {'; '.join(differing)}")
+        told = "; ".join(differing)
+        more = "a new --run_dir, with --set of what differs and --init_from of this file, goes on from its weights"
+        raise UsageError(f"{path} is another model's: {told}; {more}")
     try:
         check_sizes(path, there)
         model.load_weights(path)

@@ -1,10 +1,11 @@
 """The model of a training, its optimizers and its first weights."""
 
 import inspect
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from absl import logging
 
@@ -169,18 +170,28 @@ def make_optimizer(
     return keras.optimizers.Adam(schedule, beta_1=chosen.beta_1, **averaging)
 
 
-def copy_weights(start: str, model: TrainableModel) -> None:
+def copy_weights(
+    start: str, model: TrainableModel, load: Callable[[int], Mapping[str, np.ndarray]] = lambda _: {}
+) -> None:
     """Starts `model` from the weights of a model that is named as `runs.places.find_place` takes it.
 
     An autoencoder that was trained with a discriminator gives its own weights only. Pictures may have another size
     where that changes no weight, as in networks of convolutions alone, and 2, 4, ... times as large a one where the
-    model can grow (`TrainableModel.grow_from`).
+    model can grow (`TrainableModel.grow_from`). Of a model of another kind it takes what `begin_from` can.
+
+    Args:
+      start: names the model.
+      model: that is to begin.
+      load: gives a number of examples of the training split, pictures in [0, 1].
 
     Raises:
       UsageError: no such model, or one of another kind, or of a size that does not grow to this one.
     """
     loaded = load_model(find_model_file(start, "init_from"), TrainableModel).network()
     if type(loaded) is not type(model):
+        if model.begin_from(loaded, load):
+            announce(f"--init_from={start}: a {type(model).__name__} begins from a {type(loaded).__name__}")
+            return
         raise UsageError(f"--init_from={start} holds a {type(loaded).__name__}, not a {type(model).__name__}")
     there, here = loaded.get_config(), model.get_config()
     fits = [weight.shape for weight in loaded.weights] == [weight.shape for weight in model.weights]

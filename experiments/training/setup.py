@@ -71,7 +71,7 @@ class Session:
         with self.strategy.scope():
             network = make_model(settings.model.model, model_arguments, sources["train"])
             if settings.model.init_from and state is None:
-                copy_weights(settings.model.init_from, network)
+                copy_weights(settings.model.init_from, network, lambda count: load_spread(sources["train"], count))
             elif network.adapts_to and state is None:
                 examples = load_spread(sources["train"], network.adapts_to)
                 network.adapt(*(examples[column] for column in network.adapts_by))

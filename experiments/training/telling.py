@@ -31,6 +31,32 @@ class Telling:
         announce(f"after epoch {number}/{self._epochs}: validation {figures}{rest}")
 
 
+class Stages:
+    """Tells of the stages of a longer work, and how long all of it will still take, at the pace of those that are done.
+
+    Args:
+      expected: seconds of each that is to be done, on a machine that is known.
+      count: of all, those that were done before too.
+      clock: seconds that only rise.
+    """
+
+    def __init__(self, expected: Mapping[str, float], count: int, clock: Callable[[], float] = time.monotonic):
+        self._left, self._count, self._clock = dict(expected), count, clock
+        self._expected, self._taken, self._begun = 0.0, 0.0, clock()
+
+    def begin(self, number: int, title: str) -> None:
+        """Says which stage begins, and what is left of all."""
+        pace = self._taken / self._expected if self._expected else 1.0
+        left = say_duration(pace * sum(self._left.values()))
+        announce(f"stage {number} of {self._count}, {title}: {left} left for all")
+        self._begun = self._clock()
+
+    def end(self, title: str) -> None:
+        """Learns from a stage that is done how fast it goes here."""
+        self._expected += self._left.pop(title)
+        self._taken += self._clock() - self._begun
+
+
 def say_duration(seconds: float) -> str:
     """About how long, as people say it."""
     if seconds < MINUTE:

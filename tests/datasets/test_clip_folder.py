@@ -137,6 +137,7 @@ def test_a_model_of_clips_trains_on_them_and_is_measured(recordings, command, tm
         (("--model=vae", "--dataset=procedural_clips", "--image_size=32", "--window=3"), ["--window=3: --model=vae"]),
         (("--dataset=procedural_clips", "--image_size=32", "--window=9"), ["--frames=9 must be 2 to 4"]),
         (("--dataset=procedural_clips", "--image_size=32", "--set=slow_dim=4"), ["slow_dim=4 must be below"]),
+        (("--dataset=procedural_clips", "--image_size=32", "--pace=1"), ["--pace=1 does nothing without --window"]),
         (("--dataset=clips", "--data_dir=nowhere"), ["data_dir=nowhere is not there"]),
     ],
 )

@@ -240,6 +240,12 @@ def test_a_window_shows_frames_at_a_pace_and_their_middle():
     for name, of_all in {"image": "clip", "landmarks": "clip_landmarks", "factors": "clip_factors"}.items():
         np.testing.assert_array_equal(after[name], after[of_all][:, 1], err_msg=name)
     assert "attributes" not in after
+    slow = augmentation.window(3, most_pace=1)(batch, tf.constant([0, 1], tf.int64))["clip_factors"].numpy()
+    whole = batch["clip_factors"].numpy()
+    assert all(
+        any((clip == frames[start : start + 3]).all() for start in range(5))
+        for clip, frames in zip(slow, whole, strict=True)
+    )
     with pytest.raises(DatasetError, match="window: frames=8 must be 2 to 7"):
         augmentation.window(8)(batch, tf.constant([0, 1], tf.int64))
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from facezoo.models import VAE, ConditionalVAE, DiffusionAutoencoder
-from facezoo.models.denoiser import FusedGroupNormalization, build_denoiser
+from facezoo.models.denoiser import GroupNormalization, build_denoiser
 from facezoo.models.patch_code import PatchCode
 from zoo import SIZE, batch
 
@@ -47,7 +47,7 @@ def ideal(model, monkeypatch):
 def test_fused_group_normalization_is_that_of_keras(shape):
     numbers = np.random.default_rng(0)
     inputs = tf.constant(3.0 + numbers.normal(size=shape), tf.float32)
-    fused, plain = FusedGroupNormalization(3), keras.layers.GroupNormalization(3)
+    fused, plain = GroupNormalization(3), keras.layers.GroupNormalization(3)
     found = []
     for layer in (fused, plain):
         layer.build(shape)
@@ -59,6 +59,17 @@ def test_fused_group_normalization_is_that_of_keras(shape):
         found.append([outputs, *tape.gradient(loss, [inputs, *layer.trainable_variables])])
     for one, other in zip(*found, strict=True):
         np.testing.assert_allclose(one, other, rtol=2e-4, atol=2e-4)
+
+
+def test_files_with_the_normalization_of_keras_are_read(model, tmp_path, monkeypatch):
+    monkeypatch.setattr("facezoo.models.denoiser.GroupNormalization", keras.layers.GroupNormalization)
+    before = DiffusionAutoencoder(autoencoder=model.autoencoder, patch=4, components=48, width=16, depth=1)
+    monkeypatch.undo()
+    before.save(tmp_path / "before.keras")
+    again = keras.models.load_model(tmp_path / "before.keras")
+    assert any(isinstance(layer, GroupNormalization) for layer in again.denoiser.layers)
+    for one, other in zip(again.get_weights(), before.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def noise_of(model, count=8, seed=0):

@@ -114,6 +114,17 @@ def test_stages_that_are_given_stay():
     assert DFCVAE(form="large").filters == (32, 64, 128, 256, 512)
 
 
+def test_pictures_that_no_further_stage_halves_have_none():
+    assert VAE(image_size=144).filters == (32, 64, 128, 256)
+    assert ConvolutionalAutoencoder(image_size=260).filters == (32, 64)
+
+
+def test_a_kernel_without_room_for_a_picture_does_not_grow():
+    small = VAE(**TINY | {"kernel_size": 2, "upsampling": "nearest"})
+    with pytest.raises(ValueError, match="decoder_kernel_size=2 leaves a new stage no room"):
+        small.enlarge_arguments(small.get_config(), 2 * small.image_size)
+
+
 @pytest.mark.parametrize("kind", [DFCVAE, AppearanceVAE, DiffusionAutoencoder])
 def test_what_cannot_grow_says_so(kind):
     with pytest.raises(ValueError, match=r"\w+ \w+"):

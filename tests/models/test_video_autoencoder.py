@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from facezoo.models import VideoAutoencoder
+from facezoo.models import VAE, ConvolutionalAutoencoder, VideoAutoencoder
+from facezoo.models.video_autoencoder import SmoothFrames, find_slow_directions
 from steps import take_steps
 from zoo import SIZE, adversarial, batch
 
@@ -31,7 +32,7 @@ def test_fast_codes_are_told_by_the_frames_beside_them(model):
     changed[:, 0] = 1.0 - changed[:, 0]
     before, after = (np.asarray(model.encode(clips))[:, :, 4:] for clips in (CLIPS, changed))
     moved = np.abs(after - before).max(axis=(0, 2))
-    assert (moved[:3] > 0).all()  # two convolutions of three frames see two frames away
+    assert (moved[:3] > 0).all()  # two convolutions of three frames see two frames away, and smoothing one
     np.testing.assert_allclose(moved[3:], 0.0, atol=1e-6)
 
 
@@ -70,14 +71,54 @@ def test_plain_clips_are_taken_as_plain_pictures_are(model):
     assert learner.predict(whole, verbose=0)["clip_reconstruction"].shape == CLIPS.shape
 
 
-def test_noise_of_the_slow_code_is_one_for_all_frames(model):
+def test_noise_of_codes_is_one_for_all_frames_of_a_clip(model):
     noise = np.asarray(model._epsilon(tf.zeros((2, 5, 6))))
-    np.testing.assert_array_equal(noise[:, :, :4], np.repeat(noise[:, :1, :4], 5, axis=1))
-    assert (np.ptp(noise[:, :, 4:], axis=1) > 0).all()
+    np.testing.assert_array_equal(noise, np.repeat(noise[:, :1], 5, axis=1))
+    assert (noise[0] != noise[1]).all()
 
 
 def test_the_network_of_codes_is_what_encodes_a_picture(model):
     np.testing.assert_allclose(model.code_network()(CLIPS[:, 0]), model.encode(CLIPS[:, 0]), atol=1e-5)
+
+
+def test_it_begins_from_a_vae_of_frames_with_what_is_slow_first():
+    keras.utils.set_random_seed(1)
+    tiny = {"image_size": SIZE, "filters": (8, 8), "latent_dim": 6, "upsampling": "nearest"}
+    frames, model = VAE(**tiny), VideoAutoencoder(**tiny, slow_dim=2, seed=3)
+    numbers = np.random.default_rng(2)
+    stays, moves = numbers.uniform(size=(40, 1, 1, 1, 3)), numbers.uniform(size=(40, 5, SIZE, SIZE, 3))
+    clips = (0.7 * stays + 0.3 * moves).astype(np.float32)
+    assert model.begin_from(frames, lambda count: {"clip": clips[:count], "image": clips[:count, 2]})
+    # Every picture by itself is made as before, since the temporal convolutions hardly say anything yet.
+    np.testing.assert_allclose(
+        model.decode(model.encode(clips[:, 2])), frames.decode(frames.encode(clips[:, 2])), atol=0.02
+    )
+    means, variances = model._tell_frames(clips)
+    every = means.reshape(-1, 6)
+    np.testing.assert_allclose(np.cov(every.T, bias=True), np.eye(6), atol=1e-2)
+    shares = means.mean(axis=1).var(axis=0) / every.var(axis=0)
+    assert (np.diff(shares) < 1e-3).all() and shares[0] > 0.9 > shares[-1]
+    assert np.isfinite(variances).all()
+
+
+def test_it_begins_from_no_other_model(model):
+    assert not model.begin_from(VAE(image_size=SIZE, filters=(8, 8), latent_dim=5), dict)
+    assert not model.begin_from(ConvolutionalAutoencoder(image_size=SIZE, filters=(8, 8)), dict)
+
+
+def test_slow_directions_are_found_where_they_lie():
+    numbers = np.random.default_rng(0)
+    slow = np.repeat(numbers.normal(size=(60, 1, 1)), 8, axis=1) * np.array([1.0, 2.0, 0.0])
+    fast = numbers.normal(size=(60, 8, 1)) * np.array([2.0, -1.0, 0.0])
+    codes = slow + fast + 0.1 * numbers.normal(size=(60, 8, 3))
+    first = find_slow_directions(codes)[:, 0]
+    assert abs(first @ [2.0, -1.0, 0.0]) < 0.1 * abs(first @ [1.0, 2.0, 0.0])
+
+
+def test_a_code_that_moves_by_chance_alternately_is_smoothed():
+    zigzag = np.tile(np.array([1.0, -1.0])[None, :, None], (1, 3, 2)).astype(np.float32)
+    np.testing.assert_allclose(SmoothFrames()(zigzag)[:, 1:-1], 0.0, atol=1e-7)
+    np.testing.assert_allclose(SmoothFrames()(np.ones((1, 1, 2), np.float32)), 1.0)
 
 
 def test_a_discriminator_judges_frames_of_clips():

@@ -1,6 +1,5 @@
 """`facezoo align`: every file is read and told of, nothing is done twice, nothing is overwritten."""
 
-import csv
 import io
 import os
 import shutil
@@ -14,7 +13,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clutter import clutter, placed_faces
-from command_line import SCRIPT, SOFTWARE, assert_refused, contents, folder_of_crops, picture, read_png, truncate
+from command_line import (
+    GIVEN,
+    SCRIPT,
+    SIDE,
+    SOFTWARE,
+    assert_refused,
+    contents,
+    folder_of_crops,
+    photographs_with_points,
+    picture,
+    points_file,
+    read_png,
+    truncate,
+)
 from deadly import Deadly
 from facezoo import files
 from facezoo.datasets import photographs
@@ -27,26 +39,6 @@ from facezoo.datasets.source import DatasetError
 from facezoo.experiments.faces import crops
 from facezoo.experiments.faces.aligning import DEADLY, align_in_processes
 from PIL import Image
-
-SIDE = 60  # of the pictures whose points are given
-GIVEN = SIDE * template_points()  # a crop is then the whole picture
-
-
-def photographs_with_points(root, names):
-    """Pictures, and a file of the points of all of them: the paths of both."""
-    for number, name in enumerate(names):
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        picture((SIDE, SIDE), number).save(root / name)
-    return root, points_file(root.with_name("points.csv"), names)
-
-
-def points_file(path, names):
-    columns = [f"{name}_{axis}" for name in POINT_NAMES for axis in "xy"]
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["file", *columns])
-        writer.writerows([name, *GIVEN.reshape(-1).tolist()] for name in names)
-    return path
 
 
 @pytest.fixture

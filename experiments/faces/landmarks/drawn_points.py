@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from ....datasets import photographs
-from ...backend import load_tensorflow
+from ...backend import as_array, load_tensorflow
 from ...errors import UsageError
 
 
@@ -32,5 +32,5 @@ class DrawnPoints:
         """The face in the centre square of a picture, whatever it shows: one of [70, 2], (x, y) in its pixels."""
         left, top, right, _ = photographs.crop_box(photograph.size)
         small = photographs.fit(photograph, self.network.image_size).astype(np.float32) / 255.0
-        points = np.asarray(self.network({"image": small[None]}, training=False)["landmarks"])[0]
+        points = as_array(self.network({"image": small[None]}, training=False)["landmarks"])[0]
         return [points.astype(np.float64) * (right - left) + (left, top)]

@@ -344,6 +344,32 @@ def test_other_strengths_are_refused(text):
         parse_ramp("strength", text)
 
 
+def save_frames(colours, sizes=((80, 320),)):
+    Path("frames").mkdir()
+    for number, colour in enumerate(colours):
+        frame = draw_squares((60 + 10 * number, colour))[: sizes[number % len(sizes)][0]]
+        Image.fromarray(frame).save(f"frames/{number + 7}.png")
+
+
+def test_a_folder_of_frames_is_a_film_in_the_order_of_its_numbers(squares, command):
+    save_frames([RED] * 5)  # 7 to 11
+    done = command("align", "--in=frames", "--out=out.mp4", "--size=32", "--fps=12.5", "--template=celeba")
+    assert done.code == 0, done.err
+    made = probe(Path("out.mp4"))
+    assert (float(made.frames_per_second), made.has_sound) == (12.5, False)
+    shown = read_film("out.mp4")
+    assert (shown[:, 16, 16, 0] - shown[:, 16, 16, 2] > 80).all()
+    done = command("align", "--in=frames", "--out=crops", "--size=32", "--fps=12")
+    assert (done.code, "--fps=12 is of a folder of frames that a film is made of" in done.err) == (2, True), done.err
+
+
+def test_frames_of_two_sizes_are_no_film(squares, command):
+    save_frames([RED] * 3, ((80, 320), (70, 320)))
+    done = command("align", "--in=frames", "--out=out.mp4")
+    assert (done.code, "8.png has 320x70 pixels, others before it 320x80" in done.err) == (2, True), done.err
+    assert [path.name for path in Path().iterdir()] == ["frames"]
+
+
 EDIT = "edit --run_dir={run} --attribute=smiling"
 MORPH = "morph --video=in.mp4"
 REFUSED = [
@@ -357,8 +383,8 @@ REFUSED = [
     ("encode --run_dir={run} --in=in.mp4 --person=1", "--person=1 does nothing without --align"),
     ("encode --run_dir={run} --in=in.mp4 --out=in.mp4", "--out=in.mp4 exists"),
     (f"{EDIT} --in=in.mp4 --out=out", "call it out.mp4"),
-    (f"{EDIT} --in=in.mp4", "--out is required with --in: a new .mp4 file"),
-    (f"{MORPH} --to=in.mp4", "--out is required with --video: a new .mp4 file"),
+    (f"{EDIT} --in=in.mp4", "--out is required: a new .mp4 file"),
+    (f"{MORPH} --to=in.mp4", "--out is required: a new .mp4 file"),
     (f"{MORPH} --to=in.mp4 --out=out", "--out=out: --video is a film"),
     (f"morph --to=in.mp4 --out=out.mp4 --video={__file__}", f"--video={__file__} is no film"),
     (f"{EDIT} --in=in.mp4 --out=out.mp4 --image=test:0", "either a face or a film"),
@@ -366,8 +392,9 @@ REFUSED = [
     (f"{EDIT} --in=in.mp4 --out=out.mp4 --colour=none", "--colour=none does nothing without --paste"),
     (f"{EDIT} --in=in.mp4 --out=out.mp4 --person=2", "--person=2 does nothing without --align"),
     (f"{EDIT} --in=nowhere.mp4 --out=out.mp4", "nowhere.mp4 is not there"),
-    (f"{EDIT} --image=test:0 --paste", "--paste puts faces back into a film"),
+    (f"{EDIT} --image=test:0 --paste", "--paste is of a film"),
     (f"{EDIT} --image=test:0 --strength=0:1", "from:to is of a film"),
+    ("align --in=in.mp4 --out=out.mp4 --fps=12", "in.mp4 has its own rate"),
     (MORPH, "--to is required with --video"),
     (f"{MORPH} --to=test:0 --start=test:1 --out=out.mp4", "--start does nothing with --video"),
     (f"{MORPH} --to=test:0 --steps=5 --out=out.mp4", "--steps does nothing with --video"),

@@ -156,9 +156,17 @@ def test_what_is_secret_is_not_told(monkeypatch, tmp_path):
     monkeypatch.setenv("HF_TOKEN", "hf_abc")
     monkeypatch.setenv("FACEZOO_TOKEN", "letmein")
     monkeypatch.setenv("FACEZOO_WEIGHTS", str(tmp_path / "weights"))
+    monkeypatch.setenv("FACEZOO_CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("HF_ENDPOINT", "https://ann:pass@hub.example.com")
+    monkeypatch.setenv("HF_HUB_USER", "ann")
+    monkeypatch.setenv("XLA_FLAGS", "--xla_dump_to=/home/ann/dump")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     machine = looking.look_at_machine()
     assert machine.variables["HF_TOKEN"] == machine.variables["FACEZOO_TOKEN"] == "(set)"
-    assert machine.variables["FACEZOO_WEIGHTS"] == "~/weights"
+    assert machine.variables["FACEZOO_WEIGHTS"] == "(set: not there)"
+    assert machine.variables["FACEZOO_CACHE_DIR"] == "(set: a folder)"
+    assert {machine.variables[name] for name in ("HF_ENDPOINT", "HF_HUB_USER", "XLA_FLAGS")} == {"(set)"}
+    assert machine.variables["CUDA_VISIBLE_DEVICES"] == "0,1"
     assert machine.memory_gb is None or machine.memory_gb > 0
 
 

@@ -156,6 +156,19 @@ def test_nobody_publishes_without_a_login_or_into_what_is_another_s(hub, publish
     assert hub.repositories == {}
 
 
+def test_an_upload_that_fails_leaves_no_files_here(hub, published, command, monkeypatch, empty_folder):
+    from facezoo.experiments.errors import UsageError
+
+    def fail(*_):
+        raise UsageError("--to=hf://ann/faces: cannot be reached")
+
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    monkeypatch.setattr("facezoo.experiments.runs.hub.upload", fail)
+    asked = ("publish", f"--run_dir={published[0]}", "--name=mine", "--nopictures", "--license=other", "--out=out")
+    assert_refused(command(*asked, "--to=hf://ann/faces"), "cannot be reached")
+    assert [*empty_folder.rglob("mine*")] == []
+
+
 def test_nothing_is_published_where_others_see_it_or_beside_other_files(
     hub, published, command, monkeypatch, empty_folder
 ):
