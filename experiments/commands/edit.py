@@ -17,7 +17,7 @@ from ..faces.fitting import describe_fitter, open_fitter
 from ..faces.origins import find_cut
 from ..faces.places import check_there
 from ..films.changing import add_to_codes, make_amount
-from ..films.choosing import check_person, choose_for
+from ..films.choosing import choose_for
 from ..films.frames import open_film
 from ..films.making import make_task, new_film, parse_ramp
 from ..flags import groups, kinds
@@ -104,16 +104,15 @@ def _edit_film(values: flags.FlagValues) -> None:
         raise UsageError(f"--image={values.image} and --in={values['in'].value}: either a face or a film")
     film = open_film(str(values["in"].value), values.fps)
     strengths = parse_ramp("strength", values.strength if values["strength"].present else "1")
-    out = new_film(values.out or "")
+    out = new_film(values.out)
     groups.check_pasting(values)
-    check_person(values.person, values.align)
     opened = open_run(values.run_dir, values.checkpoint, values.sampling_steps)
     vectors = _vectors(values, opened)
     alignment, given = read(values, groups.AlignmentSettings), groups.read_given_data(values, groups.NOT_DATA)
     find_cut(alignment, given, opened.settings, opened.origin)  # which refuses what cannot be
     model = opened.model()
     check_shape(vectors.values(), model.network().shape_of_code())
-    choice, person = choose_for(model, values.person)
+    choice, person = choose_for(model, values.person, values.align)
     vector = np.sum(list(vectors.values()), axis=0)
     named = f"{', '.join(vectors)} at {values.strength if values['strength'].present else '1'}"
     described = f"{named} of {film.path.name} by {opened.folder.name}{as_person(person)}"

@@ -10,11 +10,11 @@ from absl import flags
 
 from ... import files, pictures
 from ...films import is_film, probe
-from ..codes.encoding import as_person, ask_person, decode_batches, encode_source, tell_person
+from ..codes.encoding import as_person, ask_person, decode_batches, encode_source, list_people, tell_person
 from ..errors import UsageError
 from ..faces.origins import find_cut
 from ..faces.reader import read_pictures
-from ..films.choosing import check_person, choose_for, is_of_film
+from ..films.choosing import choose_for, is_of_film
 from ..films.encoding import Encoded, encode_film
 from ..films.following import Choice
 from ..films.making import list_numbers, make_task
@@ -49,16 +49,16 @@ def run(values: flags.FlagValues) -> None:
     reconstructions_folder = None if reconstructions is None else new_folder(reconstructions, out, "--reconstructions")
     if reconstructions_folder and reconstructions_folder.absolute().is_relative_to(out.absolute()):
         raise UsageError(f"--reconstructions={reconstructions} is where --out={out} puts the codes: choose a folder")
-    is_in_film = film is not None and is_of_film(values.person)
-    if values.person is not None and reconstructions is None and not is_in_film:
-        raise UsageError(f"--person={values.person} does nothing without --reconstructions")
-    if is_in_film:
-        check_person(values.person, values.align)
     alignment, given = read(values, groups.AlignmentSettings), read_given(values, groups.DataSettings)
     find_cut(alignment, given, opened.settings, opened.origin)  # which refuses what cannot be
     source = None if film else read_pictures(in_folder, opened, alignment, given)
     model = opened.model()
-    choice, person = choose_for(model, values.person) if film else (Choice(), ask_person(model, values.person))
+    is_in_film = film is not None and is_of_film(values.person, list_people(model))
+    if values.person is not None and reconstructions is None and not is_in_film:
+        raise UsageError(f"--person={values.person} does nothing without --reconstructions")
+    choice, person = (
+        choose_for(model, values.person, values.align) if film else (Choice(), ask_person(model, values.person))
+    )
     made_by = f"by {opened.folder.name}{as_person(person)}"
     with contextlib.ExitStack() as stack:
         if film:

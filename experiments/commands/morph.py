@@ -28,7 +28,7 @@ from ..films.changing import Amount, find_target_points, keep_faces, lead_codes,
 from ..films.choosing import check_person, choose, choose_for
 from ..films.following import Choice
 from ..films.frames import open_film
-from ..films.making import FilmTask, make_task, new_film, parse_ramp
+from ..films.making import OF_FILM, FilmTask, make_task, new_film, parse_ramp
 from ..films.mapping import MapFaces
 from ..films.targets import digest, make_film_cut, read_target
 from ..flags import groups, kinds
@@ -166,7 +166,7 @@ def _morph_film(values: flags.FlagValues) -> None:
     rate = values.fps if values["fps"].present else None
     film, amounts = open_film(values.video, rate, "video"), parse_ramp("strength", values.strength)
     check_there(values.to)
-    out = new_film(values.out or "")
+    out = new_film(values.out, OF_FILM.format("video"))
     opened = open_run(values.run_dir, values.checkpoint, values.sampling_steps) if values.run_dir else None
     method = values.method or ("code" if opened else "warp")
     if values.colour != "match" and not values.paste:
@@ -179,8 +179,6 @@ def _morph_film(values: flags.FlagValues) -> None:
         raise UsageError("--crop does nothing with --video without --run_dir: faces are found")
     if values.paste and opened and not values.align and not has_crop:
         raise UsageError("--paste wants --align, which finds the faces of a film, or --crop")
-    if opened:
-        check_person(values.person, values.align)
     _write_film(values, film, out, opened, method, make_amount(*amounts, film))
 
 
@@ -198,8 +196,10 @@ def _write_film(
         model, person, choice = None, None, Choice()
         if opened and method == "code":
             model = opened.model()
-            choice, person = choose_for(model, values.person)
+            choice, person = choose_for(model, values.person, values.align)
         else:
+            if opened:
+                check_person(values.person, values.align)
             choice = choose(LARGEST, values.person)
         if opened:
             of_faces = {name: value for name, value in given.items() if name != "crop"}  # which is the frames'

@@ -1,5 +1,7 @@
 """Whom of a film's people a command is about, by what a user calls them."""
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +10,10 @@ from PIL import Image
 
 from ...datasets import detection, photographs
 from ...datasets.folder import ALL, folder
+from ...datasets.naming import Names
 from ...datasets.source import DatasetError, Source
 from ..backend import load_tensorflow
-from ..codes.encoding import ask_person
+from ..codes.encoding import ask_person, list_people
 from ..errors import UsageError
 from ..faces.origins import recognise_square
 from ..faces.reader import EVERY, LARGEST
@@ -33,20 +36,24 @@ def check_person(person: str | None, align: bool) -> None:
         raise UsageError(f"--person={person} does nothing without --align, which finds a film's people")
 
 
-def choose_for(model, person: str | None) -> tuple[Choice, str | None]:
+def choose_for(model, person: str | None, align: bool) -> tuple[Choice, str | None]:
     """Whom of a film's people --person means, and as whom a mapping model decodes: one of both it may say.
 
     Raises:
-      UsageError: the model does not know the person, or it is not told who that is.
+      UsageError: the model does not know the person, or it is not told who that is; or somebody in the film is meant,
+        and nobody looked for.
     """
-    if is_of_film(person):
+    if is_of_film(person, list_people(model)):
+        check_person(person, align)
         return choose(LARGEST, person), ask_person(model, None)
     return Choice(), ask_person(model, person)
 
 
-def is_of_film(person: str | None) -> bool:
-    """Whether it can only mean somebody in a film, and no name: a number, or pictures."""
-    return person is not None and (are_digits(person) or Path(person).exists())
+def is_of_film(person: str | None, people: Sequence[str] = ()) -> bool:
+    """Whether it means somebody in a film: a number, or pictures, and none of the people whom a model knows by name."""
+    if not person or (not set(person) & {"/", os.sep} and Names(people).find(person) is not None):
+        return False
+    return are_digits(person) or Path(person).exists()
 
 
 def choose(faces: str, person: str | None, run: Run | None = None) -> Choice:
@@ -60,6 +67,8 @@ def choose(faces: str, person: str | None, run: Run | None = None) -> Choice:
     Raises:
       UsageError: both are given, or it is not told who that is.
     """
+    if person == "":
+        raise UsageError("--person= names nobody: a number counts people from the left, a picture shows who is meant")
     if person is None:
         return Choice(faces, name=f"--faces={faces}")
     if faces != LARGEST:

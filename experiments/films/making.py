@@ -31,6 +31,7 @@ from .mapping import BendFace, FilmMapper, MapFaces, Places, cut_faces, show_pro
 ENDING = ".mp4"
 NAMED = 5
 MEAN = "mean"
+OF_FILM = "--{} is a film, and what is made of it another one"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -220,7 +221,7 @@ def parse_ramp(flag: str, text: str) -> tuple[float, float]:
     raise UsageError(f"--{flag}={text}: of a film a number, or from:to, which is reached in its last frame")
 
 
-def new_film(out: str, why: str = "--in is a film, and what is made of it another one") -> Path:
+def new_film(out: str | None, why: str = OF_FILM.format("in")) -> Path:
     """The place of a film that is to be made.
 
     Args:
@@ -228,8 +229,10 @@ def new_film(out: str, why: str = "--in is a film, and what is made of it anothe
       why: it has to be a film.
 
     Raises:
-      UsageError: something is there, or it is called as no MP4 is.
+      UsageError: it is not told, something is there, or it is called as no MP4 is.
     """
+    if not out:
+        raise UsageError(f"--out is required: a new {ENDING} file")
     path = Path(out)
     if path.suffix.lower() != ENDING:
         raise UsageError(f"--out={out}: {why}: call it {path.name}{ENDING}")

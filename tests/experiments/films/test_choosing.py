@@ -9,8 +9,9 @@ from facezoo.datasets.alignment import NoFaceError
 from facezoo.datasets.source import Source
 from facezoo.experiments.errors import UsageError
 from facezoo.experiments.films import choosing, following
-from facezoo.experiments.films.choosing import choose, is_of_film
+from facezoo.experiments.films.choosing import choose, choose_for, is_of_film
 from facezoo.experiments.films.following import Choice
+from facezoo.models import FaceMapping
 from PIL import Image
 from squares import BLUE, RED, draw_squares, find_squares, save_film
 
@@ -66,6 +67,23 @@ def test_a_number_counts_from_the_left():
     assert choose("largest", "2") == Choice("2")
     assert choose("all", None) == Choice("all")
     assert [is_of_film(person) for person in (None, "2", "ann", "0")] == [False, True, False, True]
+
+
+def test_a_name_that_a_model_knows_is_meant_where_a_folder_is_called_so(known, tmp_path):
+    (tmp_path / "here" / "ann").mkdir()
+    save_face(RED, "ann/0.png")
+    model = FaceMapping(image_size=16, filters=(4, 4), inter_dim=4, people=("ann", "bob"))
+    assert choose_for(model, "ann", align=False) == (Choice(), "ann")
+    choice, person = choose_for(model, "./ann", align=True)
+    assert (choice.name, person) == ("--person=./ann", "bob")
+    with pytest.raises(UsageError, match=r"--person=./ann does nothing without --align"):
+        choose_for(model, "./ann", align=False)
+
+
+def test_nobody_is_meant_by_an_empty_name():
+    assert not is_of_film("")
+    with pytest.raises(UsageError, match="--person= names nobody"):
+        choose("largest", "")
 
 
 def test_without_the_recogniser_a_number_is_asked_for(monkeypatch):
