@@ -19,22 +19,31 @@ from .kept import COLUMNS as KEPT_COLUMNS
 from .kept import CodeKeeper
 
 BATCH_SIZE = 64
+FRAMES_AT_ONCE = 2 * BATCH_SIZE  # of clips
 Columns = Mapping[str, np.ndarray]
 NOTHING: Columns = MappingProxyType({})
 
 
-def batches(source: Source, what: str, count: int | None = None, begin: int = 0) -> Iterator[tuple[slice, Columns]]:
+def batches(
+    source: Source, what: str, count: int | None = None, begin: int = 0, at_once: int = BATCH_SIZE
+) -> Iterator[tuple[slice, Columns]]:
     """The first examples of a source, all if `count` is absent, and where they stand; `what` is done with them.
 
-    Those before `begin` are left out.
+    Those before `begin` are left out. At most `at_once` come together.
     """
-    for rows in _portions(len(source) if count is None else min(count, len(source)), what, begin):
+    for rows in _portions(len(source) if count is None else min(count, len(source)), what, begin, at_once):
         yield rows, source.load(np.arange(rows.start, rows.stop))
 
 
-def _portions(total: int, what: str, begin: int = 0) -> Iterator[slice]:
-    for start in progress_bar(what, range(begin, total, BATCH_SIZE), unit="batch"):
-        yield slice(start, min(start + BATCH_SIZE, total))
+def count_at_once(source: Source, reads_clips: bool) -> int:
+    """How many examples a network goes through together: fewer where it reads clips and the source has some."""
+    example = source.load(np.zeros(1, np.int64)) if reads_clips else {}
+    return max(1, FRAMES_AT_ONCE // example["clip"].shape[1]) if "clip" in example else BATCH_SIZE
+
+
+def _portions(total: int, what: str, begin: int = 0, at_once: int = BATCH_SIZE) -> Iterator[slice]:
+    for start in progress_bar(what, range(begin, total, at_once), unit="batch"):
+        yield slice(start, min(start + at_once, total))
 
 
 def list_attributes(model) -> tuple[str, ...]:

@@ -6,20 +6,28 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...datasets.progress import progress_bar
 from ...datasets.source import Source
 from ...metrics.path_length import EPSILON
 from ..errors import UsageError
 from ..flags.sources import for_model
 from ..runs.run import Run
-from .encoding import NOTHING, Columns, batches, choose_conditions, decode_codes, encode_exactly, floats, tell_person
+from .encoding import (
+    NOTHING,
+    Columns,
+    batches,
+    choose_conditions,
+    count_at_once,
+    decode_codes,
+    encode_exactly,
+    floats,
+    tell_person,
+)
 from .kept import CodeKeeper
 from .measure_names import CLIPS, EDITS, INVERSIONS, RECONSTRUCTIONS, SAMPLES
 from .morphing import decode_between
 from .sampling import SamplingSettings, sample_source
 from .vectors import read_vectors
 
-CLIPS_AT_ONCE = 8
 MOST_FITTED = 10_000  # training faces that samples are fitted to
 
 Pictures = tuple[np.ndarray, np.ndarray]  # float32 [N, H, W, C] in [0, 1], twice
@@ -78,9 +86,11 @@ def make_batches(kind: str, run: Run, model, source: Source, count: int | None, 
 
 
 def _reconstructions(model, source: Source, total: int) -> Iterator[Made]:
-    for _, examples in batches(source, "reconstructing", total):
+    network = model.network()
+    for _, examples in batches(source, "reconstructing", total, at_once=count_at_once(source, network.reads_clips)):
         pictures = floats(examples["image"])
-        outputs = model.network()({"image": pictures, **choose_conditions(model, examples)}, training=False)
+        clips = {"clip": floats(examples["clip"])} if network.reads_clips and "clip" in examples else {}
+        outputs = network({"image": pictures, **clips, **choose_conditions(model, examples)}, training=False)
         made = np.clip(np.asarray(outputs["reconstruction"], np.float32), 0.0, 1.0)
         if "mask" in examples and "mask" in model.batch_columns:  # it has learnt what is inside of it
             pictures, made = (examples["mask"] * images for images in (pictures, made))
@@ -138,8 +148,7 @@ def _inversions(run: Run, model, source: Source, total: int) -> Iterator[Made]:
 
 
 def _clips(model, source: Source, total: int) -> Iterator[Made]:
-    for start in progress_bar("reconstructing", range(0, total, CLIPS_AT_ONCE), unit="batch"):
-        examples = source.load(np.arange(start, min(start + CLIPS_AT_ONCE, total)))
+    for _, examples in batches(source, "reconstructing", total, at_once=count_at_once(source, reads_clips=True)):
         clips = floats(examples["clip"])
         made = make_clips(model, clips, choose_conditions(model, examples))
         frames, made_frames = (each.reshape(-1, *source.image_shape) for each in (clips, made))

@@ -21,7 +21,6 @@ from ..runs.settings import with_data
 from ..tables import figures_table, markdown_row, table
 from ..terminal import announce
 
-BATCH_SIZE = 64
 LEAST_FRAMES = 3  # that flicker is told by
 WHOLE = groups.MADE[0]
 KID_NETWORKS = VGG16, INCEPTION = ("vgg16", "inception_v3")
@@ -131,12 +130,14 @@ def _tell(
 def _as_in_training(values: flags.FlagValues, opened: Run, model, source) -> dict[str, Any]:
     import tensorflow as tf
 
+    from ..codes.encoding import count_at_once
     from ..training.evaluation import Measurer
     from ..training.objective import complete_objective
 
     distance = _feature_distance(values.vgg19_weights, source.image_shape[0]) if values.vgg19_weights else None
     complete_objective(model, opened.settings, source)
-    measurement = Measurer(model, tf.distribute.get_strategy(), distance)(source, BATCH_SIZE, values.count)
+    at_once = count_at_once(source, model.reads_clips)
+    measurement = Measurer(model, tf.distribute.get_strategy(), distance)(source, at_once, values.count)
     return {"count": measurement.count, **measurement.values}
 
 

@@ -9,6 +9,7 @@ from ... import __version__, files, pictures
 from ...datasets.packed import describe_origin
 from ...datasets.source import SPLITS
 from ..backend import load_tensorflow
+from ..codes.encoding import count_at_once
 from ..codes.portrait import page, portrait
 from ..errors import UsageError
 from ..faces.origins import find_data_origin, recognise_square
@@ -19,7 +20,6 @@ from ..runs.run import Run, open_run
 from ..runs.settings import write_settings
 from ..terminal import announce
 
-BATCH_SIZE = 64
 ENDINGS = (".npz", ".json", ".md", ".png")
 WORDS = ("run_dir",)  # flags that words without dashes are meant as
 
@@ -111,7 +111,7 @@ def _publish(
         raise UsageError(f"--run_dir={opened.folder}: {error}") from error
     read = for_model(source, trained, opened.settings.objective.masks)
     announce(f"Measuring {len(read):,} faces of {read.name} ...")
-    measured = Measurer(trained, tf.distribute.get_strategy())(read, BATCH_SIZE)
+    measured = Measurer(trained, tf.distribute.get_strategy())(read, count_at_once(read, trained.reads_clips))
     square = recognise_square(opened.settings.data, read)
     figures = measure_for_card(opened, trained, read, square) if trained.reconstructs else {}
     card = {

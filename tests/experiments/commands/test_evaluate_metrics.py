@@ -6,14 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from command_line import assert_refused, drawn
-from facezoo.datasets.clips import procedural_clips
-from facezoo.experiments.codes import judging, measure_names
+from facezoo.datasets.clips import procedural_clips, without_clips
+from facezoo.experiments.codes import encoding, judging, measure_names
+from facezoo.experiments.codes.making import make_batches
 from facezoo.experiments.commands import evaluate
 from facezoo.experiments.flags import parsing
 from facezoo.experiments.runs.run import Run
+from facezoo.experiments.training.evaluation import Measurer
 from facezoo.losses import ssim
 from facezoo.metrics import find_added_flicker, find_flicker, laplacian_variance, lattice, log_lattices, ms_ssim, psnr
+from facezoo.models import VideoAutoencoder
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 FREE = "psnr,ssim,ms_ssim,sharpness,lattice"
@@ -118,6 +122,25 @@ def test_flicker_is_measured_frame_by_frame_of_a_model_of_pictures(copied, comma
     low, high = kept["intervals"]["psnr"]  # of three clips, not of twelve frames
     by_clip = psnr(frames, made).numpy().reshape(3, 4).mean(axis=1)
     assert by_clip.min() <= low <= high <= by_clip.max()
+
+
+def test_a_model_of_clips_is_measured_by_clips_some_frames_at_a_time(monkeypatch):
+    monkeypatch.setattr(encoding, "FRAMES_AT_ONCE", 8)
+    model = VideoAutoencoder(image_size=32, filters=(4,), latent_dim=4)
+    source = procedural_clips("test", image_size=32, frames=4)
+    examples = source.load(np.arange(5))
+    clips = {name: examples[name] / np.float32(255) for name in ("image", "clip")}
+    expected = model(clips)["reconstruction"]
+    assert np.abs(expected - model(clips["image"])["reconstruction"]).max() > 1e-4
+    for kind, count in (("reconstructions", 1), ("clips", 4)):
+        made = [batch.pairs[1] for batch in make_batches(kind, None, model, source, 5)]
+        assert [len(pictures) for pictures in made] == [2 * count, 2 * count, count]
+        np.testing.assert_allclose(np.concatenate(made)[2 * (count > 1) :: count], expected, atol=1e-5)
+    as_trained = Measurer(model, tf.distribute.get_strategy())(source, 8, 5).values["psnr"]
+    made = np.concatenate([batch.pairs[1] for batch in make_batches("reconstructions", None, model, source, 5)])
+    assert np.mean(psnr(clips["image"], made)) == pytest.approx(as_trained, rel=1e-5)
+    (alone,) = make_batches("reconstructions", None, model, without_clips(source), 5)  # as of pictures alone
+    np.testing.assert_allclose(alone.pairs[1], model(clips["image"])["reconstruction"], atol=1e-5)
 
 
 @needs_real_weights
