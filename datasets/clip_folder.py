@@ -64,7 +64,7 @@ def clips(
     max_megapixels: int | None = None,
     split_by: str | None = None,
 ) -> Source:
-    """One's own clips: films, and folders whose pictures, in the order of their numbers, are the frames of one.
+    """One's own clips: films, and folders whose pictures, in the order of their numbers, are frames.
 
     Each is cut into clips of `frames` frames, one after the other; what is left at its end, and what is shorter, is
     left out. A frame that cannot be read ends a clip, and the next begins after it. All clips of one film or folder
