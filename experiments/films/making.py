@@ -243,9 +243,10 @@ def new_film(out: str | None, why: str = OF_FILM.format("in")) -> Path:
 
 def make_key(film: Film, settings: Sequence[Any]) -> str:
     """What is made of a film depends on this, as 16 characters: its source, and how it is made."""
-    told = film.path.stat()
-    source = str(film.path.absolute()), told.st_size, told.st_mtime_ns
-    text = json.dumps([source, list(settings), __version__], default=str)
+    read = sorted(film.path.rglob("*")) if film.path.is_dir() else [film.path]  # the frames of a folder
+    told = [(str(path.absolute()), path.stat()) for path in read if path.is_file()]
+    source = [(name, status.st_size, status.st_mtime_ns) for name, status in told]
+    text = json.dumps([source, str(film.frames_per_second), list(settings), __version__], default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 

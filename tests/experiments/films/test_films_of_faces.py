@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import types
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,9 @@ from facezoo.datasets import alignment, detection
 from facezoo.datasets.alignment import NoFaceError
 from facezoo.experiments.faces.fitting import describe_fitter
 from facezoo.experiments.films import following
-from facezoo.experiments.films.making import FilmTask, list_numbers
+from facezoo.experiments.films.making import FilmTask, list_numbers, make_key
 from facezoo.experiments.films.mapping import FilmMapper
-from facezoo.films import Parts, probe, read_frames, writing
+from facezoo.films import Film, Parts, probe, read_frames, writing
 from facezoo.models import FaceMapping
 from facezoo.pictures.pasting import crop_matrix
 from facezoo.warping.shapes import SCHEMES
@@ -173,6 +174,16 @@ def test_a_frame_that_cannot_be_warped_keeps_its_own_face(capsys):
         told = "1 frames show the face as it is, since no landmarks are found: 0"
         assert told in capsys.readouterr().out
         Path("out.mp4").unlink()
+
+
+def test_what_is_made_of_a_folder_depends_on_its_frames_and_their_rate():
+    Path("frames").mkdir()
+    Path("frames/0.png").write_bytes(b"one")
+    film = Film(Path("frames"), Fraction(25), None, None)
+    keys = [make_key(film, []), make_key(dataclasses.replace(film, frames_per_second=Fraction(10)), [])]
+    Path("frames/0.png").write_bytes(b"another")
+    keys.append(make_key(film, []))
+    assert len(set(keys)) == 3
 
 
 def test_what_is_made_depends_on_the_file_of_the_landmarks_model():
