@@ -1,5 +1,6 @@
 """Whom a command means of a film's people: by number, by pictures, by a name in a run's data."""
 
+import functools
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,9 +9,10 @@ from facezoo.datasets import detection
 from facezoo.datasets.alignment import NoFaceError
 from facezoo.datasets.source import Source
 from facezoo.experiments.errors import UsageError
-from facezoo.experiments.films import choosing, following
+from facezoo.experiments.films import choosing, following, looks
 from facezoo.experiments.films.choosing import choose, choose_for, is_of_film
 from facezoo.experiments.films.following import Choice
+from facezoo.losses import weights
 from facezoo.metrics import identity
 from facezoo.models import FaceMapping
 from PIL import Image
@@ -132,3 +134,11 @@ def test_somebody_whose_pictures_are_all_in_another_split_is_known(known, monkey
     np.testing.assert_array_equal(choose("largest", "bob", run).identity, [0.5, 0.5])
     with pytest.raises(UsageError, match="--person=eve: none of the run's pictures shows them"):
         choose("largest", "eve", run)
+
+
+def test_a_recogniser_is_built_once(monkeypatch):
+    built = []
+    monkeypatch.setattr(looks, "_load", functools.lru_cache(lambda weights: built.append(weights) or ByColour()))
+    monkeypatch.setattr(weights, "find_weights", lambda name: f"somewhere/{name}")
+    assert looks.find_recogniser() is looks.find_recogniser()
+    assert built == ["somewhere/face_recognition.npz"]
