@@ -176,7 +176,7 @@ class FilmTask:
         if made.without:
             how = "stay as they are" if fitter and is_pasted else "are black"
             print(f"{len(made.without)} frames {how}: {list_numbers(made.without)}")
-        if unfitted := sorted(set(made.unfitted)) if fitter and fitter.reader else []:
+        if unfitted := made.unfitted if fitter and fitter.reader else []:
             how = "show the face as it is" if bend_face else "have it pasted by an oval"
             print(f"{len(unfitted)} frames {how}, since no landmarks are found: {list_numbers(unfitted)}")
 

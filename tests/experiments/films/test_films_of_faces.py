@@ -110,6 +110,14 @@ def test_a_mapped_film_goes_on_where_it_was_stopped(monkeypatch):
             yield from itertools.islice(super()._make(*arguments), 20)
             raise KeyboardInterrupt
 
+    def place(number, pixels):
+        return {} if number in (3, 16, 35) else make_mapper(still).places(number, pixels)
+
+    given = vars(make_mapper(still)) | {"places": place}
+    assert FilmMapper(**given).write(film, Path("without.mp4"), "key", "a test").without == [3, 16, 35]
+    with pytest.raises(KeyboardInterrupt):
+        Stopping(**given).write(film, Path("stopped.mp4"), "key", "a test")
+    assert FilmMapper(**given).write(film, Path("stopped.mp4"), "key", "a test") == (40, [3, 16, 35], [])
     stopped = Stopping(**vars(make_mapper(still)))
     with pytest.raises(KeyboardInterrupt):
         stopped.write(film, Path("out.mp4"), "key", "a test")
