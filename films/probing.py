@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+from absl import logging
 
 from .. import pictures
 
@@ -95,7 +96,7 @@ def probe(path: Path) -> Film:
     across, up = map(int, shapes[-1]) if shapes else (1, 1)
     return Film(
         path,
-        _find_rate(video),
+        _find_rate(path, video),
         _find_seconds(lines),
         next((found[1] for line in streams if (found := re.search(r": Audio: (\w+)", line))), None),
         Fraction(across, up) if across and up else Fraction(1),
@@ -120,14 +121,21 @@ def name_input(path: Path) -> tuple[str, ...]:
     return "-protocol_whitelist", "file", "-format_whitelist", FORMATS, "-i", f"file:{path}"
 
 
-def _find_rate(video: str) -> Fraction:
+def _find_rate(path: Path, video: str) -> Fraction:
+    """The rate that a film tells, or the nearest one at which it is read."""
+    told: list[Fraction] = []
     for unit in ("fps", "tbr"):
         found = re.search(rf"([\d.]+)(k?) {unit}\b", video)
         if found:
             rate = ROUNDED.get(found[1]) or Fraction(found[1]) * (1000 if found[2] else 1)
             if SLOWEST <= rate <= FASTEST:
                 return rate
-    return USUAL
+            told.append(rate)
+    if not any(told):
+        return USUAL
+    nearest = FASTEST if told[0] > FASTEST else SLOWEST
+    logging.warning("%s has %g frames a second: it is read at %g", path, told[0], nearest)
+    return nearest
 
 
 def _find_seconds(lines: list[str]) -> float | None:

@@ -34,12 +34,13 @@ class FilmWriter:
 
     Attributes:
       num_done: frames of an earlier try that need not be made again.
+      kept: where they are, and what else is to be known of them.
     """
 
     def __init__(self, path: Path, source: Film, key: str):
         self.path, self.source = path, source
-        self._kept = Parts(path, key)
-        self.folder = self._kept.folder
+        self.kept = Parts(path, key)
+        self.folder = self.kept.folder
         self._parts = self._find_parts()
         self.num_done = PART_FRAMES * len(self._parts)
 
@@ -56,7 +57,7 @@ class FilmWriter:
         Raises:
           FilmError: it cannot be written; parts that are ready stay, for the next try.
         """
-        with self._kept.hold(), files.name_full_disk(self.path):
+        with self.kept.hold(), files.name_full_disk(self.path):
             if self._find_parts() != self._parts:
                 raise FilmError(f"{self.path} is being made by another process: wait for it, or give the command again")
             count = self.num_done
@@ -65,8 +66,12 @@ class FilmWriter:
             if not count:
                 raise FilmError(f"{self.path}: there are no frames to write")
             self._join(description)
-            self._kept.clear()
+            self.kept.clear()
         return count
+
+    def ends_part(self, number: int) -> bool:
+        """Whether a part is ready with a frame."""
+        return (number + 1) % PART_FRAMES == 0
 
     def _find_parts(self) -> list[Path]:
         """Parts of an earlier try, as far as none is missing; the last of a whole film, which is shorter, is none."""

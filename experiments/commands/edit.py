@@ -109,7 +109,7 @@ def _edit_film(values: flags.FlagValues) -> None:
     opened = open_run(values.run_dir, values.checkpoint, values.sampling_steps)
     vectors = _vectors(values, opened)
     alignment, given = read(values, groups.AlignmentSettings), groups.read_given_data(values, groups.NOT_DATA)
-    find_cut(alignment, given, opened.settings, opened.origin)  # which refuses what cannot be
+    cut = find_cut(alignment, given, opened.settings, opened.origin)
     model = opened.model()
     check_shape(vectors.values(), model.network().shape_of_code())
     choice, person = choose_for(model, values.person, values.align)
@@ -118,7 +118,7 @@ def _edit_film(values: flags.FlagValues) -> None:
     described = f"{named} of {film.path.name} by {opened.folder.name}{as_person(person)}"
     with open_fitter(read(values, groups.PastingSettings), read(values, groups.LandmarkSettings)) as fitter:
         settings = ["edit", vector.tolist(), strengths, person, values.sampling_steps, describe_fitter(fitter)]
-        task = make_task(film, out, opened, alignment, given, choice, settings)
+        task = make_task(film, out, opened, cut, given, choice, settings)
         with task.find_places() as places:
             amount = make_amount(*strengths, film)
             map_faces = add_to_codes(model, vector, amount, tell_person(model, person))

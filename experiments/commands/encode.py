@@ -50,7 +50,7 @@ def run(values: flags.FlagValues) -> None:
     if reconstructions_folder and reconstructions_folder.absolute().is_relative_to(out.absolute()):
         raise UsageError(f"--reconstructions={reconstructions} is where --out={out} puts the codes: choose a folder")
     alignment, given = read(values, groups.AlignmentSettings), read_given(values, groups.DataSettings)
-    find_cut(alignment, given, opened.settings, opened.origin)  # which refuses what cannot be
+    cut = find_cut(alignment, given, opened.settings, opened.origin) if film else None
     source = None if film else read_pictures(in_folder, opened, alignment, given)
     model = opened.model()
     is_in_film = film is not None and is_of_film(values.person, list_people(model))
@@ -62,7 +62,7 @@ def run(values: flags.FlagValues) -> None:
     made_by = f"by {opened.folder.name}{as_person(person)}"
     with contextlib.ExitStack() as stack:
         if film:
-            task = make_task(film, out, opened, alignment, given, choice, ["encode", values.sampling_steps])
+            task = make_task(film, out, opened, cut, given, choice, ["encode", values.sampling_steps])
             places = stack.enter_context(task.find_places())  # whose parts go when the results have their names
         result = stack.enter_context(saved_elsewhere(out))
         if reconstructions_folder:

@@ -22,6 +22,7 @@ from ..codes.morphing import (
 )
 from ..errors import UsageError
 from ..faces.fitting import FaceFitter, describe_fitter
+from ..faces.origins import refuse_crop
 from ..faces.places import check_there, is_place
 from ..faces.reader import LARGEST
 from ..films.changing import Amount, find_target_points, keep_faces, lead_codes, lead_shapes, make_amount
@@ -203,9 +204,11 @@ def _write_film(
             choice = choose(LARGEST, values.person)
         if opened:
             of_faces = {name: value for name, value in given.items() if name != "crop"}  # which is the frames'
-            target = FaceReader(opened, alignment, of_faces).read(values.to)
+            refuse_crop(alignment, given)
+            reader = FaceReader(opened, alignment, of_faces)
+            target = reader.read(values.to)
             settings += [person, digest(target)]
-            task = make_task(film, out, opened, alignment, given, choice, settings)
+            task = make_task(film, out, opened, reader.cut, given, choice, settings)
         else:
             cut = make_film_cut(values.template, values.margin, values.size or FILM_SIZE)
             target = read_target(values.to, cut, given)

@@ -17,7 +17,7 @@ from ..backend import load_tensorflow
 from ..codes.encoding import ask_person, batches, encode_batch, floats, list_people
 from ..errors import UsageError
 from ..faces.fitting import FaceFitter, describe_fitter, open_fitter
-from ..faces.origins import find_picture_crop
+from ..faces.origins import find_cut, find_picture_crop
 from ..faces.reader import EVERY, LARGEST, NAMED, list_photographs, most_pixels, read_pictures
 from ..films.choosing import choose, is_choice
 from ..films.frames import find_film
@@ -102,8 +102,9 @@ def _map_film(values: flags.FlagValues, film: Film, out: Path, opened: Run, mode
 
     choice = choose(values.faces, values.person, opened)
     alignment, given = read(values, groups.AlignmentSettings), read_given(values, groups.DataSettings)
+    cut = find_cut(alignment, given, opened.settings, opened.origin)
     with open_fitter(read(values, groups.PastingSettings), read(values, LandmarkSettings)) as fitter:
-        task = make_task(film, out, opened, alignment, given, choice, ["swap", person, describe_fitter(fitter)])
+        task = make_task(film, out, opened, cut, given, choice, ["swap", person, describe_fitter(fitter)])
         with task.find_places() as places:
             task.write(places, fitter, map_faces, description, f"mapped onto {person}")
 

@@ -45,8 +45,7 @@ def find_cut(
             if getattr(alignment, name) is not None:
                 raise UsageError(f"--{name} does nothing without --align")
         return None
-    if "crop" in given:
-        raise UsageError("--crop and --align: either a crop or the face that is found")
+    refuse_crop(alignment, given)
     detection.check_installed()
     known = find_data_cut(settings.data, origin) if None in (template, margin) else Cut()
     return Cut(
@@ -55,6 +54,12 @@ def find_cut(
         size=settings.model.image_size,
         shift=known.shift if template is None and margin is None else (0.0, 0.0),
     )
+
+
+def refuse_crop(alignment: AlignmentSettings, given: Mapping[str, Any]) -> None:
+    """Raises UsageError where a crop is given, and faces are found."""
+    if alignment.align and "crop" in given:
+        raise UsageError("--crop and --align: either a crop or the face that is found")
 
 
 def find_data_cut(data: DataSettings, origin: Origin | None = None) -> Cut:

@@ -7,7 +7,7 @@ import numpy as np
 
 from ...films import Film, count_frames
 from ...warping.morph import morph_through, warp_to
-from ..codes.encoding import NOTHING, Columns, decode_codes, encode_exactly
+from ..codes.encoding import NOTHING, Columns, decode_codes, encode_batch, encode_exactly
 from ..errors import UsageError
 from ..faces.fitting import FaceFitter
 from .making import FilmTask, ramp
@@ -59,8 +59,8 @@ def lead_codes(
       amount: of each frame, 0 is the film's own person and 1 the other one.
       told: what the model is told when it decodes.
     """
-    mean = task.average(places, lambda number, faces: encode_exactly(model, faces)[0])
-    (code,), _ = encode_exactly(model, target[None])
+    mean = task.average(places, lambda number, faces: encode_batch(model, faces))
+    (code,) = encode_batch(model, target[None])
     return add_to_codes(model, (code - mean).astype(np.float32), amount, told)
 
 

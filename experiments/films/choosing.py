@@ -11,7 +11,7 @@ from PIL import Image
 from ...datasets import detection, photographs
 from ...datasets.folder import ALL, folder
 from ...datasets.naming import Names
-from ...datasets.source import DatasetError, Source
+from ...datasets.source import SPLITS, DatasetError, Source
 from ..backend import load_tensorflow
 from ..codes.encoding import ask_person, list_people
 from ..errors import UsageError
@@ -128,17 +128,21 @@ def _find_in_data(name: str, run: Run | None) -> np.ndarray:
         raise UsageError(f"--person={name}: nothing tells where faces lie in the run's pictures; {hint}")
     from ...metrics.identity import IdentityDistance
 
-    pictures = _find_pictures(source, source.identity_names.index(name))
+    own = source.identity_names.index(name)
+    splits = (_find_pictures(run.source(split), own) for split in SPLITS)  # few may all have fallen into one
+    pictures = next((found for found in splits if len(found)), None)
+    if pictures is None:
+        raise UsageError(f"--person={name}: none of the run's pictures shows them; {hint}")
     network = IdentityDistance(source.image_shape[0], square)
     return network.people(pictures.astype(np.float32) / 255.0).numpy().mean(axis=0)
 
 
 def _find_pictures(source: Source, identity: int) -> np.ndarray:
-    """Some pictures of a person, uint8 [n, H, W, C]."""
+    """Some pictures of a person, uint8 [n, H, W, C], as far as there are any."""
     found: list[np.ndarray] = []
     for start in range(0, len(source), 64):
         examples = source.load(np.arange(start, min(start + 64, len(source))))
         found += list(examples["image"][examples["identity"] == identity])
         if len(found) >= MOST_REFERENCES:
             break
-    return np.stack(found[:MOST_REFERENCES])
+    return np.array(found[:MOST_REFERENCES])

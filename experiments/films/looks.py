@@ -1,5 +1,6 @@
 """What the faces of a film look like, and whose they are."""
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -28,17 +29,19 @@ def see_look(image: Image.Image, points: np.ndarray) -> np.ndarray:
 class Recogniser:
     """Tells who somebody is.
 
+    Args:
+      weights: their file.
+
     Raises:
-      MissingWeightsError: its weights are nowhere.
       WeightsError: they are damaged.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, weights: str) -> None:
         import tensorflow as tf
 
         from ...metrics.identity import IdentityDistance
 
-        network = IdentityDistance(IDENTITY_CUT.size, face_square(IDENTITY_CUT))
+        network = IdentityDistance(IDENTITY_CUT.size, face_square(IDENTITY_CUT), weights)
         # As a graph: picture by picture, nearly all of the time is Keras', not the network's.
         shape = tf.TensorSpec((None, IDENTITY_CUT.size, IDENTITY_CUT.size, 3), tf.float32)
         self._people = tf.function(network.people, input_signature=[shape])
@@ -61,12 +64,15 @@ def has_recogniser() -> bool:
         return False
 
 
+_load = functools.lru_cache(maxsize=1)(Recogniser)  # who looks at a film has often looked at somebody's picture before
+
+
 def find_recogniser() -> Recogniser | None:
     """None where its weights are nowhere."""
-    from ...losses.weights import MissingWeightsError
+    from ...losses.weights import MissingWeightsError, find_weights
 
     try:
-        return Recogniser()
+        return _load(str(find_weights(WEIGHTS)))
     except MissingWeightsError as error:
         announce(f"Who is who is told by place and colours, since {error} ...")
         return None

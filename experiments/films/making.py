@@ -20,17 +20,16 @@ from ...films import Film, FilmWriter, Parts
 from ...pictures.pasting import crop_matrix
 from ..errors import UsageError
 from ..faces.fitting import FaceFitter
-from ..faces.origins import find_cut, find_picture_crop
-from ..flags.groups import AlignmentSettings
+from ..faces.origins import find_picture_crop
 from ..runs.run import Run
 from ..terminal import announce
-from .following import Choice, FilmFaces, NobodyError, find_film_faces
+from .following import KEPT_FRAMES, Choice, FilmFaces, NobodyError, find_film_faces
 from .looks import has_recogniser
 from .mapping import BendFace, FilmMapper, MapFaces, Places, cut_faces, show_progress
 
 ENDING = ".mp4"
 NAMED = 5
-MEAN = "mean"
+MEAN, WHOLE = "mean", -1  # frames of a film that has been looked at wholly
 OF_FILM = "--{} is a film, and what is made of it another one"
 
 
@@ -134,17 +133,20 @@ class FilmTask:
         Raises:
           NoFaceError: there is nothing in any frame.
         """
-        if kept := self.parts.load(MEAN):
-            return kept["mean"]
-        total, count = np.zeros(()), 0
-        for number, faces in self.read_faces(places, "looking at the film"):
+        kept = self.parts.load(MEAN) or {"total": np.zeros(()), "count": np.array(0), "frames": np.array(0)}
+        total, count, first = kept["total"], int(kept["count"]), int(kept["frames"])
+        if first == WHOLE:
+            return total / count
+        for number, faces in self.read_faces(places, "looking at the film", first):
             measured = measure(number, np.stack(list(faces.values()))) if faces else None
             if measured is not None:
                 total, count = total + measured.sum(axis=0, dtype=np.float64), count + len(measured)
+            if (number + 1) % KEPT_FRAMES == 0:
+                self.parts.save(MEAN, total=total, count=np.array(count), frames=np.array(number + 1))
         if not count:
             self.parts.clear()
             raise NoFaceError(f"{self.film.path}: nothing is found in the faces of any frame")
-        self.parts.save(MEAN, mean=total / count)
+        self.parts.save(MEAN, total=total, count=np.array(count), frames=np.array(WHOLE))
         return total / count
 
     def write(
@@ -174,7 +176,7 @@ class FilmTask:
         if made.without:
             how = "stay as they are" if fitter and is_pasted else "are black"
             print(f"{len(made.without)} frames {how}: {list_numbers(made.without)}")
-        if unfitted := sorted(set(made.unfitted)) if fitter and fitter.reader else []:
+        if unfitted := made.unfitted if fitter and fitter.reader else []:
             how = "show the face as it is" if bend_face else "have it pasted by an oval"
             print(f"{len(unfitted)} frames {how}, since no landmarks are found: {list_numbers(unfitted)}")
 
@@ -183,7 +185,7 @@ def make_task(
     film: Film,
     out: Path,
     run: Run,
-    alignment: AlignmentSettings,
+    cut: Cut | None,
     given: Mapping[str, Any],
     choice: Choice,
     settings: Sequence[Any],
@@ -191,13 +193,11 @@ def make_task(
     """A task whose faces a run's model takes.
 
     Args:
-      film, out, choice: as `FilmTask` has them.
+      film, out, cut, choice: as `FilmTask` has them.
       run: of the model.
-      alignment: whether and how faces are found.
       given: data settings that win over the run's.
       settings: what is made of them.
     """
-    cut = find_cut(alignment, given, run.settings, run.origin)
     crop = None if cut else find_picture_crop(run, given)
     return FilmTask(film, out, run.image_shape, cut, crop, choice, [run.model_hash, *settings])
 
@@ -243,9 +243,10 @@ def new_film(out: str | None, why: str = OF_FILM.format("in")) -> Path:
 
 def make_key(film: Film, settings: Sequence[Any]) -> str:
     """What is made of a film depends on this, as 16 characters: its source, and how it is made."""
-    told = film.path.stat()
-    source = str(film.path.absolute()), told.st_size, told.st_mtime_ns
-    text = json.dumps([source, list(settings), __version__], default=str)
+    read = sorted(film.path.rglob("*")) if film.path.is_dir() else [film.path]  # the frames of a folder
+    told = [(str(path.absolute()), path.stat()) for path in read if path.is_file()]
+    source = [(name, status.st_size, status.st_mtime_ns) for name, status in told]
+    text = json.dumps([source, str(film.frames_per_second), list(settings), __version__], default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 

@@ -20,6 +20,7 @@ from ...warping.fitting import Fitted, bend_face, measure_pair
 from ..faces.fitting import FaceFitter
 
 REACH = 5  # frames before and after one, by which its landmarks and its colours are steadied
+TOLD = "told"  # of the frames that are made, what is kept of them
 Places = Callable[[int, np.ndarray], Mapping[int, np.ndarray]]
 MapFaces = Callable[[int, np.ndarray], tuple[np.ndarray, np.ndarray | None]]
 BendFace = Callable[[int, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -119,8 +120,23 @@ class FilmMapper:
         made = self._make(frames, without, unfitted)
         for _ in range(writer.num_done - first):
             next(made, None)
-        count = writer.write(made, description)
-        return Made(count, *([number for number in each if number >= writer.num_done] for each in (without, unfitted)))
+        before = writer.kept.load(TOLD) or {"without": (), "unfitted": ()}
+
+        def list_all(name: str, new: Sequence[int]) -> list[int]:
+            """With the numbers of the frames that need not be made again."""
+            done = {int(number) for number in before[name] if number < writer.num_done}
+            return sorted(done | {number for number in new if number >= writer.num_done})
+
+        def note(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+            """The frames; the numbers are kept before a part is ready with one."""
+            for number, frame in enumerate(frames, writer.num_done):
+                if writer.ends_part(number):
+                    told = {"without": list_all("without", without), "unfitted": list_all("unfitted", unfitted)}
+                    writer.kept.save(TOLD, **{name: np.array(numbers, np.int64) for name, numbers in told.items()})
+                yield frame
+
+        count = writer.write(note(made), description)
+        return Made(count, list_all("without", without), list_all("unfitted", unfitted))
 
     def _make(
         self, frames: Iterable[tuple[int, np.ndarray]], without: list[int], unfitted: list[int]

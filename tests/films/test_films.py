@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from facezoo import films
 from facezoo.films import FilmError, FilmWriter, Parts, probe, read_frames, writing
-from facezoo.films.probing import find_ffmpeg
+from facezoo.films.probing import FASTEST, SLOWEST, USUAL, _find_rate, find_ffmpeg
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
@@ -62,6 +62,16 @@ def test_frames_are_as_they_are_shown(name, options, shape, count):
     assert {frame.shape for frame in frames} == {shape}
     assert abs(len(frames) - count) <= 1
     assert negative(Path(name)) == len(frames)
+
+
+def test_a_film_that_is_too_fast_is_read_at_the_fastest_rate_and_told(caplog):
+    film = probe(draw("fast.mkv", "-c:v", "ffv1", rate="480"))
+    assert film.frames_per_second == FASTEST
+    assert "fast.mkv has 480 frames a second: it is read at 240" in caplog.text
+    assert abs(len(list(read_frames(film))) - 240) <= 2
+    lines = ["1k fps", "500 fps, 50 tbr", "0 fps", "0.001 fps", "1000 tbn"]
+    rates = [_find_rate(Path("a"), f"Stream: Video: a, {line}") for line in lines]
+    assert rates == [FASTEST, 50, USUAL, SLOWEST, USUAL]
 
 
 def test_a_film_that_was_turned_is_upright():

@@ -1,5 +1,6 @@
 """Whom a command means of a film's people: by number, by pictures, by a name in a run's data."""
 
+import functools
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,9 +9,11 @@ from facezoo.datasets import detection
 from facezoo.datasets.alignment import NoFaceError
 from facezoo.datasets.source import Source
 from facezoo.experiments.errors import UsageError
-from facezoo.experiments.films import choosing, following
+from facezoo.experiments.films import choosing, following, looks
 from facezoo.experiments.films.choosing import choose, choose_for, is_of_film
 from facezoo.experiments.films.following import Choice
+from facezoo.losses import weights
+from facezoo.metrics import identity
 from facezoo.models import FaceMapping
 from PIL import Image
 from squares import BLUE, RED, draw_squares, find_squares, save_film
@@ -102,8 +105,40 @@ def test_a_name_is_known_by_the_run_s_pictures(known):
 
     source = Source("people", list("abcd"), load, (4, 4, 3), identity_names=("ann", "bob"))
     assert (choosing._find_pictures(source, 1) == 1).all()
+    assert len(choosing._find_pictures(source, 2)) == 0
     run = SimpleNamespace(source=lambda split: source)
     with pytest.raises(UsageError, match="--person=eve: no such file, and the run's pictures know ann, bob"):
         choose("largest", "eve", run)
     with pytest.raises(UsageError, match="--person=eve: no such file; a number counts"):
         choose("largest", "eve")
+
+
+def test_somebody_whose_pictures_are_all_in_another_split_is_known(known, monkeypatch):
+    def load_from(own):
+        return lambda positions: {"identity": own[positions], "image": np.zeros((len(positions), 4, 4, 3), np.uint8)}
+
+    def open_split(split):
+        own = np.array([0, 0] if split == "train" else [1, 0])
+        return Source("people", list("ab"), load_from(own), (4, 4, 3), identity_names=("ann", "bob", "eve"))
+
+    class Network:
+        def __init__(self, size, square):
+            pass
+
+        def people(self, pictures):
+            return SimpleNamespace(numpy=lambda: np.full((len(pictures), 2), 0.5))
+
+    monkeypatch.setattr(identity, "IdentityDistance", Network)
+    monkeypatch.setattr(choosing, "recognise_square", lambda data, source: (0.0, 0.0, 1.0))
+    run = SimpleNamespace(source=open_split, settings=SimpleNamespace(data=None))
+    np.testing.assert_array_equal(choose("largest", "bob", run).identity, [0.5, 0.5])
+    with pytest.raises(UsageError, match="--person=eve: none of the run's pictures shows them"):
+        choose("largest", "eve", run)
+
+
+def test_a_recogniser_is_built_once(monkeypatch):
+    built = []
+    monkeypatch.setattr(looks, "_load", functools.lru_cache(lambda weights: built.append(weights) or ByColour()))
+    monkeypatch.setattr(weights, "find_weights", lambda name: f"somewhere/{name}")
+    assert looks.find_recogniser() is looks.find_recogniser()
+    assert built == ["somewhere/face_recognition.npz"]

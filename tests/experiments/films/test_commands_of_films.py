@@ -7,18 +7,19 @@ import numpy as np
 import pytest
 from command_line import run_of
 from facezoo.datasets import alignment, detection
-from facezoo.datasets.manifest import read_manifest
-from facezoo.experiments.commands import encode, morph
+from facezoo.datasets.manifest import Cut, read_manifest
+from facezoo.experiments.commands import encode, morph, swap
 from facezoo.experiments.errors import UsageError
+from facezoo.experiments.faces import origins
 from facezoo.experiments.faces.fitting import FaceFitter
-from facezoo.experiments.films import encoding, following
+from facezoo.experiments.films import encoding, following, making
 from facezoo.experiments.films.changing import add_to_codes, lead_codes, lead_shapes, make_amount
 from facezoo.experiments.films.following import Choice
 from facezoo.experiments.films.making import FilmTask, parse_ramp
 from facezoo.films import probe, read_frames
 from facezoo.films.probing import find_ffmpeg
 from facezoo.latents.attributes import AttributeVectors, save_attributes
-from facezoo.models import VAE
+from facezoo.models import VAE, FaceMapping
 from PIL import Image
 from squares import BLUE, RED, draw_squares, save_film
 
@@ -226,6 +227,25 @@ def test_a_target_without_landmarks_is_refused_before_the_film_is_looked_at(squa
     assert (done.code, "--to=to.png: no landmarks are found in its face" in done.err) == (2, True), done.err
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "edit --run_dir={run} --attribute=smiling --in=in.mp4",
+        "encode --run_dir={run} --in=in.mp4",
+        "morph --run_dir={run} --video=in.mp4 --to=to.png --strength=1",
+        "swap --run_dir={run} --to=bob --in=in.mp4",
+    ],
+)
+def test_how_a_runs_faces_lie_is_found_once(squares, command, run, monkeypatch, line):
+    save_crossing(2)
+    Image.fromarray(draw_squares((160, BLUE))).save("to.png")
+    found = []
+    monkeypatch.setattr(origins, "find_data_cut", lambda *arguments: found.append(arguments) or Cut())
+    monkeypatch.setattr(swap, "_mapping_model", lambda opened: FaceMapping(image_size=SIZE, people=("ann", "bob")))
+    done = command(*line.format(run=run).split(), "--align", "--person=3", "--out=out.mp4")
+    assert (done.code, "it shows 2 people" in done.err, len(found)) == (2, True, 1), done.err
+
+
 class Plane:
     """A model whose codes are its pictures' colours."""
 
@@ -321,6 +341,25 @@ def test_what_was_looked_at_is_not_looked_at_again():
         np.testing.assert_array_equal(make_task(film).average(places, measure), first)
     assert seen == [0, 1]
     assert [path.name for path in Path().iterdir()] == ["in.mp4"]
+
+
+def test_a_mean_that_was_begun_is_gone_on_with(monkeypatch):
+    monkeypatch.setattr(making, "KEPT_FRAMES", 2)
+    film = save_film(np.full((32, 32, 3), shade, np.uint8) for shade in (60, 90, 120, 150, 180))
+    seen = []
+
+    def measure(number, faces):
+        seen.append(number)
+        if seen == [0, 1, 2]:
+            raise KeyboardInterrupt
+        return faces.mean(axis=(1, 2))
+
+    with pytest.raises(KeyboardInterrupt), make_task(film).find_places() as places:
+        make_task(film).average(places, measure)
+    with make_task(film).find_places() as places:
+        mean = make_task(film).average(places, measure)
+    assert seen == [0, 1, 2, 2, 3, 4]
+    np.testing.assert_allclose(mean, 120 / 255.0, atol=0.01)
 
 
 def test_what_is_left_of_another_try_is_told(caplog):

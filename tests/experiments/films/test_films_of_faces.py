@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import types
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,9 @@ from facezoo.datasets import alignment, detection
 from facezoo.datasets.alignment import NoFaceError
 from facezoo.experiments.faces.fitting import describe_fitter
 from facezoo.experiments.films import following
-from facezoo.experiments.films.making import FilmTask, list_numbers
+from facezoo.experiments.films.making import FilmTask, list_numbers, make_key
 from facezoo.experiments.films.mapping import FilmMapper
-from facezoo.films import Parts, probe, read_frames, writing
+from facezoo.films import Film, Parts, probe, read_frames, writing
 from facezoo.models import FaceMapping
 from facezoo.pictures.pasting import crop_matrix
 from facezoo.warping.shapes import SCHEMES
@@ -109,6 +110,14 @@ def test_a_mapped_film_goes_on_where_it_was_stopped(monkeypatch):
             yield from itertools.islice(super()._make(*arguments), 20)
             raise KeyboardInterrupt
 
+    def place(number, pixels):
+        return {} if number in (3, 16, 35) else make_mapper(still).places(number, pixels)
+
+    given = vars(make_mapper(still)) | {"places": place}
+    assert FilmMapper(**given).write(film, Path("without.mp4"), "key", "a test").without == [3, 16, 35]
+    with pytest.raises(KeyboardInterrupt):
+        Stopping(**given).write(film, Path("stopped.mp4"), "key", "a test")
+    assert FilmMapper(**given).write(film, Path("stopped.mp4"), "key", "a test") == (40, [3, 16, 35], [])
     stopped = Stopping(**vars(make_mapper(still)))
     with pytest.raises(KeyboardInterrupt):
         stopped.write(film, Path("out.mp4"), "key", "a test")
@@ -173,6 +182,16 @@ def test_a_frame_that_cannot_be_warped_keeps_its_own_face(capsys):
         told = "1 frames show the face as it is, since no landmarks are found: 0"
         assert told in capsys.readouterr().out
         Path("out.mp4").unlink()
+
+
+def test_what_is_made_of_a_folder_depends_on_its_frames_and_their_rate():
+    Path("frames").mkdir()
+    Path("frames/0.png").write_bytes(b"one")
+    film = Film(Path("frames"), Fraction(25), None, None)
+    keys = [make_key(film, []), make_key(dataclasses.replace(film, frames_per_second=Fraction(10)), [])]
+    Path("frames/0.png").write_bytes(b"another")
+    keys.append(make_key(film, []))
+    assert len(set(keys)) == 3
 
 
 def test_what_is_made_depends_on_the_file_of_the_landmarks_model():
