@@ -58,8 +58,19 @@ class ClipKLDivergence(KLDivergence):
             return super().find_divergence(outputs)
         divergence = kl_per_dimension(outputs["clip_mean"], outputs["clip_log_var"])  # [B, T, D]
         slow, fast = divergence[:, 0, : self.slow_dim], divergence[..., self.slow_dim :]
-        count = tf.cast(tf.shape(divergence)[1], tf.float32)
-        return tf.concat([slow / count, tf.reduce_mean(fast, axis=1)], axis=-1)
+        return tf.concat([slow / _count_frames(outputs), tf.reduce_mean(fast, axis=1)], axis=-1)
+
+    def find_floor(self, outputs):
+        """A slow dimension has its free bits once for the clip, a T-th of them for each frame."""
+        floor = super().find_floor(outputs)
+        if "clip_mean" not in outputs:
+            return floor
+        is_slow = tf.range(tf.shape(outputs["clip_mean"])[-1]) < self.slow_dim
+        return tf.where(is_slow, floor / _count_frames(outputs), floor)  # [D]
+
+
+def _count_frames(outputs):
+    return tf.cast(tf.shape(outputs["clip_mean"])[1], tf.float32)
 
 
 def _flatten_frames(clips):

@@ -38,7 +38,7 @@ class KLDivergence:
     def __call__(self, batch, outputs):
         divergence = self.find_divergence(outputs)
         if "free_bits" in outputs:
-            divergence = _floor_by_batch_mean(divergence, outputs["free_bits"])
+            divergence = _floor_by_batch_mean(divergence, self.find_floor(outputs))
         divergence = tf.reduce_sum(divergence, axis=-1)
         return tf.abs(divergence - outputs["capacity"]) if "capacity" in outputs else divergence
 
@@ -46,9 +46,13 @@ class KLDivergence:
         """The divergence of each dimension, [B, D] nats."""
         return kl_per_dimension(outputs["mean"], outputs["log_var"])
 
+    def find_floor(self, outputs):
+        """What each dimension counts at least, [D] nats or a scalar for all."""
+        return outputs["free_bits"]
+
 
 def _floor_by_batch_mean(divergence, free_bits):
-    """Dimensions whose mean over the global batch is below `free_bits` count exactly `free_bits`: [B, D] -> [B, D]."""
+    """Dimensions whose mean over the global batch is below their `free_bits` count exactly those: [B, D] -> [B, D]."""
     batch_mean = tf.reduce_mean(divergence, axis=0)  # [D]
     context = tf.distribute.get_replica_context()
     if context is not None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
 import numpy as np
+from absl import logging
 
 from .frechet import frechet_distance
 from .intervals import Interval, bootstrap_interval, half_sample_interval
@@ -88,10 +89,13 @@ class AgainstReal:
       name: of the figure.
       function: pictures -> [B, ...].
       statistic: of both columns.
+      least: what the function says of real pictures on average where there is something to hold made ones against.
     """
 
-    def __init__(self, name: str, function: Callable[[np.ndarray], np.ndarray], statistic: Statistic):
-        self.name, self.function, self.statistic = name, function, statistic
+    def __init__(
+        self, name: str, function: Callable[[np.ndarray], np.ndarray], statistic: Statistic, least: float | None = None
+    ):
+        self.name, self.function, self.statistic, self.least = name, function, statistic, least
         self.real: list[np.ndarray] = []
         self.made: list[np.ndarray] = []
 
@@ -102,8 +106,11 @@ class AgainstReal:
                 values.append(np.asarray(self.function(pictures), np.float64))
 
     def result(self) -> dict[str, Figure]:
-        """The statistic; of pairs, the interval takes them as pairs."""
+        """The statistic; of pairs, the interval takes them as pairs. Nothing where real pictures have too little."""
         real, made = np.concatenate(self.real), np.concatenate(self.made)
+        if self.least is not None and real.mean() < self.least:
+            logging.warning("%s: not measured: in the real ones hardly anything moves", self.name)
+            return {}
         interval = bootstrap_interval(self.statistic, real, made, is_paired=len(real) == len(made))
         return {self.name: Figure(self.statistic(real, made), interval, len(made))}
 

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 TARGET = "target"  # the column of pictures that reconstructions are compared with, where it is not `image`
+CLIP_TARGET = "clip_target"  # the same of clips, where it is not `clip`
 TOLERANCE = 1e-3  # by which pictures may leave [0, 1]: what resizing and narrow floats round
 _OUTSIDE = "pictures have numbers outside of [0, 1]: divide them by what white is, or give uint8, where white is 255"
 _is_checked = [True]
@@ -72,19 +73,29 @@ def as_batch(data: Any) -> dict[str, Any]:
 def as_clip_batch(data: Any) -> dict[str, Any]:
     """As `as_batch`, of clips too: [B, T, H, W, C], or a dict with them as `clip`, become `clip` and its middle frame.
 
+    What clips are compared with, y, are clips of the same shape.
+
     Raises:
-      ValueError: as `as_batch`.
+      ValueError: as `as_batch`, or y is pictures where x is clips.
     """
     x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
     clips = x.get("clip") if isinstance(x, Mapping) else x
-    if clips is not None and len(clips.shape) == 5:
-        x = {"image": clips[:, clips.shape[1] // 2], **(x if isinstance(x, Mapping) else {"clip": clips})}
-    return as_batch((x, y, weights))
+    if clips is None or len(clips.shape) != 5:
+        return as_batch((x, y, weights))
+    middle = clips.shape[1] // 2
+    x = {"image": clips[:, middle], **(x if isinstance(x, Mapping) else {"clip": clips})}
+    if y is None or isinstance(y, Mapping):
+        return as_batch((x, y, weights))
+    shape, expected = tf.TensorShape(y.shape), tf.TensorShape(clips.shape)
+    if shape.rank != 5 or not shape[1:].is_compatible_with(expected[1:]):
+        raise ValueError(f"y must be clips of the shape {expected} of x, not {shape}; or a dict of columns")
+    return as_batch((x, y[:, middle], weights)) | {CLIP_TARGET: as_pictures(y)}
 
 
 def choose_targets(batch: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A batch as loss terms read it: `image` is what the reconstruction is compared with."""
-    return {**batch, "image": batch[TARGET]} if TARGET in batch else batch
+    """A batch as loss terms read it: `image`, and `clip`, are what reconstructions are compared with."""
+    targets = {"image": TARGET, "clip": CLIP_TARGET}
+    return {**batch, **{name: batch[target] for name, target in targets.items() if target in batch}}
 
 
 def as_pictures(images: Any) -> Any:

@@ -17,6 +17,8 @@ from ..errors import UsageError
 from .face_network import load_face_network
 from .making import Made
 
+STILL = 1e-5  # of clips that move, whatever is measured of it is far more
+
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
@@ -104,7 +106,7 @@ def _landmark_jitter(setting: Setting) -> Stream:
         points = _of_frames(read, clips)  # [N, T, L, 2]
         return metrics.find_jitter(points, find_eye_distances(points, names))
 
-    return metrics.AgainstReal("landmark_jitter", jitter, metrics.find_ratio)
+    return metrics.AgainstReal("landmark_jitter", jitter, metrics.find_ratio, STILL)
 
 
 def _lpips_step(setting: Setting) -> Stream:
@@ -114,13 +116,13 @@ def _lpips_step(setting: Setting) -> Stream:
         ends = (part.reshape(-1, *clips.shape[2:]) for part in (clips[:, :-1], clips[:, 1:]))
         return np.asarray(distance(*ends), np.float64).reshape(len(clips), -1).mean(axis=1)
 
-    return metrics.AgainstReal("lpips_step", steps, metrics.find_ratio)
+    return metrics.AgainstReal("lpips_step", steps, metrics.find_ratio, STILL)
 
 
 def _identity_drift(setting: Setting) -> Stream:
     people = trace(_make_identity(setting).people)
     return metrics.AgainstReal(
-        "identity_drift", lambda clips: metrics.find_drift(_of_frames(people, clips)), metrics.find_ratio
+        "identity_drift", lambda clips: metrics.find_drift(_of_frames(people, clips)), metrics.find_ratio, STILL
     )
 
 
@@ -166,7 +168,7 @@ MEASURES: dict[str, Measure] = {
     "noise_deviation": Measure("1", lambda _: metrics.OfEach("noise_deviation", metrics.noise_deviation), "noise"),
     "noise_kurtosis": Measure("3", lambda _: metrics.OfEach("noise_kurtosis", metrics.noise_kurtosis), "noise"),
     "flicker": Measure(
-        "1", lambda _: metrics.AgainstReal("flicker", metrics.find_flicker, metrics.find_ratio), "clips"
+        "1", lambda _: metrics.AgainstReal("flicker", metrics.find_flicker, metrics.find_ratio, STILL), "clips"
     ),
     "added_flicker": Measure("lower", lambda _: metrics.OfEach("added_flicker", metrics.find_added_flicker), "clips"),
     "lpips_step": Measure("1", _lpips_step, "clips"),

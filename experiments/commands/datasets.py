@@ -75,11 +75,14 @@ def _examples(values: flags.FlagValues, source: Source, count: int) -> dict[str,
             return source.load(np.arange(count))
     load_tensorflow()
     from ...datasets.augmentation import chain
-    from ..flags.augmentation import change_examples, make_augmentation, make_selection
+    from ..flags.augmentation import change_examples, check_window, make_augmentation, make_selection
 
     settings = read(values, groups.AugmentationSettings)
-    if settings.window and "clip" not in source.load(np.zeros(1, np.int64)):
-        raise UsageError(f"--window={settings.window}: {source.name} has no clips")
+    if settings.window:
+        clip = source.load(np.zeros(1, np.int64)).get("clip")
+        if clip is None:
+            raise UsageError(f"--window={settings.window}: {source.name} has no clips")
+        check_window(settings, clip.shape[1])
     asked = make_selection(settings), make_augmentation(settings, source, is_warped=values.warp is not None)
     chosen = [augment for augment in asked if augment]
     return change_examples(source, count, chain(*chosen)) if chosen else source.load(np.arange(count))

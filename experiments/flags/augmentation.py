@@ -8,6 +8,7 @@ import tensorflow as tf
 from ...datasets import augmentation, pipeline
 from ...datasets.source import Source
 from ...pictures.sheets import to_uint8
+from ..errors import UsageError
 from .groups import MOVES, AugmentationSettings
 
 STILL: dict[str, Any] = {"degrees": 0.0, "scale": 1.0, "shift": 0.0}
@@ -41,6 +42,12 @@ def make_augmentation(settings: AugmentationSettings, source: Source, is_warped:
 def make_selection(settings: AugmentationSettings) -> pipeline.Augmentation | None:
     """Which frames of clips are shown, or None where it is all of them."""
     return augmentation.window(settings.window, settings.pace) if settings.window else None
+
+
+def check_window(settings: AugmentationSettings, frames: int) -> None:
+    """Raises UsageError where clips of so many frames cannot be shown as `make_selection` would."""
+    if settings.window and settings.window > frames:
+        raise UsageError(f"--window={settings.window} must be 2 to {frames}, the frames of a clip (--frames)")
 
 
 def _random_warp(settings: AugmentationSettings, moves: dict[str, Any], names: dict[str, Any]) -> pipeline.Augmentation:

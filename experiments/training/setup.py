@@ -12,7 +12,7 @@ from ...datasets import pipeline
 from ...datasets.share import WHOLE, Share
 from ...datasets.source import Source
 from ..errors import UsageError
-from ..flags.augmentation import make_augmentation, make_selection
+from ..flags.augmentation import check_window, make_augmentation, make_selection
 from ..flags.sources import for_model
 from ..flags.training import TrainingSettings
 from ..runs.checkpoints import State
@@ -231,6 +231,8 @@ class Session:
         if asked.window and not self.model.reads_clips:
             model = self.settings.model.model
             raise UsageError(f"--window={asked.window}: --model={model} does not learn from clips")
+        if asked.window:
+            check_window(asked, columns["clip"].shape[1])
         if "factors" in self.model.objective.terms and "factors" not in self.batches().element_spec:
             raise UsageError(
                 f"--model={self.settings.model.model} learns the factors that faces were drawn from, which mirrored, "

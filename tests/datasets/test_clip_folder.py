@@ -135,7 +135,7 @@ def test_a_model_of_clips_trains_on_them_and_is_measured(recordings, command, tm
             ["learns from clips, which procedural_faces/train does not"],
         ),
         (("--model=vae", "--dataset=procedural_clips", "--image_size=32", "--window=3"), ["--window=3: --model=vae"]),
-        (("--dataset=procedural_clips", "--image_size=32", "--window=9"), ["--frames=9 must be 2 to 4"]),
+        (("--dataset=procedural_clips", "--image_size=32", "--window=9"), ["--window=9 must be 2 to 4, the frames of a clip"]),
         (("--dataset=procedural_clips", "--image_size=32", "--set=slow_dim=4"), ["slow_dim=4 must be below"]),
         (("--dataset=procedural_clips", "--image_size=32", "--pace=1"), ["--pace=1 does nothing without --window"]),
         (("--dataset=clips", "--data_dir=nowhere"), ["data_dir=nowhere is not there"]),
@@ -144,3 +144,17 @@ def test_a_model_of_clips_trains_on_them_and_is_measured(recordings, command, tm
 def test_a_training_that_cannot_be_is_refused(command, flags, words):
     kept = TINY if "--dataset=procedural_faces" not in flags else tuple(f for f in TINY if not f.startswith("--frames"))
     assert_refused(command("train", *kept, *flags, "--run_dir=run"), *words)
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (("--show=procedural_faces", "--window=3"), ["--window=3: procedural_faces/train has no clips"]),
+        (
+            ("--show=procedural_clips", "--frames=4", "--window=9", "--count=1"),
+            ["--window=9 must be 2 to 4, the frames of a clip (--frames)"],
+        ),
+    ],
+)
+def test_a_window_that_clips_do_not_fill_is_refused(command, flags, words, tmp_path):
+    assert_refused(command("datasets", *flags, "--image_size=32", f"--out={tmp_path / 'sheet.png'}"), *words)

@@ -54,3 +54,11 @@ def test_what_is_one_for_a_clip_is_paid_by_all_of_its_frames():
     np.testing.assert_allclose(term({}, told), slow / 3 + fast, rtol=1e-5)
     alone = {"mean": mean[:, 0], "log_var": log_var[:, 0]}
     np.testing.assert_array_equal(term({}, alone), KLDivergence()({}, alone))
+
+
+def test_free_bits_of_what_is_one_for_a_clip_are_given_once():
+    nothing = tf.zeros((2, 4, 5))  # a code that says nothing: every dimension counts its floor
+    told = {"clip_mean": nothing, "clip_log_var": nothing, "free_bits": tf.constant(0.5)}
+    np.testing.assert_allclose(ClipKLDivergence(2)({}, told), [0.5 * (2 / 4 + 3)] * 2, rtol=1e-6)
+    alone = {"mean": nothing[:, 0], "log_var": nothing[:, 0], "free_bits": tf.constant(0.5)}
+    np.testing.assert_allclose(ClipKLDivergence(2)({}, alone), [0.5 * 5] * 2, rtol=1e-6)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from facezoo.experiments.codes import judging
 from facezoo.metrics import OfEach
 from facezoo.metrics.clips import find_added_flicker, find_drift, find_flicker, find_jitter, find_ratio
 
@@ -60,3 +61,13 @@ def test_frames_of_a_clip_are_one_example():
     stream.update(np.array([0.0, 1.0, 2.0, 6.0, 6.0, 6.0]))
     figure = stream.result()["mean"]
     assert (figure.value, figure.num_pictures) == (3.5, 2)
+
+
+def test_clips_that_stand_still_are_no_measure_of_others(caplog):
+    blinks = STILL + 0.1 * (TIMES % 2)
+    for real, names in ((STILL, []), (blinks, ["flicker"])):
+        stream = judging.MEASURES["flicker"].stream(judging.Setting(8, 3))
+        stream.update(real, blinks)
+        assert list(stream.result()) == names
+        assert ("flicker: not measured: in the real ones hardly anything moves" in caplog.text) == (not names)
+        caplog.clear()

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from facezoo.models import VAE, ConvolutionalAutoencoder, VideoAutoencoder
+from facezoo.models.batches import choose_targets
 from facezoo.models.video_autoencoder import SmoothFrames, find_slow_directions
 from steps import take_steps
 from zoo import SIZE, adversarial, batch
@@ -69,6 +70,18 @@ def test_plain_clips_are_taken_as_plain_pictures_are(model):
     history = learner.fit(whole, batch_size=2, verbose=0).history
     assert history["temporal"][0] > 0
     assert learner.predict(whole, verbose=0)["clip_reconstruction"].shape == CLIPS.shape
+
+
+def test_clips_may_be_compared_with_others(model):
+    batch = model.read_batch((1.0 - CLIPS, CLIPS))
+    np.testing.assert_array_equal(batch["clip"], 1.0 - CLIPS)
+    aims = choose_targets(batch)
+    np.testing.assert_array_equal(aims["clip"], CLIPS)
+    np.testing.assert_array_equal(aims["image"], CLIPS[:, 2])
+    for wrong in (CLIPS[:, 2], CLIPS[:, :4]):  # neither a picture for all frames, nor fewer frames
+        with pytest.raises(ValueError, match="y must be clips of the shape"):
+            model.read_batch((CLIPS, wrong))
+    assert set(choose_targets(model.read_batch((CLIPS, {"more": CLIPS[:, 0]})))) == {"image", "clip", "more"}
 
 
 def test_noise_of_codes_is_one_for_all_frames_of_a_clip(model):
