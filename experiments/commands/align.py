@@ -1,4 +1,4 @@
-"""Align photographs, or the frames of a film: find faces, and cut each out upright, eyes and mouth in one place."""
+"""Align photographs or the frames of a film: find faces, cut each out upright, eyes and mouth in one place."""
 
 import os
 from pathlib import Path

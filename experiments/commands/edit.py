@@ -1,4 +1,4 @@
-"""Edit a face: add attributes to it and take them away, in steps, as one sheet and single pictures, or in a film."""
+"""Edit a face: add attributes to it and take them away, in steps, as a sheet and pictures, or in a film."""
 
 import contextlib
 import math

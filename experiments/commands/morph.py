@@ -1,4 +1,4 @@
-"""Morph faces into each other, by a model's codes or without any: pictures, a sheet, and films; or who is in a film."""
+"""Morph faces into each other, by a model's codes or without any: pictures and films; or change who a film is of."""
 
 import contextlib
 from pathlib import Path

@@ -577,7 +577,7 @@ def broken_steps(monkeypatch):
         load, loaded = session.pipeline._load, set()
 
         def loading(source, key, indices_of, batch_size):
-            batch = load(source, key, indices_of, batch_size)
+            batch = session.pipeline._with_float_pictures(load(source, key, indices_of, batch_size))
             if "validation" in source.name:
                 return batch
 
