@@ -120,11 +120,11 @@ class FilmMapper:
         made = self._make(frames, without, unfitted)
         for _ in range(writer.num_done - first):
             next(made, None)
-        before = writer.kept.load(TOLD) or {"without": (), "unfitted": ()}
+        before = writer.kept.load(TOLD) or {}
 
         def list_all(name: str, new: Sequence[int]) -> list[int]:
             """With the numbers of the frames that need not be made again."""
-            done = {int(number) for number in before[name] if number < writer.num_done}
+            done = {int(number) for number in before.get(name, ()) if number < writer.num_done}
             return sorted(done | {number for number in new if number >= writer.num_done})
 
         def note(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.usefixtures("empty_folder")
 
 SOUND = ("-f", "lavfi", "-i", "sine=440:d=1")
 SIZE = (32, 48)
+LOST = 24.0  # of 255, by coding alone: 21 of a film of 2x2 pixels, 16 of fine colours, 10 of others
 
 
 def ffmpeg(*arguments):
@@ -154,9 +155,11 @@ def test_an_odd_film_is_read_and_made_again(film):
     again = list(read_frames(made))
     assert len(again) == len(frames)
     assert again[0].shape == (*(side + side % 2 for side in film.size), 3)
-    if source.seconds and film.name not in ("long_sound.mp4", "late.mkv", "other_sizes.ts"):
+    if source.seconds and film.name not in ("late.mkv", "other_sizes.ts"):
         assert made.seconds == pytest.approx(source.seconds, abs=0.15)
-    assert np.ptp([frame.mean() for frame in again]) < 200
+    height, width = film.size
+    apart = [np.abs(one.astype(int) - other[:height, :width]).mean() for one, other in zip(frames, again, strict=True)]
+    assert max(apart) < LOST
 
 
 HURT = {

@@ -39,6 +39,11 @@ def read_film(name):
     return np.stack(list(read_frames(probe(Path(name))))).astype(int)
 
 
+def measure_changes(name, other):
+    """By how much the frames of two films differ."""
+    return np.abs(read_film(name) - read_film(other)).mean(axis=(1, 2, 3))
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     model = VAE(image_size=SIZE, filters=(4, 4), latent_dim=4)
@@ -182,6 +187,9 @@ def test_edit_moves_the_code_of_every_frame(command, run):
     assert done.code == 0, done.err
     assert "out.mp4: 5 frames, with smiling, young at 0:2" in done.out
     assert read_film("out.mp4").shape == (5, SIZE, SIZE, 3)
+    assert command(*given, "--strength=0", "--out=still.mp4").code == 0
+    changes = measure_changes("out.mp4", "still.mp4")
+    assert changes[0] < changes[4] > 1
     assert command(*given, "--crop=0,0,80,80", "--paste", "--landmarks=face", "--out=pasted.mp4").code == 0
     assert read_film("pasted.mp4").shape == (5, 80, 320, 3)
 
@@ -193,6 +201,14 @@ def test_morph_leads_a_film_to_a_face(command, run):
     assert done.code == 0, done.err
     assert "out.mp4: 5 frames, led to to.png" in done.out
     assert read_film("out.mp4").shape == (5, SIZE, SIZE, 3)
+    for strength in (0, 1):
+        again = command(
+            *MORPH.split(), f"--run_dir={run}", "--to=to.png", f"--strength={strength}", f"--out={strength}.mp4"
+        )
+        assert again.code == 0, again.err
+    changes = np.stack([measure_changes("out.mp4", name) for name in ("0.mp4", "1.mp4")])
+    assert changes[0, 0] < changes[0, 4]
+    assert changes[1, 4] < changes[1, 0]
 
 
 def test_the_crop_of_a_films_frames_is_not_its_targets(command, run, monkeypatch):
