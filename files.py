@@ -7,8 +7,9 @@ import os
 import re
 import shutil
 import stat
+import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import filelock
@@ -17,6 +18,7 @@ import platformdirs
 WEIGHTS_FOLDER = Path(__file__).parent / "models" / "weights"  # of the models that ship
 MOST_TEXT_BYTES = 64 * 2**20
 MOST_NAME_BYTES = 255  # of one name, as Linux, macOS and Windows have it
+ABANDONED_SECONDS = 24 * 3600  # since a file that is being made was written last
 _OF_FULL_DISKS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -519,6 +521,39 @@ def cache_folder() -> Path:
     """Where facezoo keeps what it can make or get again: FACEZOO_CACHE_DIR, or the user's cache on this system."""
     cache = os.environ.get("FACEZOO_CACHE_DIR") or platformdirs.user_cache_dir("facezoo")
     return Path(os.path.expanduser(cache))  # noqa: PTH111 (Path's may raise)
+
+
+def keep_newest(folder: Path, pattern: str, most_bytes: int, spared: Collection[Path] = ()) -> None:
+    """Removes files of a folder, the oldest first, while all take more than they may.
+
+    Args:
+      folder: a cache of facezoo's; nothing behind a link in it is touched.
+      pattern: what the files are called.
+      most_bytes: that all of them may take.
+      spared: of them, those that stay in any case.
+    """
+    found: dict[Path, os.stat_result] = {}
+    for path in folder.glob(pattern):
+        with contextlib.suppress(FileNotFoundError):  # another process has removed it
+            if not path.is_symlink():
+                found[path] = path.stat()
+    total = sum(status.st_size for status in found.values())
+    for path, status in sorted(found.items(), key=lambda item: item[1].st_mtime):
+        if total > most_bytes and path not in spared:
+            path.unlink(missing_ok=True)
+            total -= status.st_size
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Removes what killed processes have left of making files of a shared folder, which nobody has written for a day.
+
+    Only regular files called as `whole_file` calls what is not ready.
+    """
+    for path in folder.glob(".facezoo-partial-*"):
+        with contextlib.suppress(FileNotFoundError):
+            status = os.lstat(path)
+            if stat.S_ISREG(status.st_mode) and status.st_mtime < time.time() - ABANDONED_SECONDS:
+                path.unlink(missing_ok=True)
 
 
 # Names.

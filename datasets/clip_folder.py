@@ -1,5 +1,6 @@
 """One's own clips: films, and folders of frames."""
 
+import contextlib
 import dataclasses
 import hashlib
 import os
@@ -8,14 +9,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from absl import logging
 from PIL import Image
 
 from .. import files
 from ..films import FilmError, is_film, probe, read_frames
 from . import photographs
 from .clips import check_frames
-from .folder import find_root
+from .folder import MOST_DAMAGED, find_fault, find_root, name_first, warn_once
 from .once import once
 from .photographs import Crop
 from .picture_index import index_pictures
@@ -23,6 +23,7 @@ from .progress import progress_bar
 from .source import SPLITS, DatasetError, Source, choose_split
 
 ALL = "all"
+MOST_KEPT_BYTES = 10 * 10**9  # of the frames of films, about nine hours of them in 64 pixels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,8 +68,9 @@ def clips(
     """One's own clips: films, and folders whose pictures, in the order of their numbers, are frames.
 
     Each is cut into clips of `frames` frames, one after the other; what is left at its end, and what is shorter, is
-    left out. A frame that cannot be read ends a clip, and the next begins after it. All clips of one film or folder
-    fall into one split, by its name. Frames of films are kept in the user's cache folder as small as they are wanted.
+    left out. A frame that cannot be read, or that `crop` does not fit into, ends a clip, and the next begins after it;
+    such films are left out. All clips of one film or folder fall into one split, by its name. Frames of films are kept
+    in the user's cache folder as small as they are wanted, up to 10 GB besides those of the films at hand.
 
     Args:
       split: train, validation, test, or all for the three together.
@@ -85,7 +87,7 @@ def clips(
       `clip` uint8 [n, T, S, S, C] and `image`, the frame in the middle, number T // 2.
 
     Raises:
-      DatasetError: no folder, no clips in it or in the split, or an unfit film or crop.
+      DatasetError: no folder, no clips in it or in the split, an unfit crop, or more than 10 % of the films unfit.
     """
     if split not in (*SPLITS, ALL):
         raise DatasetError(f"clips: split={split!r} is none of {', '.join(SPLITS)}, {ALL}")
@@ -99,7 +101,7 @@ def clips(
     check_frames("clips", frames)
     root = find_root(data_dir, "clips")
     shape = _Shape(image_size, crop, channels, (max_megapixels or photographs.MEGAPIXELS) * 10**6)
-    recordings = _find_recordings(root, shape)
+    recordings, unfit = _find_recordings(root, shape)
     members = [
         (recording, start)
         for recording in recordings
@@ -107,7 +109,7 @@ def clips(
         if split in (ALL, choose_split(f"{recording.name}/{start}" if split_by else recording.name.partition("#")[0]))
     ]
     if not members:
-        _refuse(root, split, frames, recordings)
+        _refuse(root, split, frames, recordings, unfit)
 
     def load(positions: np.ndarray) -> dict[str, np.ndarray]:
         chosen = [members[position] for position in np.asarray(positions).reshape(-1)]
@@ -129,9 +131,10 @@ def clips(
     return Source(f"clips/{split}", names, load, (image_size, image_size, channels), digest=digest)
 
 
-def _refuse(root: Path, split: str, frames: int, recordings: Sequence[_Recording]) -> None:
+def _refuse(root: Path, split: str, frames: int, recordings: Sequence[_Recording], unfit: dict[str, str]) -> None:
     if not any(recording.count >= frames for recording in recordings):
-        raise DatasetError(f"clips: in {root} are no films and no folders of {frames} frames or more")
+        faults = [f"{len(unfit)} files cannot be used: {name_first(unfit)}"] if unfit else []
+        raise DatasetError(f"clips: in {root} are no films and no folders of {frames} frames or more", *faults)
     raise DatasetError(
         f"clips: none of the {len(recordings)} films and folders of {root} falls into the {split} split "
         "(80/10/10 by name): add some, about 30 are enough to fill every split, or --split_by=file has each clip fall "
@@ -140,9 +143,16 @@ def _refuse(root: Path, split: str, frames: int, recordings: Sequence[_Recording
 
 
 @once
-def _find_recordings(root: Path, shape: _Shape) -> list[_Recording]:
-    """All films and folders of frames, sorted by their names."""
-    index = index_pictures(root, shape.max_pixels)
+def _find_recordings(root: Path, shape: _Shape) -> tuple[list[_Recording], dict[str, str]]:
+    """All films and folders of frames, sorted by their names; and of files that cannot be used their names and why."""
+    index = index_pictures(root, shape.max_pixels, True)  # by position, as `once` wants it
+    unfit = {
+        picture.name: fault
+        for picture in index.pictures
+        if (fault := find_fault(picture, shape.crop, shape.max_pixels))
+    }
+    if unfit:
+        warn_once(root, f"{root}: clips end before {len(unfit)} frames that cannot be used: {name_first(unfit)}")
     folders: dict[str, list] = {}
     for picture in index.pictures:
         folders.setdefault(PurePosixPath(picture.name).parent.as_posix(), []).append(picture)
@@ -150,20 +160,41 @@ def _find_recordings(root: Path, shape: _Shape) -> list[_Recording]:
     for name, pictures in folders.items():
         runs: list[list[Path]] = [[]]
         for picture in sorted(pictures, key=lambda one: split_numbers(one.name)):
-            if picture.damage:
-                logging.warning("%s: %s; a clip ends before it", root / picture.name, picture.damage)
+            if picture.name in unfit:
                 runs.append([])
             else:
                 runs[-1].append(root / picture.name)
         for number, run in enumerate(filter(None, runs)):
             found.append(_Recording(f"{name}#{number}" if number else name, tuple(run), len(run)))
-    films = [name for name in index.others if is_film(root / name)]
-    for name in progress_bar("reading films", films, unit="film") if films else ():
+    films, unfit_films = _read_films(root, [name for name in index.others if is_film(root / name)], shape)
+    return sorted(found + films, key=lambda recording: recording.name), unfit | unfit_films
+
+
+def _read_films(root: Path, names: Sequence[str], shape: _Shape) -> tuple[list[_Recording], dict[str, str]]:
+    """The films that can be used, and of the others their names and why; a DatasetError where those are too many."""
+    found, kept, unfit = [], [], {}
+    for name in progress_bar("reading films", names, unit="film") if names else ():
         try:
-            found.append(_Recording(name, None, len(_open_film(root / name, shape))))
-        except FilmError as error:
-            raise DatasetError(f"clips: {error}") from error
-    return sorted(found, key=lambda recording: recording.name)
+            frames = _open_film(root / name, shape)
+        except (FilmError, DatasetError) as error:
+            unfit[name] = str(error)
+        else:
+            found.append(_Recording(name, None, len(frames)))
+            kept.append(Path(str(frames.filename)))
+    if len(unfit) > MOST_DAMAGED * len(names):
+        raise DatasetError(
+            f"clips: {len(unfit)} of {len(names)} films in {root} cannot be used, more than {MOST_DAMAGED:.0%}:",
+            name_first(unfit),
+            "replace or remove them, or choose another crop if it reaches outside",
+        )
+    if unfit:
+        warn_once(root, f"leaving out {len(unfit)} of {len(names)} films in {root}: {name_first(unfit)}")
+    with contextlib.suppress(OSError):  # a cache that may only be read
+        for path in kept:
+            os.utime(path)  # wanted now, so that others go first
+        files.remove_abandoned(_film_folder())
+        files.keep_newest(_film_folder(), "[0-9a-f]" * 32 + ".frames", MOST_KEPT_BYTES, kept)
+    return found, unfit
 
 
 def split_numbers(name: str) -> list[tuple[int, int | str]]:
@@ -174,15 +205,36 @@ def split_numbers(name: str) -> list[tuple[int, int | str]]:
 def _read(root: Path, recording: _Recording, shape: _Shape, start: int, end: int) -> np.ndarray:
     """Frames uint8 [end - start, S, S, C]."""
     if recording.frames is None:
-        return _open_film(root / recording.name, shape)[start:end]
-    return np.stack([shape.fit(photographs.read(path, shape.max_pixels)) for path in recording.frames[start:end]])
+        with _name_changed(root / recording.name):
+            frames = _open_film(root / recording.name, shape)
+            if len(frames) < end:
+                raise DatasetError(f"it has only {len(frames)} frames")
+            return frames[start:end]
+    found = []
+    for path in recording.frames[start:end]:
+        with _name_changed(path):
+            found.append(shape.fit(photographs.read(path, shape.max_pixels)))
+    return np.stack(found)
+
+
+@contextlib.contextmanager
+def _name_changed(path: Path) -> Iterator[None]:
+    """Has the error of a file that could be used when the data set was opened tell of it."""
+    try:
+        yield
+    except (DatasetError, OSError) as error:
+        raise DatasetError(f"clips: {path} has changed since it was found: {error}") from error
+
+
+def _film_folder() -> Path:
+    return files.cache_folder() / "films"
 
 
 def _open_film(path: Path, shape: _Shape) -> np.ndarray:
     """The frames of a film, uint8 [N, S, S, C], on the disk and not in memory; made where they are not there yet."""
     told = path.stat()
     key = f"{path} {told.st_size} {told.st_mtime_ns} {shape}".encode("utf-8", "surrogateescape")
-    kept = files.cache_folder() / "films" / f"{hashlib.sha256(key).hexdigest()[:32]}.frames"
+    kept = _film_folder() / f"{hashlib.sha256(key).hexdigest()[:32]}.frames"
     size = (shape.image_size, shape.image_size, shape.channels)
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)
@@ -194,4 +246,5 @@ def _open_film(path: Path, shape: _Shape) -> np.ndarray:
 
 def _fit_frames(path: Path, shape: _Shape) -> Iterator[np.ndarray]:
     for frame in read_frames(probe(path)):
+        photographs.check_pixels((frame.shape[1], frame.shape[0]), shape.max_pixels)
         yield shape.fit(Image.fromarray(frame))

@@ -149,7 +149,7 @@ def _index(root: Path, max_pixels: int, known: Sequence[str | os.PathLike[str] |
     index = index_pictures(root, max_pixels)
     ours = [os.path.relpath(os.path.expanduser(file), root) for file in known if file]  # noqa: PTH111 (it may raise)
     if passed_over := index.describe_others([MANIFEST_FILE, *ours]):
-        _warn_once(root, f"{root}: {passed_over}")
+        warn_once(root, f"{root}: {passed_over}")
     return index.pictures
 
 
@@ -177,7 +177,7 @@ def _landmarks(
         others = [picture.name for picture in pictures if picture.name not in of_crops]
         if others and of_crops:
             first = f"{len(others)} of {len(pictures)} pictures, the first is {others[0]}"
-            _warn_once(root, f"no landmarks, since {root / MANIFEST_FILE} does not speak of {first}")
+            warn_once(root, f"no landmarks, since {root / MANIFEST_FILE} does not speak of {first}")
         if others:
             return None
         in_pixels = [of_crops[picture.name] * (picture.width, picture.height) for picture in pictures]
@@ -208,7 +208,7 @@ def _read_rows(root: Path) -> list[Row]:
     try:
         return read_manifest(root)
     except ForeignManifestError as error:
-        _warn_once(root, f"{error}; it is passed over")
+        warn_once(root, f"{error}; it is passed over")
         return []
 
 
@@ -233,23 +233,24 @@ def tell_of_likeness(root: Path, pictures: Sequence[Picture], splits: Sequence[s
     others = np.unique(pairs[numbers[pairs] != 0])  # of validation and test
     first, second = (pictures[position].name for position in pairs[0])
     told = f"{len(others)} pictures of validation and test look like one in another split, as {first} and {second} do"
-    _warn_once(root, f"{root}: {told}: --split_by=folder, identity or clip, or --partition=FILE keeps them together")
+    warn_once(root, f"{root}: {told}: --split_by=folder, identity or clip, or --partition=FILE keeps them together")
 
 
 def _usable(root: Path, index: Sequence[Picture], crop: Crop | None, max_pixels: int) -> list[Picture]:
-    unfit = {picture.name: reason for picture in index if (reason := _unfit(picture, crop, max_pixels))}
+    unfit = {picture.name: reason for picture in index if (reason := find_fault(picture, crop, max_pixels))}
     if len(unfit) == len(index) or len(unfit) > MOST_DAMAGED * len(index):
         raise DatasetError(
             f"folder: {len(unfit)} of {len(index)} pictures in {root} cannot be used, more than {MOST_DAMAGED:.0%}:",
-            _first(unfit),
+            name_first(unfit),
             "replace or remove them, or choose another crop if it reaches outside",
         )
     if unfit:
-        _warn_once(root, f"leaving out {len(unfit)} of {len(index)} pictures in {root}: {_first(unfit)}")
+        warn_once(root, f"leaving out {len(unfit)} of {len(index)} pictures in {root}: {name_first(unfit)}")
     return [picture for picture in index if picture.name not in unfit]
 
 
-def _unfit(picture: Picture, crop: Crop | None, max_pixels: int) -> str:
+def find_fault(picture: Picture, crop: Crop | None, max_pixels: int) -> str:
+    """Why a picture cannot be used, or ""."""
     if picture.damage:
         return picture.damage
     try:
@@ -260,13 +261,14 @@ def _unfit(picture: Picture, crop: Crop | None, max_pixels: int) -> str:
     return ""
 
 
-def _first(unfit: dict[str, str]) -> str:
+def name_first(unfit: dict[str, str]) -> str:
+    """The first files that cannot be used, with why, and how many more there are."""
     named = [f"{name} ({reason})" for name, reason in list(unfit.items())[:NAMED]]
     more = [f"and {len(unfit) - NAMED} more"] if len(unfit) > NAMED else []
     return ", ".join(named + more)
 
 
-def _warn_once(root: Path, message: str) -> None:
+def warn_once(root: Path, message: str) -> None:
     """One warning in a process, though each split of the folder finds the same."""
     if (root, message) not in _warned:
         _warned.add((root, message))

@@ -77,11 +77,16 @@ class Index(NamedTuple):
 
 
 @once
-def index_pictures(root: Path, max_pixels: int = photographs.MAX_PIXELS) -> Index:
+def index_pictures(root: Path, max_pixels: int = photographs.MAX_PIXELS, may_have_none: bool = False) -> Index:
     """Every file below a folder; only new and changed ones are opened.
 
     What a file holds says whether it is a picture. One that is none is a damaged picture if its name ends as that of
     one does, and else none at all.
+
+    Args:
+      root: the folder.
+      max_pixels: the most that a picture may have.
+      may_have_none: no pictures are no fault.
 
     Raises:
       DatasetError: no pictures, or a folder that cannot be read.
@@ -100,7 +105,7 @@ def index_pictures(root: Path, max_pixels: int = photographs.MAX_PIXELS) -> Inde
         [picture for picture in whole if picture.damage != _NO_PICTURE],
         [picture.name for picture in whole if picture.damage == _NO_PICTURE],
     )
-    if not index.pictures:
+    if not index.pictures and not may_have_none:
         others = index.describe_others()
         told = f"; {others}" if others else f" (looked for {KINDS_IN_WORDS} files, in sub-folders too)"
         raise DatasetError(f"folder: no pictures in {root}{told}")

@@ -1,8 +1,6 @@
 """Codes that a run's model has found once, kept with the run: the same pictures are not encoded again."""
 
-import contextlib
 import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -90,7 +88,7 @@ class CodeKeeper:
             self.folder.mkdir(exist_ok=True, parents=True)
             names = np.array(source.attribute_names, dtype=str)
             save_arrays(path, KIND, self.model_hash, {**kept, "attribute_names": names}, is_shared=True)
-            self._remove_oldest(path)
+            files.keep_newest(self.folder, "*-" + "[0-9a-f]" * 16 + ".npz", MOST_FOLDER_BYTES, (path,))
         except OSError as error:  # a run that may only be read, or a disk that is full
             logging.warning("codes are not kept in %s: %s", self.folder, error.strerror or error)
             return
@@ -107,17 +105,3 @@ class CodeKeeper:
             if name == "image" or (name in examples and (is_told or name != "attributes")):
                 sums.update(np.ascontiguousarray(examples[name]).tobytes())
         return self.folder / f"{source.name.replace('/', '-')}-{sums.hexdigest()[:16]}.npz"
-
-    def _remove_oldest(self, newest: Path) -> None:
-        """Removes kept codes, the oldest first, while all take more than they may."""
-        found: dict[Path, os.stat_result] = {}
-        for path in self.folder.glob("*-" + "[0-9a-f]" * 16 + ".npz"):
-            with contextlib.suppress(FileNotFoundError):  # another process has removed it
-                if not path.is_symlink():
-                    found[path] = path.stat()
-        total = sum(status.st_size for status in found.values())
-        found.pop(newest, None)
-        for path, status in sorted(found.items(), key=lambda item: item[1].st_mtime):
-            if total > MOST_FOLDER_BYTES:
-                path.unlink(missing_ok=True)
-                total -= status.st_size

@@ -1,7 +1,9 @@
 """One's own clips: films and folders of frames, in order, cut, split by their names."""
 
+import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +110,70 @@ def test_a_film_that_is_none_is_named(recordings):
         clips("all", data_dir=recordings, image_size=16, frames=4)
 
 
+def make_film(path, size="48x32"):
+    picture = ("-f", "lavfi", "-i", f"testsrc=s={size}:r=10:d=0.5")
+    subprocess.run((find_ffmpeg(), "-y", "-v", "error", *picture, str(path)), check=True)
+
+
+def test_a_folder_may_hold_films_alone(recordings, tmp_path):
+    films = tmp_path / "films"
+    films.mkdir()
+    (recordings / "film.mp4").rename(films / "film.mp4")
+    assert clips("all", data_dir=films, image_size=16, frames=5).names == ["film.mp4/0", "film.mp4/5"]
+
+
+def test_one_film_of_many_that_is_none_is_left_out_and_named(recordings, monkeypatch, caplog):
+    monkeypatch.setattr(clip_folder, "MOST_DAMAGED", 0.5)
+    (recordings / "broken.mp4").write_text("no film")
+    names = clips("all", data_dir=recordings, image_size=16, frames=10).names
+    assert names == ["ann/take 1/0", "film.mp4/0"]
+    assert "leaving out 1 of 2 films" in caplog.text and "broken.mp4 is no film" in caplog.text
+
+
+def test_frames_and_films_that_a_crop_or_a_limit_does_not_fit_are_found_at_once(recordings, caplog):
+    with pytest.raises(DatasetError, match=r"1 of 1 films.*\sfilm\.mp4 .*crop=33 reaches outside a picture of 48x32"):
+        clips("all", data_dir=recordings, image_size=16, frames=4, crop=33)
+    make_film(recordings / "film.mp4", "48x48")
+    names = clips("all", data_dir=recordings, image_size=16, frames=4, crop=33).names
+    assert names == ["film.mp4/0"]  # of the folders' frames, 40x32, none is left
+    assert "clips end before 19 frames" in caplog.text
+    (recordings / "film.mp4").unlink()
+    with pytest.raises(DatasetError, match=r"no folders of 4 frames(.|\n)*19 files cannot be used: ann/take 1"):
+        clips("all", data_dir=recordings, image_size=16, frames=4, crop=33)
+    make_film(recordings / "film.mp4")
+    shape = clip_folder._Shape(16, None, 3, 1000)  # pixels: the index knows frames that are larger
+    with pytest.raises(DatasetError, match=r"film\.mp4 .*48x32 is more than"):
+        clip_folder._find_recordings(recordings, shape)
+
+
+def test_what_changes_after_it_was_found_is_named(recordings):
+    source = clips("all", data_dir=recordings, image_size=16, frames=4)
+    (recordings / "bob" / "frame 99.png").write_bytes(b"")
+    with pytest.raises(DatasetError, match=r"frame 99\.png has changed since it was found: empty file"):
+        source.load(np.array([3]))
+    make_film(recordings / "shorter.mp4")
+    (recordings / "shorter.mp4").replace(recordings / "film.mp4")
+    with pytest.raises(DatasetError, match=r"film\.mp4 has changed since it was found: it has only 5 frames"):
+        source.load(np.array([5]))
+
+
+def test_frames_of_films_that_nobody_has_wanted_for_longest_are_removed(recordings, tmp_path, monkeypatch):
+    folder = tmp_path / "cache" / "films"
+    folder.mkdir(parents=True)
+    names = ["a" * 32 + ".frames", "b" * 32 + ".frames", ".facezoo-partial-1.frames", ".facezoo-partial-2.frames"]
+    for age, name in zip((5, 3, 2, 0), names, strict=True):  # days
+        (folder / name).write_bytes(bytes(1000))
+        os.utime(folder / name, (time.time() - 86_400 * age - 60,) * 2)
+    ours = 10 * 16 * 16 * 3
+    monkeypatch.setattr(clip_folder, "MOST_KEPT_BYTES", ours + 1000)
+    clips("all", data_dir=recordings, image_size=16, frames=4)
+    left = {path.name for path in folder.iterdir()}
+    assert {name for name in names if name in left} == {names[1], names[3]} and len(left) == 3
+    monkeypatch.setattr(clip_folder, "MOST_KEPT_BYTES", 1)  # those at hand stay
+    clips("all", data_dir=recordings, image_size=16, frames=4)
+    assert [path.stat().st_size for path in folder.glob("[0-9a-f]*.frames")] == [ours]
+
+
 TINY = (
     *("--model=video_autoencoder", "--image_size=16", "--set=filters=4,", "--latent_dim=4", "--frames=4"),
     *("--batch_size=2", "--epochs=1", "--steps_per_epoch=1", "--validation_steps=1"),
@@ -135,7 +201,10 @@ def test_a_model_of_clips_trains_on_them_and_is_measured(recordings, command, tm
             ["learns from clips, which procedural_faces/train does not"],
         ),
         (("--model=vae", "--dataset=procedural_clips", "--image_size=32", "--window=3"), ["--window=3: --model=vae"]),
-        (("--dataset=procedural_clips", "--image_size=32", "--window=9"), ["--window=9 must be 2 to 4, the frames of a clip"]),
+        (
+            ("--dataset=procedural_clips", "--image_size=32", "--window=9"),
+            ["--window=9 must be 2 to 4, the frames of a clip"],
+        ),
         (("--dataset=procedural_clips", "--image_size=32", "--set=slow_dim=4"), ["slow_dim=4 must be below"]),
         (("--dataset=procedural_clips", "--image_size=32", "--pace=1"), ["--pace=1 does nothing without --window"]),
         (("--dataset=clips", "--data_dir=nowhere"), ["data_dir=nowhere is not there"]),

@@ -186,7 +186,7 @@ def test_what_removes_or_replaces_stands_in_the_list_of_security():
     calls += r"|(partial|path|file)\.replace\("
     found = {line.partition(":")[0] for folder in ARROWS for line in mentions(calls, folder)}
     listed = (ROOT / "SECURITY.md").read_text("utf-8")
-    rooms = ("runs/checkpoints", "runs/folder", "training/run", "training/records", "faces/crops", "codes/kept")
+    rooms = ("runs/checkpoints", "runs/folder", "training/run", "training/records", "faces/crops")
     assert found == {f"experiments/{name}.py" for name in (*rooms, "explorer/page", "explorer/server")} | {
         "films/parts.py"
     }
