@@ -1,4 +1,4 @@
-"""Morph faces into each other, by a model's codes or without any: pictures and films; or change who a film is of."""
+"""Morph faces into each other, by a model's codes or without any; or lead a film to a face."""
 
 import contextlib
 from pathlib import Path
