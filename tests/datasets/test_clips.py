@@ -1,10 +1,12 @@
 """Clips of drawn people: pure, smooth, within the ranges, and drawn as pictures are."""
 
+import importlib
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from command_line import CAE_FLAGS
-from facezoo.datasets import augmentation, clips, pipeline, procedural
+from facezoo.datasets import augmentation, pipeline, procedural
 from facezoo.datasets.clips import CLIPS_OF_EACH, PACE, procedural_clips, procedural_frames, sample_paths, without_clips
 from facezoo.datasets.procedural import (
     FACTOR_NAMES,
@@ -18,6 +20,8 @@ from facezoo.datasets.procedural import (
 )
 from facezoo.datasets.source import DatasetError
 from facezoo.experiments.flags.augmentation import change_examples
+
+clips = importlib.import_module("facezoo.datasets.clips")  # its name in the package is the function's
 
 ALL = np.arange(2_400)
 MOVES = np.isin(FACTOR_NAMES, list(PACE))
