@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import hashlib
+import math
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -230,7 +231,7 @@ def _film_folder() -> Path:
     return files.cache_folder() / "films"
 
 
-def _open_film(path: Path, shape: _Shape) -> np.ndarray:
+def _open_film(path: Path, shape: _Shape) -> np.memmap:
     """The frames of a film, uint8 [N, S, S, C], on the disk and not in memory; made where they are not there yet."""
     told = path.stat()
     key = f"{path} {told.st_size} {told.st_mtime_ns} {shape}".encode("utf-8", "surrogateescape")
@@ -241,7 +242,7 @@ def _open_film(path: Path, shape: _Shape) -> np.ndarray:
         with files.whole_file(kept, is_shared=True) as partial, partial.open("wb") as file:
             for frame in _fit_frames(path, shape):
                 file.write(frame.tobytes())
-    return np.memmap(kept, np.uint8, "r").reshape(-1, *size)
+    return np.memmap(kept, np.uint8, "r", shape=(kept.stat().st_size // math.prod(size), *size))
 
 
 def _fit_frames(path: Path, shape: _Shape) -> Iterator[np.ndarray]:
