@@ -25,6 +25,7 @@ class CodePrior(TrainableModel):
     unknown now and then in training, so that what they change can be exaggerated (classifier-free guidance, Ho and
     Salimans 2022). Of vector codes it is a residual network of dense layers, of spatial ones a U-Net.
 
+    >>> from facezoo.models import VAE
     >>> prior = CodePrior(autoencoder=VAE(image_size=32, filters=(8, 8), latent_dim=4), width=16, depth=1)
     >>> tuple(prior.draw(np.zeros((2, 4), np.float32)).shape)
     (2, 4)

@@ -35,6 +35,7 @@ class DiffusionAutoencoder(HoldingAutoencoder):
     "Cascaded Diffusion Models" (2022), section 4.2): codes between two faces are pictures that no face has, and with a
     doubt they need not be believed in all they show.
 
+    >>> from facezoo.models import VAE
     >>> autoencoder = VAE(image_size=32, filters=(8, 8), latent_dim=4)
     >>> model = DiffusionAutoencoder(autoencoder=autoencoder, width=16, depth=1)
     >>> model.shape_of_code(), model.noise_shape

@@ -26,6 +26,7 @@ class DistilledAutoencoder(HoldingAutoencoder):
     held one without a share of its channels. By default it learns from pictures and from what the held one makes of
     their codes; the terms "features" and "code" compare what the encoder sees in both.
 
+    >>> from facezoo.models import VAE
     >>> teacher = VAE(image_size=32, filters=(8, 8), latent_dim=4)
     >>> model = DistilledAutoencoder(autoencoder=teacher, width=12, depth=1)
     >>> model.decoder.count_params() < teacher.decoder.count_params()
