@@ -36,4 +36,4 @@ def test_a_recipe_s_flags_can_be_overridden_after_it(command):
 
 
 def test_help_of_train_names_the_recipes(command):
-    assert "cae, cae_folder, conditional_vae" in command("train", "--help").out
+    assert "cae, cae_128, cae_folder, conditional_vae" in command("train", "--help").out
