@@ -35,7 +35,7 @@ from ..tables import markdown_table
 
 # Of which measures flags are; those that are not among them are of all.
 OF_MEASURES: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(list_names(DataSettings), ("morph", "peers")),
+    **dict.fromkeys(set(list_names(DataSettings)).difference(groups.NOT_DATA), ("morph", "peers")),
     **dict.fromkeys([*list_names(MorphBenchmarkSettings), *list_names(LandmarkSettings)], ("morph",)),
     **dict.fromkeys(list_names(PeersSettings), ("peers",)),
     **dict.fromkeys(list_names(ExportsSettings), ("export",)),
