@@ -147,7 +147,9 @@ def test_unknown_arguments_are_not_swallowed():
 @pytest.mark.parametrize("key", [key for key in MODELS if "kernel_initializer" in arguments_of(MODELS[key])])
 def test_the_initialiser_takes_effect(key):
     make = MODELS[key]
-    narrow = kernels(make(image_size=32, filters=(32, 32), kernel_initializer="truncated_normal"))
+    made = kernels(make(image_size=32, filters=(32, 32), kernel_initializer="truncated_normal"))
+    narrow = [kernel for kernel in made if kernel.std() > 0.02]  # what changes others begins at next to nothing
+    assert len(made) - len(narrow) == (key == "video_autoencoder")
     assert all(0.03 < kernel.std() < 0.055 for kernel in narrow)  # 0.05, cut off at two deviations
     assert all(np.abs(kernel).max() <= 0.1 for kernel in narrow)
     xavier = kernels(make(image_size=32, filters=(32, 32), kernel_initializer="glorot_uniform"))[1]  # 32 -> 32
