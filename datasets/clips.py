@@ -58,9 +58,7 @@ def procedural_clips(split: str, *, image_size: int = 64, channels: int = 3, fra
     Raises:
       DatasetError: a value outside of these.
     """
-    check_drawable("procedural_clips", split, image_size, channels)
-    check_frames("procedural_clips", frames)
-    first = sum(CLIPS[name] for name in SPLITS[: SPLITS.index(split)])
+    first = _find_first("procedural_clips", split, image_size, channels, frames)
 
     def load(positions: np.ndarray) -> dict[str, np.ndarray]:
         clips = first + np.asarray(positions, np.int64).reshape(-1)
@@ -87,6 +85,13 @@ def procedural_clips(split: str, *, image_size: int = 64, channels: int = 3, fra
     return make_drawn_source(f"procedural_clips/{split}", names, load, (image_size, image_size, channels))
 
 
+def _find_first(name: str, split: str, image_size: int, channels: int, frames: int) -> int:
+    """The number of a split's first clip among those of all splits; a DatasetError where there is no such data set."""
+    check_drawable(name, split, image_size, channels)
+    check_frames(name, frames)
+    return sum(CLIPS[before] for before in SPLITS[: SPLITS.index(split)])
+
+
 def procedural_frames(
     split: str, *, image_size: int = 64, channels: int = 3, frames: int = 16, seed: int = 0
 ) -> Source:
@@ -102,9 +107,7 @@ def procedural_frames(
     Raises:
       DatasetError: a value outside of these.
     """
-    check_drawable("procedural_frames", split, image_size, channels)
-    check_frames("procedural_frames", frames)
-    first = sum(CLIPS[name] for name in SPLITS[: SPLITS.index(split)])
+    first = _find_first("procedural_frames", split, image_size, channels, frames)
 
     def load(positions: np.ndarray) -> dict[str, np.ndarray]:
         places, numbers = np.divmod(np.asarray(positions, np.int64).reshape(-1), frames)
