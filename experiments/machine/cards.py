@@ -5,7 +5,10 @@ from collections.abc import Collection, Sequence
 
 from .description import Build, Card, Version, show_version
 
-FAST_BFLOAT16 = ("avx512_bf16", "amx_bf16")  # Linux' names of what x86 CPUs can
+FAST_HALVES = {  # Linux' names of what x86 CPUs compute halves with
+    "mixed_bfloat16": ("avx512_bf16", "amx_bf16"),
+    "mixed_float16": ("avx512_fp16", "amx_fp16"),
+}
 # The first CUDA that can compile for cards from a capability on: of an older one the driver gets code that it refuses,
 # "PTX version 8.5 does not support target 'sm_120'" (tensorflow#111958).
 CUDA_OF_CARDS = (((10, 0), (12, 8)),)
@@ -54,6 +57,11 @@ def is_compiled_first(capability: Version, build: Build) -> bool:
     return older and (build.cuda or ()) >= (_needed_cuda(capability) or ())
 
 
+def is_emulated(precision: str, processor_flags: Collection[str]) -> bool:
+    """Whether a CPU has no instructions of its own for a precision, and computes it by way of float32."""
+    return precision in FAST_HALVES and not any(flag in FAST_HALVES[precision] for flag in processor_flags)
+
+
 def _needed_cuda(capability: Version) -> Version | None:
     return next((cuda for first, cuda in CUDA_OF_CARDS if capability >= first), None)
 
@@ -67,7 +75,7 @@ def _capability(kernel: str) -> Version:
 def choose_precision(capabilities: Collection[Version], processor_flags: Collection[str]) -> str:
     """What `--precision=auto` is: the fastest that all of the GPUs compute in themselves, or the CPU without any."""
     if not capabilities:
-        return "mixed_bfloat16" if any(flag in FAST_BFLOAT16 for flag in processor_flags) else "float32"
+        return "float32" if is_emulated("mixed_bfloat16", processor_flags) else "mixed_bfloat16"
     oldest = min(capabilities)
     if oldest >= (8, 0):
         return "mixed_bfloat16"

@@ -14,7 +14,8 @@ from tensorflow.python.distribute.cluster_resolver.slurm_cluster_resolver import
 from ...datasets.share import Share
 from ...models.pretrained import reason
 from ..errors import StoppedError, UsageError
-from ..machine.cards import choose_precision, explain_failures
+from ..machine.cards import choose_precision, explain_failures, is_emulated
+from ..machine.description import Version
 from ..machine.looking import describe_build, find_cards, read_processor_flags
 from .gathering import signals_kept, wait_for_all
 
@@ -33,16 +34,29 @@ LOST = (  # what a collective says of a worker that is gone
 
 def best_precision() -> str:
     """What `--precision=auto` is here."""
-    gpus = tf.config.list_physical_devices("GPU")
-    details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
-    capabilities = [about.get("compute_capability", (0, 0)) for about in details]
-    return choose_precision(capabilities, read_processor_flags())
+    return choose_precision(_find_capabilities(), read_processor_flags())
 
 
-def warn_of_cards() -> None:
-    """Says of each GPU that this TensorFlow has no kernels for that trainings fail on it, and the way out."""
+def warn_of_devices(precision: str) -> None:
+    """Says of each GPU that this TensorFlow has no kernels for that trainings fail on it, and the way out.
+
+    And of a processor that trains alone that it has to emulate a precision, if so.
+    """
     for line in explain_failures(find_cards(tf), describe_build(tf)):
         logging.warning("%s", line)
+    processor_flags = read_processor_flags()
+    if processor_flags and not _find_capabilities() and is_emulated(precision, processor_flags):
+        logging.warning(
+            "this processor emulates %s, several times as slowly as it computes float32: give --precision=auto to a "
+            "new run",
+            precision,
+        )
+
+
+def _find_capabilities() -> list[Version]:
+    gpus = tf.config.list_physical_devices("GPU")
+    details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
+    return [about.get("compute_capability", (0, 0)) for about in details]
 
 
 def make_strategy(name: str, devices: int | None) -> tf.distribute.Strategy:

@@ -133,10 +133,10 @@ def summarise(settings: TrainingSettings, given: Collection[str] | None = None) 
 def _make_session(settings: TrainingSettings, state: State | None, workers: "Workers | None") -> "Session":
     sources, arguments = open_sources(settings)
     load_tensorflow()
-    from .devices import warn_of_cards
+    from .devices import warn_of_devices
     from .setup import Session
 
-    warn_of_cards()
+    warn_of_devices(settings.run.precision)
     return Session(settings, sources, arguments, workers=workers, state=state)
 
 

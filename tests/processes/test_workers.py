@@ -154,6 +154,22 @@ def test_the_precision_is_that_of_the_oldest_gpu(monkeypatch, capabilities, prec
     assert devices.best_precision() == precision
 
 
+@pytest.mark.parametrize(
+    ("cpu", "precision", "is_told"),
+    [
+        ("fma avx2", "mixed_bfloat16", True),
+        ("fma avx2", "float32", False),
+        ("avx512_bf16", "mixed_bfloat16", False),
+        ("avx512_bf16", "mixed_float16", True),
+        ("", "mixed_bfloat16", False),  # nothing is known of it
+    ],
+)
+def test_an_emulated_precision_is_told(monkeypatch, caplog, cpu, precision, is_told):
+    monkeypatch.setattr(devices, "read_processor_flags", cpu.split)
+    devices.warn_of_devices(precision)
+    assert ("give --precision=auto" in caplog.text) == is_told
+
+
 def test_a_run_says_and_keeps_its_precision(command, monkeypatch, tmp_path):
     monkeypatch.setattr(devices, "best_precision", lambda: "mixed_bfloat16")
     done = command(

@@ -29,6 +29,12 @@ def test_every_recipe_is_understood(command, recipe, tmp_path):
     assert "trainable parameters" in done.out
 
 
+@pytest.mark.parametrize("recipe", sorted(path.stem for path in parsing.RECIPES.glob("*.flags")))
+def test_a_recipe_computes_in_what_the_machine_is_fast_in(recipe):
+    lines = (parsing.RECIPES / f"{recipe}.flags").read_text().splitlines()
+    assert [line for line in lines if line.startswith("--precision")] == ["--precision=auto"]
+
+
 def test_a_recipe_s_flags_can_be_overridden_after_it(command):
     done = command("train", "--recipe=vae", "--latent_dim=7", "--image_size=32", "--batch_size=8", "--dry_run")
     assert done.code == 0, done.err
