@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import keras
 import numpy as np
 
-from .decoders import JoinedPatches
+from .decoders import JoinedPatches, PlaceBias
 from .kernels import read
 
 _DENSE = (keras.layers.Dense, keras.layers.Conv2D)
@@ -160,7 +160,9 @@ def _keeps_channels(layer, output) -> bool:
     """Whether a layer with weights treats each channel by itself."""
     if isinstance(layer, keras.layers.BatchNormalization):
         return layer.axis in (-1, len(output.shape) - 1)
-    return isinstance(layer, keras.layers.DepthwiseConv2D) and layer.depth_multiplier == 1
+    return isinstance(layer, PlaceBias) or (
+        isinstance(layer, keras.layers.DepthwiseConv2D) and layer.depth_multiplier == 1
+    )
 
 
 def _is_sum(layer, inputs) -> bool:
@@ -253,7 +255,7 @@ def _copy(use: _Use, narrow: keras.layers.Layer, kept: dict[int, np.ndarray]) ->
     for variable in layer.weights:
         numbers = read(variable)
         if variable is not getattr(layer, "kernel", None):
-            numbers = numbers[_find_rows(kept, use.outside, len(numbers))]
+            numbers = numbers[..., _find_rows(kept, use.outside, numbers.shape[-1])]
         elif isinstance(layer, keras.layers.DepthwiseConv2D):
             numbers = numbers[..., _find_rows(kept, use.inside, numbers.shape[-2]), :]
         else:

@@ -3,6 +3,7 @@
 import keras
 
 KERNEL_SIZE = 3  # of depthwise convolutions
+NARROWING = 5.0 / 6.0  # of channels, from one grid to the next
 
 
 @keras.saving.register_keras_serializable("facezoo")
@@ -21,7 +22,7 @@ class JoinedPatches(keras.layers.Layer):
         self.patch = patch
 
     def call(self, inputs):
-        return keras.ops.depth_to_space(inputs, self.patch)
+        return inputs if self.patch == 1 else keras.ops.depth_to_space(inputs, self.patch)
 
     def compute_output_shape(self, input_shape):
         batch, height, width, numbers = input_shape
@@ -31,59 +32,100 @@ class JoinedPatches(keras.layers.Layer):
         return super().get_config() | {"patch": self.patch}
 
 
+@keras.saving.register_keras_serializable("facezoo")
+class PlaceBias(keras.layers.Layer):
+    """Adds to each place of a map numbers of its own, which it learns: [B, H, W, C] -> [B, H, W, C].
+
+    Convolutions treat all places alike; what lies where in pictures that are alike is told by this.
+    """
+
+    def build(self, input_shape):
+        self.bias = self.add_weight(shape=input_shape[1:], initializer="zeros", name="bias")
+        self.built = True
+
+    def call(self, inputs):
+        return inputs + keras.ops.cast(self.bias, inputs.dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
 def build_small_decoder(
     code_shape: tuple[int, ...],
     picture_shape: tuple[int, int, int],
     width: int,
     depth: int = 2,
-    grid: int = 8,
+    grid: int = 4,
+    stages: int = 1,
     start: int | None = None,
     name: str = "decoder",
 ) -> keras.Model:
-    """A new decoder all of whose work is done on a coarse grid, where places are few.
+    """A new decoder whose work is done on coarse grids, where places are few.
 
-    Codes become channels on the grid. Residual blocks change them: a depthwise convolution, then 1x1 convolutions to
-    twice the channels and back (as Liu et al., "A ConvNet for the 2020s" (2022), without normalisation). One more 1x1
-    convolution makes of each place a whole patch of the picture.
+    Codes become channels on the first grid. Residual blocks change them: a depthwise convolution, then 1x1 convolutions
+    to twice the channels and back (as Liu et al., "A ConvNet for the 2020s" (2022), without normalisation). From grid
+    to grid a 1x1 convolution makes four places of each. At last one makes of each place a patch of the picture.
 
-    >>> build_small_decoder((4,), (32, 32, 3), width=12, depth=1).output_shape
+    A decoder of several grids begins each with a number of its own for every channel of every place, and a code that is
+    a vector scales the channels within every block (Perez et al., "FiLM" (2018)): both cost few parameters.
+
+    >>> build_small_decoder((4,), (32, 32, 3), width=12, depth=1, stages=2).output_shape
     (None, 32, 32, 3)
 
     Args:
-      code_shape: of a code: (D,), or maps (H, W, D), whose H and W are then the grid.
+      code_shape: of a code: (D,), or maps (H, W, D), whose H and W are then the first grid.
       picture_shape: (H, W, C), square.
-      width: channels on the grid.
-      depth: of residual blocks.
-      grid: height and width of the grid, for codes that are vectors.
-      start: channels that the dense layer makes of a code that is a vector, which has most of the parameters; a third
-        of the width if absent.
+      width: channels on the first grid; each later one has a sixth less.
+      depth: residual blocks of each grid.
+      grid: height and width of the first grid, for codes that are vectors.
+      stages: how many grids, each twice as high and wide as the one before.
+      start: channels that the dense layer makes of a code that is a vector, which has many of the parameters; a third
+        of the width if absent, or half where grids are several.
       name: of the model.
 
     Returns:
       codes [B, *code_shape] -> pictures float32 [B, H, W, C] in (0, 1).
 
     Raises:
-      ValueError: the picture's size is not a multiple of the grid's.
+      ValueError: the picture's size is not a multiple of the last grid's.
     """
     size, _, channels = picture_shape
     grid = code_shape[0] if len(code_shape) == 3 else grid
-    if size % grid:
-        raise ValueError(f"grid={grid} must go into the picture's {size} pixels without a rest")
+    last = grid * 2 ** (stages - 1)
+    if size % last:
+        places = f"grid={grid}" if stages == 1 else f"grid={grid} and stages={stages}, a last grid of {last},"
+        raise ValueError(f"{places} must go into the picture's {size} pixels without a rest")
     x = codes = keras.Input(code_shape)
     if len(code_shape) == 1:
-        start = start or max(1, width // 3)
+        start = start or max(1, width // (3 if stages == 1 else 2))
         x = keras.layers.Reshape((grid, grid, start))(keras.layers.Dense(grid * grid * start, name="start")(x))
     x = keras.layers.Conv2D(width, 1, name="widen")(x)
-    for number in range(depth):
-        x = _block(x, f"block_{number}")
-    patch = size // grid
+    leading = codes if stages > 1 and len(code_shape) == 1 else None
+    for stage in range(stages):
+        if stage:
+            narrower = max(1, round(width * NARROWING**stage / 2.0) * 2)
+            x = JoinedPatches(2)(keras.layers.Conv2D(4 * narrower, 1, name=f"enlarge_{stage}")(x))
+        if stages > 1:
+            x = PlaceBias(name=f"places_{stage}")(x)
+        for number in range(depth):
+            x = _block(x, f"block_{stage * depth + number}", leading)
+    patch = size // last
     x = keras.layers.Conv2D(patch * patch * channels, 1, name="patches")(x)
     picture = keras.layers.Activation("sigmoid", dtype="float32")(JoinedPatches(patch)(x))
     return keras.Model(codes, picture, name=name)
 
 
-def _block(x, name: str):
+def _block(x, name: str, leading):
+    """A residual block; leading is None, or the vectors that scale its channels."""
     width = x.shape[-1]
     change = keras.layers.DepthwiseConv2D(KERNEL_SIZE, padding="same", name=f"{name}_places")(x)
-    change = keras.layers.Conv2D(2 * width, 1, activation="relu", name=f"{name}_wide")(change)
+    if leading is None:
+        change = keras.layers.Conv2D(2 * width, 1, activation="relu", name=f"{name}_wide")(change)
+    else:
+        change = keras.layers.Conv2D(2 * width, 1, name=f"{name}_wide")(change)
+        scales = keras.layers.Dense(
+            2 * width, kernel_initializer="zeros", bias_initializer="ones", name=f"{name}_scales"
+        )(leading)
+        change = keras.layers.Multiply()([change, keras.layers.Reshape((1, 1, 2 * width))(scales)])
+        change = keras.layers.Activation("relu")(change)
     return keras.layers.Add()([x, keras.layers.Conv2D(width, 1, name=f"{name}_narrow")(change)])

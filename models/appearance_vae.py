@@ -75,6 +75,10 @@ class AppearanceVAE(VAE):
         """Finds mean and spread of shapes in landmarks of the training split, [N, L, 2]."""
         self.frame.adapt(landmarks)
 
+    def begin_from(self, other, load):
+        """Begins as a `VAE`: its codes and pictures, of faces that are bent now."""
+        return self._take_networks(other)
+
     def encode(self, images):
         """Appearance and shape: float32 [B, H, W, C] in [0, 1] -> [B, latent_dim + shape_dim]."""
         images = as_pictures(images)

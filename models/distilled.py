@@ -14,6 +14,7 @@ from .batches import as_pictures
 from .blocks import DepthToSpace, Dropout, Smoothing, check_fraction, check_positive
 from .holding import HoldingAutoencoder, choose_held
 
+GRID, STAGES = 4, 3  # of decoders of codes that are vectors
 CHANNELWISE, FOLDING = (Dropout, Smoothing), (DepthToSpace,)  # of our layers
 
 
@@ -36,11 +37,13 @@ class DistilledAutoencoder(HoldingAutoencoder):
       autoencoder: a trained one, which is kept as it is; None is an untrained `VAE`, of use to try things only.
       image_size: of the pictures where no autoencoder is given.
       channels: as image_size.
-      width: channels of the new decoder on its grid.
-      depth: of its residual blocks.
-      grid: height and width of its grid, for codes that are vectors.
+      width: channels of the new decoder on its first grid.
+      depth: residual blocks on each grid.
+      grid: height and width of the first grid, for codes that are vectors.
+      stages: how many grids, each twice as high and wide as the one before; if absent 1 of codes that are maps, and of
+        vectors 3, or as many as go into the pictures.
       prune: None, or the share of channels that go of each hidden layer of the held decoder, in [0, 1); what is left
-        is the decoder then, and width, depth and grid count for nothing.
+        is the decoder then, and width, depth, grid and stages count for nothing.
 
     Raises:
       ValueError: the autoencoder is told attributes or people, its decoder has layers that cannot be made narrower or
@@ -58,28 +61,43 @@ class DistilledAutoencoder(HoldingAutoencoder):
         autoencoder: Autoencoder | None = None,
         image_size: int = 64,
         channels: int = 3,
-        width: int = 60,
-        depth: int = 3,
-        grid: int = 8,
+        width: int = 54,
+        depth: int = 2,
+        grid: int = GRID,
+        stages: int | None = None,
         prune: float | None = None,
         seed: int = 0,
         name: str | None = None,
     ):
         autoencoder = choose_held(autoencoder, image_size, channels, seed)
         super().__init__(image_size=autoencoder.image_size, channels=autoencoder.channels, seed=seed, name=name)
-        check_positive(width=width, depth=depth, grid=grid)
+        check_positive(width=width, depth=depth, grid=grid, **({} if stages is None else {"stages": stages}))
         check_fraction(prune=0.0 if prune is None else prune)
         autoencoder.trainable = False
         self.autoencoder, self.width, self.depth, self.grid, self.prune = autoencoder, width, depth, grid, prune
         self._code_shape = autoencoder.shape_of_code()
+        self.stages = self._choose_stages() if stages is None else stages
         self.small_decoder = self._build_decoder()
         self.build()
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return super().from_config({"stages": 1, **config}, custom_objects)  # of files from when there was one grid
+
+    def _choose_stages(self) -> int:
+        """As many grids as `STAGES`, or as go into the pictures."""
+        if len(self._code_shape) == 3:
+            return 1
+        return max(
+            (count for count in range(1, STAGES + 1) if self.image_size % (self.grid * 2 ** (count - 1)) == 0),
+            default=1,
+        )
 
     def _build_decoder(self) -> keras.Model:
         if self.prune is not None:
             return narrow_channels(self.autoencoder.picture_network(), self.prune, CHANNELWISE, FOLDING)
         shape = (self.image_size, self.image_size, self.channels)
-        return build_small_decoder(self._code_shape, shape, self.width, self.depth, self.grid)
+        return build_small_decoder(self._code_shape, shape, self.width, self.depth, self.grid, self.stages)
 
     @property
     def decoder(self) -> keras.Model:  # type: ignore[override]

@@ -197,6 +197,17 @@ class VAE(Autoencoder):
             finish=FINISH if self.finish else 0,
         )
 
+    def _take_networks(self, other) -> bool:
+        """Takes encoder and decoder of a plain `VAE` of the same arguments; whether it is one."""
+        if type(other) is not VAE:
+            return False
+        there, here = other.get_config(), self.get_config()
+        if any(here[name] != value for name, value in there.items() if name not in other.free_arguments):
+            return False
+        self.encoder.set_weights(other.encoder.get_weights())
+        self.decoder.set_weights(other.decoder.get_weights())
+        return True
+
     def _mirrored_filters(self) -> tuple[int, ...]:
         return (*reversed(self.filters[:-1]), self.filters[0])
 

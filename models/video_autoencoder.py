@@ -152,13 +152,8 @@ class VideoAutoencoder(VAE):
         from each other and their frames the least (Fisher's discriminants), of variance 1, and the decoder is turned
         back, so that every frame by itself is made as before.
         """
-        if type(other) is not VAE:
+        if not self._take_networks(other):
             return False
-        there, here = other.get_config(), self.get_config()
-        if any(here[name] != value for name, value in there.items() if name not in other.free_arguments):
-            return False
-        self.encoder.set_weights(other.encoder.get_weights())
-        self.decoder.set_weights(other.decoder.get_weights())
         means, variances = self._tell_frames(load(CLIPS_TO_TURN_BY)["clip"])
         turn = find_slow_directions(means)  # [D, D]
         kernel, bias = self.encoder.mu.get_weights()

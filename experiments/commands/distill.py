@@ -20,10 +20,11 @@ WORDS = ("run_dir",)  # flags that words without dashes are meant as
 def define_flags(values: flags.FlagValues) -> None:
     groups.define_run_dir(values)
     kinds.define_required(values, "out", "Run folder of the small one, new or of a training that goes on.")
-    kinds.define_number(values, "width", None, "Channels of the new decoder's maps.", 1, 4096)
-    kinds.define_number(values, "depth", None, "Its residual blocks.", 1, 64)
-    kinds.define_number(values, "grid", None, "Height and width of its maps, of codes that are vectors.", 1)
-    define(values, PlanSettings, steps=4000, learning_rate=2e-3)
+    kinds.define_number(values, "width", None, "Channels of the new decoder's first maps.", 1, 4096)
+    kinds.define_number(values, "depth", None, "Its residual blocks on each grid.", 1, 64)
+    kinds.define_number(values, "grid", None, "Height and width of its first maps, of codes that are vectors.", 1)
+    kinds.define_number(values, "stages", None, "How many grids, each twice as high and wide as the last.", 1, 8)
+    define(values, PlanSettings, steps=4000, learning_rate=1e-2)
     define(values, ObjectiveSettings, TEACHING)
     groups.define_data_flags(values)
 
@@ -31,8 +32,8 @@ def define_flags(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues) -> None:
     opened = open_run(values.run_dir, values.checkpoint)
     data = with_data(opened.settings, read_given(values, groups.DataSettings)).data
-    shape = {name: values[name].value for name in ("width", "depth", "grid")}
-    check_teacher(opened.model(), values.run_dir, shape["grid"])
+    shape = {name: values[name].value for name in ("width", "depth", "grid", "stages")}
+    check_teacher(opened.model(), values.run_dir, grid=shape["grid"], stages=shape["stages"])
     named = find_name(opened, values.run_dir, values.checkpoint)
     settings = distill_settings(opened, named, data, read(values, PlanSettings), **shape)
     settings = dataclasses.replace(settings, objective=ObjectiveSettings(**read_given(values, ObjectiveSettings)))

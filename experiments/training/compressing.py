@@ -72,13 +72,14 @@ def freeze_encoder(network: "TrainableModel") -> None:
         network.encoder.trainable = False
 
 
-def check_teacher(teacher: "Autoencoder", named: str, grid: int | None = None) -> None:
+def check_teacher(teacher: "Autoencoder", named: str, grid: int | None = None, stages: int | None = None) -> None:
     """Raises UsageError where a smaller decoder cannot learn from an autoencoder.
 
     Args:
       teacher: the autoencoder.
       named: what the user calls it.
-      grid: height and width of the small decoder's maps; the model's own if absent.
+      grid: height and width of the small decoder's first maps; the model's own if absent.
+      stages: how many grids it has; the model's own choice if absent.
     """
     if teacher.conditions:
         kind, told = type(teacher).__name__, ", ".join(teacher.conditions)
@@ -90,8 +91,12 @@ def check_teacher(teacher: "Autoencoder", named: str, grid: int | None = None) -
         raise UsageError(
             f"--grid={grid}: codes of {named} are maps, of {code[0]}x{code[1]}, which the grid is: leave it out"
         )
-    if grid is not None and teacher.image_size % grid:
-        raise UsageError(f"--grid={grid} must go into the picture's {teacher.image_size} pixels without a rest")
+    from ...models.distilled import GRID
+
+    first = code[0] if len(code) == 3 else grid or GRID
+    if teacher.image_size % (first * 2 ** ((stages or 1) - 1)):
+        told = f"--grid={first}" if stages is None else f"--stages={stages}, from a grid of {first} on,"
+        raise UsageError(f"{told} must go into the picture's {teacher.image_size} pixels without a rest")
 
 
 def distill_settings(

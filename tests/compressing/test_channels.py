@@ -106,9 +106,10 @@ def test_what_cannot_be_made_narrower_is_refused_in_one_line(decoders):
         prune_channels(normalised, 0.5)
 
 
+@pytest.mark.parametrize("stages", [1, 2, 3])
 @pytest.mark.parametrize("code_shape", [(6,), (4, 4, 8)])
-def test_a_small_decoder_makes_pictures_of_codes(code_shape, tmp_path):
-    decoder = build_small_decoder(code_shape, (32, 32, 3), width=12, depth=1, grid=8)
+def test_a_small_decoder_makes_pictures_of_codes(code_shape, stages, tmp_path):
+    decoder = build_small_decoder(code_shape, (32, 32, 3), width=12, depth=1, grid=8, stages=stages)
     codes = np.random.default_rng(0).normal(size=(2, *code_shape)).astype("f")
     pictures = np.array(decoder(codes))
     assert pictures.shape == (2, 32, 32, 3)
@@ -118,7 +119,23 @@ def test_a_small_decoder_makes_pictures_of_codes(code_shape, tmp_path):
     narrow = prune_channels(decoder, 0.5)
     assert narrow.count_params() < decoder.count_params()
     with pytest.raises(ValueError, match=r"grid=.* must go into the picture's 30 pixels"):
-        build_small_decoder(code_shape, (30, 30, 3), width=12)
+        build_small_decoder(code_shape, (30, 30, 3), width=12, stages=stages)
+
+
+def test_a_place_and_a_code_lead_a_small_decoder_of_several_grids():
+    decoder = build_small_decoder((2,), (16, 16, 3), width=8, depth=1, grid=4, stages=2)
+    kinds = [type(layer).__name__ for layer in decoder.layers]
+    assert kinds.count("PlaceBias") == 2 and kinds.count("Multiply") == 2
+    places = decoder.get_layer("places_1")
+    change = np.zeros((8, 8, places.bias.shape[-1]), "f")
+    change[2, 5] = 1.0
+    before = np.array(decoder(np.ones((1, 2), "f")))
+    places.set_weights([change])
+    changed = np.abs(np.array(decoder(np.ones((1, 2), "f"))) - before).max(axis=(0, 3)) > 0
+    rows, columns = np.nonzero(changed)
+    assert (
+        rows.min() >= 2 and rows.max() <= 7 and columns.min() >= 8 and columns.max() <= 13
+    )  # one place and its next ones
 
 
 def test_patches_lie_side_by_side():

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from facezoo.datasets.procedural import procedural_faces
-from facezoo.models import AppearanceVAE
+from facezoo.models import VAE, AppearanceVAE
 from facezoo.models.shape_frame import ShapeFrame, look_up
 
 SIZE = 64
@@ -109,3 +109,16 @@ def test_the_reader_learns_shapes(faces):
         model.reset_metrics()
         errors.append(float(model.train_step(batch)["shape"]))
     assert errors[-1] < 0.6 * errors[0]
+
+
+def test_it_begins_from_a_vae_of_the_same_arguments():
+    keras.utils.set_random_seed(0)
+    there = VAE(image_size=32, filters=(8, 8), latent_dim=4)
+    model = AppearanceVAE(image_size=32, filters=(8, 8), latent_dim=4, shape_dim=3, landmark_names=("nose", "chin"))
+    assert model.begin_from(there, dict)
+    images = np.random.default_rng(0).random((2, 32, 32, 3), np.float32)  # which nothing bends yet
+    codes = np.asarray(model.encode(images))
+    np.testing.assert_allclose(codes[:, :4], there.encode(images), atol=1e-5)
+    np.testing.assert_allclose(model.decode(codes), there.decode(codes[:, :4]), atol=1e-3)
+    assert not model.begin_from(VAE(image_size=32, filters=(8, 8), latent_dim=5), dict)
+    assert not model.begin_from(model, dict)

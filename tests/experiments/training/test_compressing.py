@@ -106,6 +106,16 @@ def test_compress_and_distill_write_runs_that_other_commands_take(autoencoder, c
     assert has_encoder_of(facezoo.load("coarse"), autoencoder)
 
 
+def test_a_small_decoder_from_when_there_was_one_grid_is_read(autoencoder):
+    model = DistilledAutoencoder(autoencoder=autoencoder, width=12, depth=1, grid=8, stages=1)
+    config = {name: value for name, value in model.get_config().items() if name != "stages"}
+    again = DistilledAutoencoder.from_config(config)
+    assert again.stages == 1
+    again.set_weights(model.get_weights())
+    assert DistilledAutoencoder(autoencoder=autoencoder, width=12, depth=1).stages == 3
+    assert DistilledAutoencoder(autoencoder=VAE(image_size=24, filters=(4, 4)), width=12, depth=1).stages == 2
+
+
 def make_drawing():
     return DiffusionAutoencoder(autoencoder=VAE(image_size=32, filters=(4, 4)), patch=4, width=32, depth=1)
 
@@ -147,6 +157,8 @@ def test_a_decoder_that_is_not_all_is_not_made_narrow():
         ("distill --run_dir=face_mapping", "--run_dir=face_mapping: a FaceMapping is told people"),
         ("distill --run_dir=face_features", "holds a FaceFeatures, not one of facezoo's auto"),
         ("distill --run_dir=vae --grid=7", "--grid=7 must go into the picture's 64 pixels"),
+        ("distill --run_dir=vae --stages=6", "--stages=6, from a grid of 4 on, must go into the picture's 64 pixels"),
+        ("distill --run_dir=cae --stages=4", "--stages=4, from a grid of 16 on, must go into the picture's 64 pixels"),
         ("distill --run_dir=cae --grid=4", "--grid=4: codes of cae are maps, of 16x16"),
         ("train --prune=0.5 --ema=0.9", "--ema=0.9 does not go with --prune"),
     ],
