@@ -3,6 +3,7 @@
 import keras
 
 KERNEL_SIZE = 3  # of depthwise convolutions
+LEAST_PATCH = 4  # pixels
 NARROWING = 5.0 / 6.0  # of channels, from one grid to the next
 
 
@@ -89,13 +90,36 @@ def build_small_decoder(
     Raises:
       ValueError: the picture's size is not a multiple of the last grid's.
     """
+    codes = keras.Input(code_shape)
+    return keras.Model(codes, draw_on_grids(codes, picture_shape, width, depth, grid, stages, start), name=name)
+
+
+def count_grids(size: int, grid: int) -> int:
+    """How many grids, each twice as high and wide as the one before, suit pictures: patches of 4 pixels or a bit more.
+
+    >>> [count_grids(size, 4) for size in (16, 32, 64, 128, 24, 36)]
+    [1, 2, 3, 4, 1, 1]
+
+    Args:
+      size: height and width of a picture.
+      grid: of the first grid.
+    """
+    count = 1
+    while size % (grid * 2**count) == 0 and size >= LEAST_PATCH * grid * 2**count:
+        count += 1
+    return count
+
+
+def draw_on_grids(codes, picture_shape, width: int, depth: int, grid: int, stages: int, start: int | None = None):
+    """What `build_small_decoder` makes of codes [B, *], a symbolic tensor, by new layers: pictures [B, H, W, C]."""
     size, _, channels = picture_shape
+    code_shape = tuple(codes.shape[1:])
     grid = code_shape[0] if len(code_shape) == 3 else grid
     last = grid * 2 ** (stages - 1)
     if size % last:
         places = f"grid={grid}" if stages == 1 else f"grid={grid} and stages={stages}, a last grid of {last},"
         raise ValueError(f"{places} must go into the picture's {size} pixels without a rest")
-    x = codes = keras.Input(code_shape)
+    x = codes
     if len(code_shape) == 1:
         start = start or max(1, width // (3 if stages == 1 else 2))
         x = keras.layers.Reshape((grid, grid, start))(keras.layers.Dense(grid * grid * start, name="start")(x))
@@ -111,8 +135,7 @@ def build_small_decoder(
             x = _block(x, f"block_{stage * depth + number}", leading)
     patch = size // last
     x = keras.layers.Conv2D(patch * patch * channels, 1, name="patches")(x)
-    picture = keras.layers.Activation("sigmoid", dtype="float32")(JoinedPatches(patch)(x))
-    return keras.Model(codes, picture, name=name)
+    return keras.layers.Activation("sigmoid", dtype="float32")(JoinedPatches(patch)(x))
 
 
 def _block(x, name: str, leading):

@@ -76,8 +76,8 @@ class AppearanceVAE(VAE):
         self.frame.adapt(landmarks)
 
     def begin_from(self, other, load):
-        """Begins as a `VAE`: its codes and pictures, of faces that are bent now."""
-        return self._take_networks(other)
+        """Begins with the codes of a `VAE`, of faces that are bent now, and with its decoder, if that is the same."""
+        return self._take_networks(other) or self._take_encoder(other)
 
     def encode(self, images):
         """Appearance and shape: float32 [B, H, W, C] in [0, 1] -> [B, latent_dim + shape_dim]."""

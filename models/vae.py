@@ -6,6 +6,7 @@ from typing import ClassVar
 import keras
 import tensorflow as tf
 
+from ..compressing import count_grids, draw_on_grids
 from ..losses import KLDivergence
 from . import randomness
 from .autoencoder import Autoencoder
@@ -34,6 +35,11 @@ from .growing import enlarge_arguments, fit_stages, grow_decoder, grow_encoder
 from .normalization import BatchNormalization
 
 OWN_SIZE, OWN_FILTERS = 64, (32, 64, 128, 256)
+DECODER_ARGUMENTS = (
+    *("decoder_filters", "decoder_kernel_size", "upsampling", "decoder_blocks", "output_skips", "finish"),
+    *("decoder_width", "decoder_depth"),
+)
+FIRST_GRID = 4  # of a decoder that works on grids
 
 
 class VariationalEncoder(keras.Model):
@@ -109,6 +115,10 @@ class VAE(Autoencoder):
       decoder_blocks: residual blocks after each decoder stage, DeepFaceLab's (`residual_block`).
       output_skips: each decoder stage sees a picture, and the last one is their sum (`output_skip`).
       finish: channels of convolutions at full size that change the picture (`finish_picture`); 0 are none.
+      decoder_width: None, or the channels on the first grid of a decoder that works on coarse grids, of 4, 8 and 16 for
+        pictures of 64 (`compressing.build_small_decoder`): a tenth of the work. Of the other arguments only finish
+        means anything to it.
+      decoder_depth: its residual blocks on each grid.
       batch_norm: batch normalisation after every convolution but those of residual blocks and pictures.
       dropout: rate after every convolution, in [0, 1).
       negative_slope: of leaky ReLU.
@@ -142,6 +152,8 @@ class VAE(Autoencoder):
         decoder_blocks: int = 0,
         output_skips: bool = False,
         finish: int = 0,
+        decoder_width: int | None = None,
+        decoder_depth: int = 2,
         batch_norm: bool = True,
         dropout: float = 0.0,
         negative_slope: float = 0.3,
@@ -157,6 +169,9 @@ class VAE(Autoencoder):
         check_positive(latent_dim=latent_dim, kernel_size=kernel_size, capacity_steps=capacity_steps)
         check_positive(decoder_kernel_size=kernel_size if decoder_kernel_size is None else decoder_kernel_size)
         check_boolean(batch_norm=batch_norm, output_skips=output_skips)
+        check_positive(
+            decoder_depth=decoder_depth, **({} if decoder_width is None else {"decoder_width": decoder_width})
+        )
         check_count(decoder_blocks=decoder_blocks, finish=finish)
         check_stages(filters=filters, strides=strides, decoder_filters=decoder_filters)
         check_fraction(dropout=dropout)
@@ -171,6 +186,7 @@ class VAE(Autoencoder):
         self.decoder_kernel_size = decoder_kernel_size or kernel_size
         self.upsampling = check_choice("upsampling", upsampling, UPSAMPLING)
         self.decoder_blocks, self.output_skips, self.finish = decoder_blocks, output_skips, finish
+        self.decoder_width, self.decoder_depth = decoder_width, decoder_depth
         self.batch_norm, self.dropout, self.negative_slope = batch_norm, dropout, negative_slope
         self.capacity, self.capacity_steps, self.free_bits = capacity, capacity_steps, free_bits
         self.kernel_initializer, self.l2 = kernel_initializer, l2
@@ -182,6 +198,8 @@ class VAE(Autoencoder):
 
     @classmethod
     def enlarge_arguments(cls, arguments, image_size):
+        if arguments.get("decoder_width"):
+            raise ValueError("a decoder that works on grids is made for one size")
         return enlarge_arguments(arguments, image_size)
 
     def _grow_once(self, small):
@@ -199,14 +217,21 @@ class VAE(Autoencoder):
 
     def _take_networks(self, other) -> bool:
         """Takes encoder and decoder of a plain `VAE` of the same arguments; whether it is one."""
-        if type(other) is not VAE:
+        if not self._take_encoder(other) or not self._has_arguments_of(other):
             return False
-        there, here = other.get_config(), self.get_config()
-        if any(here[name] != value for name, value in there.items() if name not in other.free_arguments):
-            return False
-        self.encoder.set_weights(other.encoder.get_weights())
         self.decoder.set_weights(other.decoder.get_weights())
         return True
+
+    def _take_encoder(self, other) -> bool:
+        """Takes the encoder of a plain `VAE` that differs in its decoder at most; whether it is one."""
+        if type(other) is not VAE or not self._has_arguments_of(other, DECODER_ARGUMENTS):
+            return False
+        self.encoder.set_weights(other.encoder.get_weights())
+        return True
+
+    def _has_arguments_of(self, other, but: tuple[str, ...] = ()) -> bool:
+        there, here = other.get_config(), self.get_config()
+        return all(here[name] == value for name, value in there.items() if name not in {*other.free_arguments, *but})
 
     def _mirrored_filters(self) -> tuple[int, ...]:
         return (*reversed(self.filters[:-1]), self.filters[0])
@@ -245,8 +270,19 @@ class VAE(Autoencoder):
         return keras.Model(images, x, name="features")
 
     def _build_decoder(self, code_maps: tuple[int, int, int]) -> keras.Model:
-        style = self._style(self.decoder_kernel_size)
         inputs, codes = self._decoder_inputs()
+        picture = self._draw_on_grids(codes) if self.decoder_width else self._draw_by_stages(codes, code_maps)
+        if self.finish:
+            picture = finish_picture(picture, self.finish, self._plain_style(3))
+        return keras.Model(inputs, picture, name="decoder")
+
+    def _draw_on_grids(self, codes):
+        shape = (self.image_size, self.image_size, self.channels)
+        grids = count_grids(self.image_size, FIRST_GRID)
+        return draw_on_grids(codes, shape, self.decoder_width, self.decoder_depth, FIRST_GRID, grids)
+
+    def _draw_by_stages(self, codes, code_maps: tuple[int, int, int]):
+        style = self._style(self.decoder_kernel_size)
         x = keras.layers.Reshape(code_maps)(style.dense(math.prod(code_maps))(codes))
         picture = None
         for stage, (filters, strides) in enumerate(zip(self.decoder_filters, reversed(self.strides), strict=True)):
@@ -254,10 +290,7 @@ class VAE(Autoencoder):
             if self.output_skips:
                 is_smoothed = self._is_smoothed and stage == len(self.strides) - 1
                 picture = output_skip(picture, x, self._plain_style(1), self.channels, is_smoothed)
-        picture = self._images_out(x, picture)
-        if self.finish:
-            picture = finish_picture(picture, self.finish, self._plain_style(3))
-        return keras.Model(inputs, picture, name="decoder")
+        return self._images_out(x, picture)
 
     def _decoder_inputs(self):
         """The decoder's inputs, and the codes [B, *] that its dense layer reads."""
