@@ -6,15 +6,24 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ..compressing import build_small_decoder, inherit_channels, narrow_channels
+from ..compressing import count_grids, draw_on_grids, inherit_channels, narrow_channels
 from ..losses import CodeError, PerceptualLoss, TaughtError
 from ..losses.distillation import TAUGHT
 from .autoencoder import Autoencoder
 from .batches import as_pictures
-from .blocks import DepthToSpace, Dropout, Smoothing, check_fraction, check_positive
+from .blocks import (
+    ConvolutionStyle,
+    DepthToSpace,
+    Dropout,
+    Smoothing,
+    check_count,
+    check_fraction,
+    check_positive,
+    finish_picture,
+)
 from .holding import HoldingAutoencoder, choose_held
 
-GRID, STAGES = 4, 3  # of decoders of codes that are vectors
+GRID = 4  # of decoders of codes that are vectors
 CHANNELWISE, FOLDING = (Dropout, Smoothing), (DepthToSpace,)  # of our layers
 
 
@@ -41,9 +50,10 @@ class DistilledAutoencoder(HoldingAutoencoder):
       depth: residual blocks on each grid.
       grid: height and width of the first grid, for codes that are vectors.
       stages: how many grids, each twice as high and wide as the one before; if absent 1 of codes that are maps, and of
-        vectors 3, or as many as go into the pictures.
+        vectors as many as leave patches of 4 pixels or more.
+      finish: channels of convolutions at full size that change the picture; 0 are none.
       prune: None, or the share of channels that go of each hidden layer of the held decoder, in [0, 1); what is left
-        is the decoder then, and width, depth, grid and stages count for nothing.
+        is the decoder then, and the arguments above count for nothing.
 
     Raises:
       ValueError: the autoencoder is told attributes or people, its decoder has layers that cannot be made narrower or
@@ -65,6 +75,7 @@ class DistilledAutoencoder(HoldingAutoencoder):
         depth: int = 2,
         grid: int = GRID,
         stages: int | None = None,
+        finish: int = 0,
         prune: float | None = None,
         seed: int = 0,
         name: str | None = None,
@@ -72,11 +83,14 @@ class DistilledAutoencoder(HoldingAutoencoder):
         autoencoder = choose_held(autoencoder, image_size, channels, seed)
         super().__init__(image_size=autoencoder.image_size, channels=autoencoder.channels, seed=seed, name=name)
         check_positive(width=width, depth=depth, grid=grid, **({} if stages is None else {"stages": stages}))
+        check_count(finish=finish)
         check_fraction(prune=0.0 if prune is None else prune)
         autoencoder.trainable = False
         self.autoencoder, self.width, self.depth, self.grid, self.prune = autoencoder, width, depth, grid, prune
         self._code_shape = autoencoder.shape_of_code()
-        self.stages = self._choose_stages() if stages is None else stages
+        self.finish = finish
+        of_vectors = len(self._code_shape) == 1
+        self.stages = stages or (count_grids(self.image_size, grid) if of_vectors else 1)
         self.small_decoder = self._build_decoder()
         self.build()
 
@@ -84,20 +98,15 @@ class DistilledAutoencoder(HoldingAutoencoder):
     def from_config(cls, config, custom_objects=None):
         return super().from_config({"stages": 1, **config}, custom_objects)  # of files from when there was one grid
 
-    def _choose_stages(self) -> int:
-        """As many grids as `STAGES`, or as go into the pictures."""
-        if len(self._code_shape) == 3:
-            return 1
-        return max(
-            (count for count in range(1, STAGES + 1) if self.image_size % (self.grid * 2 ** (count - 1)) == 0),
-            default=1,
-        )
-
     def _build_decoder(self) -> keras.Model:
         if self.prune is not None:
             return narrow_channels(self.autoencoder.picture_network(), self.prune, CHANNELWISE, FOLDING)
         shape = (self.image_size, self.image_size, self.channels)
-        return build_small_decoder(self._code_shape, shape, self.width, self.depth, self.grid, self.stages)
+        codes = keras.Input(self._code_shape)
+        picture = draw_on_grids(codes, shape, self.width, self.depth, self.grid, self.stages)
+        if self.finish:
+            picture = finish_picture(picture, self.finish, ConvolutionStyle(3))
+        return keras.Model(codes, picture, name="decoder")
 
     @property
     def decoder(self) -> keras.Model:  # type: ignore[override]

@@ -167,6 +167,12 @@ ZOO = [
         "residual blocks, output skips",
     ),
     Specimen(
+        "vae",
+        lambda: VAE(image_size=SIZE, latent_dim=4, filters=(8, 8), decoder_width=12, decoder_depth=1, finish=4),
+        (4,),
+        "decoder on grids",
+    ),
+    Specimen(
         "dfc_vae",
         lambda: DFCVAE(image_size=SIZE, latent_dim=4, filters=(8, 8), blocks=1),
         (4,),
@@ -248,7 +254,12 @@ ZOO = [
     Specimen(
         "distilled_autoencoder",
         lambda: DistilledAutoencoder(
-            autoencoder=VAE(image_size=SIZE, latent_dim=4, filters=(8, 8)), width=12, depth=1, grid=4
+            autoencoder=VAE(image_size=SIZE, latent_dim=4, filters=(8, 8)),
+            width=12,
+            depth=1,
+            grid=4,
+            stages=2,
+            finish=4,
         ),
         (4,),
         "new decoder of a VAE",

@@ -24,6 +24,7 @@ def define_flags(values: flags.FlagValues) -> None:
     kinds.define_number(values, "depth", None, "Its residual blocks on each grid.", 1, 64)
     kinds.define_number(values, "grid", None, "Height and width of its first maps, of codes that are vectors.", 1)
     kinds.define_number(values, "stages", None, "How many grids, each twice as high and wide as the last.", 1, 8)
+    kinds.define_number(values, "finish", None, "Channels of convolutions at full size behind it; 0 are none.", 0, 256)
     define(values, PlanSettings, steps=4000, learning_rate=1e-2)
     define(values, ObjectiveSettings, TEACHING)
     groups.define_data_flags(values)
@@ -32,7 +33,7 @@ def define_flags(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues) -> None:
     opened = open_run(values.run_dir, values.checkpoint)
     data = with_data(opened.settings, read_given(values, groups.DataSettings)).data
-    shape = {name: values[name].value for name in ("width", "depth", "grid", "stages")}
+    shape = {name: values[name].value for name in ("width", "depth", "grid", "stages", "finish")}
     check_teacher(opened.model(), values.run_dir, grid=shape["grid"], stages=shape["stages"])
     named = find_name(opened, values.run_dir, values.checkpoint)
     settings = distill_settings(opened, named, data, read(values, PlanSettings), **shape)

@@ -13,7 +13,9 @@ MOST_GIGABYTES = 1_000_000
 MOST_DEVICES = 1024
 # The constructor arguments that have a flag of their own; all others are given by --set.
 OWN_FLAGS = ("image_size", "channels", "latent_dim", "seed", "attributes", "autoencoder")
-TEACHING = ("r_loss_factor", "taught_factor", "code_factor", "features_factor")  # what a distilled decoder learns from
+TEACHING = (  # what a distilled decoder learns from
+    *("r_loss_factor", "ssim_factor", "detail_factor", "taught_factor", "code_factor", "features_factor"),
+)
 # Networks whose distance comes with them, so that it is neither scaled nor made of chosen layers.
 FITTED_DISTANCES = ("lpips_alex", "lpips_squeeze", "recogniser")
 STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker")

@@ -112,8 +112,8 @@ def test_a_small_decoder_from_when_there_was_one_grid_is_read(autoencoder):
     again = DistilledAutoencoder.from_config(config)
     assert again.stages == 1
     again.set_weights(model.get_weights())
-    assert DistilledAutoencoder(autoencoder=autoencoder, width=12, depth=1).stages == 3
-    assert DistilledAutoencoder(autoencoder=VAE(image_size=24, filters=(4, 4)), width=12, depth=1).stages == 2
+    assert DistilledAutoencoder(autoencoder=autoencoder, width=12, depth=1).stages == 2
+    assert DistilledAutoencoder(autoencoder=VAE(image_size=24, filters=(4, 4)), width=12, depth=1).stages == 1
 
 
 def make_drawing():
