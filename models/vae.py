@@ -116,7 +116,7 @@ class VAE(Autoencoder):
       output_skips: each decoder stage sees a picture, and the last one is their sum (`output_skip`).
       finish: channels of convolutions at full size that change the picture (`finish_picture`); 0 are none.
       decoder_width: None, or the channels on the first grid of a decoder that works on coarse grids, of 4, 8 and 16 for
-        pictures of 64 (`compressing.build_small_decoder`): a tenth of the work. Of the other arguments only finish
+        pictures of 64 (`compressing.build_small_decoder`), with far less work. Of the other arguments only finish
         means anything to it.
       decoder_depth: its residual blocks on each grid.
       batch_norm: batch normalisation after every convolution but those of residual blocks and pictures.
