@@ -77,7 +77,10 @@ class AppearanceVAE(VAE):
 
     def begin_from(self, other, load):
         """Begins with the codes of a `VAE`, of faces that are bent now, and with its decoder, if that is the same."""
-        return self._take_networks(other) or self._take_encoder(other)
+        if not (self._take_networks(other) or self._take_encoder(other)):
+            return False
+        self.adapt(load(self.adapts_to)["landmarks"])
+        return True
 
     def encode(self, images):
         """Appearance and shape: float32 [B, H, W, C] in [0, 1] -> [B, latent_dim + shape_dim]."""

@@ -217,7 +217,7 @@ class VAE(Autoencoder):
 
     def _take_networks(self, other) -> bool:
         """Takes encoder and decoder of a plain `VAE` of the same arguments; whether it is one."""
-        if not self._take_encoder(other) or not self._has_arguments_of(other):
+        if type(other) is not VAE or not self._has_arguments_of(other) or not self._take_encoder(other):
             return False
         self.decoder.set_weights(other.decoder.get_weights())
         return True

@@ -111,14 +111,26 @@ def test_the_reader_learns_shapes(faces):
     assert errors[-1] < 0.6 * errors[0]
 
 
-def test_it_begins_from_a_vae_of_the_same_arguments():
+@pytest.mark.parametrize("decoder", [{}, {"decoder_width": 8, "decoder_depth": 1}], ids=["the same", "on grids"])
+def test_it_begins_from_a_vae(decoder, faces):
     keras.utils.set_random_seed(0)
     there = VAE(image_size=32, filters=(8, 8), latent_dim=4)
+    names = tuple(map(str, range(faces["landmarks"].shape[1])))
+    model = AppearanceVAE(image_size=32, filters=(8, 8), latent_dim=4, shape_dim=3, landmark_names=names, **decoder)
+    assert model.begin_from(there, lambda count: {name: values[:count] for name, values in faces.items()})
+    np.testing.assert_allclose(np.std(model.frame.read_off(faces["landmarks"]), axis=0), 1.0, atol=1e-2)
+    images = np.random.default_rng(0).random((2, 32, 32, 3), np.float32)
+    straight = model.frame.straighten(images, model.reader(images))
+    np.testing.assert_allclose(model.encode(images)[:, :4], there.encode(straight), atol=1e-5)
+    if not decoder:
+        codes = np.ones((2, 4), np.float32)
+        np.testing.assert_allclose(model.decoder(codes), there.decode(codes), atol=1e-5)
+
+
+def test_it_begins_from_no_other_model():
     model = AppearanceVAE(image_size=32, filters=(8, 8), latent_dim=4, shape_dim=3, landmark_names=("nose", "chin"))
-    assert model.begin_from(there, dict)
-    images = np.random.default_rng(0).random((2, 32, 32, 3), np.float32)  # which nothing bends yet
-    codes = np.asarray(model.encode(images))
-    np.testing.assert_allclose(codes[:, :4], there.encode(images), atol=1e-5)
-    np.testing.assert_allclose(model.decode(codes), there.decode(codes[:, :4]), atol=1e-3)
-    assert not model.begin_from(VAE(image_size=32, filters=(8, 8), latent_dim=5), dict)
-    assert not model.begin_from(model, dict)
+    before = model.get_weights()
+    for other in (VAE(image_size=32, filters=(8, 8), latent_dim=5), model):
+        assert not model.begin_from(other, dict)
+    for one, two in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
