@@ -4,12 +4,13 @@ It knows layers and their kernels, and nothing of what a network is for.
 """
 
 from .channels import inherit_channels, narrow_channels, prune_channels
-from .decoders import JoinedPatches, PlaceBias, build_small_decoder, count_grids, draw_on_grids
+from .decoders import FIRST_GRID, JoinedPatches, PlaceBias, build_small_decoder, count_grids, draw_on_grids
 from .kernels import find_kernels
 from .pruning import MagnitudePruning, measure_sparsity, sparsify
 from .rounding import Grid, KernelRounding, find_grid, find_plain_grid, round_kernels
 
 __all__ = [
+    "FIRST_GRID",
     "Grid",
     "JoinedPatches",
     "KernelRounding",

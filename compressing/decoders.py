@@ -4,6 +4,7 @@ import keras
 
 KERNEL_SIZE = 3  # of depthwise convolutions
 LEAST_PATCH = 4  # pixels
+FIRST_GRID = 4  # height and width, of codes that are vectors
 NARROWING = 5.0 / 6.0  # of channels, from one grid to the next
 
 
@@ -56,7 +57,7 @@ def build_small_decoder(
     picture_shape: tuple[int, int, int],
     width: int,
     depth: int = 2,
-    grid: int = 4,
+    grid: int = FIRST_GRID,
     stages: int = 1,
     start: int | None = None,
     name: str = "decoder",
@@ -95,7 +96,7 @@ def build_small_decoder(
 
 
 def count_grids(size: int, grid: int) -> int:
-    """How many grids, each twice as high and wide as the one before, suit pictures: patches of 4 pixels or a bit more.
+    """How many grids, each twice as high and wide as the one before, leave patches of 4 pixels or more of a picture.
 
     >>> [count_grids(size, 4) for size in (16, 32, 64, 128, 24, 36)]
     [1, 2, 3, 4, 1, 1]
@@ -111,7 +112,14 @@ def count_grids(size: int, grid: int) -> int:
 
 
 def draw_on_grids(codes, picture_shape, width: int, depth: int, grid: int, stages: int, start: int | None = None):
-    """What `build_small_decoder` makes of codes [B, *], a symbolic tensor, by new layers: pictures [B, H, W, C]."""
+    """What `build_small_decoder` makes of codes, by new layers: a symbolic tensor [B, *] -> another, [B, H, W, C].
+
+    Args:
+      codes: of which the rest of the shape is a code's; all others are `build_small_decoder`'s.
+
+    Raises:
+      ValueError: the picture's size is not a multiple of the last grid's.
+    """
     size, _, channels = picture_shape
     code_shape = tuple(codes.shape[1:])
     grid = code_shape[0] if len(code_shape) == 3 else grid

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ..compressing import count_grids, draw_on_grids, inherit_channels, narrow_channels
+from ..compressing import FIRST_GRID, count_grids, draw_on_grids, inherit_channels, narrow_channels
 from ..losses import CodeError, PerceptualLoss, TaughtError
 from ..losses.distillation import TAUGHT
 from .autoencoder import Autoencoder
@@ -23,7 +23,6 @@ from .blocks import (
 )
 from .holding import HoldingAutoencoder, choose_held
 
-GRID = 4  # of decoders of codes that are vectors
 CHANNELWISE, FOLDING = (Dropout, Smoothing), (DepthToSpace,)  # of our layers
 
 
@@ -73,7 +72,7 @@ class DistilledAutoencoder(HoldingAutoencoder):
         channels: int = 3,
         width: int = 54,
         depth: int = 2,
-        grid: int = GRID,
+        grid: int = FIRST_GRID,
         stages: int | None = None,
         finish: int = 0,
         prune: float | None = None,
@@ -82,7 +81,11 @@ class DistilledAutoencoder(HoldingAutoencoder):
     ):
         autoencoder = choose_held(autoencoder, image_size, channels, seed)
         super().__init__(image_size=autoencoder.image_size, channels=autoencoder.channels, seed=seed, name=name)
-        check_positive(width=width, depth=depth, grid=grid, **({} if stages is None else {"stages": stages}))
+        check_positive(width=width, depth=depth, grid=grid)
+        if stages is not None:
+            check_positive(stages=stages)
+            if stages > self.image_size.bit_length():
+                raise ValueError(f"stages={stages}: so many grids do not go into {self.image_size} pixels")
         check_count(finish=finish)
         check_fraction(prune=0.0 if prune is None else prune)
         autoencoder.trainable = False

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import math
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ FOLDER = files.WEIGHTS_FOLDER
 MOST_BYTES = 2 * 2**30  # of a file of weights
 MOST_CARD_BYTES = 10_000_000
 MOST_NUMBER_BYTES, MOST_HEADER_BYTES = 8, 1000  # of a parameter and of an array in a file
+REPEATING = re.compile("blocks|depth|stages|levels")  # arguments of which a network has that many parts
 MOST_TEXT = 1000  # characters of a name in a description: Keras puts names before names
 
 
@@ -122,7 +124,7 @@ def check_description(description: Any, num_arrays: int) -> None:
         part = parts.pop()
         if isinstance(part, dict):
             parts += [*part.keys(), *part.values()]
-            many = [name for name, value in part.items() if "blocks" in str(name) and isinstance(value, int)]
+            many = [name for name, value in part.items() if REPEATING.search(str(name)) and isinstance(value, int)]
             if any(part[name] > num_arrays for name in many):
                 raise ValueError(f"its configuration asks for {part[many[0]]:,} {many[0]}")
         elif isinstance(part, list | tuple):

@@ -6,7 +6,7 @@ from typing import ClassVar
 import keras
 import tensorflow as tf
 
-from ..compressing import count_grids, draw_on_grids
+from ..compressing import FIRST_GRID, count_grids, draw_on_grids
 from ..losses import KLDivergence
 from . import randomness
 from .autoencoder import Autoencoder
@@ -39,7 +39,6 @@ DECODER_ARGUMENTS = (
     *("decoder_filters", "decoder_kernel_size", "upsampling", "decoder_blocks", "output_skips", "finish"),
     *("decoder_width", "decoder_depth"),
 )
-FIRST_GRID = 4  # of a decoder that works on grids
 
 
 class VariationalEncoder(keras.Model):
@@ -116,8 +115,8 @@ class VAE(Autoencoder):
       output_skips: each decoder stage sees a picture, and the last one is their sum (`output_skip`).
       finish: channels of convolutions at full size that change the picture (`finish_picture`); 0 are none.
       decoder_width: None, or the channels on the first grid of a decoder that works on coarse grids, of 4, 8 and 16 for
-        pictures of 64 (`compressing.build_small_decoder`), with far less work. Of the other arguments only finish
-        means anything to it.
+        pictures of 64 (`compressing.build_small_decoder`), with far less work. It takes no
+        other argument of the decoder's stages, and neither kernel_initializer nor l2; finish goes with it.
       decoder_depth: its residual blocks on each grid.
       batch_norm: batch normalisation after every convolution but those of residual blocks and pictures.
       dropout: rate after every convolution, in [0, 1).
@@ -169,9 +168,9 @@ class VAE(Autoencoder):
         check_positive(latent_dim=latent_dim, kernel_size=kernel_size, capacity_steps=capacity_steps)
         check_positive(decoder_kernel_size=kernel_size if decoder_kernel_size is None else decoder_kernel_size)
         check_boolean(batch_norm=batch_norm, output_skips=output_skips)
-        check_positive(
-            decoder_depth=decoder_depth, **({} if decoder_width is None else {"decoder_width": decoder_width})
-        )
+        check_positive(decoder_depth=decoder_depth)
+        if decoder_width is not None:
+            check_positive(decoder_width=decoder_width)
         check_count(decoder_blocks=decoder_blocks, finish=finish)
         check_stages(filters=filters, strides=strides, decoder_filters=decoder_filters)
         check_fraction(dropout=dropout)
@@ -187,6 +186,7 @@ class VAE(Autoencoder):
         self.upsampling = check_choice("upsampling", upsampling, UPSAMPLING)
         self.decoder_blocks, self.output_skips, self.finish = decoder_blocks, output_skips, finish
         self.decoder_width, self.decoder_depth = decoder_width, decoder_depth
+        self._check_grids()
         self.batch_norm, self.dropout, self.negative_slope = batch_norm, dropout, negative_slope
         self.capacity, self.capacity_steps, self.free_bits = capacity, capacity_steps, free_bits
         self.kernel_initializer, self.l2 = kernel_initializer, l2
@@ -241,6 +241,19 @@ class VAE(Autoencoder):
             raise ValueError(f"strides={self.strides} must be a 1 or a 2 for each of filters={self.filters}")
         if len(self.decoder_filters) != len(self.filters):
             raise ValueError(f"decoder_filters={self.decoder_filters} must be as many as filters={self.filters}")
+
+    def _check_grids(self):
+        """A ValueError where a decoder on grids is told of stages, which it has not."""
+        told = {
+            "decoder_filters": self.decoder_filters != self._mirrored_filters() and self.decoder_filters,
+            "decoder_kernel_size": self.decoder_kernel_size != self.kernel_size and self.decoder_kernel_size,
+            "upsampling": self.upsampling != "transposed" and self.upsampling,
+            "decoder_blocks": self.decoder_blocks,
+            "output_skips": self.output_skips,
+        }
+        if self.decoder_width and any(told.values()):
+            name, value = next((name, value) for name, value in told.items() if value)
+            raise ValueError(f"{name}={value} does not go with decoder_width={self.decoder_width}, which has no stages")
 
     def _style(self, kernel_size: int) -> ConvolutionStyle:
         return ConvolutionStyle(kernel_size, self.kernel_initializer, self.l2, use_bias=not self.batch_norm)

@@ -160,9 +160,15 @@ class VideoAutoencoder(VAE):
         self.encoder.mu.set_weights([kernel @ turn, bias @ turn])
         kernel, bias = self.encoder.log_var.get_weights()
         self.encoder.log_var.set_weights([np.zeros_like(kernel), np.log(variances @ np.square(turn))])
-        first = next(layer for layer in self.decoder.layers if layer.weights)
-        first.set_weights([np.linalg.solve(turn, first.get_weights()[0]), *first.get_weights()[1:]])
+        for reader in self._list_readers():
+            kernel, *bias = reader.get_weights()
+            reader.set_weights([np.linalg.solve(turn, kernel), *bias])
         return True
+
+    def _list_readers(self) -> list[keras.layers.Dense]:
+        """The decoder's layers that read the code."""
+        dense = (layer for layer in self.decoder.layers if isinstance(layer, keras.layers.Dense))
+        return [layer for layer in dense if layer.input is self.decoder.inputs[0]]
 
     def _tell_frames(self, clips: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Of frames each by itself the means of codes, [N, T, D], and the mean variance of each number, [D]."""

@@ -11,7 +11,7 @@ from ..flags.training import TEACHING, ObjectiveSettings, PlanSettings
 from ..runs.checkpoints import MODEL_FILE
 from ..runs.run import open_run
 from ..runs.settings import with_data
-from ..training.compressing import check_teacher, distill_settings, find_name
+from ..training.compressing import check_grids, check_teacher, distill_settings, find_name
 from ..training.start import train_into
 
 WORDS = ("run_dir",)  # flags that words without dashes are meant as
@@ -23,8 +23,17 @@ def define_flags(values: flags.FlagValues) -> None:
     kinds.define_number(values, "width", None, "Channels of the new decoder's first maps.", 1, 4096)
     kinds.define_number(values, "depth", None, "Its residual blocks on each grid.", 1, 64)
     kinds.define_number(values, "grid", None, "Height and width of its first maps, of codes that are vectors.", 1)
-    kinds.define_number(values, "stages", None, "How many grids, each twice as high and wide as the last.", 1, 8)
-    kinds.define_number(values, "finish", None, "Channels of convolutions at full size behind it; 0 are none.", 0, 256)
+    kinds.define_number(
+        values,
+        "stages",
+        None,
+        "How many grids, each twice as high and wide as the one before; as many as suit it if absent.",
+        1,
+        8,
+    )
+    kinds.define_number(
+        values, "finish", None, "Channels of convolutions at full size that change the picture; 0 for none.", 0, 256
+    )
     define(values, PlanSettings, steps=4000, learning_rate=1e-2)
     define(values, ObjectiveSettings, TEACHING)
     groups.define_data_flags(values)
@@ -34,7 +43,8 @@ def run(values: flags.FlagValues) -> None:
     opened = open_run(values.run_dir, values.checkpoint)
     data = with_data(opened.settings, read_given(values, groups.DataSettings)).data
     shape = {name: values[name].value for name in ("width", "depth", "grid", "stages", "finish")}
-    check_teacher(opened.model(), values.run_dir, grid=shape["grid"], stages=shape["stages"])
+    check_teacher(opened.model(), values.run_dir)
+    check_grids(opened.model(), values.run_dir, shape["grid"], shape["stages"])
     named = find_name(opened, values.run_dir, values.checkpoint)
     settings = distill_settings(opened, named, data, read(values, PlanSettings), **shape)
     settings = dataclasses.replace(settings, objective=ObjectiveSettings(**read_given(values, ObjectiveSettings)))

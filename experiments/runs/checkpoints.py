@@ -258,7 +258,13 @@ def _load_weights(model: "TrainableModel", path: Path) -> None:
 
     there = read_config(path)
     here = keras.saving.serialize_keras_object(model)
-    differing = list(_differences(there.get("config", {}), json.loads(json.dumps(here["config"]))))
+    ours = json.loads(json.dumps(here["config"]))
+    differing = list(_differences(there.get("config", {}), ours))
+    if differing:  # a file from before the model had an argument lacks it
+        with contextlib.suppress(Exception):  # which a constructor may raise
+            check_sizes(path, there)
+            complete = type(model).from_config(there["config"]).get_config()
+            differing = list(_differences(json.loads(json.dumps(complete)), ours))
     if there.get("class_name") != here["class_name"]:
         differing = [f"it holds a {there.get('class_name')}, not a {here['class_name']}"]
     if differing:

@@ -72,28 +72,37 @@ def freeze_encoder(network: "TrainableModel") -> None:
         network.encoder.trainable = False
 
 
-def check_teacher(teacher: "Autoencoder", named: str, grid: int | None = None, stages: int | None = None) -> None:
+def check_teacher(teacher: "Autoencoder", named: str) -> None:
     """Raises UsageError where a smaller decoder cannot learn from an autoencoder.
 
     Args:
       teacher: the autoencoder.
       named: what the user calls it.
-      grid: height and width of the small decoder's first maps; the model's own if absent.
-      stages: how many grids it has; the model's own choice if absent.
     """
     if teacher.conditions:
         kind, told = type(teacher).__name__, ", ".join(teacher.conditions)
         raise UsageError(
             f"--run_dir={named}: a {kind} is told {told}, which a small decoder would not be: take another"
         )
+
+
+def check_grids(teacher: "Autoencoder", named: str, grid: int | None, stages: int | None) -> None:
+    """Raises UsageError where the grids of a new decoder do not suit an autoencoder's codes and pictures.
+
+    Args:
+      teacher: the autoencoder.
+      named: what the user calls it.
+      grid: height and width of the first grid; the model's own if absent.
+      stages: how many there are; the model's own choice if absent.
+    """
+    from ...compressing import FIRST_GRID
+
     code = teacher.shape_of_code()
     if grid is not None and len(code) == 3:
         raise UsageError(
             f"--grid={grid}: codes of {named} are maps, of {code[0]}x{code[1]}, which the grid is: leave it out"
         )
-    from ...models.distilled import GRID
-
-    first = code[0] if len(code) == 3 else grid or GRID
+    first = code[0] if len(code) == 3 else grid or FIRST_GRID
     if teacher.image_size % (first * 2 ** ((stages or 1) - 1)):
         told = f"--grid={first}" if stages is None else f"--stages={stages}, from a grid of {first} on,"
         raise UsageError(f"{told} must go into the picture's {teacher.image_size} pixels without a rest")

@@ -37,10 +37,15 @@ def best_precision() -> str:
     return choose_precision(_find_capabilities(), read_processor_flags())
 
 
+def resolve_precision(name: str) -> str:
+    """What a value of `--precision` is here."""
+    return best_precision() if name == "auto" else name
+
+
 def warn_of_devices(precision: str) -> None:
     """Says of each GPU that this TensorFlow has no kernels for that trainings fail on it, and the way out.
 
-    And of a processor that trains alone that it has to emulate a precision, if so.
+    Where there is none, it says as well if the processor emulates the precision.
     """
     for line in explain_failures(find_cards(tf), describe_build(tf)):
         logging.warning("%s", line)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..backend import check_keras_backend, load_tensorflow
 from ..codes.encoding import list_people
 from ..errors import UsageError
+from ..flags.groups import PRECISIONS
 from ..flags.training import TrainingSettings
 from ..runs.checkpoints import State
 from ..runs.data import check_data, describe_data, is_elsewhere
@@ -91,6 +92,7 @@ def train_into(
     """
     write_settings(settings)  # refuses what no run could tell of
     settings = inherit_settings(settings, folder, given)
+    is_free = settings.run.precision == "auto"
     settings = _resolve_precision(settings, folder)
     settings = _resolve_epochs(settings, folder) if is_run(folder) else settings
     state = find_state(folder, settings)
@@ -99,6 +101,7 @@ def train_into(
             check_data(folder, settings.data, describe_data(open_sources(settings)[0]))
         return Outcome(was_finished=True, is_chief=True)
     with _gather_workers(settings, is_named) as workers:
+        settings = _agree_on_precision(settings, workers, is_free)
         settings = _resolve_epochs(settings, folder)
         session = _make_session(settings, state, workers)
         if state is None and _is_plain(settings):
@@ -160,7 +163,19 @@ def _resolve_precision(settings: TrainingSettings, folder: Path | None) -> Train
         from .devices import best_precision
 
         known = best_precision()
-    return dataclasses.replace(settings, run=dataclasses.replace(settings.run, precision=known))
+    return _with_precision(settings, known)
+
+
+def _agree_on_precision(settings: TrainingSettings, workers: "Workers | None", is_free: bool) -> TrainingSettings:
+    """The settings in float32 where workers that are free to choose are fast in different precisions."""
+    if workers is None:
+        return settings
+    found = workers.numbers(PRECISIONS.index(settings.run.precision))  # of all of them, free or not: they have to meet
+    return _with_precision(settings, "float32") if is_free and len(found) > 1 else settings
+
+
+def _with_precision(settings: TrainingSettings, precision: str) -> TrainingSettings:
+    return dataclasses.replace(settings, run=dataclasses.replace(settings.run, precision=precision))
 
 
 def _resolve_epochs(settings: TrainingSettings, folder: Path | None) -> TrainingSettings:

@@ -212,6 +212,20 @@ def test_detail_of_a_slope_and_of_another_brightness_is_none():
         DetailError()({"image": slope[:, :3, :8]}, {"reconstruction": slope[:, :3, :8]})
 
 
+def test_detail_is_what_a_blur_takes_away_mirrored_at_the_edges():
+    numbers = np.random.default_rng(0).uniform(size=(1, 9, 14, 1)).astype("f")
+    taps = np.convolve([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]) / 256.0
+
+    def blur(line):
+        return np.convolve(np.pad(line, 4, "symmetric"), taps, "valid")
+
+    blurred = np.apply_along_axis(blur, 2, np.apply_along_axis(blur, 1, numbers))
+    contrast = np.apply_along_axis(blur, 2, np.apply_along_axis(blur, 1, np.square(numbers - blurred))) + 255.0**-2
+    flat = np.full_like(numbers, 0.5)  # which has no detail
+    expected = np.log1p(np.square(numbers - blurred) / contrast).mean()
+    np.testing.assert_allclose(DetailError()({"image": numbers}, {"reconstruction": flat}), [expected], rtol=1e-4)
+
+
 # The objective.
 
 

@@ -114,6 +114,19 @@ def test_it_begins_from_a_vae_of_frames_with_what_is_slow_first():
     assert np.isfinite(variances).all()
 
 
+def test_a_decoder_that_reads_the_code_in_several_places_is_turned_in_all_of_them():
+    tiny = {"image_size": 32, "filters": (8, 8), "latent_dim": 6, "decoder_width": 8, "decoder_depth": 1}
+    frames, model = VAE(**tiny), VideoAutoencoder(**tiny, slow_dim=2, seed=3)
+    for layer in frames.decoder.layers:
+        if layer.name.endswith("_scales"):
+            layer.set_weights([keras.random.normal(weight.shape, seed=4) for weight in layer.get_weights()])
+    clips = np.random.default_rng(2).uniform(size=(20, 5, 32, 32, 3)).astype(np.float32)
+    assert model.begin_from(frames, lambda count: {"clip": clips[:count], "image": clips[:count, 2]})
+    made, wanted = model.decode(model.encode(clips[:, 2])), frames.decode(frames.encode(clips[:, 2]))
+    assert np.ptp(wanted, axis=0).max() > 0.03
+    np.testing.assert_allclose(made, wanted, atol=0.003)
+
+
 def test_it_begins_from_no_other_model(model):
     assert not model.begin_from(VAE(image_size=SIZE, filters=(8, 8), latent_dim=5), dict)
     assert not model.begin_from(ConvolutionalAutoencoder(image_size=SIZE, filters=(8, 8)), dict)

@@ -166,6 +166,7 @@ def test_the_precision_is_that_of_the_oldest_gpu(monkeypatch, capabilities, prec
 )
 def test_an_emulated_precision_is_told(monkeypatch, caplog, cpu, precision, is_told):
     monkeypatch.setattr(devices, "read_processor_flags", cpu.split)
+    monkeypatch.setattr(devices, "_find_capabilities", list)
     devices.warn_of_devices(precision)
     assert ("give --precision=auto" in caplog.text) == is_told
 

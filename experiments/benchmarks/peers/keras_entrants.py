@@ -12,6 +12,7 @@ from ...flags.parsing import parse_training
 from ...flags.training import TrainingSettings
 from ...training.arguments import parse_arguments
 from ...training.building import make_model
+from ...training.devices import resolve_precision
 from ...training.objective import make_objective
 from .entrant import Arrays
 
@@ -27,7 +28,8 @@ def read_recipe(recipe: str, latent_dim: int, image_size: int) -> TrainingSettin
     arguments = [f"--recipe={recipe}", f"--image_size={image_size}", f"--latent_dim={latent_dim}"]
     settings = parse_training(arguments, has_recipes=True)
     model = NETWORKS[settings.model.model]
-    told = [*model.conditions.values(), *(["landmarks"] if settings.objective.landmark_factor else [])]
+    columns = (column for column in model.adapts_by if column != "image")
+    told = [*model.conditions.values(), *columns, *(["landmarks"] if settings.objective.landmark_factor else [])]
     if settings.adversarial.adversarial_factor or settings.adversarial.feature_matching_factor:
         raise UsageError(f"--contestants={recipe}: it trains two players, which a contest has no turns for")
     if not model.reconstructs:
@@ -53,7 +55,7 @@ class RecipeEntrant:
         size = source.image_shape[0]
         settings = read_recipe(recipe, latent_dim, size)
         keras.utils.set_random_seed(0)
-        keras.config.set_dtype_policy(settings.run.precision)
+        keras.config.set_dtype_policy(resolve_precision(settings.run.precision))
         try:
             self.model = make_model(settings.model.model, parse_arguments(settings, size, 3), source)
             self.rate = settings.optimizer.learning_rate
