@@ -21,6 +21,7 @@ MOST_BYTES = 2 * 2**30  # of a file of weights
 MOST_CARD_BYTES = 10_000_000
 MOST_NUMBER_BYTES, MOST_HEADER_BYTES = 8, 1000  # of a parameter and of an array in a file
 REPEATING = re.compile("blocks|depth|stages|levels")  # arguments of which a network has that many parts
+FEW = 64  # such parts, which are made in no time
 MOST_TEXT = 1000  # characters of a name in a description: Keras puts names before names
 
 
@@ -124,9 +125,10 @@ def check_description(description: Any, num_arrays: int) -> None:
         part = parts.pop()
         if isinstance(part, dict):
             parts += [*part.keys(), *part.values()]
-            many = [name for name, value in part.items() if REPEATING.search(str(name)) and isinstance(value, int)]
-            if any(part[name] > num_arrays for name in many):
-                raise ValueError(f"its configuration asks for {part[many[0]]:,} {many[0]}")
+            counts = {name: value for name, value in part.items() if REPEATING.search(str(name))}
+            for name, value in counts.items():
+                if isinstance(value, int) and value > max(num_arrays, FEW):
+                    raise ValueError(f"its configuration asks for {value:,} {name}")
         elif isinstance(part, list | tuple):
             parts += part
             if len(part) > max(num_arrays, MOST_TEXT):

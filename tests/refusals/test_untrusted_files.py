@@ -206,12 +206,13 @@ def test_a_configuration_that_asks_for_more_than_the_file_holds_is_refused(model
         facezoo.load(rewritten(model_file, change))
 
 
-def test_a_configuration_of_more_blocks_than_arrays_is_refused(model_file):
+@pytest.mark.parametrize("name", ["decoder_blocks", "decoder_depth"])
+def test_a_configuration_of_more_blocks_than_arrays_is_refused(model_file, name):
     def change(config):
-        config["config"]["decoder_blocks"] = 1_000_000_000
+        config["config"][name] = 1_000_000_000
         return config
 
-    with pytest.raises(UsageError, match="asks for 1,000,000,000 decoder_blocks"):
+    with pytest.raises(UsageError, match=f"asks for 1,000,000,000 {name}"):
         facezoo.load(rewritten(model_file, change))
 
 
