@@ -171,6 +171,8 @@ ZOO = [
         lambda: VAE(image_size=SIZE, latent_dim=4, filters=(8, 8), decoder_width=12, decoder_depth=1, finish=4),
         (4,),
         "decoder on grids",
+        factors={"reconstruction": 1.0, "kl": 1e-3},
+        epochs=4,
     ),
     Specimen(
         "dfc_vae",
