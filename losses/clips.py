@@ -11,6 +11,11 @@ class OfFrames:
 
     A batch with `clip` [B, T, H, W, C] has outputs with `clip_reconstruction`, of the same shape.
 
+    >>> from facezoo.losses import SquaredError
+    >>> black, gray = tf.zeros((1, 2, 4, 4, 3)), tf.fill((1, 2, 4, 4, 3), 0.5)
+    >>> OfFrames(SquaredError())({"clip": black}, {"clip_reconstruction": gray}).numpy().tolist()
+    [0.25]
+
     Args:
       term: reads `image` of a batch and `reconstruction` of the outputs.
     """
@@ -31,6 +36,11 @@ class TemporalError:
 
     Where an error is the same in all frames it costs nothing, where it comes and goes it is seen as flicker. As the
     temporal losses of Lai et al., "Learning Blind Video Temporal Consistency" (2018), between frames as they are.
+
+    >>> black, gray = tf.zeros((1, 2, 4, 4, 3)), tf.fill((1, 1, 4, 4, 3), 0.5)
+    >>> still, flickering = tf.concat([gray, gray], 1), tf.concat([gray, -gray], 1)
+    >>> [TemporalError()({"clip": black}, {"clip_reconstruction": made}).numpy().tolist() for made in (still, flickering)]
+    [[0.0], [1.0]]
     """
 
     def __call__(self, batch, outputs):
@@ -45,6 +55,10 @@ class ClipKLDivergence(KLDivergence):
     """The KL term of a code whose first numbers are one for all frames of a clip, [B] nats a frame.
 
     As the bound of a whole clip is divided among its frames: what is one for T frames costs each a T-th.
+
+    >>> codes = {"clip_mean": tf.ones((1, 4, 2)), "clip_log_var": tf.zeros((1, 4, 2))}  # half a nat for each number
+    >>> ClipKLDivergence(slow_dim=1)({}, codes).numpy().tolist()
+    [0.625]
 
     Args:
       slow_dim: how many numbers are one for all frames.

@@ -54,6 +54,13 @@ def vgg_features(
 
     It preprocesses by itself, in float32.
 
+    >>> network = vgg_features("vgg16", ("block3_conv3",), "imagenet", 64)  # doctest: +SKIP
+    >>> network(pictures)[0].shape  # doctest: +SKIP
+    TensorShape([8, 16, 16, 256])
+    >>> vgg_features("vgg16", ("block3_conv3",), "imagenet", 2)
+    Traceback (most recent call last):
+    ValueError: block3_conv3 needs pictures of at least 4 pixels, not 2
+
     Args:
       network: "vgg16" or "vgg19".
       layers: convolutions, which contain their ReLU, by Keras' names ("block3_conv1") or the papers' ("relu3_1").
