@@ -140,7 +140,9 @@ def test_another_network_s_file_is_refused(network, tmp_path):
 
 
 @needs_real_weights
-@pytest.mark.parametrize(("model", "expected"), [("cae", 0.008), ("vae", 0.2016), ("vae_perceptual", 0.1577)])
+@pytest.mark.parametrize(
+    ("model", "expected"), [("cae", 0.008), ("vae", 0.2016), ("vae_perceptual", 0.1577), ("appearance_vae", 0.0903)]
+)
 def test_models_that_ship_measure_what_is_known_of_them(model, expected):
     faces = procedural_faces("test", image_size=64).load(np.arange(256))["image"].astype(np.float32) / 255
     network = facezoo.load_pretrained(model)
