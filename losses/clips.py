@@ -39,8 +39,8 @@ class TemporalError:
 
     >>> black, gray = tf.zeros((1, 2, 4, 4, 3)), tf.fill((1, 1, 4, 4, 3), 0.5)
     >>> still, flickering = tf.concat([gray, gray], 1), tf.concat([gray, -gray], 1)
-    >>> [TemporalError()({"clip": black}, {"clip_reconstruction": made}).numpy().tolist() for made in (still, flickering)]
-    [[0.0], [1.0]]
+    >>> [TemporalError()({"clip": black}, {"clip_reconstruction": made}).numpy().item() for made in (still, flickering)]
+    [0.0, 1.0]
     """
 
     def __call__(self, batch, outputs):
