@@ -292,7 +292,7 @@ class VAE(Autoencoder):
     def _draw_on_grids(self, codes):
         shape = (self.image_size, self.image_size, self.channels)
         grids = count_grids(self.image_size, FIRST_GRID)
-        return draw_on_grids(codes, shape, self.decoder_width, self.decoder_depth, FIRST_GRID, grids)
+        return draw_on_grids(codes, shape, self.decoder_width or 0, self.decoder_depth, FIRST_GRID, grids)
 
     def _draw_by_stages(self, codes, code_maps: tuple[int, int, int]):
         style = self._style(self.decoder_kernel_size)

@@ -7,6 +7,7 @@ from typing import Any
 
 from absl import flags
 
+from ... import files
 from ..errors import UsageError
 from ..flags.files import read_flags, refuse_files
 from ..flags.groups import DataSettings
@@ -118,9 +119,16 @@ def _is_fixed(line: str) -> bool:
     return kind is None or not kind.is_changeable  # `--noflip` is of no name
 
 
+def _names_weights(flag: flags.Flag) -> bool:
+    """Whether a model is named that ships, beside a folder of its name that is no run, as `facezoo export` makes."""
+    place = Path(str(flag.value))
+    ships = flag.name in ("autoencoder", "init_from") and (files.WEIGHTS_FOLDER / f"{flag.value}.json").is_file()
+    return ships and place.is_dir() and not (place / FLAGS_FILE).is_file()
+
+
 def _serialize(flag: flags.Flag, is_path: bool) -> str:
     line = flag.serialize() if flag.value is not None else ""
-    if is_path and flag.value and Path(flag.value).exists():  # not a name, nor a place in the cloud
+    if is_path and flag.value and Path(flag.value).exists() and not _names_weights(flag):  # nor a place in the cloud
         line = f"--{flag.name}={Path(flag.value).absolute()}"
     try:
         line.encode()

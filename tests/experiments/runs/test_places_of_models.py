@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from command_line import VAE_FLAGS, assert_refused, assert_same, weights_of
 from facezoo.experiments.errors import UsageError
+from facezoo.experiments.flags.training import ModelSettings, TrainingSettings
 from facezoo.experiments.runs.checkpoints import Checkpoints
 from facezoo.experiments.runs.run import open_run
+from facezoo.experiments.runs.settings import write_settings
 from facezoo.models import load_pretrained
 
 FEW = ("--batch_size=8", "--steps_per_epoch=1", "--validation_steps=1", "--epochs=1")
@@ -228,3 +230,12 @@ def test_a_place_is_one_line(here):
     with pytest.raises(UsageError) as error:
         open_run("no\nwhere")
     assert len(error.value.args) == 1
+
+
+def test_a_folder_of_a_name_that_ships_does_not_take_its_place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = TrainingSettings(model=ModelSettings(init_from="vae"))
+    (tmp_path / "vae" / "export").mkdir(parents=True)  # as `facezoo export --run_dir=vae` makes it
+    assert "--init_from=vae\n" in write_settings(settings)
+    (tmp_path / "vae" / "flags.txt").write_text("")  # a run
+    assert f"--init_from={tmp_path / 'vae'}\n" in write_settings(settings)
