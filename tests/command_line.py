@@ -1,10 +1,12 @@
 """What the tests of the commands share: tiny runs, a command's start and its refusal, files, pictures."""
 
 import csv
+import json
 import os
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import facezoo
@@ -79,6 +81,18 @@ def folder_of_crops(folder):
     row = Row("photographs", "a.jpg", 1, 1, Cut("celeba", 0.25), "a.jpg.png", confidence=1.0, points=points)
     (folder / MANIFEST_FILE).write_text(",".join(HEADER) + "\n" + as_csv([row]))
     return folder
+
+
+def rewrite_config(path, change):
+    """The model file with its configuration changed in place."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    config = json.loads(members["config.json"])
+    change(config)
+    members["config.json"] = json.dumps(config).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
 
 
 def assert_refused(done, *words):

@@ -1,30 +1,15 @@
 """Model files and vectors whose contents nobody would write by accident: one line each, and never a traceback."""
 
-import json
-import zipfile
-
 import facezoo
 import numpy as np
 import pytest
-from command_line import assert_refused
+from command_line import assert_refused, rewrite_config
 from facezoo.experiments.training.objective import complete_objective
 from facezoo.models import VAE, Discriminator
 
 
-def rewritten(path, change):
-    """The model file with its configuration changed."""
-    with zipfile.ZipFile(path) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-    config = json.loads(members["config.json"])
-    change(config)
-    members["config.json"] = json.dumps(config).encode()
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, data in members.items():
-            archive.writestr(name, data)
-
-
 def evaluated(command, run, change):
-    rewritten(run / "model.keras", change)
+    rewrite_config(run / "model.keras", change)
     return command("evaluate", f"--run_dir={run}", "--count=8")
 
 
@@ -42,7 +27,7 @@ def test_an_unknown_term_is_left_out_with_a_word(copied, command):
 
 
 def test_a_term_that_the_data_cannot_give_is_left_out_with_a_word(copied, command):
-    rewritten(copied / "model.keras", lambda config: config["compile_config"].update(factors={"landmark": 1.0}))
+    rewrite_config(copied / "model.keras", lambda config: config["compile_config"].update(factors={"landmark": 1.0}))
     done = command("evaluate", f"--run_dir={copied}", "--dataset=procedural_faces", "--count=8")
     assert "landmark" in done.out
     done = command("evaluate", f"--run_dir={copied}", "--dataset=digits", "--count=8")
