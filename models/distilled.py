@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ..compressing import FIRST_GRID, count_grids, draw_on_grids, inherit_channels, narrow_channels
+from ..compressing import count_grids, draw_on_grids, inherit_channels, narrow_channels
 from ..losses import CodeError, PerceptualLoss, TaughtError
 from ..losses.distillation import TAUGHT
 from .autoencoder import Autoencoder
@@ -72,7 +72,7 @@ class DistilledAutoencoder(HoldingAutoencoder):
         channels: int = 3,
         width: int = 54,
         depth: int = 2,
-        grid: int = FIRST_GRID,
+        grid: int = 4,
         stages: int | None = None,
         finish: int = 0,
         prune: float | None = None,
