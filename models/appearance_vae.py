@@ -8,10 +8,12 @@ import numpy as np
 from ..losses.shape import ShapeError
 from .batches import as_pictures
 from .blocks import check_names, check_positive
+from .growing import count_doublings
 from .shape_frame import ShapeFrame
 from .vae import VAE
 
 READER_FILTERS = (32, 64, 128, 192)
+READER_SIZE = 64  # to which pictures of twice as much, or more, are reduced for the reader
 
 
 @keras.saving.register_keras_serializable("facezoo")
@@ -54,7 +56,10 @@ class AppearanceVAE(VAE):
 
     @classmethod
     def enlarge_arguments(cls, arguments, image_size):
-        raise ValueError("what reads shapes, and the frame that they bend, are made for one size")
+        own = arguments["image_size"]
+        if own < READER_SIZE:
+            raise ValueError(f"what reads shapes is made for {own} pixels, and grows from {READER_SIZE} on")
+        return super().enlarge_arguments(arguments, image_size)
 
     def build(self, input_shape=None):
         if not self.built:
@@ -65,11 +70,19 @@ class AppearanceVAE(VAE):
     def _build_reader(self) -> keras.Model:
         style = self._style(3)
         x = images = keras.Input((self.image_size, self.image_size, self.channels))
+        coarseness = 2 ** count_doublings(self.image_size, READER_SIZE)
+        if coarseness > 1 and self.image_size % coarseness == 0:
+            x = keras.layers.AveragePooling2D(coarseness)(x)
         for filters in READER_FILTERS:
             if min(x.shape[1:3]) > 1:
                 x = self._activate(style.conv(filters, strides=2)(x), f"reader_{filters}")
         x = keras.layers.Activation("silu")(style.dense(READER_FILTERS[-1])(keras.layers.Flatten()(x)))
         return keras.Model(images, style.dense(self.shape_dim, dtype="float32")(x), name="reader")
+
+    def _grow_once(self, small):
+        super()._grow_once(small)
+        self.reader.set_weights(small.reader.get_weights())
+        self.frame.grow_from(small.frame)
 
     def adapt(self, landmarks: np.ndarray) -> None:
         """Finds mean and spread of shapes in landmarks of the training split, [N, L, 2]."""

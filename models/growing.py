@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from ..compressing import PlaceBias
+
 LEAST_FILTERS = 8  # of an outer stage: the colours of a picture and their negatives find room
 LEAST_KERNEL = 3  # of a decoder's convolutions: the last one's, which a new stage takes over
 BLOCK_SLOPE = 0.2  # of the leaky ReLUs of `blocks.residual_block`
@@ -145,6 +147,51 @@ def grow_decoder(
     end_layer = here[keras.layers.Conv2D][-trailing]
     _make_pictures(small, last, convolutions[0], norms, end_layer.kernel.shape[2])
     _read_pictures(end_layer, 1.0 / (1.0 + slope * BLOCK_SLOPE**blocks))
+
+
+def grow_grids(small: keras.Model, large: keras.Model) -> None:
+    """Gives a decoder on grids (`compressing.draw_on_grids`) the weights of one with a grid less.
+
+    The new grid's places know those pixels of the small one's patches that they draw twice as large. What else the new
+    grid makes has no effect yet. Convolutions that change the picture afterwards are taken as they are.
+
+    Args:
+      small: codes, or whatever it is given -> pictures [B, H, W, C], by several grids.
+      large: the same -> pictures [B, 2 H, 2 W, C], by one grid more; its weights are new.
+
+    Raises:
+      ValueError: the patches have no halves, or the new grid has too few channels for their pixels.
+    """
+    there, here = ([layer for layer in network.layers if layer.weights] for network in (small, large))
+    new = {layer.name: layer for layer in here}
+    grid = sum(isinstance(layer, PlaceBias) for layer in there)
+    ends = [next(place for place, layer in enumerate(layers) if layer.name == "patches") for layers in (there, here)]
+    for layer in there[: ends[0]]:
+        _copy(layer, new.pop(layer.name))
+    for layer, taking in zip(there[ends[0] + 1 :], here[ends[1] + 1 :], strict=True):
+        _copy(layer, new.pop(taking.name))
+    kernel, bias = there[ends[0]].get_weights()
+    entrance, exit_ = new[f"enlarge_{grid}"], new["patches"]
+    channels = small.output.shape[-1]
+    patch = math.isqrt(kernel.shape[-1] // channels)
+    known = (patch // 2) ** 2 * channels
+    width = exit_.kernel.shape[2]
+    if patch % 2 or known > width:
+        raise ValueError(f"patches of {patch} pixels cannot be halved by a grid of {width} channels")
+    # [inputs and bias, 2, patch / 2, 2, patch / 2, C]: in which of four places a pixel lies, and where in it.
+    halves = np.concatenate([kernel[0, 0], bias[None]]).reshape(-1, 2, patch // 2, 2, patch // 2, channels)
+    told = halves.transpose(0, 1, 3, 2, 4, 5).reshape(len(halves), 4, known)
+    weights = np.concatenate([entrance.get_weights()[0][0, 0], np.zeros((1, 4 * width))]).reshape(-1, 4, width)
+    weights[..., :known] = told
+    weights = weights.reshape(-1, 4 * width)
+    entrance.set_weights([weights[None, None, :-1], weights[-1]])
+    twice = np.repeat(np.eye(patch // 2), 2, axis=1)  # [patch / 2, patch]
+    drawn = np.zeros((width, kernel.shape[-1]))
+    drawn[:known] = np.einsum("iy,jx,cd->ijcyxd", twice, twice, np.eye(channels)).reshape(known, -1)
+    exit_.set_weights([drawn[None, None], np.zeros_like(bias)])
+    for name, layer in new.items():
+        if name.endswith("_narrow"):
+            _empty(layer)
 
 
 def copy_layers(small: keras.Model, large: keras.Model) -> None:

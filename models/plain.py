@@ -1,7 +1,9 @@
 """A network of the zoo of Keras' own layers alone, which Keras loads without facezoo. It is not to be trained."""
 
 import keras
+import numpy as np
 
+from ..compressing import JoinedPatches, PlaceBias
 from .blocks import DepthToSpace, Dropout, UpsampledConv2D
 from .normalization import BatchNormalization
 
@@ -19,16 +21,24 @@ def make_plain(network: keras.Model) -> keras.Model:
       ValueError: a layer in it is none of Keras', and nothing of Keras' does the same.
     """
     plain = keras.models.clone_model(network, clone_function=_clone, call_function=_call)
-    plain.set_weights(network.get_weights())
+    for layer in network.layers:
+        weights = layer.get_weights()
+        if isinstance(layer, PlaceBias):
+            weights = [np.ones(weights[0].shape[-1:], weights[0].dtype), *weights]
+        if weights:
+            plain.get_layer(layer.name).set_weights(weights)
     if REGISTERED in plain.to_json():
         raise ValueError("an activation in it is none of Keras'")
     return plain
 
 
 def _clone(layer: keras.layers.Layer) -> keras.layers.Layer:
-    if isinstance(layer, Dropout | DepthToSpace):
+    if isinstance(layer, Dropout | DepthToSpace | JoinedPatches):
         return layer  # which are never called
     config = layer.get_config()
+    if isinstance(layer, PlaceBias):
+        shape, kept = layer.bias.shape, {"name": layer.name, "dtype": layer.dtype_policy}
+        return keras.layers.EinsumDense("bhwc,c->bhwc", shape, bias_axes="hwc", **kept)
     if isinstance(layer, BatchNormalization):
         scale = config.pop("output_scale")
         plain = keras.layers.BatchNormalization.from_config(config)
@@ -47,7 +57,9 @@ def _call(layer: keras.layers.Layer, *inputs, **options):
     if isinstance(layer, Dropout):
         return inputs[0]
     if isinstance(layer, DepthToSpace):
-        return _rearrange(inputs[0])
+        return _rearrange(inputs[0], 2)
+    if isinstance(layer, JoinedPatches):
+        return _rearrange(inputs[0], layer.patch)
     if getattr(layer, "enlarges", False):
         inputs = (keras.layers.UpSampling2D()(inputs[0]),)
     outputs = layer(*inputs, **options)
@@ -55,9 +67,12 @@ def _call(layer: keras.layers.Layer, *inputs, **options):
     return outputs if scale == 1.0 else keras.layers.Rescaling(scale)(outputs)
 
 
-def _rearrange(maps):
-    """[B, H, W, 4 C] -> [B, 2 H, 2 W, C]."""
-    _, height, width, channels = maps.shape
-    split = keras.layers.Reshape((height, width, 2, 2, channels // 4))(maps)
-    woven = keras.layers.Permute((1, 3, 2, 4, 5))(split)  # [B, H, 2, W, 2, C]
-    return keras.layers.Reshape((2 * height, 2 * width, channels // 4))(woven)
+def _rearrange(maps, patch: int):
+    """[B, H, W, patch * patch * C] -> [B, patch * H, patch * W, C]."""
+    if patch == 1:
+        return maps
+    _, height, width, numbers = maps.shape
+    channels = numbers // patch**2
+    split = keras.layers.Reshape((height, width, patch, patch, channels))(maps)
+    woven = keras.layers.Permute((1, 3, 2, 4, 5))(split)  # [B, H, patch, W, patch, C]
+    return keras.layers.Reshape((patch * height, patch * width, channels))(woven)

@@ -54,6 +54,17 @@ class ShapeFrame(keras.layers.Layer):
         components[:, deviations == 0.0] = 0.0
         largest = np.argmax(np.abs(components), axis=0)  # whose sign is made positive: components have none
         components *= np.where(components[largest, np.arange(self.shape_dim)] < 0.0, -1.0, 1.0)
+        self._set_shapes(mean, components, deviations)
+
+    def grow_from(self, small: "ShapeFrame") -> None:
+        """Takes the mean and the components of a frame for pictures of another size."""
+        mean, components, _ = small.get_weights()
+        lengths = np.linalg.norm(components, axis=0)  # of components in standard deviations
+        deviations = np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0.0)
+        self._set_shapes(mean, components * deviations, deviations)
+
+    def _set_shapes(self, mean, components, deviations) -> None:
+        """Takes mean landmarks [L, 2], components of length 1 [L * 2, K], and their deviations [K], in sides."""
         frame = border()
         points = np.concatenate([mean, frame])
         size = (self.image_size, self.image_size)

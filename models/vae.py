@@ -31,7 +31,7 @@ from .blocks import (
     sampling,
     upsampling_block,
 )
-from .growing import enlarge_arguments, fit_stages, grow_decoder, grow_encoder
+from .growing import enlarge_arguments, fit_stages, grow_decoder, grow_encoder, grow_grids
 from .normalization import BatchNormalization
 
 OWN_SIZE, OWN_FILTERS = 64, (32, 64, 128, 256)
@@ -198,14 +198,18 @@ class VAE(Autoencoder):
 
     @classmethod
     def enlarge_arguments(cls, arguments, image_size):
-        if arguments.get("decoder_width"):
-            raise ValueError("a decoder that works on grids is made for one size")
+        own = arguments["image_size"]
+        if arguments.get("decoder_width") and count_grids(own, FIRST_GRID) == 1:
+            raise ValueError(f"a decoder that works on one grid, as of {own} pixels, takes no second one")
         return enlarge_arguments(arguments, image_size)
 
     def _grow_once(self, small):
         for head in ("mu", "log_var"):
             getattr(self.encoder, head).set_weights(getattr(small.encoder, head).get_weights())
         grow_encoder(small.encoder.features, self.encoder.features, self.channels)
+        if self.decoder_width:
+            grow_grids(small.decoder, self.decoder)
+            return
         grow_decoder(
             small.decoder,
             self.decoder,

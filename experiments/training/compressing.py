@@ -54,8 +54,7 @@ def make_kernel_callbacks(
     try:
         network.code_network(), network.picture_network()
     except ValueError as error:
-        text = "does not encode and decode by its encoder and decoder alone, codes would change: take another model"
-        raise UsageError(f"{flag}: {name} {text}") from error
+        raise UsageError(f"{flag} does not suit this {name}: {error}; take another model") from error
     try:
         find_kernels(network.decoder)
     except ValueError as error:

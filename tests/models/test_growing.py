@@ -18,6 +18,7 @@ from facezoo.models import (
 
 SIZE = 16
 TINY = {"image_size": SIZE, "filters": (8, 8), "latent_dim": 3}
+GRIDS = {**TINY, "image_size": 32, "decoder_width": 24, "decoder_depth": 1}
 KINDS = {
     "nearest": lambda: VAE(**TINY, upsampling="nearest", decoder_blocks=2),
     "subpixel": lambda: VAE(**TINY, upsampling="subpixel", kernel_size=4, decoder_kernel_size=5),
@@ -25,6 +26,8 @@ KINDS = {
     "bilinear": lambda: VAE(**TINY, upsampling="bilinear", batch_norm=False),
     "skips": lambda: VAE(**TINY, output_skips=True, decoder_blocks=1, strides=(1, 2)),
     "finish": lambda: VAE(**TINY, upsampling="nearest", finish=4),
+    "grids": lambda: VAE(**GRIDS),
+    "grids, finish": lambda: VAE(**GRIDS, finish=4),
     "conditional": lambda: ConditionalVAE(**TINY, upsampling="nearest"),
     "video": lambda: VideoAutoencoder(**TINY, upsampling="nearest"),
     "vector cae": lambda: ConvolutionalAutoencoder(**TINY, skip=True),
@@ -32,7 +35,7 @@ KINDS = {
     "liae": lambda: FaceMapping(image_size=SIZE, filters=(8, 8), inter_dim=4, structure="liae"),
 }
 # Where pixels are enlarged by straight lines, edges differ; the others see too few pixels, or change pictures after.
-LEAST = {"bilinear": 45.0, "skips": 55.0, "finish": 35.0, "transposed": 30.0}
+LEAST = {"bilinear": 45.0, "skips": 55.0, "finish": 35.0, "grids, finish": 35.0, "transposed": 30.0}
 EXACT = 120.0
 
 
@@ -58,13 +61,13 @@ def enlarge(pictures, way: str, times: int) -> np.ndarray:
     return np.asarray(pictures)
 
 
-@pytest.mark.parametrize(("kind", "doublings"), [*((kind, 1) for kind in KINDS), ("nearest", 2)])
+@pytest.mark.parametrize(("kind", "doublings"), [*((kind, 1) for kind in KINDS), ("nearest", 2), ("grids", 2)])
 def test_a_grown_model_has_the_codes_and_the_enlarged_pictures_of_the_small_one(kind, doublings):
     small = KINDS[kind]()
     shake(small)
-    large = grown_from(small, SIZE * 2**doublings)
+    large = grown_from(small, small.image_size * 2**doublings)
     assert large.filters == (8,) * (2 + doublings)
-    pictures = zoo.batch(4, size=SIZE)["image"]
+    pictures = zoo.batch(4, size=small.image_size)["image"]
     codes = np.asarray(small.encode(pictures))
     np.testing.assert_allclose(large.encode(enlarge(pictures, "nearest", doublings)), codes, atol=1e-4)
     way = "bilinear" if kind in ("bilinear", "skips") else "nearest"
@@ -125,10 +128,39 @@ def test_a_kernel_without_room_for_a_picture_does_not_grow():
         small.enlarge_arguments(small.get_config(), 2 * small.image_size)
 
 
-@pytest.mark.parametrize("kind", [DFCVAE, AppearanceVAE, DiffusionAutoencoder])
-def test_what_cannot_grow_says_so(kind):
+@pytest.mark.parametrize(
+    ("kind", "arguments"),
+    [
+        (DFCVAE, {"image_size": 64}),
+        (DiffusionAutoencoder, {"image_size": 64}),
+        (AppearanceVAE, {"image_size": 32}),
+        (VAE, {"image_size": 16, "decoder_width": 8}),
+    ],
+)
+def test_what_cannot_grow_says_so(kind, arguments):
     with pytest.raises(ValueError, match=r"\w+ \w+"):
-        kind.enlarge_arguments({"image_size": 64}, 128)
+        kind.enlarge_arguments(arguments, 2 * arguments["image_size"])
+
+
+def test_a_grid_that_has_no_room_for_a_patch_says_so():
+    small = VAE(**GRIDS | {"decoder_width": 6})
+    with pytest.raises(ValueError, match="patches of 4 pixels cannot be halved by a grid of 4 channels"):
+        grown_from(small, 64)
+
+
+def test_shapes_are_read_and_bent_alike_in_larger_pictures():
+    small = AppearanceVAE(**TINY | {"image_size": 64}, landmark_names=("nose", "chin", "ear"), shape_dim=2)
+    shake(small)
+    landmarks = np.random.default_rng(0).uniform(0.2, 0.8, (20, 3, 2)).astype(np.float32)
+    small.adapt(landmarks)
+    large = grown_from(small, 128)
+    pictures = zoo.batch(2, size=64)["image"]
+    shapes = small.reader(pictures)
+    np.testing.assert_allclose(large.reader(enlarge(pictures, "nearest", 1)), shapes, atol=1e-4)
+    grown = [np.array(weight) for weight in large.frame.weights]
+    large.adapt(landmarks)
+    for weight, own in zip(large.frame.weights, grown, strict=True):
+        np.testing.assert_allclose(own, weight, atol=1e-3)
 
 
 def test_growing_takes_whole_doublings():

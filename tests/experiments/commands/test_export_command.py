@@ -83,11 +83,15 @@ def test_flags_that_make_no_sense(finished, command, tmp_path, flags, said):
         VAE(image_size=16, filters=(4, 4), latent_dim=3, finish=2, upsampling="subpixel"),
         ConvolutionalAutoencoder(image_size=16, filters=(4, 4), upsampling="subpixel", skip=True),
         ConvolutionalAutoencoder(image_size=16, filters=(4, 4)),
+        VAE(image_size=32, filters=(4, 4), latent_dim=3, finish=2, decoder_width=8),
     ],
-    ids=["VAE", "CAE by sub-pixels", "CAE"],
+    ids=["VAE", "CAE by sub-pixels", "CAE", "VAE on grids"],
 )
 def test_a_network_of_keras_own_layers_gives_the_same(model, tmp_path):
-    images = np.random.default_rng(0).uniform(size=(1, 16, 16, 3)).astype(np.float32)
+    numbers = np.random.default_rng(0)
+    for weight in model.decoder.weights:  # which begin as zeros, some of them
+        weight.assign_add(numbers.normal(0, 0.1, weight.shape))
+    images = numbers.uniform(size=(1, model.image_size, model.image_size, 3)).astype(np.float32)
     for graph in make_graphs(model).values():
         given = images if graph.takes == "picture" else np.asarray(model.encode(images))
         assert "facezoo" not in graph.network.to_json()

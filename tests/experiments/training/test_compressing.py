@@ -128,7 +128,7 @@ def make_bent():
     ("make", "words"),
     [
         (make_drawing, "the decoder of a DiffusionAutoencoder is held"),
-        (make_bent, ": AppearanceVAE does not encode and decode by its encoder and decoder alone"),
+        (make_bent, " does not suit this AppearanceVAE: pictures are bent before they are encoded"),
     ],
     ids=["DiffusionAutoencoder", "AppearanceVAE"],
 )
