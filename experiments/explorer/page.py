@@ -125,9 +125,12 @@ CSS = """
   #stage > * { flex: 1 1 100%; }
   #stage > .face { flex: 1 1 40%; }
   #result { order: 1; position: sticky; top: 0; padding: 8px 0; }
-  #stage #result .picture img { max-width: 256px !important; }
+  #stage #result .picture img { max-width: min(256px, 36vh) !important; }
   #controls { order: 2; }
   #edits { order: 3; max-height: none; }
+}
+@media (max-height: 480px) {
+  #result { position: static; }
 }
 """
 
@@ -240,7 +243,8 @@ class _Page:
         # Only the path of an upload is sent on, as text that `_upload` judges: what an event names as a file of
         # Gradio's kind, Gradio copies from anywhere, or downloads.
         sent = card["upload"].upload(None, card["upload"], card["path"], js="file => file ? file.path : ''", **QUIETLY)
-        self._on(sent.then, functools.partial(self._upload, end), self.pair, [card["path"], self.find])
+        read = functools.partial(self._upload, end)
+        self._on(sent.then, read, self.pair, [card["path"], self.find], show_progress="full")
         for button, make in zip(card["chances"], self.explorer.chances.values(), strict=True):
             self._on(button.click, functools.partial(self._chance, end, make), self.pair)
 
@@ -248,9 +252,16 @@ class _Page:
         chosen = [self.method, self.path, self.person, self.edits]
         self._on(self.method.input, self._choose, [*chosen, *self.pair])
 
-    def _on(self, event: Callable, function: Callable, outputs: list, more: list | None = None) -> None:
+    def _on(
+        self,
+        event: Callable,
+        function: Callable,
+        outputs: list,
+        more: list | None = None,
+        show_progress: str = "minimal",
+    ) -> None:
         inputs = [*(more or []), *self.settings]
-        event(function, inputs, outputs, **{**QUIETLY, "show_progress": "minimal"}, show_progress_on=self.picture)
+        event(function, inputs, outputs, **{**QUIETLY, "show_progress": show_progress}, show_progress_on=self.picture)
 
     def _connect_sliders(self) -> None:
         moved: list[Any] = [self.alpha, self.path, self.person, *self.sliders]
