@@ -135,6 +135,7 @@ class VAE(Autoencoder):
     default_factors: ClassVar = {"reconstruction": 1000.0, "kl": 1.0}
     free_arguments: ClassVar = (*Autoencoder.free_arguments, "capacity", "capacity_steps", "free_bits")
     has_prior: ClassVar = True
+    replaced_arguments: ClassVar = {"decoder_width": DECODER_ARGUMENTS}
 
     def __init__(
         self,
@@ -201,7 +202,10 @@ class VAE(Autoencoder):
         own = arguments["image_size"]
         if arguments.get("decoder_width") and count_grids(own, FIRST_GRID) == 1:
             raise ValueError(f"a decoder that works on one grid, as of {own} pixels, takes no second one")
-        return enlarge_arguments(arguments, image_size)
+        larger = enlarge_arguments(arguments, image_size)
+        if arguments.get("decoder_width"):
+            larger["decoder_filters"] = _mirror(larger["filters"])
+        return larger
 
     def _grow_once(self, small):
         for head in ("mu", "log_var"):
@@ -218,6 +222,10 @@ class VAE(Autoencoder):
             has_skips=self.output_skips,
             finish=FINISH if self.finish else 0,
         )
+
+    def begin_from(self, other, load):
+        """Begins with the encoder of a `VAE`, where it has a decoder on grids that the other has not."""
+        return type(self) is VAE and self.decoder_width is not None and self._take_encoder(other)
 
     def _take_networks(self, other) -> bool:
         """Takes encoder and decoder of a plain `VAE` of the same arguments; whether it is one."""
@@ -238,7 +246,7 @@ class VAE(Autoencoder):
         return all(here[name] == value for name, value in there.items() if name not in {*other.free_arguments, *but})
 
     def _mirrored_filters(self) -> tuple[int, ...]:
-        return (*reversed(self.filters[:-1]), self.filters[0])
+        return _mirror(self.filters)
 
     def _check_stages(self):
         if len(self.strides) != len(self.filters) or set(self.strides) - {1, 2}:
@@ -386,3 +394,8 @@ class VAE(Autoencoder):
 
     def loss_terms(self):
         return super().loss_terms() | {"kl": KLDivergence()}
+
+
+def _mirror(filters: tuple[int, ...]) -> tuple[int, ...]:
+    """The channels of a decoder's stages that mirror an encoder's."""
+    return (*reversed(filters[:-1]), filters[0])
