@@ -43,6 +43,7 @@ class TrainableModel(keras.Model):
       adapts_to: how many pictures of the training split `adapt` wants; 0 where it has nothing to find.
       adapts_by: the columns of those that it wants, in the order of `adapt`'s arguments.
       free_arguments: of the constructor, what it may have otherwise than the model that it takes its weights from.
+      replaced_arguments: of the constructor, those that leave no room for others: argument -> the others.
       reconstructs: its outputs have a `reconstruction` of the picture, and `z`.
       reads_clips: it learns from the `clip` of a batch, [B, T, H, W, C], whose frame in the middle is `image`.
       reads_faces: its outputs say whose face it is, its attributes, landmarks and factors.
@@ -57,6 +58,7 @@ class TrainableModel(keras.Model):
     adapts_to: ClassVar[int] = 0
     adapts_by: ClassVar[tuple[str, ...]] = ("image",)
     free_arguments: ClassVar[tuple[str, ...]] = ("seed", "name", "dropout", "l2", "kernel_initializer")
+    replaced_arguments: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     reconstructs: ClassVar[bool] = False
     reads_clips: ClassVar[bool] = False
     reads_faces: ClassVar[bool] = False

@@ -204,6 +204,9 @@ def copy_weights(
         else:
             model.set_weights(loaded.get_weights())
         return
+    if model.begin_from(loaded, load):
+        announce(f"--init_from={start}: its encoder alone is taken, the decoder is another")
+        return
     names = _list_differing(there, here, free)
     differing = "; ".join(f"{name} is {there[name]!r}, not {here[name]!r}" for name in names)
     grown = ",".join(map(str, larger["filters"])) if larger else None

@@ -44,10 +44,11 @@ def inherit_settings(
             return settings  # which is refused with all that differs
     else:
         start = _describe(asked.init_from, asked.image_size if "image_size" in given else None)
+    kept = asked.set if "set" in given else ()
+    start = _leave_out_replaced(start, kept)
     if _is_another(asked, start, given):
         return settings  # which is refused with all that differs
     taken = {name: getattr(start, name) for name in INHERITED if name not in given}
-    kept = asked.set if "set" in given else ()
     return dataclasses.replace(settings, model=dataclasses.replace(asked, **taken, set=_merge(start.set, kept)))
 
 
@@ -97,6 +98,22 @@ def _is_another(asked: ModelSettings, start: ModelSettings, given: Collection[st
     there = dict(text.partition("=")[::2] for text in start.set)
     ours = dict(text.partition("=")[::2] for text in asked.set) if "set" in given else {}
     return any(_plain(_literal(ours[name])) != _plain(_literal(there[name])) for name in ours.keys() & there.keys())
+
+
+def _leave_out_replaced(start: ModelSettings, given: Collection[str]) -> ModelSettings:
+    """The network to start from without the arguments whose place the ones that are given take."""
+    added = _list_names(given) - _list_names(start.set)
+    if not added:
+        return start
+    from ...models import NETWORKS
+
+    instead = NETWORKS[start.model].replaced_arguments
+    replaced = {other for name in added for other in instead.get(name, ())}
+    return dataclasses.replace(start, set=tuple(text for text in start.set if text.partition("=")[0] not in replaced))
+
+
+def _list_names(arguments: Collection[str]) -> set[str]:
+    return {text.partition("=")[0] for text in arguments}
 
 
 def _find_changed(settings: ModelSettings) -> set[str]:

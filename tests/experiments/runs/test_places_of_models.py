@@ -153,6 +153,24 @@ def test_settings_from_python_are_given_where_they_are_not_as_by_default(here):
     assert inherit_settings(TrainingSettings(), None) == TrainingSettings()
 
 
+def test_another_decoder_begins_with_the_encoder_alone(here, command):
+    from facezoo.experiments.training.building import copy_weights
+    from facezoo.models import VAE
+
+    shown = command("train", "--dry_run", "--init_from=mine", "--set=decoder_width=8", *FEW)
+    assert shown.code == 0, shown.err
+    assert "--init_from=mine: its encoder alone is taken, the decoder is another" in shown.err
+    model = VAE(image_size=32, filters=(8, 8), latent_dim=4, decoder_width=8, seed=1)
+    decoder = model.decoder.get_weights()
+    copy_weights("mine", model)
+    assert_same(model.encoder.get_weights(), facezoo.load("mine").encoder.get_weights())
+    assert_same(model.decoder.get_weights(), decoder)
+    refused = command("train", "--dry_run", "--init_from=mine", "--set=decoder_width=8", "--set=filters=8,9", *FEW)
+    assert refused.code == 2 and "filters is (8, 8), not (8, 9)" in refused.err
+    plain = command("train", "--dry_run", "--init_from=mine", "--set=upsampling=nearest", *FEW)
+    assert plain.code == 2 and "upsampling is 'transposed', not 'nearest'" in plain.err
+
+
 def test_a_start_grows_for_larger_pictures(here, command):
     few = [flag for flag in FEW if "image_size" not in flag]
     shown = command("train", "--dry_run", "--init_from=mine", "--image_size=64", *few)
