@@ -4,7 +4,15 @@ It knows layers and their kernels, and nothing of what a network is for.
 """
 
 from .channels import inherit_channels, narrow_channels, prune_channels
-from .decoders import FIRST_GRID, JoinedPatches, PlaceBias, build_small_decoder, count_grids, draw_on_grids
+from .decoders import (
+    FIRST_GRID,
+    JoinedPatches,
+    PlaceBias,
+    build_small_decoder,
+    count_channels,
+    count_grids,
+    draw_on_grids,
+)
 from .kernels import find_kernels
 from .pruning import MagnitudePruning, measure_sparsity, sparsify
 from .rounding import Grid, KernelRounding, find_grid, find_plain_grid, round_kernels
@@ -17,6 +25,7 @@ __all__ = [
     "MagnitudePruning",
     "PlaceBias",
     "build_small_decoder",
+    "count_channels",
     "count_grids",
     "draw_on_grids",
     "find_grid",

@@ -111,6 +111,15 @@ def count_grids(size: int, grid: int) -> int:
     return count
 
 
+def count_channels(width: int, stage: int) -> int:
+    """The channels of a grid, of which the first is stage 0, where each has a sixth less than the one before.
+
+    >>> [count_channels(96, stage) for stage in range(4)]
+    [96, 80, 66, 56]
+    """
+    return max(1, round(width * NARROWING**stage / 2.0) * 2) if stage else width
+
+
 def draw_on_grids(codes, picture_shape, width: int, depth: int, grid: int, stages: int, start: int | None = None):
     """What `build_small_decoder` makes of codes, by new layers: a symbolic tensor [B, *] -> another, [B, H, W, C].
 
@@ -135,8 +144,7 @@ def draw_on_grids(codes, picture_shape, width: int, depth: int, grid: int, stage
     leading = codes if stages > 1 and len(code_shape) == 1 else None
     for stage in range(stages):
         if stage:
-            narrower = max(1, round(width * NARROWING**stage / 2.0) * 2)
-            x = JoinedPatches(2)(keras.layers.Conv2D(4 * narrower, 1, name=f"enlarge_{stage}")(x))
+            x = JoinedPatches(2)(keras.layers.Conv2D(4 * count_channels(width, stage), 1, name=f"enlarge_{stage}")(x))
         if stages > 1:
             x = PlaceBias(name=f"places_{stage}")(x)
         for number in range(depth):

@@ -34,10 +34,15 @@ def similarity_maps(first, second):
     if min(first.shape[1], first.shape[2]) < WINDOW_SIZE:
         raise ValueError(f"SSIM needs pictures of at least {WINDOW_SIZE} pixels, got {first.shape[1]}x{first.shape[2]}")
     mean_first, mean_second = _blur(first), _blur(second)
+    squared_first, squared_second, product = (
+        mean_first * mean_first,
+        mean_second * mean_second,
+        mean_first * mean_second,
+    )
     # Picture by picture, so that of a picture with itself numerator and denominator are equal to the bit.
-    variances = (_blur(first * first) - mean_first**2) + (_blur(second * second) - mean_second**2)
-    covariance = _blur(first * second) - mean_first * mean_second
-    luminance = (2 * mean_first * mean_second + _C1) / (mean_first**2 + mean_second**2 + _C1)
+    variances = (_blur(first * first) - squared_first) + (_blur(second * second) - squared_second)
+    covariance = _blur(first * second) - product
+    luminance = (2 * product + _C1) / (squared_first + squared_second + _C1)
     contrast_structure = (2 * covariance + _C2) / (variances + _C2)
     return luminance, contrast_structure
 

@@ -108,10 +108,10 @@ class AppearanceVAE(VAE):
         return self.frame.bend(super().decode(appearances), shapes)
 
     def code_network(self) -> keras.Model:
-        raise ValueError("pictures are bent before they are encoded, which no layer of Keras' does")
+        raise ValueError("pictures are bent before they are encoded")
 
     def picture_network(self) -> keras.Model:
-        raise ValueError("pictures are bent after they are decoded, which no layer of Keras' does")
+        raise ValueError("pictures are bent after they are decoded")
 
     def shape_of_code(self) -> tuple[int, ...]:
         return (self.latent_dim + self.shape_dim,)

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ..compressing import PlaceBias
+from ..compressing import FIRST_GRID, PlaceBias, count_channels, count_grids
 
 LEAST_FILTERS = 8  # of an outer stage: the colours of a picture and their negatives find room
 LEAST_KERNEL = 3  # of a decoder's convolutions: the last one's, which a new stage takes over
@@ -149,6 +149,24 @@ def grow_decoder(
     _read_pictures(end_layer, 1.0 / (1.0 + slope * BLOCK_SLOPE**blocks))
 
 
+def check_room_on_grids(arguments: Mapping[str, Any], image_size: int) -> None:
+    """A ValueError where no grid can be added to a decoder on grids for pictures that are twice as large, or more.
+
+    Args:
+      arguments: of the model for smaller pictures: its `decoder_width`, `image_size` and `channels`.
+      image_size: of the larger ones.
+    """
+    own, width, channels = (arguments[name] for name in ("image_size", "decoder_width", "channels"))
+    count = count_grids(own, FIRST_GRID)
+    if count == 1:
+        raise ValueError(f"a decoder that works on one grid, as of {own} pixels, takes no second one")
+    patch = own // (FIRST_GRID * 2 ** (count - 1))
+    narrowest = count_channels(width, count_grids(image_size, FIRST_GRID) - 1)
+    if patch % 2 or (patch // 2) ** 2 * channels > narrowest:
+        room = f"a grid of {narrowest} channels, as of decoder_width={width}, cannot draw"
+        raise ValueError(f"{room} quarters of patches of {patch} pixels, as of pictures of {own}")
+
+
 def grow_grids(small: keras.Model, large: keras.Model) -> None:
     """Gives a decoder on grids (`compressing.draw_on_grids`) the weights of one with a grid less.
 
@@ -156,11 +174,8 @@ def grow_grids(small: keras.Model, large: keras.Model) -> None:
     grid makes has no effect yet. Convolutions that change the picture afterwards are taken as they are.
 
     Args:
-      small: codes, or whatever it is given -> pictures [B, H, W, C], by several grids.
+      small: codes, or whatever it is given -> pictures [B, H, W, C], by several grids (see `check_room_on_grids`).
       large: the same -> pictures [B, 2 H, 2 W, C], by one grid more; its weights are new.
-
-    Raises:
-      ValueError: the patches have no halves, or the new grid has too few channels for their pixels.
     """
     there, here = ([layer for layer in network.layers if layer.weights] for network in (small, large))
     new = {layer.name: layer for layer in here}
@@ -170,28 +185,42 @@ def grow_grids(small: keras.Model, large: keras.Model) -> None:
         _copy(layer, new.pop(layer.name))
     for layer, taking in zip(there[ends[0] + 1 :], here[ends[1] + 1 :], strict=True):
         _copy(layer, new.pop(taking.name))
-    kernel, bias = there[ends[0]].get_weights()
-    entrance, exit_ = new[f"enlarge_{grid}"], new["patches"]
     channels = small.output.shape[-1]
-    patch = math.isqrt(kernel.shape[-1] // channels)
-    known = (patch // 2) ** 2 * channels
-    width = exit_.kernel.shape[2]
-    if patch % 2 or known > width:
-        raise ValueError(f"patches of {patch} pixels cannot be halved by a grid of {width} channels")
-    # [inputs and bias, 2, patch / 2, 2, patch / 2, C]: in which of four places a pixel lies, and where in it.
-    halves = np.concatenate([kernel[0, 0], bias[None]]).reshape(-1, 2, patch // 2, 2, patch // 2, channels)
-    told = halves.transpose(0, 1, 3, 2, 4, 5).reshape(len(halves), 4, known)
-    weights = np.concatenate([entrance.get_weights()[0][0, 0], np.zeros((1, 4 * width))]).reshape(-1, 4, width)
-    weights[..., :known] = told
-    weights = weights.reshape(-1, 4 * width)
-    entrance.set_weights([weights[None, None, :-1], weights[-1]])
-    twice = np.repeat(np.eye(patch // 2), 2, axis=1)  # [patch / 2, patch]
-    drawn = np.zeros((width, kernel.shape[-1]))
-    drawn[:known] = np.einsum("iy,jx,cd->ijcyxd", twice, twice, np.eye(channels)).reshape(known, -1)
-    exit_.set_weights([drawn[None, None], np.zeros_like(bias)])
+    _tell_quarters(there[ends[0]], new[f"enlarge_{grid}"], channels)
+    _draw_quarters(new["patches"], channels)
     for name, layer in new.items():
         if name.endswith("_narrow"):
             _empty(layer)
+
+
+def _tell_quarters(patches, layer, channels: int) -> None:
+    """Has a convolution tell four places each its quarter of a patch, which another one draws whole.
+
+    Args:
+      patches: maps -> [B, H, W, patch * patch * C].
+      layer: the same maps -> [B, H, W, 4 * width]; its first channels of each place become those of the quarter.
+      channels: C.
+    """
+    kernel, bias = patches.get_weights()
+    half = math.isqrt(len(bias) // channels) // 2
+    width, known = layer.kernel.shape[-1] // 4, half * half * channels
+    drawn = np.concatenate([kernel[0, 0], bias[None]]).reshape(-1, 2, half, 2, half, channels)
+    quarters = drawn.transpose(0, 1, 3, 2, 4, 5).reshape(len(drawn), 4, known)  # of the inputs, and of the bias
+    weights = np.concatenate([layer.get_weights()[0][0, 0], np.zeros((1, 4 * width))]).reshape(-1, 4, width)
+    weights[..., :known] = quarters
+    weights = weights.reshape(len(drawn), 4 * width)
+    layer.set_weights([weights[None, None, :-1], weights[-1]])
+
+
+def _draw_quarters(patches, channels: int) -> None:
+    """Has a convolution make patches of what `_tell_quarters` has told each place, every pixel twice as large."""
+    kernel, bias = patches.get_weights()
+    patch = math.isqrt(len(bias) // channels)
+    twice = np.repeat(np.eye(patch // 2), 2, axis=1)  # [patch / 2, patch]
+    drawn = np.einsum("iy,jx,cd->ijcyxd", twice, twice, np.eye(channels)).reshape(-1, len(bias))
+    kernel[:] = 0.0
+    kernel[0, 0, : len(drawn)] = drawn
+    patches.set_weights([kernel, np.zeros_like(bias)])
 
 
 def copy_layers(small: keras.Model, large: keras.Model) -> None:

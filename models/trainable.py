@@ -171,7 +171,7 @@ class TrainableModel(keras.Model):
         raise NotImplementedError
 
     def begin_from(self, other: "TrainableModel", load: Callable[[int], Mapping[str, np.ndarray]]) -> bool:
-        """Takes what it can of a trained model of another kind.
+        """Takes what it can of a trained model of another kind, or of the same kind with other arguments.
 
         Args:
           other: the model.

@@ -31,14 +31,12 @@ from .blocks import (
     sampling,
     upsampling_block,
 )
-from .growing import enlarge_arguments, fit_stages, grow_decoder, grow_encoder, grow_grids
+from .growing import check_room_on_grids, enlarge_arguments, fit_stages, grow_decoder, grow_encoder, grow_grids
 from .normalization import BatchNormalization
 
 OWN_SIZE, OWN_FILTERS = 64, (32, 64, 128, 256)
-DECODER_ARGUMENTS = (
-    *("decoder_filters", "decoder_kernel_size", "upsampling", "decoder_blocks", "output_skips", "finish"),
-    *("decoder_width", "decoder_depth"),
-)
+STAGE_ARGUMENTS = ("decoder_filters", "decoder_kernel_size", "upsampling", "decoder_blocks", "output_skips")
+DECODER_ARGUMENTS = (*STAGE_ARGUMENTS, "finish", "decoder_width", "decoder_depth")
 
 
 class VariationalEncoder(keras.Model):
@@ -135,7 +133,7 @@ class VAE(Autoencoder):
     default_factors: ClassVar = {"reconstruction": 1000.0, "kl": 1.0}
     free_arguments: ClassVar = (*Autoencoder.free_arguments, "capacity", "capacity_steps", "free_bits")
     has_prior: ClassVar = True
-    replaced_arguments: ClassVar = {"decoder_width": DECODER_ARGUMENTS}
+    replaced_arguments: ClassVar = {"decoder_width": STAGE_ARGUMENTS}
 
     def __init__(
         self,
@@ -199,11 +197,9 @@ class VAE(Autoencoder):
 
     @classmethod
     def enlarge_arguments(cls, arguments, image_size):
-        own = arguments["image_size"]
-        if arguments.get("decoder_width") and count_grids(own, FIRST_GRID) == 1:
-            raise ValueError(f"a decoder that works on one grid, as of {own} pixels, takes no second one")
         larger = enlarge_arguments(arguments, image_size)
         if arguments.get("decoder_width"):
+            check_room_on_grids(arguments, image_size)
             larger["decoder_filters"] = _mirror(larger["filters"])
         return larger
 
@@ -225,7 +221,8 @@ class VAE(Autoencoder):
 
     def begin_from(self, other, load):
         """Begins with the encoder of a `VAE`, where it has a decoder on grids that the other has not."""
-        return type(self) is VAE and self.decoder_width is not None and self._take_encoder(other)
+        is_new = type(self) is VAE and self.decoder_width is not None and getattr(other, "decoder_width", None) is None
+        return is_new and self._take_encoder(other)
 
     def _take_networks(self, other) -> bool:
         """Takes encoder and decoder of a plain `VAE` of the same arguments; whether it is one."""

@@ -72,7 +72,8 @@ ON_LOAD = """() => {
     timers[button] = setTimeout(() => document.querySelector(button)?.click(), 250);
   }, true);
 }"""
-# On a wide window the sliders scroll beside the picture, else they are below it, and a narrow one keeps it in sight.
+# On a wide window the sliders scroll beside the picture, else they are below it. A narrow one that is high enough keeps
+# the picture in sight.
 CSS = """
 .gradio-container { overflow: visible !important; }
 .gradio-container main { width: 100%; max-width: 1600px; margin: 0 auto !important; }

@@ -177,7 +177,7 @@ def copy_weights(
 
     An autoencoder that was trained with a discriminator gives its own weights only. Pictures may have another size
     where that changes no weight, as in networks of convolutions alone, and 2, 4, ... times as large a one where the
-    model can grow (`TrainableModel.grow_from`). Of a model of another kind it takes what `begin_from` can.
+    model can grow (`TrainableModel.grow_from`). Of another model it takes what `begin_from` can.
 
     Args:
       start: names the model.
@@ -205,7 +205,7 @@ def copy_weights(
             model.set_weights(loaded.get_weights())
         return
     if model.begin_from(loaded, load):
-        announce(f"--init_from={start}: its encoder alone is taken, the decoder is another")
+        announce(f"--init_from={start} is made otherwise: its encoder alone is taken")
         return
     names = _list_differing(there, here, free)
     differing = "; ".join(f"{name} is {there[name]!r}, not {here[name]!r}" for name in names)

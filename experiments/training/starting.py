@@ -5,7 +5,7 @@ import contextlib
 import dataclasses
 import inspect
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +102,7 @@ def _is_another(asked: ModelSettings, start: ModelSettings, given: Collection[st
 
 def _leave_out_replaced(start: ModelSettings, given: Collection[str]) -> ModelSettings:
     """The network to start from without the arguments whose place the ones that are given take."""
-    added = _list_names(given) - _list_names(start.set)
+    added = _list_names(text for text in given if not text.endswith("=None")) - _list_names(start.set)
     if not added:
         return start
     from ...models import NETWORKS
@@ -112,7 +112,7 @@ def _leave_out_replaced(start: ModelSettings, given: Collection[str]) -> ModelSe
     return dataclasses.replace(start, set=tuple(text for text in start.set if text.partition("=")[0] not in replaced))
 
 
-def _list_names(arguments: Collection[str]) -> set[str]:
+def _list_names(arguments: Iterable[str]) -> set[str]:
     return {text.partition("=")[0] for text in arguments}
 
 

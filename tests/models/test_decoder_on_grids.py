@@ -66,6 +66,13 @@ def test_what_does_not_go_with_it_is_refused(arguments, words):
         VAE(image_size=SIZE, filters=(8, 16), latent_dim=4, **arguments)
 
 
-def test_it_does_not_grow():
-    with pytest.raises(ValueError, match="a decoder that works on grids is made for one size"):
-        VAE.enlarge_arguments(VAE(**FORM).get_config(), 2 * SIZE)
+def test_it_is_begun_with_an_encoder_where_it_is_new_alone():
+    plain = VAE(image_size=SIZE, filters=(8, 8), latent_dim=4)
+    model = VAE(**FORM)
+    assert model.begin_from(plain, dict)
+    for weight, taken in zip(plain.encoder.get_weights(), model.encoder.get_weights(), strict=True):
+        np.testing.assert_array_equal(taken, weight)
+    for other in ({"finish": 0}, {"decoder_depth": 2}, {"decoder_width": 14}):
+        assert not VAE(**FORM | other).begin_from(model, dict)
+    assert not plain.begin_from(model, dict)
+    assert not ConditionalVAE(attributes=("smiling",), **FORM).begin_from(plain, dict)

@@ -28,6 +28,8 @@ KINDS = {
     "finish": lambda: VAE(**TINY, upsampling="nearest", finish=4),
     "grids": lambda: VAE(**GRIDS),
     "grids, finish": lambda: VAE(**GRIDS, finish=4),
+    "conditional, grids": lambda: ConditionalVAE(**GRIDS),
+    "video, grids": lambda: VideoAutoencoder(**GRIDS),
     "conditional": lambda: ConditionalVAE(**TINY, upsampling="nearest"),
     "video": lambda: VideoAutoencoder(**TINY, upsampling="nearest"),
     "vector cae": lambda: ConvolutionalAutoencoder(**TINY, skip=True),
@@ -90,13 +92,14 @@ def test_convolutions_alone_need_no_stage():
     np.testing.assert_array_equal(large.get_weights()[0], small.get_weights()[0])
 
 
-def test_what_a_grown_model_has_new_learns():
-    small = KINDS["nearest"]()
-    large = grown_from(small, 2 * SIZE)
+@pytest.mark.parametrize("kind", ["nearest", "grids, finish"])
+def test_what_a_grown_model_has_new_learns(kind):
+    small = KINDS[kind]()
+    large = grown_from(small, 2 * small.image_size)
     before = large.get_weights()
     large.compile(keras.optimizers.SGD(0.01))
     for _ in range(2):  # what has no effect yet is reached in the second
-        large.train_on_batch(zoo.batch(4, size=2 * SIZE)["image"])
+        large.train_on_batch(zoo.batch(4, size=large.image_size)["image"])
     moved = [not np.array_equal(old, new) for old, new in zip(before, large.get_weights(), strict=True)]
     assert all(moved)
 
@@ -133,8 +136,8 @@ def test_a_kernel_without_room_for_a_picture_does_not_grow():
     [
         (DFCVAE, {"image_size": 64}),
         (DiffusionAutoencoder, {"image_size": 64}),
-        (AppearanceVAE, {"image_size": 32}),
-        (VAE, {"image_size": 16, "decoder_width": 8}),
+        (AppearanceVAE, {"image_size": 32, "filters": (8, 8)}),
+        (VAE, {"image_size": 16, "decoder_width": 8, "channels": 3, "filters": (8, 8)}),
     ],
 )
 def test_what_cannot_grow_says_so(kind, arguments):
@@ -142,10 +145,17 @@ def test_what_cannot_grow_says_so(kind, arguments):
         kind.enlarge_arguments(arguments, 2 * arguments["image_size"])
 
 
-def test_a_grid_that_has_no_room_for_a_patch_says_so():
-    small = VAE(**GRIDS | {"decoder_width": 6})
-    with pytest.raises(ValueError, match="patches of 4 pixels cannot be halved by a grid of 4 channels"):
-        grown_from(small, 64)
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"decoder_width": 6}, "a grid of 4 channels, as of decoder_width=6, cannot draw quarters of patches of 4"),
+        ({"image_size": 40}, "cannot draw quarters of patches of 5 pixels, as of pictures of 40"),
+    ],
+)
+def test_a_grid_that_has_no_room_for_a_patch_says_so(arguments, words):
+    config = VAE(**GRIDS | arguments).get_config()
+    with pytest.raises(ValueError, match=words):
+        VAE.enlarge_arguments(config, 2 * config["image_size"])
 
 
 def test_shapes_are_read_and_bent_alike_in_larger_pictures():

@@ -14,7 +14,7 @@ from facezoo.experiments.shipping.card import write_card
 from facezoo.experiments.shipping.parts import make_graphs
 from facezoo.experiments.shipping.trial import Result
 from facezoo.latents.attributes import AttributeVectors, save_attributes
-from facezoo.models import VAE, ConditionalVAE, ConvolutionalAutoencoder, FaceMapping
+from facezoo.models import VAE, ConditionalVAE, ConvolutionalAutoencoder, DistilledAutoencoder, FaceMapping
 from facezoo.models.plain import make_plain
 
 
@@ -84,8 +84,9 @@ def test_flags_that_make_no_sense(finished, command, tmp_path, flags, said):
         ConvolutionalAutoencoder(image_size=16, filters=(4, 4), upsampling="subpixel", skip=True),
         ConvolutionalAutoencoder(image_size=16, filters=(4, 4)),
         VAE(image_size=32, filters=(4, 4), latent_dim=3, finish=2, decoder_width=8),
+        DistilledAutoencoder(autoencoder=VAE(image_size=16, filters=(4, 4), latent_dim=3), width=6, depth=1),
     ],
-    ids=["VAE", "CAE by sub-pixels", "CAE", "VAE on grids"],
+    ids=["VAE", "CAE by sub-pixels", "CAE", "VAE on grids", "distilled"],
 )
 def test_a_network_of_keras_own_layers_gives_the_same(model, tmp_path):
     numbers = np.random.default_rng(0)
