@@ -20,6 +20,7 @@ from ..runs.run import open_run
 from ..training.start import train_into
 
 FRAMES, LARGE = 24, 256
+SHARPEST = "appearance_vae_128"  # of the weights that ship
 COLUMNS, SIDE, FONT = 6, 224, 16  # no picture falls into the middle, where surroundings change
 DATA = {"dataset": "procedural_faces"}
 
@@ -47,8 +48,9 @@ def run(values: flags.FlagValues) -> None:
     train_into(folder, settings)
     out = new_folder(None, folder / "morphs")
     with files.whole_folder(out) as partial:
-        rows = _rows(open_run(folder).model(), _faces(names, settings.model.image_size))
-        save_morph(partial, rows[-1].pictures, f"{said} by a warp and {folder.name}", stops=names)
+        film = _morph_by_shapes(names, FRAMES)
+        save_morph(partial, film, f"{said} by codes of {SHARPEST}", stops=names)
+        rows = [*_rows(open_run(folder).model(), names), _Row(f"codes of {SHARPEST}", _morph_by_shapes(names, COLUMNS))]
         pictures.save_png(partial / "sheet.png", _sheet(rows, names), f"{said}: {NOTICE}")
     print("\n".join(str(out / name) for name in ("sheet.png", "morph.mp4") if (out / name).exists()))
     print(f"pictures of the training: {folder / 'images'}")
@@ -67,9 +69,9 @@ def _faces(names: list[str], size: int) -> Framed:
     return frame_photographs(names, LandmarkSettings(), AlignmentSettings(), DATA, size)
 
 
-def _rows(model, faces: Framed) -> list[_Row]:
+def _rows(model, names: list[str]) -> list[_Row]:
     """The ways of a warp, of the model that ships and of the one trained on, and of a warp with codes."""
-    before = _load_shipped(model.image_size)
+    faces, before = _faces(names, model.image_size), _load_shipped(model.image_size)
     codes = [(f"{word} training", one) for word, one in (("before", before), ("after", model))]
     return [
         _Row("warp alone", warp_through(*faces.material, COLUMNS)),
@@ -79,6 +81,14 @@ def _rows(model, faces: Framed) -> list[_Row]:
         ),
         _Row("warp and codes", warp_and_code_through(model, *faces.material, COLUMNS)),
     ]
+
+
+def _morph_by_shapes(names: list[str], steps: int) -> np.ndarray:
+    """The way by codes of a model that ships and knows shapes, [steps, H, W, C]."""
+    from ...models import load_pretrained
+
+    model = load_pretrained(SHARPEST)
+    return morph_through(model, _faces(names, model.image_size).pictures, steps)
 
 
 def _load_shipped(image_size: int):
@@ -101,5 +111,5 @@ def _sheet(rows: list[_Row], names: list[str]) -> np.ndarray:
     """Each row's pictures under each other, with what they are below: uint8 [H, W, 3]."""
     ways = [names[0], *(f"{number / (COLUMNS - 1):.0%}" for number in range(1, COLUMNS - 1)), names[1]]
     labels = [f"{row.title}\n{way}" if not number else f"\n{way}" for row in rows for number, way in enumerate(ways)]
-    shown = pictures.resize(pictures.to_uint8(np.concatenate([row.pictures for row in rows])), SIDE)
+    shown = np.concatenate([pictures.resize(pictures.to_uint8(row.pictures), SIDE) for row in rows])
     return pictures.draw_labelled_sheet(shown, labels, COLUMNS, 2, FONT)

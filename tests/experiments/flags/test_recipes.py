@@ -43,4 +43,4 @@ def test_a_recipe_s_flags_can_be_overridden_after_it(command):
 
 def test_help_of_train_names_the_recipes(command):
     told = " ".join(command("train", "--help").out.split())
-    assert "appearance_vae, cae, cae_128, cae_folder, conditional_vae" in told
+    assert "appearance_vae, appearance_vae_128, cae, cae_128, cae_folder, conditional_vae" in told
