@@ -50,7 +50,7 @@ def run(values: flags.FlagValues) -> None:
     with files.whole_folder(out) as partial:
         film = _morph_by_shapes(names, FRAMES)
         save_morph(partial, film, f"{said} by codes of {SHARPEST}", stops=names)
-        rows = [*_rows(open_run(folder).model(), names), _Row(f"codes of {SHARPEST}", _morph_by_shapes(names, COLUMNS))]
+        rows = [*_rows(open_run(folder).model(), names), _Row(SHARPEST, _morph_by_shapes(names, COLUMNS))]
         pictures.save_png(partial / "sheet.png", _sheet(rows, names), f"{said}: {NOTICE}")
     print("\n".join(str(out / name) for name in ("sheet.png", "morph.mp4") if (out / name).exists()))
     print(f"pictures of the training: {folder / 'images'}")
