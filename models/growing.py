@@ -208,8 +208,8 @@ def _tell_quarters(patches, layer, channels: int) -> None:
     quarters = drawn.transpose(0, 1, 3, 2, 4, 5).reshape(len(drawn), 4, known)  # of the inputs, and of the bias
     weights = np.concatenate([layer.get_weights()[0][0, 0], np.zeros((1, 4 * width))]).reshape(-1, 4, width)
     weights[..., :known] = quarters
-    weights = weights.reshape(len(drawn), 4 * width)
-    layer.set_weights([weights[None, None, :-1], weights[-1]])
+    *told, told_bias = weights.reshape(len(drawn), 4 * width)
+    layer.set_weights([np.stack(told)[None, None], told_bias])
 
 
 def _draw_quarters(patches, channels: int) -> None:

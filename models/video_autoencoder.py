@@ -4,7 +4,6 @@ from typing import Any, ClassVar
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from ..losses import ClipKLDivergence, OfFrames, TemporalError
 from .batches import as_clip_batch, as_pictures
@@ -31,7 +30,7 @@ class EdgePadding(keras.layers.Layer):
 
     def call(self, inputs):
         first, last = inputs[:, :1], inputs[:, -1:]
-        return tf.concat([*[first] * self.frames, inputs, *[last] * self.frames], axis=1)
+        return keras.ops.concatenate([*[first] * self.frames, inputs, *[last] * self.frames], axis=1)
 
     def compute_output_shape(self, input_shape):
         batch, count, size = input_shape
@@ -49,8 +48,8 @@ class SmoothFrames(keras.layers.Layer):
     """
 
     def call(self, inputs):
-        before = tf.concat([inputs[:, :1], inputs[:, :-1]], axis=1)
-        after = tf.concat([inputs[:, 1:], inputs[:, -1:]], axis=1)
+        before = keras.ops.concatenate([inputs[:, :1], inputs[:, :-1]], axis=1)
+        after = keras.ops.concatenate([inputs[:, 1:], inputs[:, -1:]], axis=1)
         return 0.5 * inputs + 0.25 * (before + after)
 
     def compute_output_shape(self, input_shape):
@@ -72,7 +71,7 @@ class VideoAutoencoder(VAE):
     frame, so that it has a code as of any VAE; terms that come from outside see the frame in the middle alone.
 
     >>> model = VideoAutoencoder(image_size=32, filters=(8, 8), latent_dim=4)
-    >>> tuple(model.encode(tf.zeros((2, 5, 32, 32, 3))).shape)
+    >>> tuple(model.encode(np.zeros((2, 5, 32, 32, 3))).shape)
     (2, 5, 4)
 
     Args:
@@ -195,18 +194,18 @@ class VideoAutoencoder(VAE):
 
     def decode(self, codes):
         """Pictures of codes [B, D], or clips of codes [B, T, D]: float32 [B, H, W, C] or [B, T, H, W, C] in [0, 1]."""
-        codes = tf.convert_to_tensor(codes)
-        if codes.shape.rank < 3:
+        codes = keras.ops.convert_to_tensor(codes)
+        if len(codes.shape) < 3:
             return super().decode(codes)
-        return tf.clip_by_value(self._make_frames(codes, training=False), 0.0, 1.0)
+        return keras.ops.clip(self._make_frames(codes, training=False), 0.0, 1.0)
 
     def split_codes(self, codes):
         """Codes of clips [B, T, D] as what is slow, one for the clip, and what is fast: [B, S], [B, T, D - S]."""
-        return tf.reduce_mean(codes[..., : self.slow_dim], axis=1), codes[..., self.slow_dim :]
+        return keras.ops.mean(codes[..., : self.slow_dim], axis=1), codes[..., self.slow_dim :]
 
     def join_codes(self, slow, fast):
         """The codes of clips [B, T, D] from what is slow [B, S] and what is fast [B, T, D - S]."""
-        return tf.concat([tf.repeat(slow[:, None], tf.shape(fast)[1], axis=1), fast], axis=-1)
+        return keras.ops.concatenate([keras.ops.repeat(slow[:, None], keras.ops.shape(fast)[1], axis=1), fast], axis=-1)
 
     def code_network(self) -> keras.Model:
         features = self.encoder.features
@@ -232,8 +231,8 @@ class VideoAutoencoder(VAE):
     def _find_codes(self, clips, training):
         """Mean and log variance of the codes of clips: [B, T, H, W, C] -> two float32 [B, T, D]."""
         count = clips.shape[1]
-        told = self.encoder(tf.reshape(clips, (-1, *clips.shape[2:])), training=training)
-        mean, log_var = (tf.reshape(one, (-1, count, self.latent_dim)) for one in told)
+        told = self.encoder(keras.ops.reshape(clips, (-1, *clips.shape[2:])), training=training)
+        mean, log_var = (keras.ops.reshape(one, (-1, count, self.latent_dim)) for one in told)
         slow, fast = self.split_codes(mean)
         slow_log_var, fast_log_var = self.split_codes(log_var)
         mean = self.join_codes(slow, self.temporal(fast, training=training))
@@ -241,12 +240,12 @@ class VideoAutoencoder(VAE):
 
     def _make_frames(self, codes, training):
         """Pictures of the codes of clips: [B, T, D] -> float32 [B, T, H, W, C]."""
-        frames = self.decoder(tf.reshape(codes, (-1, self.latent_dim)), training=training)
-        return tf.cast(tf.reshape(frames, (-1, codes.shape[1], *frames.shape[1:])), tf.float32)
+        frames = self.decoder(keras.ops.reshape(codes, (-1, self.latent_dim)), training=training)
+        return keras.ops.cast(keras.ops.reshape(frames, (-1, codes.shape[1], *frames.shape[1:])), "float32")
 
     def _epsilon(self, mean):
         """Noise of codes [B, T, D], the same in all frames of a clip, so that what it changes is no flicker."""
-        return tf.repeat(super()._epsilon(mean)[:, None], mean.shape[1], axis=1)
+        return keras.ops.repeat(super()._epsilon(mean)[:, None], mean.shape[1], axis=1)
 
     def loss_terms(self):
         terms = {name: OfFrames(term) for name, term in super().loss_terms().items()}

@@ -54,7 +54,7 @@ def make_kernel_callbacks(
     try:
         network.code_network(), network.picture_network()
     except ValueError as error:
-        raise UsageError(f"{flag} does not suit this {name}: {error}; take another model") from error
+        raise UsageError(f"{flag} does not suit this {name}: {error}; take another model, or distill it") from error
     try:
         find_kernels(network.decoder)
     except ValueError as error:
