@@ -31,7 +31,7 @@ def run(values: flags.FlagValues) -> None:
     print()
     for name in list_shipped():
         card = _card(name)
-        print(f"--init_from={name}: recipe {card['recipe']}, {card['data']}")
+        print(f"--init_from={name}: recipe {card['recipe']}, {card['image_size']} px, {card['data']}")
 
 
 def list_homes() -> dict[str, tuple[str, str]]:
@@ -79,6 +79,7 @@ def _card(name: str) -> dict[str, str]:
     path = files.WEIGHTS_FOLDER / f"{name}{CARD}"
     try:
         card = json.loads(files.read_text(path))
-        return {field: str(card[field]) for field in ("recipe", "data")}
+        told = {"image_size": card["model"]["config"]["image_size"], "recipe": card["recipe"], "data": card["data"]}
+        return {field: str(value) for field, value in told.items()}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"the card {path} is damaged: install facezoo again") from error

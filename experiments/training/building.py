@@ -208,6 +208,9 @@ def copy_weights(
         announce(f"--init_from={start} is made otherwise: its encoder alone is taken")
         return
     names = _list_differing(there, here, free)
+    for name in set(names) & set(model.replaced_arguments) if larger else ():
+        way = f"grows to {model.image_size} pixels or gets --set={name}={here[name]}, one training after the other"
+        raise UsageError(f"--init_from={start} {way}")
     differing = "; ".join(f"{name} is {there[name]!r}, not {here[name]!r}" for name in names)
     grown = ",".join(map(str, larger["filters"])) if larger else None
     way = f", and for {model.image_size} pixels it grows to --set=filters={grown}" if grown else ""

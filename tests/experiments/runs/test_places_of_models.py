@@ -165,8 +165,12 @@ def test_another_decoder_begins_with_the_encoder_alone(here, command):
     copy_weights("mine", model)
     assert_same(model.encoder.get_weights(), facezoo.load("mine").encoder.get_weights())
     assert_same(model.decoder.get_weights(), decoder)
-    refused = command("train", "--dry_run", "--init_from=mine", "--set=decoder_width=8", "--set=filters=8,9", *FEW)
+    other = ("--image_size=32", "--set=decoder_width=8", "--set=filters=8,9")
+    refused = command("train", "--dry_run", "--init_from=mine", *other, *FEW)
     assert refused.code == 2 and "filters is (8, 8), not (8, 9)" in refused.err
+    both = command("train", "--dry_run", "--init_from=mine", "--set=decoder_width=8", "--image_size=64", *FEW)
+    assert both.code == 2
+    assert "--init_from=mine grows to 64 pixels or gets --set=decoder_width=8, one training after the other" in both.err
     plain = command("train", "--dry_run", "--init_from=mine", "--set=upsampling=nearest", *FEW)
     assert plain.code == 2 and "upsampling is 'transposed', not 'nearest'" in plain.err
 
