@@ -39,7 +39,7 @@ def find_network(graph: Graph, instead: str):
       ExportError: it has none.
     """
     if graph.network is None:
-        raise ExportError(f"it is no network of Keras' own layers with one input: take {instead}")
+        raise ExportError(f"is no network of Keras' own layers with one input: take {instead}")
     return graph.network
 
 
