@@ -1,7 +1,7 @@
 """Who is who from frame to frame: what is found in each frame of a film, linked into steady tracks."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ LOOK = 1.0  # how much two looks count beside places; a look is a vector of abou
 # photographs that were turned, lit and blurred otherwise 1 % of looks are farther apart than 0.59, 5 % than 0.43; of
 # strangers' 1 % are nearer than 0.42, 5 % than 0.52.
 UNLIKE, ALIKE = 0.7, 0.45
+UNLIKE_PLACE = 0.45  # from what was there so far, of a place where no face is found: then it is gone, and not blurred
 MEMORY = 0.9  # part of a track's look that stays when it is seen again
 DAMPING = 0.7  # part of a movement that is awaited to go on
 IDENTITY = 1.0  # how much two identities count beside places and looks
@@ -21,6 +22,7 @@ IDENTITY = 1.0  # how much two identities count beside places and looks
 # 9 % than 0.7; drawn people's, of whom the recogniser knows less, are up to 0.67 apart from frame to frame.
 STRANGERS, SAME_PERSON = 0.7, 0.6
 BRIDGE_SECONDS = 0.5  # for which a face that is not found is still thought to be there, between two places
+HIDDEN = 1.5  # sizes of a face within which another one hides it
 SMOOTHING_SECONDS = 0.37  # of a film over which places are smoothed
 
 
@@ -111,7 +113,8 @@ class Tracker:
 
     A sighting goes on with the track that awaits it nearest and looks most like it, all of a frame at once by least
     cost (Kuhn's method); one that goes on with none begins a track. A track that is not found for longer than
-    `BRIDGE_SECONDS` ends; one that looks alike later is another.
+    `BRIDGE_SECONDS` ends, and at once where what is seen in its place is something else, as after a cut; one that looks
+    alike later is another.
 
     Args:
       rate: frames a second.
@@ -127,9 +130,15 @@ class Tracker:
         """Where the faces of the tracks that go on will be in the next frame, each [P, 2]."""
         return [track.await_at(self._last + 1) for track in self._growing]
 
-    def add(self, sightings: Sequence[Sighting]) -> None:
-        """Takes the sightings of the next frame."""
+    def add(self, sightings: Sequence[Sighting], glimpses: Mapping[int, np.ndarray] | None = None) -> None:
+        """Takes the sightings of the next frame.
+
+        Args:
+          sightings: all that are found.
+          glimpses: by number in `await_next`, the looks [K] of places where a face is awaited and none is found.
+        """
         self._last += 1
+        places = {number: (self._growing[number], look) for number, look in (glimpses or {}).items()}
         costs = np.array([[self._cost(track, sighting) for sighting in sightings] for track in self._growing])
         linked: set[int] = set()
         if costs.size:
@@ -141,8 +150,17 @@ class Tracker:
             _Growing(self._last, sighting) for number, sighting in enumerate(sightings) if number not in linked
         ]
         lost = [track for track in self._growing if self._last - track.frames[-1] > BRIDGE_SECONDS * self.rate]
+        lost += [
+            track for track, look in places.values() if track not in lost and self._is_gone(track, look, sightings)
+        ]
         self._ended += lost
         self._growing = [track for track in self._growing if track not in lost]
+
+    def _is_gone(self, track: _Growing, look: np.ndarray, sightings: Sequence[Sighting]) -> bool:
+        """Whether something else is in the place of a face, and nobody in front of it."""
+        if track.frames[-1] == self._last or np.linalg.norm(look - track.look) <= UNLIKE_PLACE:
+            return False
+        return not any(is_behind(track.await_at(self._last), sighting.points) for sighting in sightings)
 
     def finish(self) -> list[Track]:
         """All tracks, the longest first."""
@@ -194,6 +212,12 @@ def measure_size(points: np.ndarray) -> float:
     """How large a face is by its points [..., P, 2]: twice the root mean square of their distance from the middle."""
     apart = points - points.mean(axis=-2, keepdims=True)
     return 2.0 * float(np.sqrt((apart**2).sum(axis=-1).mean())) + 1e-6
+
+
+def is_behind(points: np.ndarray, front: np.ndarray) -> bool:
+    """Whether a face is hidden by another one, by the points [P, 2] of both."""
+    apart = np.linalg.norm(points.mean(axis=0) - front.mean(axis=0))
+    return bool(apart < HIDDEN * max(measure_size(points), measure_size(front)))
 
 
 def smooth_places(places: np.ndarray, rate: float) -> np.ndarray:

@@ -14,7 +14,7 @@ from ..pictures.files import FILM_QUALITY, tell_maker
 from .parts import LIST, Parts
 from .probing import Film, FilmError, find_ffmpeg, name_input
 
-PART_FRAMES = 96
+PART_FRAMES = 24
 PLAYED = ("aac", "mp3", "ac3", "eac3", "alac", "opus")  # codecs of sound that players know in an MP4
 # Of every part alike, for they are joined as they are; without frames that are told by later ones, which would shift
 # the beginning of each.

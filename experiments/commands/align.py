@@ -10,6 +10,7 @@ from ...datasets.labels import read_landmarks
 from ...datasets.manifest import MANIFEST_FILE, Cut
 from ...datasets.photographs import MEGAPIXELS, MOST_MEGAPIXELS
 from ...films import Film
+from ...films.probing import ENDINGS as FILM_ENDINGS
 from ..errors import UsageError
 from ..faces.crops import find_known_rows, make_stamp, name_crops, new_files, report, show, with_new_rows
 from ..films.aligning import align_to_film, align_to_folder
@@ -87,6 +88,8 @@ def _align_film(values: flags.FlagValues, film: Film) -> None:
         return
     if out.exists() and not out.is_dir():
         raise UsageError(f"--out={out} is a file: choose a folder, or a new {ENDING} file")
+    if not out.is_dir() and out.suffix.lower() in FILM_ENDINGS:
+        raise UsageError(f"--out={out}: films are written as MP4: call it {out.with_suffix(ENDING).name}")
     align_to_folder(film, out, cut, choice)
 
 

@@ -3,7 +3,9 @@
 import dataclasses
 import hashlib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -12,16 +14,25 @@ from ...datasets import detection
 from ...datasets.alignment import NoFaceError
 from ...datasets.progress import progress_bar
 from ...films import Film, Parts, read_frames
-from ...films.tracking import SAME_PERSON, Sighting, Track, Tracker, group_people, measure_size, measure_strangeness
+from ...films.tracking import (
+    SAME_PERSON,
+    Sighting,
+    Track,
+    Tracker,
+    group_people,
+    is_behind,
+    measure_size,
+    measure_strangeness,
+)
 from ..backend import load_tensorflow
 from ..faces.reader import EVERY, LARGEST
 from .looks import Recogniser, find_recogniser, see_look
 
 SEARCH_SECONDS = 0.5  # after which all of a frame is looked through again, for who has come
+SEARCH_BYTES = 2**28  # of frames that are held meanwhile
 FOUND = 0.5  # of its frames in which a face is found, or it is none
-HIDDEN = 1.5  # sizes of a face within which another one hides it
-KEPT_FRAMES = 96  # whose sightings are kept together
-KEPT = "faces-{:06d}"
+KEPT_FRAMES = 24  # or some more, whose sightings are kept together
+KEPT = "sightings-{:06d}"
 
 
 class NobodyError(NoFaceError):
@@ -75,16 +86,17 @@ class FilmFaces:
         return {
             number: points
             for number, points in there.items()
-            if is_seen(self.tracks[number], frame) or not any(_is_behind(points, front) for front in seen)
+            if is_seen(self.tracks[number], frame) or not any(is_behind(points, front) for front in seen)
         }
 
 
 def find_film_faces(film: Film, choice: Choice | str = LARGEST, parts: Parts | None = None) -> FilmFaces:
     """Follows the faces of a film from its first frame to its last.
 
-    A face is looked for where it is awaited, and the whole frame twice a second. Who is who is told by place and look
-    and, where there are several, by the recogniser if its weights are there; places are smoothed, and a face that is
-    not found for a moment is bridged.
+    A face is looked for where it is awaited, and the whole frame twice a second; who has come by then is followed back
+    to where they came. Who is who is told by place and look and, where there are several, by the recogniser if its
+    weights are there; places are smoothed, and a face that is not found for a moment is bridged where something like
+    it is seen.
 
     Args:
       film: which.
@@ -100,44 +112,102 @@ def find_film_faces(film: Film, choice: Choice | str = LARGEST, parts: Parts | N
     load_tensorflow()  # else the detector does, with all that it says
     tracker = Tracker(float(film.frames_per_second))
     number = 0
-    for sightings in _recall(parts):
-        tracker.add(sightings)
+    for seen in _recall(parts):
+        tracker.add(*seen)
         number += 1
-    new: list[list[Sighting]] = []
-    for sightings in _see(film, tracker, number):
-        tracker.add(sightings)
-        new.append(sightings)
-        if parts and len(new) == KEPT_FRAMES:
+    new: list[Seen] = []
+    for group in _see(film, tracker, number):
+        new += group
+        if parts and len(new) >= KEPT_FRAMES:
             parts.save(KEPT.format(number), **_as_arrays(new))
             number += len(new)
             new = []
     try:
-        return _choose(tracker.finish(), choice if isinstance(choice, Choice) else Choice(choice))
+        found = _choose(tracker.finish(), choice if isinstance(choice, Choice) else Choice(choice))
     except NoFaceError as error:
         raise type(error)(f"{film.path}: {error}") from error
+    if parts and new:
+        parts.save(KEPT.format(number), **_as_arrays(new))
+    return found
 
 
-def _see(film: Film, tracker: Tracker, first: int) -> Iterator[list[Sighting]]:
-    """What is seen in each frame from one on; the tracker gets it before the next."""
+class Seen(NamedTuple):
+    """What a tracker is told of a frame, as `Tracker.add` takes it."""
+
+    sightings: list[Sighting]
+    glimpses: dict[int, np.ndarray]
+
+
+def _see(film: Film, tracker: Tracker, first: int) -> Iterator[list[Seen]]:
+    """What is seen in the frames from one on, some at a time; the tracker gets it."""
     recogniser = find_recogniser()
-    search = max(1, round(SEARCH_SECONDS * film.frames_per_second))
     left = None if film.num_frames is None else max(0, film.num_frames - first)
     frames = progress_bar("finding faces", read_frames(film, first), left, unit="frame")
-    for number, frame in enumerate(frames, first):
-        image = Image.fromarray(frame)
-        awaited = tracker.await_next()
-        found: list[detection.Face] = []
-        is_searched = number % search == 0
-        near = [detection.find_near(image, points) for points in awaited]
-        searched = detection.find_faces(image) if is_searched else []
-        if not is_searched and None in near:  # one that comes out from behind another is not where it is awaited
-            searched = detection.find_upright_faces(image)
-        for face in (*near, *searched):
-            if face and not any(detection.is_same(face, other) for other in found):
-                found.append(face)
-        every = [face.points for face in found]
-        is_asked = recogniser and (is_searched or len(found) > 1 or len(awaited) > 1)
-        yield _sight(image, every, recogniser if is_asked else None)
+    for group in _take_groups(map(Image.fromarray, frames), film.frames_per_second, has_begun=first > 0):
+        searched = detection.find_faces(group[-1])
+        coming = _follow_back(group, [face for face in searched if not _is_awaited(face, tracker)])
+        told = []
+        for number, image in enumerate(group):
+            is_last = number == len(group) - 1
+            told.append(_see_frame(image, tracker, recogniser, searched if is_last else coming[number], is_last))
+            tracker.add(*told[-1])
+        yield told
+
+
+def _take_groups(images: Iterable[Image.Image], rate: Fraction, has_begun: bool) -> Iterator[list[Image.Image]]:
+    """Pictures of half a second at a time, or of less where they are large; a film's first one alone."""
+    rest = iter(images)
+    for first in rest:
+        size = 3 * first.width * first.height
+        count = max(1, min(round(SEARCH_SECONDS * rate), SEARCH_BYTES // size)) if has_begun else 1
+        has_begun = True
+        yield [first, *itertools.islice(rest, count - 1)]
+
+
+def _is_awaited(face: detection.Face, tracker: Tracker) -> bool:
+    return any(is_behind(face.points, points) for points in tracker.await_next())
+
+
+def _follow_back(group: list[Image.Image], faces: list[detection.Face]) -> list[list[detection.Face]]:
+    """Of each picture of a group the faces that have come by its last one, which is looked through wholly."""
+    found: list[list[detection.Face]] = [[] for _ in group]
+    for face in faces:
+        before: detection.Face | None = face
+        for number in range(len(group) - 2, -1, -1):
+            before = before and detection.find_near(group[number], before.points)
+            if before:
+                found[number].append(before)
+    return found
+
+
+def _see_frame(
+    image: Image.Image,
+    tracker: Tracker,
+    recogniser: Recogniser | None,
+    known: list[detection.Face],
+    is_searched: bool,
+) -> Seen:
+    """What is seen in the tracker's next frame.
+
+    Args:
+      image: it.
+      tracker: who is awaited.
+      recogniser: tells who somebody is, if there is one.
+      known: faces that are found already.
+      is_searched: they are all that there are.
+    """
+    awaited = tracker.await_next()
+    near = [detection.find_near(image, points) for points in awaited]
+    if not is_searched and None in near:  # one that comes out from behind another is not where it is awaited
+        known = [*known, *detection.find_upright_faces(image)]
+    found: list[detection.Face] = []
+    for face in (*near, *known):
+        if face and not any(detection.is_same(face, other) for other in found):
+            found.append(face)
+    is_asked = recogniser and (is_searched or len(found) > 1 or len(awaited) > 1)
+    sightings = _sight(image, [face.points for face in found], recogniser if is_asked else None)
+    places = enumerate(zip(awaited, near, strict=True))
+    return Seen(sightings, {number: see_look(image, points) for number, (points, face) in places if face is None})
 
 
 def _sight(image: Image.Image, faces: list[np.ndarray], recogniser: Recogniser | None) -> list[Sighting]:
@@ -147,29 +217,34 @@ def _sight(image: Image.Image, faces: list[np.ndarray], recogniser: Recogniser |
     ]
 
 
-def _as_arrays(frames: list[list[Sighting]]) -> dict[str, np.ndarray]:
-    """What is seen in some frames as arrays: `counts` in each, and of all of them the rest."""
-    every = list(itertools.chain(*frames))
+def _as_arrays(frames: list[Seen]) -> dict[str, np.ndarray]:
+    """What is seen in some frames as arrays: `counts` and `glimpse_counts` in each, and of all of them the rest."""
+    every = list(itertools.chain.from_iterable(seen.sightings for seen in frames))
+    glimpses = list(itertools.chain.from_iterable(seen.glimpses.items() for seen in frames))
     told = [sighting.identity for sighting in every]
     known = [identity for identity in told if identity is not None]
     return {
-        "counts": np.array([len(sightings) for sightings in frames]),
+        "counts": np.array([len(seen.sightings) for seen in frames]),
         "points": np.array([sighting.points for sighting in every], np.float64).reshape(-1, 5, 2),
         "looks": np.array([sighting.look for sighting in every], np.float64),
         "is_told": np.array([identity is not None for identity in told], bool),
         "identities": np.array(known, np.float64),
+        "glimpse_counts": np.array([len(seen.glimpses) for seen in frames]),
+        "glimpse_numbers": np.array([number for number, _ in glimpses], np.int64),
+        "glimpses": np.array([look for _, look in glimpses], np.float64),
     }
 
 
-def _recall(parts: Parts | None) -> Iterator[list[Sighting]]:
+def _recall(parts: Parts | None) -> Iterator[Seen]:
     """What an earlier try has seen, frame by frame, as far as it has been kept."""
     number = 0
     while parts and (arrays := parts.load(KEPT.format(number))):
         identities = iter(arrays["identities"])
         rows = zip(arrays["points"], arrays["looks"], arrays["is_told"], strict=True)
         sightings = iter([Sighting(points, look, next(identities) if told else None) for points, look, told in rows])
-        for count in arrays["counts"].tolist():
-            yield list(itertools.islice(sightings, count))
+        glimpses = zip(arrays["glimpse_numbers"].tolist(), arrays["glimpses"], strict=True)
+        for count, num_glimpses in zip(arrays["counts"].tolist(), arrays["glimpse_counts"].tolist(), strict=True):
+            yield Seen(list(itertools.islice(sightings, count)), dict(itertools.islice(glimpses, num_glimpses)))
         number += len(arrays["counts"])
 
 
@@ -177,12 +252,6 @@ def is_seen(track: Track, frame: int) -> bool:
     """Whether its face is found in a frame, and not only bridged."""
     place = frame - track.first
     return 0 <= place < len(track.is_seen) and bool(track.is_seen[place])
-
-
-def _is_behind(points: np.ndarray, front: np.ndarray) -> bool:
-    """Whether a face is hidden by another one, by the points [5, 2] of both."""
-    apart = np.linalg.norm(points.mean(axis=0) - front.mean(axis=0))
-    return bool(apart < HIDDEN * max(measure_size(points), measure_size(front)))
 
 
 def _choose(tracks: Sequence[Track], choice: Choice) -> FilmFaces:

@@ -179,6 +179,8 @@ class FilmTask:
         if unfitted := made.unfitted if fitter and fitter.reader else []:
             how = "show the face as it is" if bend_face else "have it pasted by an oval"
             print(f"{len(unfitted)} frames {how}, since no landmarks are found: {list_numbers(unfitted)}")
+            if not self.cut:
+                print("The middle of each frame was taken for the face: --align looks for it")
 
 
 def make_task(
@@ -235,7 +237,7 @@ def new_film(out: str | None, why: str = OF_FILM.format("in")) -> Path:
         raise UsageError(f"--out is required: a new {ENDING} file")
     path = Path(out)
     if path.suffix.lower() != ENDING:
-        raise UsageError(f"--out={out}: {why}: call it {path.name}{ENDING}")
+        raise UsageError(f"--out={out}: {why}, which is written as MP4: call it {path.with_suffix(ENDING).name}")
     if path.is_dir() or files.is_taken(path):
         raise UsageError(f"--out={out} exists: choose another file")
     return path

@@ -49,6 +49,27 @@ def test_a_face_that_is_lost_for_a_moment_is_bridged_and_one_that_is_gone_is_not
     assert second.at(59) is None
 
 
+@pytest.mark.parametrize(("glimpse", "is_bridged"), [(0.8 * RED, True), (BLUE, False)])
+def test_a_face_is_bridged_where_something_like_it_is_seen_and_not_over_something_else(glimpse, is_bridged):
+    tracker = Tracker(RATE)
+    for frame in range(20):
+        is_found = frame not in range(8, 12)
+        glimpses = {} if is_found or not tracker.await_next() else {0: glimpse}
+        tracker.add([Sighting(FACE + 100.0, RED)] if is_found else [], glimpses)
+    spans = sorted((track.first, track.end) for track in tracker.finish())
+    assert spans == ([(0, 20)] if is_bridged else [(0, 8), (12, 20)])
+
+
+def test_a_face_behind_another_one_is_not_gone():
+    tracker = Tracker(RATE)
+    for frame in range(20):
+        front = Sighting(FACE + (100.0, 100.0), BLUE)
+        is_found = frame not in range(8, 12)
+        both = [Sighting(FACE + (110.0, 100.0), RED), front]
+        tracker.add(both if is_found else [front], {} if is_found else {0: BLUE})
+    assert [(track.first, track.end) for track in tracker.finish()] == [(0, 20), (0, 20)]
+
+
 def test_a_person_that_comes_back_is_the_same():
     frames = [[((100.0, 80.0), RED)] if frame not in range(20, 60) else [] for frame in range(80)]
     frames = [[*faces, ((300.0, 80.0), BLUE)] for frame, faces in enumerate(frames)]
