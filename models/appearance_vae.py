@@ -107,6 +107,13 @@ class AppearanceVAE(VAE):
         appearances, shapes = self._split(keras.ops.convert_to_tensor(codes))
         return self.frame.bend(super().decode(appearances), shapes)
 
+    def freeze_codes(self) -> None:
+        super().freeze_codes()
+        self.reader.trainable = False
+
+    def check_decoder(self) -> None:
+        """All kernels that draw are the decoder's; bending has none."""
+
     def code_network(self) -> keras.Model:
         raise ValueError("pictures are bent before they are encoded")
 

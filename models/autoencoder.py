@@ -58,6 +58,14 @@ class Autoencoder(TrainableModel):
         """Pictures of codes: [B, ...] -> float32 [B, H, W, C] in [0, 1]."""
         return keras.ops.clip(keras.ops.cast(self.decoder(codes, training=False), "float32"), 0.0, 1.0)
 
+    def freeze_codes(self) -> None:
+        """Keeps the codes of pictures as they are, whatever else is trained."""
+        self.encoder.trainable = False
+
+    def check_decoder(self) -> None:
+        """Raises ValueError where kernels outside of `decoder` make pictures of codes, or pictures take another way."""
+        self.code_network(), self.picture_network()
+
     def code_network(self) -> keras.Model:
         """The network of `encode`, as Keras' functional one: pictures, and whatever else it is told, to codes."""
         return self.encoder

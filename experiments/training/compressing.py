@@ -52,7 +52,7 @@ def make_kernel_callbacks(
     if not network.decoder.trainable_variables:
         raise UsageError(f"{flag}: the decoder of a {name} is held, and learns nothing: take the autoencoder it is of")
     try:
-        network.code_network(), network.picture_network()
+        network.check_decoder()
     except ValueError as error:
         raise UsageError(f"{flag} does not suit this {name}: {error}; take another model, or distill it") from error
     try:
@@ -63,12 +63,6 @@ def make_kernel_callbacks(
         return [KernelRounding(network.decoder, bits=settings.bits)]
     end = max(1, total_steps // 2)
     return [MagnitudePruning(network.decoder, sparsity=settings.prune, end=end, every=max(1, end // CHOICES))]
-
-
-def freeze_encoder(network: "TrainableModel") -> None:
-    """Keeps codes as they are, and what is known about them, while a decoder is made small."""
-    if network.reconstructs:
-        network.encoder.trainable = False
 
 
 def check_teacher(teacher: "Autoencoder", named: str) -> None:

@@ -19,7 +19,7 @@ from ..runs.checkpoints import State
 from ..runs.settings import write_settings
 from . import devices
 from .building import add_discriminator, compile_model, copy_weights, make_model
-from .compressing import freeze_encoder, make_kernel_callbacks
+from .compressing import make_kernel_callbacks
 from .records import SHOWN
 
 # Of --cache_gb, about as the splits are cut.
@@ -75,8 +75,8 @@ class Session:
             elif network.adapts_to and state is None:
                 examples = load_spread(sources["train"], network.adapts_to)
                 network.adapt(*(examples[column] for column in network.adapts_by))
-            if settings.compression.is_asked:
-                freeze_encoder(network)
+            if settings.compression.is_asked and network.reconstructs:
+                network.freeze_codes()
             self.model = add_discriminator(network, settings)
         self._uncached = {
             name: for_model(source, self.model, settings.objective.masks) for name, source in sources.items()
