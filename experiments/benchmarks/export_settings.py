@@ -10,7 +10,8 @@ class ExportsSettings(Settings):
     """Exports that are measured."""
 
     exported: tuple[str, ...] = words(
-        ("cae", "vae", "vae_perceptual"), "Models as --run_dir takes them, with --measure=export."
+        ("cae", "vae", "vae_perceptual", "appearance_vae", "appearance_vae_128", "face_mapping"),
+        "Models as --run_dir takes them, with --measure=export.",
     )
     max_psnr_loss: float = number(
         0.5, "dB of PSNR above which an export is refused, with --measure=export.", kind=float
