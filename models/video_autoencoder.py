@@ -7,12 +7,14 @@ import numpy as np
 
 from ..losses import ClipKLDivergence, OfFrames, TemporalError
 from .batches import as_clip_batch, as_pictures
-from .blocks import SMALL, check_boolean, check_positive
+from .blocks import check_boolean, check_count, check_positive
 from .normalization import KeptNormalization
 from .vae import VAE
 
 SLOW_SHARE = 0.25  # of a code, where nothing else is said
-CLIPS_TO_TURN_BY = 200
+# Of 64 pixels; of fewer than 800 the directions that are found are those of just these clips. Of larger pictures it is
+# fewer, but at least 200, for the memory that they take.
+CLIPS_TO_TURN_BY, LEAST_CLIPS, THEIR_SIZE = 800, 200, 64
 LEAST_SPREAD = 1e-6  # of the largest variance: what no picture changes is not blown up
 
 
@@ -42,14 +44,15 @@ class EdgePadding(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("facezoo")
 class SmoothFrames(keras.layers.Layer):
-    """Each frame with those beside it, by 1, 2, 1 of 4, the first and last as if a clip stood still there: [B, T, D].
+    """Each frame with those beside it, by 1, 2, 1 of 4, the first and last as they are: [B, T, D].
 
-    What a code of one frame says by chance, alternately above and below, is taken out.
+    What a code of one frame says by chance, alternately above and below, is taken out; what moves evenly stays.
     """
 
     def call(self, inputs):
-        before = keras.ops.concatenate([inputs[:, :1], inputs[:, :-1]], axis=1)
-        after = keras.ops.concatenate([inputs[:, 1:], inputs[:, -1:]], axis=1)
+        second, last_but_one = inputs[:, :2][:, -1:], inputs[:, -2:][:, :1]  # themselves in a clip of one frame
+        before = keras.ops.concatenate([2.0 * inputs[:, :1] - second, inputs[:, :-1]], axis=1)
+        after = keras.ops.concatenate([inputs[:, 1:], 2.0 * inputs[:, -1:] - last_but_one], axis=1)
         return 0.5 * inputs + 0.25 * (before + after)
 
     def compute_output_shape(self, input_shape):
@@ -62,10 +65,10 @@ class VideoAutoencoder(VAE):
 
     The first numbers of a code are slow: the mean of what the encoder says of all frames, one for the clip, which is
     who it is and all that stays. The others are fast, one code for each frame: expression, pose and light, smoothed
-    over three frames, to which temporal convolutions add what else the frames before and after say. What does not move
-    cannot flicker, and errors of what moves are held to change as little as they can (`TemporalError`). After Lai et
-    al., "Video Autoencoder: self-supervised disentanglement of static 3D structure and motion" (2021), which has one
-    code of what stays for all frames.
+    over the frames beside it, to which temporal convolutions add what else the frames before and after say. What does
+    not move cannot flicker, and errors of what moves are held to change as little as they can (`TemporalError`). After
+    Lai et al., "Video Autoencoder: self-supervised disentanglement of static 3D structure and motion" (2021), which has
+    one code of what stays for all frames.
 
     A batch may hold `clip` [B, T, H, W, C], whose frame in the middle is `image`. A picture by itself is a clip of one
     frame, so that it has a code as of any VAE; terms that come from outside see the frame in the middle alone.
@@ -78,8 +81,11 @@ class VideoAutoencoder(VAE):
       slow_dim: numbers of `latent_dim` that are one for all frames; None is a quarter.
       temporal_filters: channels of the hidden temporal convolution.
       temporal_kernel_size: frames that each of the two temporal convolutions sees, an odd number.
+      smoothing: how often fast codes are averaged with those of the frames beside them (`SmoothFrames`).
       keep_moments: batch normalisation goes on by the moments of the model that it begins from: a batch of clips shows
         too few people to measure new ones.
+      keep_frames: encoder and decoder stay those of the model that it begins from, and only what the frames before and
+        after add is learned.
       vae: all other arguments are `VAE`'s.
 
     Raises:
@@ -96,16 +102,20 @@ class VideoAutoencoder(VAE):
         slow_dim: int | None = None,
         temporal_filters: int = 64,
         temporal_kernel_size: int = 3,
+        smoothing: int = 1,
         keep_moments: bool = False,
+        keep_frames: bool = False,
         **vae: Any,
     ):
-        check_boolean(keep_moments=keep_moments)
+        check_boolean(keep_moments=keep_moments, keep_frames=keep_frames)
         check_positive(temporal_filters=temporal_filters, temporal_kernel_size=temporal_kernel_size)
+        check_count(smoothing=smoothing)
         if temporal_kernel_size % 2 == 0:
             raise ValueError(f"temporal_kernel_size={temporal_kernel_size} must be odd")
         # Before the parent, whose constructor builds the networks with them.
         self.slow_dim, self.temporal_filters = slow_dim, temporal_filters  # type: ignore[assignment]
-        self.temporal_kernel_size, self.keep_moments = temporal_kernel_size, keep_moments
+        self.temporal_kernel_size, self.smoothing = temporal_kernel_size, smoothing
+        self.keep_moments, self.keep_frames = keep_moments, keep_frames
         super().__init__(**vae)
 
     def _normalization(self):
@@ -115,6 +125,7 @@ class VideoAutoencoder(VAE):
         if not self.built:
             self.slow_dim = self._choose_slow_dim(self.slow_dim)
             self.temporal = self._build_temporal()
+            self.encoder.trainable = self.decoder.trainable = not self.keep_frames
         super().build(input_shape)
 
     def _choose_slow_dim(self, asked: int | None) -> int:
@@ -128,7 +139,7 @@ class VideoAutoencoder(VAE):
         return slow_dim
 
     def _build_temporal(self) -> keras.Model:
-        """What frames say of those beside them: [B, T, fast] -> [B, T, fast], at first hardly more than their mean."""
+        """What frames say of those beside them: [B, T, fast] -> [B, T, fast], at first their mean alone."""
         fast_dim, size = self.latent_dim - self.slow_dim, self.temporal_kernel_size
         kernel = {"kernel_regularizer": keras.regularizers.L2(self.l2) if self.l2 else None}
         x = fast = keras.Input((None, fast_dim))
@@ -136,8 +147,10 @@ class VideoAutoencoder(VAE):
             EdgePadding(size // 2)(x)
         )
         x = EdgePadding(size // 2)(keras.layers.LeakyReLU(self.negative_slope)(x))
-        x = keras.layers.Conv1D(fast_dim, size, kernel_initializer=SMALL, dtype="float32", **kernel)(x)
-        smooth = SmoothFrames(dtype="float32")(fast)
+        x = keras.layers.Conv1D(fast_dim, size, kernel_initializer="zeros", dtype="float32", **kernel)(x)
+        smooth = fast
+        for _ in range(self.smoothing):
+            smooth = SmoothFrames(dtype="float32")(smooth)
         return keras.Model(fast, keras.layers.Add(dtype="float32")([smooth, x]), name="temporal")
 
     def _grow_once(self, small):
@@ -149,19 +162,22 @@ class VideoAutoencoder(VAE):
 
         Numbers of a code mean nothing by themselves. They are turned to those directions in which clips differ most
         from each other and their frames the least (Fisher's discriminants), of variance 1, and the decoder is turned
-        back, so that every frame by itself is made as before.
+        back, so that every frame by itself is made as before. Turned noise would be correlated; the independent noise
+        that is nearest to it (by KL divergence) has the inverse of its precisions.
         """
         if not self._take_networks(other):
             return False
-        means, variances = self._tell_frames(load(CLIPS_TO_TURN_BY)["clip"])
+        count = max(LEAST_CLIPS, CLIPS_TO_TURN_BY * THEIR_SIZE**2 // self.image_size**2)
+        means, precisions = self._tell_frames(load(min(count, CLIPS_TO_TURN_BY))["clip"])
         turn = find_slow_directions(means)  # [D, D]
+        back = np.linalg.inv(turn)
         kernel, bias = self.encoder.mu.get_weights()
         self.encoder.mu.set_weights([kernel @ turn, bias @ turn])
         kernel, bias = self.encoder.log_var.get_weights()
-        self.encoder.log_var.set_weights([np.zeros_like(kernel), np.log(variances @ np.square(turn))])
+        self.encoder.log_var.set_weights([np.zeros_like(kernel), -np.log(np.square(back) @ precisions)])
         for reader in self._list_readers():
             kernel, *bias = reader.get_weights()
-            reader.set_weights([np.linalg.solve(turn, kernel), *bias])
+            reader.set_weights([back @ kernel, *bias])
         return True
 
     def _list_readers(self) -> list[keras.layers.Dense]:
@@ -170,10 +186,10 @@ class VideoAutoencoder(VAE):
         return [layer for layer in dense if layer.input is self.decoder.inputs[0]]
 
     def _tell_frames(self, clips: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Of frames each by itself the means of codes, [N, T, D], and the mean variance of each number, [D]."""
+        """Of frames each by itself the means of codes, [N, T, D], and the mean precision of each number, [D]."""
         told = [self.encoder(frames, training=False) for frames in clips]
         means, log_vars = (np.stack([np.asarray(clip[part], np.float64) for clip in told]) for part in range(2))
-        return means, np.exp(log_vars).mean(axis=(0, 1))
+        return means, np.exp(-log_vars).mean(axis=(0, 1))
 
     def read_batch(self, data):
         return as_clip_batch(data)

@@ -90,14 +90,23 @@ def _describe(start: str, image_size: int | None) -> ModelSettings:
 
 def _is_another(asked: ModelSettings, start: ModelSettings, given: Collection[str]) -> bool:
     """Whether what is given asks for another network than the one to start from."""
-    fixed = [
-        name for name in INHERITED if name in given and name != "image_size"
-    ]  # which convolutions leave free, and others grow for
+    free = ("model", "image_size")  # of which convolutions leave the second free, and others grow for it
+    fixed = [name for name in INHERITED if name in given and name not in free]
     if any(getattr(asked, name) != getattr(start, name) for name in fixed):
+        return True
+    if "model" in given and not _can_begin(asked.model, start.model):
         return True
     there = dict(text.partition("=")[::2] for text in start.set)
     ours = dict(text.partition("=")[::2] for text in asked.set) if "set" in given else {}
     return any(_plain(_literal(ours[name])) != _plain(_literal(there[name])) for name in ours.keys() & there.keys())
+
+
+def _can_begin(model: str, start: str) -> bool:
+    """Whether a network has all arguments of another, and begins from it in a way of its own, or is the same."""
+    from ...models import NETWORKS
+
+    asked, there = NETWORKS[model], NETWORKS[start]
+    return asked is there or (issubclass(asked, there) and asked.begin_from is not there.begin_from)
 
 
 def _leave_out_replaced(start: ModelSettings, given: Collection[str]) -> ModelSettings:

@@ -63,9 +63,9 @@ def test_a_face_is_bridged_where_something_like_it_is_seen_and_not_over_somethin
 def test_a_face_behind_another_one_is_not_gone():
     tracker = Tracker(RATE)
     for frame in range(20):
-        front = Sighting(FACE + (100.0, 100.0), BLUE)
+        front = Sighting(np.add(FACE, 100.0), BLUE)
         is_found = frame not in range(8, 12)
-        both = [Sighting(FACE + (110.0, 100.0), RED), front]
+        both = [Sighting(np.add(FACE, (110.0, 100.0)), RED), front]
         tracker.add(both if is_found else [front], {} if is_found else {0: BLUE})
     assert [(track.first, track.end) for track in tracker.finish()] == [(0, 20), (0, 20)]
 

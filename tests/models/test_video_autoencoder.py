@@ -16,7 +16,15 @@ CLIPS = np.random.default_rng(0).uniform(size=(2, 5, SIZE, SIZE, 3)).astype(np.f
 @pytest.fixture(scope="module")
 def model():
     keras.utils.set_random_seed(0)
-    return VideoAutoencoder(image_size=SIZE, filters=(8, 8), latent_dim=6, slow_dim=4)
+    made = VideoAutoencoder(image_size=SIZE, filters=(8, 8), latent_dim=6, slow_dim=4)
+    teach(made)
+    return made
+
+
+def teach(model):
+    """Gives what frames add to those beside them, which begins as nothing, some weights."""
+    *_, last = (layer for layer in model.temporal.layers if isinstance(layer, keras.layers.Conv1D))
+    last.kernel.assign(np.random.default_rng(0).normal(0.0, 0.1, last.kernel.shape))
 
 
 def test_the_slow_code_is_one_for_a_clip_and_the_mean_of_its_frames(model):
@@ -139,6 +147,27 @@ def test_slow_directions_are_found_where_they_lie():
     codes = slow + fast + 0.1 * numbers.normal(size=(60, 8, 3))
     first = find_slow_directions(codes)[:, 0]
     assert abs(first @ [2.0, -1.0, 0.0]) < 0.1 * abs(first @ [1.0, 2.0, 0.0])
+
+
+def test_smoothing_leaves_what_moves_evenly_and_the_ends_of_a_clip():
+    even = np.arange(6.0, dtype=np.float32)[None, :, None] * np.array([1.0, -2.0], np.float32)
+    np.testing.assert_allclose(SmoothFrames()(even), even, atol=1e-6)
+
+
+@pytest.mark.parametrize("smoothing", [0, 1, 3])
+def test_fast_codes_are_smoothed_as_often_as_asked(smoothing):
+    model = VideoAutoencoder(image_size=SIZE, filters=(8, 8), latent_dim=6, slow_dim=4, smoothing=smoothing)
+    expected, _ = model.encoder(CLIPS.reshape(-1, *CLIPS.shape[2:]))
+    expected = np.reshape(expected, (2, 5, 6))[..., 4:]
+    for _ in range(smoothing):
+        expected = SmoothFrames()(expected)
+    np.testing.assert_allclose(np.asarray(model.encode(CLIPS))[..., 4:], expected, atol=1e-6)
+
+
+def test_kept_frames_leave_the_temporal_network_alone_to_learn():
+    model = VideoAutoencoder(image_size=SIZE, filters=(8, 8), latent_dim=6, keep_frames=True)
+    learning = {variable.path for variable in model.trainable_variables}
+    assert learning == {variable.path for variable in model.temporal.trainable_variables}
 
 
 def test_a_code_that_moves_by_chance_alternately_is_smoothed():

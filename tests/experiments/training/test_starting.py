@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from command_line import CAE_FLAGS
 from facezoo.experiments.errors import UsageError
+from facezoo.experiments.flags.parsing import parse_training
 from facezoo.experiments.machine.description import Build, Card
 from facezoo.experiments.training import devices
 from facezoo.experiments.training.building import copy_weights
+from facezoo.experiments.training.starting import inherit_settings
 from facezoo.models import VAE, ConvolutionalAutoencoder
 
 
@@ -23,6 +25,17 @@ def test_a_dense_layer_knows_one_size(tmp_path):
     VAE(image_size=16, filters=(4,), latent_dim=2).save(tmp_path / "start.keras")
     with pytest.raises(UsageError, match="image_size is 16, not 32"):
         copy_weights(str(tmp_path / "start.keras"), VAE(image_size=32, filters=(4,), latent_dim=2))
+
+
+@pytest.mark.parametrize(
+    ("model", "inherits"), [("video_autoencoder", True), ("appearance_vae", True), ("dfc_vae", False), ("cae", False)]
+)
+def test_a_model_that_begins_from_one_of_its_kind_has_its_arguments(model, inherits):
+    asked = parse_training([f"--model={model}", "--init_from=vae"])
+    made = inherit_settings(asked, None, {"model"}).model
+    assert made.model == model
+    assert ("decoder_filters=256,128,64,32" in made.set) is inherits
+    assert (made.latent_dim == 64) is inherits
 
 
 def test_a_card_that_this_tensorflow_fails_on_is_told_of_once_before_training(command, monkeypatch):
