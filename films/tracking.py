@@ -75,6 +75,7 @@ class _Growing:
     def __init__(self, frame: int, sighting: Sighting):
         self.frames, self.points, self.look = [frame], [sighting.points], sighting.look
         self.identity, self._num_told = sighting.identity, int(sighting.identity is not None)
+        self.unlike_at = -2  # the last frame in which something else was seen in its place
 
     def await_at(self, frame: int) -> np.ndarray:
         """Where its points will be, if it moves on as it did."""
@@ -130,15 +131,20 @@ class Tracker:
         """Where the faces of the tracks that go on will be in the next frame, each [P, 2]."""
         return [track.await_at(self._last + 1) for track in self._growing]
 
+    def recall_last(self) -> list[np.ndarray]:
+        """Where the faces of the same tracks were found last."""
+        return [track.points[-1] for track in self._growing]
+
     def add(self, sightings: Sequence[Sighting], glimpses: Mapping[int, np.ndarray] | None = None) -> None:
         """Takes the sightings of the next frame.
 
         Args:
           sightings: all that are found.
-          glimpses: by number in `await_next`, the looks [K] of places where a face is awaited and none is found.
+          glimpses: by number in `await_next`, the looks [2, K] of where a face is awaited and of where it was last, if
+            it is not found.
         """
         self._last += 1
-        places = {number: (self._growing[number], look) for number, look in (glimpses or {}).items()}
+        places = [(self._growing[number], looks) for number, looks in (glimpses or {}).items()]
         costs = np.array([[self._cost(track, sighting) for sighting in sightings] for track in self._growing])
         linked: set[int] = set()
         if costs.size:
@@ -150,17 +156,18 @@ class Tracker:
             _Growing(self._last, sighting) for number, sighting in enumerate(sightings) if number not in linked
         ]
         lost = [track for track in self._growing if self._last - track.frames[-1] > BRIDGE_SECONDS * self.rate]
-        lost += [
-            track for track, look in places.values() if track not in lost and self._is_gone(track, look, sightings)
-        ]
+        lost += [track for track, looks in places if track not in lost and self._is_gone(track, looks, sightings)]
         self._ended += lost
         self._growing = [track for track in self._growing if track not in lost]
 
-    def _is_gone(self, track: _Growing, look: np.ndarray, sightings: Sequence[Sighting]) -> bool:
-        """Whether something else is in the place of a face, and nobody in front of it."""
-        if track.frames[-1] == self._last or np.linalg.norm(look - track.look) <= UNLIKE_PLACE:
+    def _is_gone(self, track: _Growing, looks: np.ndarray, sightings: Sequence[Sighting]) -> bool:
+        """Whether something else is in the place of a face for the second frame in a row, and nobody in front of it."""
+        is_like = np.linalg.norm(looks - track.look, axis=-1).min() <= UNLIKE_PLACE
+        is_hidden = any(is_behind(track.await_at(self._last), sighting.points) for sighting in sightings)
+        if track.frames[-1] == self._last or is_like or is_hidden:
             return False
-        return not any(is_behind(track.await_at(self._last), sighting.points) for sighting in sightings)
+        was_unlike, track.unlike_at = track.unlike_at, self._last
+        return was_unlike == self._last - 1
 
     def finish(self) -> list[Track]:
         """All tracks, the longest first."""

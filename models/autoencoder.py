@@ -63,8 +63,8 @@ class Autoencoder(TrainableModel):
         self.encoder.trainable = False
 
     def check_decoder(self) -> None:
-        """Raises ValueError where kernels outside of `decoder` make pictures of codes, or pictures take another way."""
-        self.code_network(), self.picture_network()
+        """Raises ValueError where kernels outside of `decoder` make pictures of codes, too."""
+        self.picture_network()
 
     def code_network(self) -> keras.Model:
         """The network of `encode`, as Keras' functional one: pictures, and whatever else it is told, to codes."""

@@ -12,9 +12,10 @@ from .normalization import KeptNormalization
 from .vae import VAE
 
 SLOW_SHARE = 0.25  # of a code, where nothing else is said
-# Of 64 pixels; of fewer than 800 the directions that are found are those of just these clips. Of larger pictures it is
-# fewer, but at least 200, for the memory that they take.
-CLIPS_TO_TURN_BY, LEAST_CLIPS, THEIR_SIZE = 800, 200, 64
+NEARLY_NOTHING = {"class_name": "VarianceScaling", "config": {"scale": 1e-6}}
+# Clips whose directions are found: those of 200 are theirs more than others', and cost 0.04 dB with 4 slow numbers.
+FEWEST_CLIPS, MOST_CLIPS = 200, 800
+MOST_PIXELS = 800 * 8 * 64 * 64  # of all of them
 LEAST_SPREAD = 1e-6  # of the largest variance: what no picture changes is not blown up
 
 
@@ -84,8 +85,6 @@ class VideoAutoencoder(VAE):
       smoothing: how often fast codes are averaged with those of the frames beside them (`SmoothFrames`).
       keep_moments: batch normalisation goes on by the moments of the model that it begins from: a batch of clips shows
         too few people to measure new ones.
-      keep_frames: encoder and decoder stay those of the model that it begins from, and only what the frames before and
-        after add is learned.
       vae: all other arguments are `VAE`'s.
 
     Raises:
@@ -104,18 +103,16 @@ class VideoAutoencoder(VAE):
         temporal_kernel_size: int = 3,
         smoothing: int = 1,
         keep_moments: bool = False,
-        keep_frames: bool = False,
         **vae: Any,
     ):
-        check_boolean(keep_moments=keep_moments, keep_frames=keep_frames)
+        check_boolean(keep_moments=keep_moments)
         check_positive(temporal_filters=temporal_filters, temporal_kernel_size=temporal_kernel_size)
         check_count(smoothing=smoothing)
         if temporal_kernel_size % 2 == 0:
             raise ValueError(f"temporal_kernel_size={temporal_kernel_size} must be odd")
         # Before the parent, whose constructor builds the networks with them.
         self.slow_dim, self.temporal_filters = slow_dim, temporal_filters  # type: ignore[assignment]
-        self.temporal_kernel_size, self.smoothing = temporal_kernel_size, smoothing
-        self.keep_moments, self.keep_frames = keep_moments, keep_frames
+        self.temporal_kernel_size, self.smoothing, self.keep_moments = temporal_kernel_size, smoothing, keep_moments
         super().__init__(**vae)
 
     def _normalization(self):
@@ -125,7 +122,6 @@ class VideoAutoencoder(VAE):
         if not self.built:
             self.slow_dim = self._choose_slow_dim(self.slow_dim)
             self.temporal = self._build_temporal()
-            self.encoder.trainable = self.decoder.trainable = not self.keep_frames
         super().build(input_shape)
 
     def _choose_slow_dim(self, asked: int | None) -> int:
@@ -139,7 +135,7 @@ class VideoAutoencoder(VAE):
         return slow_dim
 
     def _build_temporal(self) -> keras.Model:
-        """What frames say of those beside them: [B, T, fast] -> [B, T, fast], at first their mean alone."""
+        """What frames say of those beside them: [B, T, fast] -> [B, T, fast], at first their mean and hardly more."""
         fast_dim, size = self.latent_dim - self.slow_dim, self.temporal_kernel_size
         kernel = {"kernel_regularizer": keras.regularizers.L2(self.l2) if self.l2 else None}
         x = fast = keras.Input((None, fast_dim))
@@ -147,7 +143,7 @@ class VideoAutoencoder(VAE):
             EdgePadding(size // 2)(x)
         )
         x = EdgePadding(size // 2)(keras.layers.LeakyReLU(self.negative_slope)(x))
-        x = keras.layers.Conv1D(fast_dim, size, kernel_initializer="zeros", dtype="float32", **kernel)(x)
+        x = keras.layers.Conv1D(fast_dim, size, kernel_initializer=NEARLY_NOTHING, dtype="float32", **kernel)(x)
         smooth = fast
         for _ in range(self.smoothing):
             smooth = SmoothFrames(dtype="float32")(smooth)
@@ -167,8 +163,10 @@ class VideoAutoencoder(VAE):
         """
         if not self._take_networks(other):
             return False
-        count = max(LEAST_CLIPS, CLIPS_TO_TURN_BY * THEIR_SIZE**2 // self.image_size**2)
-        means, precisions = self._tell_frames(load(min(count, CLIPS_TO_TURN_BY))["clip"])
+        pixels = load(1)["clip"].shape[1] * self.image_size**2
+        means, precisions = self._tell_frames(
+            load(int(np.clip(MOST_PIXELS // pixels, FEWEST_CLIPS, MOST_CLIPS)))["clip"]
+        )
         turn = find_slow_directions(means)  # [D, D]
         back = np.linalg.inv(turn)
         kernel, bias = self.encoder.mu.get_weights()
@@ -193,6 +191,10 @@ class VideoAutoencoder(VAE):
 
     def read_batch(self, data):
         return as_clip_batch(data)
+
+    def freeze_codes(self):
+        super().freeze_codes()
+        self.temporal.trainable = False
 
     def encode(self, images):
         """The means of the codes, slow and fast numbers in a row.

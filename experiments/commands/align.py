@@ -16,7 +16,7 @@ from ..faces.crops import find_known_rows, make_stamp, name_crops, new_files, re
 from ..films.aligning import align_to_film, align_to_folder
 from ..films.choosing import choose
 from ..films.frames import find_film
-from ..films.making import ENDING
+from ..films.making import ENDING, advise_name
 from ..flags import groups, kinds
 from ..terminal import announce
 
@@ -89,7 +89,7 @@ def _align_film(values: flags.FlagValues, film: Film) -> None:
     if out.exists() and not out.is_dir():
         raise UsageError(f"--out={out} is a file: choose a folder, or a new {ENDING} file")
     if not out.is_dir() and out.suffix.lower() in FILM_ENDINGS:
-        raise UsageError(f"--out={out}: films are written as MP4: call it {out.with_suffix(ENDING).name}")
+        raise UsageError(f"--out={out}: {advise_name(out)}")
     align_to_folder(film, out, cut, choice)
 
 

@@ -29,7 +29,7 @@ from ..faces.reader import EVERY, LARGEST
 from .looks import Recogniser, find_recogniser, see_look
 
 SEARCH_SECONDS = 0.5  # after which all of a frame is looked through again, for who has come
-SEARCH_BYTES = 2**28  # of frames that are held meanwhile
+SEARCH_PIXELS = 2**26  # of frames that are held meanwhile, 4 bytes each
 FOUND = 0.5  # of its frames in which a face is found, or it is none
 KEPT_FRAMES = 24  # or some more, whose sightings are kept together
 KEPT = "sightings-{:06d}"
@@ -144,13 +144,19 @@ def _see(film: Film, tracker: Tracker, first: int) -> Iterator[list[Seen]]:
     left = None if film.num_frames is None else max(0, film.num_frames - first)
     frames = progress_bar("finding faces", read_frames(film, first), left, unit="frame")
     for group in _take_groups(map(Image.fromarray, frames), film.frames_per_second, has_begun=first > 0):
+        *before, _ = group
         searched = detection.find_faces(group[-1])
-        coming = _follow_back(group, [face for face in searched if not _is_awaited(face, tracker)])
+        traced: dict[int, list[detection.Face | None]] = {}
         told = []
-        for number, image in enumerate(group):
-            is_last = number == len(group) - 1
-            told.append(_see_frame(image, tracker, recogniser, searched if is_last else coming[number], is_last))
+        for number, image in enumerate(before):
+            for place, face in enumerate(searched):
+                if place not in traced and not _is_awaited(face, tracker):
+                    traced[place] = _follow_back(before, face)
+            coming = [face for faces in traced.values() if (face := faces[number])]
+            told.append(_see_frame(image, tracker, recogniser, coming, is_searched=False))
             tracker.add(*told[-1])
+        told.append(_see_frame(group[-1], tracker, recogniser, searched, is_searched=True))
+        tracker.add(*told[-1])
         yield told
 
 
@@ -158,26 +164,26 @@ def _take_groups(images: Iterable[Image.Image], rate: Fraction, has_begun: bool)
     """Pictures of half a second at a time, or of less where they are large; a film's first one alone."""
     rest = iter(images)
     for first in rest:
-        size = 3 * first.width * first.height
-        count = max(1, min(round(SEARCH_SECONDS * rate), SEARCH_BYTES // size)) if has_begun else 1
+        most = SEARCH_PIXELS // (first.width * first.height)
+        count = max(1, min(round(SEARCH_SECONDS * rate), most)) if has_begun else 1
         has_begun = True
         yield [first, *itertools.islice(rest, count - 1)]
 
 
 def _is_awaited(face: detection.Face, tracker: Tracker) -> bool:
-    return any(is_behind(face.points, points) for points in tracker.await_next())
+    """Whether a face of half a second later is about where one is followed."""
+    size = measure_size(face.points)
+    return any(np.linalg.norm((face.points - points).mean(axis=0)) < size for points in tracker.await_next())
 
 
-def _follow_back(group: list[Image.Image], faces: list[detection.Face]) -> list[list[detection.Face]]:
-    """Of each picture of a group the faces that have come by its last one, which is looked through wholly."""
-    found: list[list[detection.Face]] = [[] for _ in group]
-    for face in faces:
-        before: detection.Face | None = face
-        for number in range(len(group) - 2, -1, -1):
-            before = before and detection.find_near(group[number], before.points)
-            if before:
-                found[number].append(before)
-    return found
+def _follow_back(images: list[Image.Image], face: detection.Face) -> list[detection.Face | None]:
+    """A face in the pictures before the one that it is found in, as far back as it is found in each of them."""
+    found: list[detection.Face | None] = []
+    before: detection.Face | None = face
+    for image in reversed(images):
+        before = before and detection.find_near(image, before.points)
+        found.append(before)
+    return found[::-1]
 
 
 def _see_frame(
@@ -206,8 +212,10 @@ def _see_frame(
             found.append(face)
     is_asked = recogniser and (is_searched or len(found) > 1 or len(awaited) > 1)
     sightings = _sight(image, [face.points for face in found], recogniser if is_asked else None)
-    places = enumerate(zip(awaited, near, strict=True))
-    return Seen(sightings, {number: see_look(image, points) for number, (points, face) in places if face is None})
+    lost = [number for number, face in enumerate(near) if face is None]
+    last = tracker.recall_last()
+    looks = {number: np.stack([see_look(image, points[number]) for points in (awaited, last)]) for number in lost}
+    return Seen(sightings, looks)
 
 
 def _sight(image: Image.Image, faces: list[np.ndarray], recogniser: Recogniser | None) -> list[Sighting]:

@@ -17,6 +17,7 @@ from ...datasets import photographs
 from ...datasets.alignment import NoFaceError
 from ...datasets.manifest import Cut
 from ...films import Film, FilmWriter, Parts
+from ...films.probing import ENDINGS
 from ...pictures.pasting import crop_matrix
 from ..errors import UsageError
 from ..faces.fitting import FaceFitter
@@ -180,7 +181,8 @@ class FilmTask:
             how = "show the face as it is" if bend_face else "have it pasted by an oval"
             print(f"{len(unfitted)} frames {how}, since no landmarks are found: {list_numbers(unfitted)}")
             if not self.cut:
-                print("The middle of each frame was taken for the face: --align looks for it")
+                taken = "crop" if self.crop else "middle"
+                print(f"The {taken} of each frame was taken for the face: --align looks for it")
 
 
 def make_task(
@@ -237,10 +239,16 @@ def new_film(out: str | None, why: str = OF_FILM.format("in")) -> Path:
         raise UsageError(f"--out is required: a new {ENDING} file")
     path = Path(out)
     if path.suffix.lower() != ENDING:
-        raise UsageError(f"--out={out}: {why}, which is written as MP4: call it {path.with_suffix(ENDING).name}")
+        raise UsageError(f"--out={out}: {why}; {advise_name(path)}")
     if path.is_dir() or files.is_taken(path):
         raise UsageError(f"--out={out} exists: choose another file")
     return path
+
+
+def advise_name(path: Path) -> str:
+    """What to call a film that is called otherwise than an MP4."""
+    stem = path.name[: -len(path.suffix)] if path.suffix.lower() in ENDINGS else path.name
+    return f"films are written as MP4: call it {stem or 'film'}{ENDING}"
 
 
 def make_key(film: Film, settings: Sequence[Any]) -> str:

@@ -63,6 +63,7 @@ def parse(
     """
     values = define_all(define_flags)
     own = [argument for argument in arguments if not _is_recipe(argument)]
+    theirs = expand([_expand_recipe(argument, has_recipes) for argument in arguments if _is_recipe(argument)])
     arguments = expand([_expand_recipe(argument, has_recipes) for argument in arguments])
     try:
         rest = values(["facezoo", *arguments])[1:]
@@ -82,10 +83,11 @@ def parse(
     if rest:
         raise _no_flag(rest, own, words)
     if len(own) < len(arguments):
-        given = define_all(define_flags)
-        given.unparse_flags()
-        given(["facezoo", *expand(own)], known_only=True)
-        begins = "init_from" in values and values["init_from"].present and not given["init_from"].present
+        given, told = define_all(define_flags), define_all(define_flags)
+        for found, some in ((given, expand(own)), (told, theirs)):
+            found.unparse_flags()
+            found(["facezoo", *some], known_only=True)
+        begins = "init_from" in told and told["init_from"].present
         for name in values:
             values[name].present = values[name].present if begins else given[name].present
     return values

@@ -192,7 +192,13 @@ def copy_weights(
         if model.begin_from(loaded, load):
             announce(f"--init_from={start}: a {type(model).__name__} begins from a {type(loaded).__name__}")
             return
-        raise UsageError(f"--init_from={start} holds a {type(loaded).__name__}, not a {type(model).__name__}")
+        kinds = f"--init_from={start} holds a {type(loaded).__name__}, not a {type(model).__name__}"
+        if not isinstance(model, type(loaded)):
+            raise UsageError(kinds)
+        there = loaded.get_config()
+        here = {name: value for name, value in model.get_config().items() if name in there}
+        names = _list_differing(there, here, loaded.free_arguments)
+        raise UsageError(f"{kinds}{_tell(names, there, here) and ', and '}{_tell(names, there, here)}")
     there, here = loaded.get_config(), model.get_config()
     fits = [weight.shape for weight in loaded.weights] == [weight.shape for weight in model.weights]
     larger = None if fits else _enlarge(start, loaded, model)
@@ -211,7 +217,7 @@ def copy_weights(
     for name in set(names) & set(model.replaced_arguments) if larger else ():
         way = f"grows to {model.image_size} pixels or gets --set={name}={here[name]}, one training after the other"
         raise UsageError(f"--init_from={start} {way}")
-    differing = "; ".join(f"{name} is {there[name]!r}, not {here[name]!r}" for name in names)
+    differing = _tell(names, there, here)
     grown = ",".join(map(str, larger["filters"])) if larger else None
     way = f", and for {model.image_size} pixels it grows to --set=filters={grown}" if grown else ""
     raise UsageError(f"--init_from={start} is another model: {differing}; what is not given is taken from there{way}")
@@ -226,6 +232,10 @@ def _enlarge(start: str, small: TrainableModel, model: TrainableModel) -> dict[s
     except ValueError as error:
         message = f"--init_from={start} is made for {small.image_size} pixels and cannot grow to {model.image_size}"
         raise UsageError(f"{message}: {error}") from error
+
+
+def _tell(names: Collection[str], there: dict[str, Any], here: dict[str, Any]) -> str:
+    return "; ".join(f"{name} is {there[name]!r}, not {here[name]!r}" for name in names)
 
 
 def _list_differing(there: dict[str, Any], here: dict[str, Any], free: Collection[str]) -> list[str]:

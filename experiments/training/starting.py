@@ -102,11 +102,14 @@ def _is_another(asked: ModelSettings, start: ModelSettings, given: Collection[st
 
 
 def _can_begin(model: str, start: str) -> bool:
-    """Whether a network has all arguments of another, and begins from it in a way of its own, or is the same."""
+    """Whether a network is the same, or has all arguments of another and begins from it in a way of its own."""
+    if model == start:
+        return True
+    load_tensorflow()
     from ...models import NETWORKS
 
     asked, there = NETWORKS[model], NETWORKS[start]
-    return asked is there or (issubclass(asked, there) and asked.begin_from is not there.begin_from)
+    return issubclass(asked, there) and asked.begin_from is not there.begin_from
 
 
 def _leave_out_replaced(start: ModelSettings, given: Collection[str]) -> ModelSettings:

@@ -54,10 +54,19 @@ def test_a_face_is_bridged_where_something_like_it_is_seen_and_not_over_somethin
     tracker = Tracker(RATE)
     for frame in range(20):
         is_found = frame not in range(8, 12)
-        glimpses = {} if is_found or not tracker.await_next() else {0: glimpse}
+        glimpses = {} if is_found or not tracker.await_next() else {0: np.stack([BLUE, glimpse])}
         tracker.add([Sighting(FACE + 100.0, RED)] if is_found else [], glimpses)
     spans = sorted((track.first, track.end) for track in tracker.finish())
     assert spans == ([(0, 20)] if is_bridged else [(0, 8), (12, 20)])
+
+
+def test_one_frame_of_something_else_is_bridged():
+    tracker = Tracker(RATE)
+    for frame in range(20):
+        is_found = frame != 8
+        tracker.add([Sighting(FACE + 100.0, RED)] if is_found else [], {} if is_found else {0: np.stack([BLUE, BLUE])})
+    (track,) = tracker.finish()
+    assert (track.first, track.end, track.is_seen.sum()) == (0, 20, 19)
 
 
 def test_a_face_behind_another_one_is_not_gone():
@@ -66,7 +75,7 @@ def test_a_face_behind_another_one_is_not_gone():
         front = Sighting(np.add(FACE, 100.0), BLUE)
         is_found = frame not in range(8, 12)
         both = [Sighting(np.add(FACE, (110.0, 100.0)), RED), front]
-        tracker.add(both if is_found else [front], {} if is_found else {0: BLUE})
+        tracker.add(both if is_found else [front], {} if is_found else {0: np.stack([BLUE, BLUE])})
     assert [(track.first, track.end) for track in tracker.finish()] == [(0, 20), (0, 20)]
 
 

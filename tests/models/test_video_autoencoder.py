@@ -112,14 +112,19 @@ def test_it_begins_from_a_vae_of_frames_with_what_is_slow_first():
     assert model.begin_from(frames, lambda count: {"clip": clips[:count], "image": clips[:count, 2]})
     # Every picture by itself is made as before, since the temporal convolutions hardly say anything yet.
     np.testing.assert_allclose(
-        model.decode(model.encode(clips[:, 2])), frames.decode(frames.encode(clips[:, 2])), atol=0.02
+        model.decode(model.encode(clips[:, 2])), frames.decode(frames.encode(clips[:, 2])), atol=1e-3
     )
-    means, variances = model._tell_frames(clips)
+    means, precisions = model._tell_frames(clips)
     every = means.reshape(-1, 6)
     np.testing.assert_allclose(np.cov(every.T, bias=True), np.eye(6), atol=1e-2)
     shares = means.mean(axis=1).var(axis=0) / every.var(axis=0)
     assert (np.diff(shares) < 1e-3).all() and shares[0] > 0.9 > shares[-1]
-    assert np.isfinite(variances).all()
+    _, log_vars = frames.encoder(clips.reshape(-1, *clips.shape[2:]))
+    kernel, _ = frames.encoder.mu.get_weights()
+    turn = np.linalg.lstsq(kernel, model.encoder.mu.get_weights()[0], rcond=None)[0]
+    back = np.linalg.inv(turn)
+    expected = np.diag(back @ np.diag(np.exp(-np.asarray(log_vars)).mean(axis=0)) @ back.T)
+    np.testing.assert_allclose(precisions, expected, rtol=1e-3)
 
 
 def test_a_decoder_that_reads_the_code_in_several_places_is_turned_in_all_of_them():
@@ -161,13 +166,7 @@ def test_fast_codes_are_smoothed_as_often_as_asked(smoothing):
     expected = np.reshape(expected, (2, 5, 6))[..., 4:]
     for _ in range(smoothing):
         expected = SmoothFrames()(expected)
-    np.testing.assert_allclose(np.asarray(model.encode(CLIPS))[..., 4:], expected, atol=1e-6)
-
-
-def test_kept_frames_leave_the_temporal_network_alone_to_learn():
-    model = VideoAutoencoder(image_size=SIZE, filters=(8, 8), latent_dim=6, keep_frames=True)
-    learning = {variable.path for variable in model.trainable_variables}
-    assert learning == {variable.path for variable in model.temporal.trainable_variables}
+    np.testing.assert_allclose(np.asarray(model.encode(CLIPS))[..., 4:], expected, atol=5e-3)
 
 
 def test_a_code_that_moves_by_chance_alternately_is_smoothed():

@@ -55,10 +55,13 @@ def test_the_largest_is_followed_and_nobody_is_told(squares):
         following.find_film_faces(save_film([draw_squares()] * 3, "empty.mp4"))
 
 
-def test_who_goes_and_comes_back_is_there_in_just_those_frames(squares):
-    film = save_film(draw_squares((60, RED)) if frame not in range(9, 14) else draw_squares() for frame in range(30))
+@pytest.mark.parametrize("away", [range(9, 14), range(12, 14), range(2, 4), range(26, 28)], ids=str)
+@pytest.mark.parametrize("x", [60, 100])
+def test_who_goes_and_comes_back_is_away_in_just_those_frames(squares, away, x):
+    frames = [draw_squares((60 if frame < away[0] else x, RED)) for frame in range(30)]
+    film = save_film(draw_squares() if frame in away else picture for frame, picture in enumerate(frames))
     faces = following.find_film_faces(film)
-    assert [frame for frame in range(30) if not faces.at(frame)] == list(range(9, 14))
+    assert [frame for frame in range(30) if not faces.at(frame)] == list(away)
 
 
 class Fitter:
@@ -233,7 +236,7 @@ def test_the_command_maps_a_film(run, command):
     [
         (
             ("--out=out",),
-            "--in is a film, and what is made of it another one, which is written as MP4: call it out.mp4",
+            "--in is a film, and what is made of it another one; films are written as MP4: call it out.mp4",
         ),
         (("--out=in.mp4",), "--out=in.mp4 exists"),
         (("--out=out.mp4", "--align", "--faces=all"), "--faces=all of a film wants --paste"),
