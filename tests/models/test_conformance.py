@@ -90,6 +90,17 @@ def test_gradient_reaches_every_weight(specimen):
 
 
 @over_zoo
+def test_codes_that_are_frozen_leave_the_decoder_alone_to_learn(specimen):
+    model = specimen.make()
+    if not model.reconstructs or not model.network().decoder.trainable_variables:
+        return
+    network = model.network()
+    network.freeze_codes()
+    decoder = {variable.path for variable in network.decoder.trainable_variables}
+    assert {variable.path for variable in network.trainable_variables} == decoder
+
+
+@over_zoo
 def test_config_is_the_constructor(specimen):
     model = specimen.make()
     config = model.get_config()

@@ -1,8 +1,14 @@
 """Every recipe is understood, named and open to changes."""
 
+import dataclasses
+import tomllib
+
 import pytest
 from command_line import photographs_in
 from facezoo.experiments.flags import parsing
+from facezoo.experiments.flags.kinds import read, read_given
+from facezoo.experiments.flags.training import ModelSettings, TrainingSettings
+from facezoo.experiments.training.starting import inherit_settings
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
@@ -39,6 +45,25 @@ def test_a_recipe_s_flags_can_be_overridden_after_it(command):
     done = command("train", "--recipe=vae", "--latent_dim=7", "--image_size=32", "--batch_size=8", "--dry_run")
     assert done.code == 0, done.err
     assert "latent_dim=7" in done.out
+
+
+def resolve(*arguments):
+    """The network's settings of a training, with what it begins from."""
+    values = parsing.parse(parsing.define_train_flags, arguments, has_recipes=True)
+    settings = inherit_settings(read(values, TrainingSettings), None, read_given(values, ModelSettings).keys())
+    return dataclasses.replace(settings.model, init_from=None)
+
+
+BEGUN = [
+    (run["flags"][0], run["flags"][1].rpartition("/")[2])
+    for run in tomllib.loads((parsing.RECIPES / "zoo.toml").read_text())["runs"]
+    if "--init_from=${ZOO}/" in " ".join(run["flags"])
+]
+
+
+@pytest.mark.parametrize(("recipe", "start"), BEGUN)
+def test_a_run_of_the_zoo_that_begins_from_another_run_is_its_recipe_s(recipe, start):
+    assert resolve(recipe, f"--init_from={start}") == resolve(recipe)
 
 
 def test_help_of_train_names_the_recipes(command):
