@@ -210,8 +210,12 @@ class FaceMapping(Autoencoder):
         return self.decode(self.encode(images), person)
 
     def _decode(self, codes, person):
-        codes = keras.ops.convert_to_tensor(codes)
-        numbers = keras.ops.broadcast_to(self._number(person), (keras.ops.shape(codes)[0],))
+        codes, numbers = keras.ops.convert_to_tensor(codes), self._number(person)
+        known = tf.get_static_value(numbers) if is_tensorflow() else None
+        if known is not None and known.size == 1:
+            numbers = tf.constant(known.reshape(1))  # which `OwnNetwork` knows while a graph is made
+        else:
+            numbers = keras.ops.broadcast_to(numbers, (keras.ops.shape(codes)[0],))
         return self.decoder([codes, numbers], training=False)
 
     def _number(self, person):
@@ -279,7 +283,8 @@ class ChosenPerson(keras.layers.Layer):
 class OwnNetwork(keras.layers.Layer):
     """Each example through its own person's network only: numbers int [B] and [B, ...] -> what the networks give.
 
-    A number that none of them has gives the last.
+    One number that is known when a graph is made is everybody's: then the graph holds that network alone. A number that
+    none of them has gives the last.
 
     Args:
       networks: P of them, [B, ...] -> a dict of tensors [B, ...].
@@ -294,6 +299,8 @@ class OwnNetwork(keras.layers.Layer):
         if not is_tensorflow():
             return self._choose(numbers, [network(features, training=training) for network in self.networks])
         last = len(self.networks) - 1
+        if numbers.shape[0] == 1 and (only := tf.get_static_value(numbers)) is not None:  # of all examples
+            return self.networks[only[0] if 0 <= only[0] < last else last](features, training=training)
         numbers = tf.where((numbers >= 0) & (numbers < last), numbers, last)
         rows = tf.dynamic_partition(tf.range(tf.shape(numbers)[0]), numbers, last + 1)
         shares = [

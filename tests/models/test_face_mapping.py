@@ -73,6 +73,15 @@ def test_each_person_has_a_face_of_their_own(structure):
     np.testing.assert_allclose(mixed, [mapped[2][0], mapped[0][1], mapped[1][2]], atol=1e-6)
 
 
+@pytest.mark.parametrize("person", ["ann", 2, None])
+def test_a_graph_of_one_person_holds_that_person_s_network_alone(person):
+    model = tiny()
+    codes = model.encode(images())
+    decode = tf.function(lambda codes: model.decode(codes, person)).get_concrete_function(tf.TensorSpec((None, 6)))
+    assert "DynamicPartition" not in {operation.type for operation in decode.graph.get_operations()}
+    np.testing.assert_array_equal(decode(tf.convert_to_tensor(codes)), model.decode(codes, person))
+
+
 @over_structures
 def test_a_batch_is_decoded_as_its_own_people(structure):
     model, batch = tiny(structure=structure), {"image": images()}
