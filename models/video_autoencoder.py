@@ -15,7 +15,7 @@ SLOW_SHARE = 0.25  # of a code, where nothing else is said
 NEARLY_NOTHING = {"class_name": "VarianceScaling", "config": {"scale": 1e-6}}
 # Clips whose directions are found: those of 200 are theirs more than others', and cost 0.04 dB with 4 slow numbers.
 FEWEST_CLIPS, MOST_CLIPS = 200, 800
-MOST_PIXELS = 800 * 8 * 64 * 64  # of all of them
+MOST_PIXELS = 800 * 16 * 64 * 64  # of all of them
 LEAST_SPREAD = 1e-6  # of the largest variance: what no picture changes is not blown up
 
 
