@@ -193,12 +193,11 @@ def copy_weights(
             announce(f"--init_from={start}: a {type(model).__name__} begins from a {type(loaded).__name__}")
             return
         kinds = f"--init_from={start} holds a {type(loaded).__name__}, not a {type(model).__name__}"
-        if not isinstance(model, type(loaded)):
+        there, here = loaded.get_config(), model.get_config()
+        if not there.keys() <= here.keys():
             raise UsageError(kinds)
-        there = loaded.get_config()
-        here = {name: value for name, value in model.get_config().items() if name in there}
-        names = _list_differing(there, here, loaded.free_arguments)
-        raise UsageError(f"{kinds}{_tell(names, there, here) and ', and '}{_tell(names, there, here)}")
+        told = _tell([name for name in there if there[name] != here[name]], there, here)
+        raise UsageError(f"{kinds}{told and f', and {told}'}")
     there, here = loaded.get_config(), model.get_config()
     fits = [weight.shape for weight in loaded.weights] == [weight.shape for weight in model.weights]
     larger = None if fits else _enlarge(start, loaded, model)

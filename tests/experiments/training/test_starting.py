@@ -9,7 +9,7 @@ from facezoo.experiments.machine.description import Build, Card
 from facezoo.experiments.training import devices
 from facezoo.experiments.training.building import copy_weights
 from facezoo.experiments.training.starting import inherit_settings
-from facezoo.models import VAE, ConvolutionalAutoencoder
+from facezoo.models import VAE, ConvolutionalAutoencoder, VideoAutoencoder
 
 
 def test_convolutions_alone_start_pictures_of_another_size(tmp_path):
@@ -25,6 +25,15 @@ def test_a_dense_layer_knows_one_size(tmp_path):
     VAE(image_size=16, filters=(4,), latent_dim=2).save(tmp_path / "start.keras")
     with pytest.raises(UsageError, match="image_size is 16, not 32"):
         copy_weights(str(tmp_path / "start.keras"), VAE(image_size=32, filters=(4,), latent_dim=2))
+
+
+def test_what_hinders_a_model_to_begin_from_another_is_named(tmp_path):
+    VAE(image_size=16, filters=(4,), latent_dim=3).save(tmp_path / "start.keras")
+    clips = VideoAutoencoder(image_size=16, filters=(4,), latent_dim=2)
+    with pytest.raises(UsageError, match="holds a VAE, not a VideoAutoencoder, and latent_dim is 3, not 2"):
+        copy_weights(str(tmp_path / "start.keras"), clips)
+    with pytest.raises(UsageError, match=r"holds a VAE, not a ConvolutionalAutoencoder\Z"):
+        copy_weights(str(tmp_path / "start.keras"), ConvolutionalAutoencoder(image_size=16, filters=(4,)))
 
 
 @pytest.mark.parametrize(
