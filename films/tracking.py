@@ -14,7 +14,7 @@ LOOK = 1.0  # how much two looks count beside places; a look is a vector of abou
 # photographs that were turned, lit and blurred otherwise 1 % of looks are farther apart than 0.59, 5 % than 0.43; of
 # strangers' 1 % are nearer than 0.42, 5 % than 0.52.
 UNLIKE, ALIKE = 0.7, 0.45
-UNLIKE_PLACE = 0.45  # from what was there so far, of a place where no face is found: then it is gone, and not blurred
+UNLIKE_PLACE = 0.45  # looks of a place without a face that are farther from the face's show something else, no blur
 MEMORY = 0.9  # part of a track's look that stays when it is seen again
 DAMPING = 0.7  # part of a movement that is awaited to go on
 IDENTITY = 1.0  # how much two identities count beside places and looks
@@ -114,7 +114,7 @@ class Tracker:
 
     A sighting goes on with the track that awaits it nearest and looks most like it, all of a frame at once by least
     cost (Kuhn's method); one that goes on with none begins a track. A track that is not found for longer than
-    `BRIDGE_SECONDS` ends, and at once where what is seen in its place is something else, as after a cut; one that looks
+    `BRIDGE_SECONDS` ends, and after two frames that show something else in its place, as after a cut; one that looks
     alike later is another.
 
     Args:

@@ -152,7 +152,7 @@ def _see(film: Film, tracker: Tracker, first: int) -> Iterator[list[Seen]]:
             for place, face in enumerate(searched):
                 if place not in traced and not _is_awaited(face, tracker):
                     traced[place] = _follow_back(before, face)
-            coming = [face for faces in traced.values() if (face := faces[number])]
+            coming = [found for faces in traced.values() if (found := faces[number])]
             told.append(_see_frame(image, tracker, recogniser, coming, is_searched=False))
             tracker.add(*told[-1])
         told.append(_see_frame(group[-1], tracker, recogniser, searched, is_searched=True))

@@ -196,7 +196,8 @@ def copy_weights(
         there, here = loaded.get_config(), model.get_config()
         if not there.keys() <= here.keys():
             raise UsageError(kinds)
-        told = _tell([name for name in there if there[name] != here[name]], there, here)
+        shared = {name: here[name] for name in there}
+        told = _tell(_list_differing(there, shared, loaded.free_arguments), there, shared)
         raise UsageError(f"{kinds}{told and f', and {told}'}")
     there, here = loaded.get_config(), model.get_config()
     fits = [weight.shape for weight in loaded.weights] == [weight.shape for weight in model.weights]
