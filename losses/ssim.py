@@ -60,12 +60,36 @@ class DSSIM:
 
 
 def _blur(images):
-    """Gaussian window as two passes of one dimension: [B, H, W, C] -> [B, H - 10, W - 10, C]."""
-    offsets = np.arange(WINDOW_SIZE) - WINDOW_SIZE // 2
-    window = np.exp(-0.5 * (offsets / WINDOW_SIGMA) ** 2)
-    window = (window / window.sum()).astype(np.float32)
+    """Gaussian window in two passes of one dimension: [B, H, W, C] -> [B, H - 10, W - 10, C]."""
+    # A GPU rounds matrices to ten bits (TensorFloat-32), too few for variances; a CPU is slow with windows.
+    return _by_windows(images) if tf.config.list_physical_devices("GPU") else _by_matrices(images)
+
+
+def _by_windows(images):
     channels = images.shape[-1]
     for shape in ((WINDOW_SIZE, 1, 1, 1), (1, WINDOW_SIZE, 1, 1)):
-        kernel = np.tile(window.reshape(shape), (1, 1, channels, 1))
+        kernel = np.tile(_window().reshape(shape), (1, 1, channels, 1))
         images = tf.nn.depthwise_conv2d(images, kernel, strides=(1, 1, 1, 1), padding="VALID")
     return images
+
+
+def _by_matrices(images):
+    height, width, channels = images.shape[1:]
+    rows = tf.reshape(images, (-1, width * channels))
+    rows = tf.matmul(rows, np.kron(_band(width), np.eye(channels, dtype=np.float32)), transpose_b=True)
+    columns = tf.einsum("oh,bhk->bok", _band(height), tf.reshape(rows, (-1, height, rows.shape[-1])))
+    return tf.reshape(columns, (-1, height - WINDOW_SIZE + 1, width - WINDOW_SIZE + 1, channels))
+
+
+def _band(size: int) -> np.ndarray:
+    """A matrix [size - 10, size] that moves the window along a line."""
+    places = np.arange(size - WINDOW_SIZE + 1)[:, None]
+    band = np.zeros((len(places), size), np.float32)
+    band[places, places + np.arange(WINDOW_SIZE)] = _window()
+    return band
+
+
+def _window() -> np.ndarray:
+    offsets = np.arange(WINDOW_SIZE) - WINDOW_SIZE // 2
+    window = np.exp(-0.5 * (offsets / WINDOW_SIGMA) ** 2)
+    return (window / window.sum()).astype(np.float32)

@@ -165,6 +165,18 @@ def test_ssim_is_scikit_images(pair, channels):
     np.testing.assert_allclose(ssim(first, second), expected, atol=1e-4)
 
 
+def test_ssim_is_the_same_with_windows_as_with_matrices(pair, monkeypatch):
+    found = {}
+    for gpus in ([], ["a"]):
+        monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind, gpus=gpus: gpus)
+        made = tf.Variable(pair[1][:, :, :14])
+        with tf.GradientTape() as tape:
+            found[len(gpus)] = [ssim(pair[0][:, :, :14], made)]
+        found[len(gpus)].append(tape.gradient(found[len(gpus)][0], made))
+    for windows, matrices in zip(found[1], found[0], strict=True):
+        np.testing.assert_allclose(windows, matrices, atol=1e-6)
+
+
 def test_ssim_is_one_for_equal_pictures_and_symmetric(pair):
     np.testing.assert_array_equal(ssim(pair[0], pair[0]), np.ones(8))
     np.testing.assert_allclose(ssim(*pair), ssim(*reversed(pair)), atol=1e-6)
