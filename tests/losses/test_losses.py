@@ -174,7 +174,7 @@ def test_ssim_is_the_same_with_windows_as_with_matrices(pair, monkeypatch):
             found[len(gpus)] = [ssim(pair[0][:, :, :14], made)]
         found[len(gpus)].append(tape.gradient(found[len(gpus)][0], made))
     for windows, matrices in zip(found[1], found[0], strict=True):
-        np.testing.assert_allclose(windows, matrices, atol=1e-6)
+        np.testing.assert_allclose(windows, matrices, atol=1e-5)
 
 
 def test_ssim_is_one_for_equal_pictures_and_symmetric(pair):
