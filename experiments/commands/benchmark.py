@@ -79,7 +79,7 @@ def run(values: flags.FlagValues) -> None:
         if rows:
             print(table(rows))
         qualities = _measure_morphs(values, settings) if "morph" in measures else []
-        peers = _hold_contest(values, settings) if "peers" in measures else []
+        peers = _hold_contests(values, settings) if "peers" in measures else []
         exports = _measure_exports(values) if "export" in measures else []
         if partial:
             made = {"morphs": [quality._asdict() for quality in qualities], "peers": peers, "exports": exports}
@@ -102,14 +102,14 @@ def _measure_morphs(values: flags.FlagValues, settings: BenchmarkSettings) -> Se
     return qualities
 
 
-def _hold_contest(values: flags.FlagValues, settings: BenchmarkSettings) -> Sequence[dict[str, Any]]:
-    from ..benchmarks.peers.peers import hold_contest
+def _hold_contests(values: flags.FlagValues, settings: BenchmarkSettings) -> Sequence[dict[str, Any]]:
+    from ..benchmarks.peers.peers import hold_contests
 
     contest = read(values, PeersSettings)
     if contest.page:
         write_table(Path(contest.page), [], "--page")  # or it says what is wrong with it
     data = DataSettings(**groups.read_given_data(values, groups.NOT_DATA))
-    rows = hold_contest(contest, data, settings.image_size, settings.batch_size)
+    rows = hold_contests(contest, data, settings.image_size, settings.batch_size)
     print(write_table(Path(contest.page), rows, "--page") if contest.page else markdown_table(rows))
     return rows
 

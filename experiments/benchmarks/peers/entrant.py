@@ -23,8 +23,11 @@ class Entrant(Protocol):
     def reconstruct(self, images: np.ndarray) -> np.ndarray:
         """What it makes of pictures, without chance."""
 
-    def sample(self, count: int, seed: int) -> np.ndarray | None:
-        """New pictures of codes drawn from N(0, 1), some at a time; None where codes are no such vectors."""
+    def encode(self, images: np.ndarray) -> np.ndarray | None:
+        """Means of codes, [B, D]; None where codes are no vectors."""
+
+    def decode(self, codes: np.ndarray) -> np.ndarray:
+        """Pictures of codes, float32 [B, D], where they are vectors."""
 
     def state(self) -> dict[str, np.ndarray]:
         """Weights, moments and all else that it goes on from."""

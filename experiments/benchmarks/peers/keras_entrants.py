@@ -58,7 +58,7 @@ class RecipeEntrant:
         keras.config.set_dtype_policy(resolve_precision(settings.run.precision))
         try:
             self.model = make_model(settings.model.model, parse_arguments(settings, size, 3), source)
-            self.rate = settings.optimizer.learning_rate
+            self.rate, self.warmup_steps = settings.optimizer.learning_rate, settings.schedule.warmup_steps
             objective = make_objective(self.model, settings, source)
             self.model.compile(keras.optimizers.Adam(self.rate), objective, settings.optimizer.clip_norm)
         finally:
@@ -68,16 +68,18 @@ class RecipeEntrant:
         self._made = tf.function(lambda images: self.model({"image": images}, training=False)["reconstruction"])
 
     def take_step(self, images, rate_share):
-        self.model.optimizer.learning_rate.assign(self.rate * rate_share)
+        begun = min(1.0, (int(self.model.optimizer.iterations) + 1) / (self.warmup_steps + 1))
+        self.model.optimizer.learning_rate.assign(self.rate * rate_share * begun)
         self._step({"image": tf.constant(images)})["loss"].numpy()  # until it is done
 
     def reconstruct(self, images):
         return np.asarray(self._made(tf.constant(images)))
 
-    def sample(self, count, seed):
-        if not self.model.has_prior:
-            return None
-        codes = np.random.default_rng(seed).standard_normal((count, self.model.latent_dim), np.float32)
+    def encode(self, images):
+        codes = np.asarray(self.model.encode(images))
+        return codes if codes.ndim == 2 else None
+
+    def decode(self, codes):
         return np.asarray(self.model.decode(codes))
 
     def state(self):
@@ -150,10 +152,12 @@ class DocumentationVAE:
         self._step(tf.constant(images), tf.constant(epsilon)).numpy()
 
     def reconstruct(self, images):
-        return np.asarray(self.decoder(self.encoder(images, training=False)[0], training=False))
+        return self.decode(self.encode(images))
 
-    def sample(self, count, seed):
-        codes = np.random.default_rng(seed).standard_normal((count, self.latent_dim), np.float32)
+    def encode(self, images):
+        return np.asarray(self.encoder(images, training=False)[0])
+
+    def decode(self, codes):
         return np.asarray(self.decoder(codes, training=False))
 
     def state(self):

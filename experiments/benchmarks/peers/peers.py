@@ -2,7 +2,7 @@
 
 import functools
 import importlib.util
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from .... import metrics
 from ....datasets.source import Source
+from ....latents import sampling
 from ....losses import ssim
 from ....losses.weights import WeightsError, find_weights
 from ....metrics.pooled_features import WEIGHTS_FILE
@@ -25,37 +26,46 @@ from .entrant import Entrant
 from .keras_entrants import DocumentationVAE, RecipeEntrant, count_stages, read_recipe
 from .settings import KERAS, LAYOUTS, PEER_SIZE, PEERS, PYTHAE, PeersSettings
 
+DRAWN = ("normal", "mixture")
+COMPONENTS = 10  # of the mixture
 MOST_PICTURES = 100_000  # of training, which are held in memory
 
 
-def hold_contest(settings: PeersSettings, data: DataSettings, image_size: int, batch_size: int) -> list[dict[str, Any]]:
-    """Trains, measures, and returns a row of figures for each contestant.
+def hold_contests(
+    settings: PeersSettings, data: DataSettings, image_size: int, batch_size: int
+) -> list[dict[str, Any]]:
+    """Trains, measures, and returns a row of figures for each contestant with codes of each length.
 
     Raises:
       UsageError: somebody is not known or cannot take part here, or networks for measuring are missing.
     """
     _check(settings, image_size)
     train, test = (open_source(data, split, image_size, 3) for split in ("train", "test"))
-    if settings.latent_dim > image_size**2:
-        raise UsageError(f"--latent_dim={settings.latent_dim}: more than there are pixels")
     if len(test) < 8:
         raise UsageError(f"{test.name} has fewer than 8 pictures: KID needs more")
-    makers = {name: _find_maker(name, settings.latent_dim, train) for name in settings.contestants}
-    for name in set(makers) & set(recipes()):
-        makers[name] = _make_now(name, makers[name])
-    about = {name: value for name, value in vars(settings).items() if name not in ("contest_dir", "page")}
-    about |= {"contestants": list(settings.contestants), "image_size": image_size, "batch_size": batch_size}
-    about |= {"faces": f"{train.name}, {len(train)}", **_tell_data(data)}
-    contest = Contest(
-        Path(settings.contest_dir),
-        makers,
-        train.load(np.arange(min(len(train), MOST_PICTURES)))["image"],
-        batch_size=batch_size,
-        seconds=60.0 * settings.minutes,
-        turn_seconds=settings.turn_seconds,
-        about=about,
-    )
-    return contest.run(functools.partial(measure, images=_load_spread(test, settings.count)))
+    images = train.load(np.arange(min(len(train), MOST_PICTURES)))["image"]
+    told = {name: value for name, value in vars(settings).items() if name not in ("contest_dir", "page")}
+    told |= {"contestants": list(settings.contestants), "image_size": image_size, "batch_size": batch_size}
+    told |= {"faces": f"{train.name}, {len(train)}", **_tell_data(data)}
+    makers = {size: _find_makers(settings.contestants, size, train) for size in settings.latent_dim}
+    contests = {
+        size: Contest(
+            Path(settings.contest_dir, str(size)),
+            makers[size],
+            images,
+            batch_size=batch_size,
+            seconds=60.0 * settings.minutes,
+            turn_seconds=settings.turn_seconds,
+            about=told | {"latent_dim": size},
+        )
+        for size in settings.latent_dim
+    }
+    find_figures = functools.partial(measure, images=_load_spread(test, settings.count), known=images)
+    return [
+        {"model": row.pop("model"), "latent_dim": size} | row
+        for size, contest in contests.items()
+        for row in contest.run(find_figures)
+    ]
 
 
 def _tell_data(data: DataSettings) -> dict[str, Any]:
@@ -75,11 +85,14 @@ def _check(settings: PeersSettings, image_size: int) -> None:
             raise UsageError(f"--contestants={name}: there are recipes, and {', '.join(PEERS)}")
     if len(set(settings.contestants)) < len(settings.contestants):
         raise UsageError(f"--contestants={','.join(settings.contestants)}: somebody is named twice")
+    for size in settings.latent_dim:
+        if size > image_size**2:
+            raise UsageError(f"--latent_dim={size}: more than there are pixels")
     for name in settings.contestants:
         if name == KERAS:
             count_stages(image_size)
         elif name not in PEERS:
-            read_recipe(name, settings.latent_dim, image_size)
+            read_recipe(name, settings.latent_dim[0], image_size)
     others = set(settings.contestants) & {*PYTHAE, *LAYOUTS}
     if others and image_size != PEER_SIZE:
         raise UsageError(f"--image_size={image_size}: {sorted(others)[0]} is for {PEER_SIZE} pixels")
@@ -94,6 +107,11 @@ def _check(settings: PeersSettings, image_size: int) -> None:
             find_weights(file)
     except WeightsError as error:
         raise UsageError(f"--measure=peers: {error}") from error
+
+
+def _find_makers(names: Sequence[str], latent_dim: int, source: Source) -> dict[str, Callable[[], Entrant]]:
+    makers = {name: _find_maker(name, latent_dim, source) for name in names}
+    return makers | {name: _make_now(name, makers[name]) for name in set(names) & set(recipes())}
 
 
 def _find_maker(name: str, latent_dim: int, source: Source) -> Callable[[], Entrant]:
@@ -127,28 +145,48 @@ def _load_spread(source: Source, count: int) -> np.ndarray:
     return floats(source.load(places)["image"])
 
 
-def measure(entrant: Entrant, images: np.ndarray) -> dict[str, float]:
-    """PSNR, SSIM, LPIPS and KID of reconstructions, and KID of as many samples of N(0, 1) where there can be some."""
+def measure(entrant: Entrant, images: np.ndarray, known: np.ndarray) -> dict[str, float]:
+    """How near reconstructions are to pictures, and sets of pictures to each other.
+
+    Args:
+      entrant: who.
+      images: of the test split, float32 [N, S, S, 3] in [0, 1].
+      known: of the training split, uint8 [M, S, S, 3].
+
+    Returns:
+      `psnr`, `ssim`, `lpips` and `kid` of reconstructions, and, where codes are vectors, KID of as many pictures of
+      codes from N(0, 1) and from a mixture of Gaussians that is fitted to the codes of training pictures.
+    """
     size = images.shape[1]
     lpips, features = _networks(size)
     values: dict[str, list[np.ndarray]] = {"psnr": [], "ssim": [], "lpips": []}
-    sets: dict[str, list[np.ndarray]] = {"real": [], "kid": [], "kid of samples": []}
-    for seed, start in enumerate(range(0, len(images), BATCH_SIZE)):
-        real = images[start : start + BATCH_SIZE]
-        made = np.clip(entrant.reconstruct(real), 0.0, 1.0)
+    sets: dict[str, list[np.ndarray]] = {"real": [], "kid": [], **{f"kid of {kind}": [] for kind in DRAWN}}
+    drawn = _draw_codes(entrant, known, len(images))
+    for start in range(0, len(images), BATCH_SIZE):
+        rows = slice(start, start + BATCH_SIZE)
+        real, made = images[rows], np.clip(entrant.reconstruct(images[rows]), 0.0, 1.0)
         for name, distance in (("psnr", metrics.psnr), ("ssim", ssim), ("lpips", lpips)):
             values[name].append(np.asarray(distance(real, made), np.float64))
-        drawn = entrant.sample(len(real), seed)
-        pictures: Mapping[str, np.ndarray | None] = {"real": real, "kid": made, "kid of samples": drawn}
-        for name, shown in pictures.items():
-            if shown is not None:
-                sets[name].append(features(np.clip(shown, 0.0, 1.0)))
+        samples = {f"kid of {kind}": np.clip(entrant.decode(codes[rows]), 0.0, 1.0) for kind, codes in drawn.items()}
+        for name, shown in {"real": real, "kid": made, **samples}.items():
+            sets[name].append(features(shown))
     found = {name: float(np.concatenate(parts).mean()) for name, parts in values.items()}
-    known = np.concatenate(sets.pop("real"))
+    real = np.concatenate(sets.pop("real"))
     for name, parts in sets.items():
         if parts:
-            found[name] = metrics.kernel_distance(*metrics.standardise(known, np.concatenate(parts)))
+            found[name] = metrics.kernel_distance(*metrics.standardise(real, np.concatenate(parts)))
     return found
+
+
+def _draw_codes(entrant: Entrant, known: np.ndarray, count: int) -> dict[str, np.ndarray]:
+    """New codes of each kind of DRAWN, [N, D]; none where codes are no vectors."""
+    parts = [entrant.encode(floats(known[start : start + BATCH_SIZE])) for start in range(0, len(known), BATCH_SIZE)]
+    codes = [part for part in parts if part is not None]
+    if not codes:
+        return {}
+    fitted = sampling.fit_mixture(np.concatenate(codes), "", min(COMPONENTS, len(known) // 2))
+    normal = sampling.standard_normal(fitted.code_shape, "")
+    return {sampler.kind: sampler.draw(0, count) for sampler in (normal, fitted)}
 
 
 @functools.lru_cache(maxsize=1)

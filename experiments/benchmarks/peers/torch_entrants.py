@@ -25,8 +25,8 @@ class TorchEntrant:
       network: all that is trained.
       loss: float32 [B, 3, S, S] in [0, 1] -> a scalar.
       reconstruct: the same -> the same.
-      decode: codes [B, D] -> pictures; None where codes are no such vectors.
-      latent_dim: D.
+      encode: the same -> means of codes [B, D].
+      decode: codes -> pictures; None where codes are no such vectors.
       rate: the highest learning rate.
     """
 
@@ -35,12 +35,12 @@ class TorchEntrant:
         network: nn.Module,
         loss: Callable[[torch.Tensor], torch.Tensor],
         reconstruct: Callable[[torch.Tensor], torch.Tensor],
+        encode: Callable[[torch.Tensor], torch.Tensor],
         decode: Callable[[torch.Tensor], torch.Tensor] | None,
-        latent_dim: int,
         rate: float,
     ):
-        self.network, self.loss, self.decode, self.rate = network, loss, decode, rate
-        self._reconstruct, self.latent_dim = reconstruct, latent_dim
+        self.network, self.loss, self.rate = network, loss, rate
+        self._reconstruct, self._encode, self._decode = reconstruct, encode, decode
         self.optimizers = self._make_optimizers()
         self.num_parameters = _count(network)
 
@@ -61,17 +61,18 @@ class TorchEntrant:
         optimizer.step()
 
     def reconstruct(self, images):
-        self.network.eval()
-        with torch.no_grad():
-            return to_numpy(self._reconstruct(to_torch(images)))
+        return to_numpy(self._compute(self._reconstruct, to_torch(images)))
 
-    def sample(self, count, seed):
-        if self.decode is None:
-            return None
+    def encode(self, images):
+        return None if self._decode is None else self._compute(self._encode, to_torch(images)).numpy()
+
+    def decode(self, codes):
+        return to_numpy(self._compute(self._decode, torch.from_numpy(codes)))
+
+    def _compute(self, find: Callable[[torch.Tensor], torch.Tensor], values: torch.Tensor) -> torch.Tensor:
         self.network.eval()
-        codes = np.random.default_rng(seed).standard_normal((count, self.latent_dim), np.float32)
         with torch.no_grad():
-            return to_numpy(self.decode(torch.from_numpy(codes)))
+            return find(values)
 
     def state(self):
         found = {f"weights/{name}": value.numpy() for name, value in self.network.state_dict().items()}
@@ -161,13 +162,14 @@ def make_pythae(kind: str, latent_dim: int, rate: float = 1e-3) -> TorchEntrant:
     def decode(codes):
         return model.decoder(codes).reconstruction
 
+    def encode(images):
+        return model.encoder(images).embedding
+
     def reconstruct(images):
-        if kind == "VQVAE":
-            return model({"data": images}).recon_x
-        return decode(model.encoder(images).embedding)
+        return model({"data": images}).recon_x if kind == "VQVAE" else decode(encode(images))
 
     make = PythaeVAEGAN if kind == "VAEGAN" else TorchEntrant
-    entrant = make(model, loss, reconstruct, None if kind == "VQVAE" else decode, latent_dim, rate)
+    entrant = make(model, loss, reconstruct, encode, None if kind == "VQVAE" else decode, rate)
     if kind == "VAEGAN":
         entrant.num_parameters -= _count(networks["discriminator"])
     return entrant
@@ -253,10 +255,10 @@ def _make_layout(latent_dim: int, image_size: int, find_error: Callable, **optio
         kl = -0.5 * torch.sum(1.0 + log_var - mean.square() - log_var.exp(), dim=1).mean()
         return find_error(made, images) + KL_WEIGHT * kl
 
-    def reconstruct(images):
-        return network.decode(network.encode(images)[0])
+    def encode(images):
+        return network.encode(images)[0]
 
-    return TorchEntrant(network, loss, reconstruct, network.decode, latent_dim, RATE)
+    return TorchEntrant(network, loss, lambda images: network.decode(encode(images)), encode, network.decode, RATE)
 
 
 def _for_vgg(images: torch.Tensor) -> torch.Tensor:

@@ -34,7 +34,7 @@ class Mean:
     def reconstruct(self, images):
         return np.broadcast_to(self.mean.astype(np.float32), images.shape)
 
-    def sample(self, count, seed):
+    def encode(self, images):
         return None
 
     def state(self):
@@ -124,20 +124,23 @@ def test_pictures_are_measured_as_everywhere(monkeypatch):
         ),
     )
     images = np.random.default_rng(0).random((80, 16, 16, 3), np.float32)
+    known = np.random.default_rng(1).integers(0, 256, (90, 16, 16, 3)).astype(np.uint8)
     entrant = Mean()
     entrant.reconstruct = lambda real: real + 2.0 * (real > 0.5)  # which is clipped
-    entrant.sample = lambda count, seed: images[:count]
-    found = peers.measure(entrant, images)
-    assert set(found) == {"psnr", "ssim", "lpips", "kid", "kid of samples"}
+    entrant.encode = lambda pictures: pictures.mean(axis=(1, 2))  # codes are far from N(0, 1)
+    entrant.decode = lambda codes: np.tile(codes[:, None, None], (1, 16, 16, 1))
+    found = peers.measure(entrant, images, known)
+    assert set(found) == {"psnr", "ssim", "lpips", "kid", "kid of normal", "kid of mixture"}
     made = np.where(images > 0.5, 1.0, images)
     np.testing.assert_allclose(found["lpips"], np.abs(images - made).mean(), rtol=1e-5)
-    assert set(peers.measure(Mean(), images)) == {"psnr", "ssim", "lpips", "kid"}
+    assert found["kid of mixture"] < found["kid of normal"]
+    assert set(peers.measure(Mean(), images, known)) == {"psnr", "ssim", "lpips", "kid"}
 
 
 def test_the_command_writes_a_page_and_goes_on(command, monkeypatch, tmp_path):
     monkeypatch.setattr(peers, "find_weights", lambda file: file)
     monkeypatch.setattr(peers, "_find_maker", lambda name, latent_dim, source: Mean)
-    monkeypatch.setattr(peers, "measure", lambda entrant, images: {"psnr": 20.0, "kid": 1.0})
+    monkeypatch.setattr(peers, "measure", lambda entrant, images, known: {"psnr": 20.0, "kid": 1.0})
     page = tmp_path / "page.md"
     page.write_text(f"# Peers\n{BEGIN}\n{END}\n")
     arguments = (
@@ -150,11 +153,18 @@ def test_the_command_writes_a_page_and_goes_on(command, monkeypatch, tmp_path):
     lines = page.read_text().splitlines()
     assert lines[:2] == ["# Peers", BEGIN]
     assert [line.split("|")[1].strip() for line in lines[2:-1]] == ["model", "---", "keras", "vae_folder"]
-    assert json.loads((tmp_path / "contest" / "keras.json").read_text())["psnr"] == 20.0
+    assert json.loads((tmp_path / "contest" / "64" / "keras.json").read_text())["psnr"] == 20.0
     before = page.read_text()
     assert command(*arguments).code == 0
     assert page.read_text() == before
-    assert "another contest (latent_dim)" in command(*arguments, "--latent_dim=8").err
+    assert command(*arguments, "--latent_dim=64,8").code == 0
+    cells = [line.split("|")[1:3] for line in page.read_text().splitlines()[4:-1]]
+    assert [[cell.strip() for cell in pair] for pair in cells] == [
+        ["keras", "64"],
+        ["vae_folder", "64"],
+        ["keras", "8"],
+        ["vae_folder", "8"],
+    ]
     assert "another contest (count)" in command(*arguments, "--count=9").err
     assert "another contest (crop)" in command(*arguments, "--crop=16").err
     others = photographs_in(tmp_path / "others" / "in", 80)
@@ -170,6 +180,8 @@ def test_the_command_writes_a_page_and_goes_on(command, monkeypatch, tmp_path):
     [
         (("--contestants=me",), "--contestants=me: there are recipes, and pythae_vae"),
         (("--contestants=keras,keras",), "somebody is named twice"),
+        (("--contestants=keras", "--latent_dim=64,5000"), "--latent_dim=5000: more than there are pixels"),
+        (("--contestants=keras", "--latent_dim=64,0"), "must be whole numbers of at least 1"),
         (("--contestants=pythae_vae", "--image_size=32"), "pythae_vae is for 64 pixels"),
         (("--contestants=keras",), "lpips_alex.npz is not there"),
         (
@@ -210,6 +222,8 @@ def assert_goes_on(make, faces):
     np.testing.assert_array_equal(second.reconstruct(faces), first.reconstruct(faces))
     made = first.reconstruct(faces)
     assert made.shape == faces.shape
+    if (codes := first.encode(faces)) is not None:
+        np.testing.assert_allclose(first.decode(codes), made, atol=1e-5)
     return first
 
 
@@ -222,7 +236,7 @@ def test_the_vae_of_keras_documentation_learns_and_goes_on(faces):
     for _ in range(30):
         entrant.take_step(small, 1.0)
     assert np.square(entrant.reconstruct(small) - small).mean() < before
-    assert entrant.sample(5, 0).shape == (5, 16, 16, 3)
+    assert entrant.encode(small).shape == (len(small), 3)
 
 
 def test_a_recipe_takes_part(faces):
@@ -230,8 +244,17 @@ def test_a_recipe_takes_part(faces):
 
     source = procedural_faces("train", image_size=32)
     entrant = assert_goes_on(lambda: RecipeEntrant("vae", 4, source), faces[:, ::2, ::2])
-    assert entrant.sample(2, 0).shape == (2, 32, 32, 3)
-    assert entrant.model.latent_dim == 4
+    assert entrant.encode(faces[:, ::2, ::2]).shape == (len(faces), 4)
+
+
+def test_a_recipe_s_learning_rate_rises_as_it_says():
+    from facezoo.experiments.benchmarks.peers import keras_entrants
+
+    settings = keras_entrants.read_recipe("vae_folder", 4, 32)
+    assert settings.schedule.warmup_steps == 100
+    entrant = keras_entrants.RecipeEntrant("vae_folder", 4, procedural_faces("train", image_size=32))
+    entrant.take_step(np.zeros((2, 32, 32, 3), np.float32), 0.5)
+    np.testing.assert_allclose(entrant.model.optimizer.learning_rate, 0.5 * settings.optimizer.learning_rate / 101)
 
 
 @pytest.mark.parametrize("kind", ["VAE", "BetaVAE", "VAEGAN", "VQVAE"])
@@ -240,8 +263,7 @@ def test_pythae_s_models_go_on(faces, kind):
     from facezoo.experiments.benchmarks.peers.torch_entrants import make_pythae
 
     entrant = assert_goes_on(lambda: make_pythae(kind, 4), faces)
-    samples = entrant.sample(3, 0)
-    assert (samples is None) == (kind == "VQVAE")
+    assert (entrant.encode(faces) is None) == (kind == "VQVAE")
 
 
 def test_the_layouts_of_pytorch_vae_learn_and_go_on(faces):
@@ -253,4 +275,4 @@ def test_the_layouts_of_pytorch_vae_learn_and_go_on(faces):
     for _ in range(20):
         entrant.take_step(faces, 1.0)
     assert np.square(entrant.reconstruct(faces) - faces).mean() < before
-    assert entrant.sample(3, 0).shape == (3, 64, 64, 3)
+    assert entrant.encode(faces).shape == (len(faces), 4)
