@@ -5,6 +5,7 @@ import tensorflow as tf
 
 WINDOW_SIZE = 11
 WINDOW_SIGMA = 1.5
+MOST_MATRIX = 256  # pixels of a side, beyond which matrices are slower than windows
 _C1, _C2 = 0.01**2, 0.03**2  # (K1 L)^2 and (K2 L)^2 with the data range L = 1
 
 
@@ -62,7 +63,8 @@ class DSSIM:
 def _blur(images):
     """Gaussian window in two passes of one dimension: [B, H, W, C] -> [B, H - 10, W - 10, C]."""
     # A GPU rounds matrices to ten bits (TensorFloat-32), too few for variances; a CPU is slow with windows.
-    return _by_windows(images) if tf.config.list_physical_devices("GPU") else _by_matrices(images)
+    is_small = images.shape[2] <= MOST_MATRIX
+    return _by_matrices(images) if is_small and not tf.config.list_physical_devices("GPU") else _by_windows(images)
 
 
 def _by_windows(images):

@@ -3,6 +3,7 @@
 Simonyan and Zisserman, "Very deep convolutional networks for large-scale image recognition" (2015), table 1, D and E.
 """
 
+import contextlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,10 +15,11 @@ import tensorflow as tf
 
 from .applications import download_application
 from .colours import as_colours
-from .weights import WeightsError, reason
+from .weights import MissingWeightsError, WeightsError, find_weights, reason
 
 CONVOLUTIONS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}  # in each of the five blocks
 FILTERS = (64, 128, 256, 512, 512)  # of each block
+VGG16_FILE = "vgg16_notop.weights.h5"  # all convolutions of VGG16
 IMAGENET_MEANS = (103.939, 116.779, 123.68)  # blue, green, red in 0..255: keras.applications' mode "caffe"
 
 Arrays = dict[str, list[np.ndarray]]  # a convolution's name -> its kernel and bias
@@ -64,7 +66,8 @@ def vgg_features(
     Args:
       network: "vgg16" or "vgg19".
       layers: convolutions, which contain their ReLU, by Keras' names ("block3_conv1") or the papers' ("relu3_1").
-      weights: "imagenet" to download them through `keras.applications`, or a file: `.weights.h5`, saved by Keras 3 from
+      weights: "imagenet", which is VGG16's file where it is found (`find_weights`) and else downloaded through
+        `keras.applications`; or a file: `.weights.h5`, saved by Keras 3 from
         the network or its beginning, or `.h5` of `keras.applications`. VGG16 and VGG19 begin alike, so a file that ends
         before block3_conv4 cannot be told from the other network's.
       image_size: H and W in pixels.
@@ -82,7 +85,7 @@ def vgg_features(
     smallest = 2 ** (_block(list(shapes)[-1]) - 1)
     if image_size < smallest:
         raise ValueError(f"{list(shapes)[-1]} needs pictures of at least {smallest} pixels, not {image_size}")
-    arrays = _download(network) if weights == "imagenet" else _read_file(Path(weights), network, shapes)
+    arrays = _read_imagenet(network, shapes) if weights == "imagenet" else _read_file(Path(weights), network, shapes)
     return _build(network, names, {name: arrays[name] for name in shapes}, image_size, dtype)
 
 
@@ -137,6 +140,13 @@ def _build(network: str, names: Sequence[str], arrays: Arrays, image_size: int, 
     model = _FeatureNetwork(images, [maps[name] for name in names], name=network)
     model.trainable = False
     return model
+
+
+def _read_imagenet(network: str, shapes: Shapes) -> Arrays:
+    if network == "vgg16":
+        with contextlib.suppress(MissingWeightsError):
+            return _read_file(find_weights(VGG16_FILE), network, shapes)
+    return _download(network)
 
 
 def _download(network: str) -> Arrays:

@@ -4,10 +4,8 @@ import numpy as np
 import tensorflow as tf
 
 from ..losses.vgg import vgg_features
-from ..losses.weights import WeightsError, find_weights
 
 LAYERS = ("block4_conv3", "block5_conv3")
-WEIGHTS_FILE = "vgg16_notop.weights.h5"
 LAYER_SIZE = 512
 LEAST_DEVIATION = 0.1  # of a feature, as a share of its layer's
 
@@ -21,30 +19,21 @@ class PooledFeatures:
 
     Args:
       image_size: height and width of the pictures in pixels, at least 16.
-      weights: of VGG16, as `vgg_features` takes them; by default a file that is found (`find_weights`), or else
-        downloaded through Keras.
+      weights: of VGG16, as `vgg_features` takes them.
 
     Raises:
       ValueError: pictures too small.
       WeightsError: the weights cannot be had.
     """
 
-    def __init__(self, image_size: int, weights: str | None = None):
-        self.network = vgg_features("vgg16", LAYERS, weights or vgg16_weights(), image_size, dtype="float32")
+    def __init__(self, image_size: int, weights: str = "imagenet"):
+        self.network = vgg_features("vgg16", LAYERS, weights, image_size, dtype="float32")
 
     def __call__(self, images):
         """[B, H, W, 3 or 1], clipped to [0, 1] -> float32 [B, 1024]."""
         images = tf.clip_by_value(tf.cast(images, tf.float32), 0.0, 1.0)
         maps = self.network(images, training=False)
         return tf.concat([tf.reduce_mean(features, axis=(1, 2)) for features in maps], axis=-1)
-
-
-def vgg16_weights() -> str:
-    """The file of all convolutions of VGG16 where it is found, "imagenet" where Keras is to download it."""
-    try:
-        return str(find_weights(WEIGHTS_FILE))
-    except WeightsError:
-        return "imagenet"
 
 
 def standardise(reference: np.ndarray, *others: np.ndarray, layer_size: int = LAYER_SIZE) -> tuple[np.ndarray, ...]:

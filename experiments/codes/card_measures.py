@@ -1,8 +1,8 @@
 """What the card of a published model tells besides what training measures."""
 
 from ...datasets.source import Source
+from ...losses.vgg import VGG16_FILE
 from ...losses.weights import WeightsError, find_weights
-from ...metrics.pooled_features import WEIGHTS_FILE
 from ..runs.run import Run
 from .judging import Setting, judge, make_streams
 from .making import make_batches
@@ -12,8 +12,8 @@ from .measure_names import RECONSTRUCTIONS
 ON_CARDS = {
     "lpips": "lpips_alex.npz",
     "identity": "face_recognition.npz",
-    "kid": WEIGHTS_FILE,
-    "frechet": WEIGHTS_FILE,
+    "kid": VGG16_FILE,
+    "frechet": VGG16_FILE,
 }
 
 

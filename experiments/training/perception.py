@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 from absl import logging
 
+from ...losses.vgg import VGG16_FILE
 from ...losses.weights import MissingWeightsError, WeightsError, find_weights
 from ...metrics import LPIPS, PooledFeatures, kernel_distance, standardise
-from ...metrics.pooled_features import WEIGHTS_FILE
 from ...models import Autoencoder, TrainableModel
 from ..codes.judging import trace
 from ..runs.checkpoints import Row
@@ -35,7 +35,7 @@ class Perception:
         self.lpips = _find("LPIPS", lambda: LPIPS("alex", size))
         self.features = None
         if len(self.pictures) >= LEAST_PICTURES:
-            self.features = _find("KID", lambda: PooledFeatures(size, str(find_weights(WEIGHTS_FILE))))
+            self.features = _find("KID", lambda: PooledFeatures(size, str(find_weights(VGG16_FILE))))
         self.has_masks = "mask" in examples and "mask" in model.batch_columns
         self._real: list[np.ndarray] = []  # features, which stay the same
 

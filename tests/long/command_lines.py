@@ -166,7 +166,7 @@ def stop_before_work(reads_models: bool = False) -> None:
             (devices, "make_strategy"),
         ),
         *((launcher.Team, "work"), (pack, "write_pack"), (align, "with_new_rows"), (demo, "warp_through")),
-        *((sweep, "take_folder"), (sweep, "check_networks"), (benchmark, "_hold_contest")),
+        *((sweep, "take_folder"), (sweep, "check_networks"), (benchmark, "_hold_contests")),
         *((doctor, "Trial"), (benchmark, "_measure_exports")),
         *((server, "quiet_gradio"), (framing, "frame_photographs"), (framing, "frame_face")),
         *((detection, "largest_face"), (benchmark, "_measure_morphs"), (compare.charts, "save_curves")),

@@ -320,7 +320,9 @@ def test_what_cannot_be_built_is_named(network, layers, image_size, message):
 # Weights.
 
 
-def test_imagenet_comes_from_keras_applications(shallow, pictures, monkeypatch):
+def test_imagenet_comes_from_keras_applications_unless_its_file_is_found(pictures, monkeypatch, tmp_path):
+    monkeypatch.setenv("FACEZOO_WEIGHTS", str(tmp_path))
+    monkeypatch.setenv("FACEZOO_CACHE_DIR", str(tmp_path))
     whole = keras.applications.VGG16(weights=None, include_top=False)
     asked = []
     monkeypatch.setattr(keras.applications, "VGG16", lambda **options: asked.append(options) or whole)
@@ -328,6 +330,9 @@ def test_imagenet_comes_from_keras_applications(shallow, pictures, monkeypatch):
     expected = whole.get_layer("block1_conv1")(keras.applications.vgg16.preprocess_input(pictures * 255.0))
     np.testing.assert_allclose(features, expected, rtol=1e-4, atol=1e-3)
     assert asked == [{"weights": "imagenet", "include_top": False}]
+    whole.save_weights(tmp_path / "vgg16_notop.weights.h5")
+    np.testing.assert_array_equal(vgg_features("vgg16", ["relu1_1"], "imagenet", 32)(pictures)[0], features)
+    assert len(asked) == 1
 
 
 def test_a_failed_download_says_what_to_do(monkeypatch):

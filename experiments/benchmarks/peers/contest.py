@@ -85,6 +85,7 @@ class Contest:
         for name in waiting:
             announce(f"Measuring {name} ...")
             self._measure(name, measure)
+        self._entrants.clear()  # another contest may follow
         return [{"model": name} | _read(self._figures_file(name)) for name in self.makers]
 
     def _take(self, about: dict[str, Any]) -> None:

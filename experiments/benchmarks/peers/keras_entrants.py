@@ -111,7 +111,7 @@ class DocumentationVAE:
     There: convolutions of 32 and 64 channels at stride 2, a dense layer, codes of 2 numbers, the mirror of it, binary
     cross-entropy summed over pixels and the KL divergence, Adam as it is by default, for digits of 28 pixels. Here
     stages follow, each of twice the channels, down to 4 pixels, and the dense layer has 256 units, since 16 would be a
-    narrower place than the code.
+    narrower place than the code. As there, cross-entropy is a mean over colours.
     """
 
     def __init__(self, latent_dim: int, image_size: int):

@@ -8,20 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from .... import metrics
+from .... import files, metrics
 from ....datasets.source import Source
 from ....latents import sampling
 from ....losses import ssim
+from ....losses.vgg import VGG16_FILE
 from ....losses.weights import WeightsError, find_weights
-from ....metrics.pooled_features import WEIGHTS_FILE
 from ...codes.encoding import BATCH_SIZE, floats
 from ...codes.judging import trace
 from ...errors import UsageError
 from ...flags.groups import DataSettings
 from ...flags.kinds import list_kinds
-from ...flags.parsing import recipes
+from ...flags.parsing import RECIPES, recipes
 from ...flags.sources import open_source
-from .contest import Contest
+from .contest import MOST_TEXT_BYTES, Contest
 from .entrant import Entrant
 from .keras_entrants import DocumentationVAE, RecipeEntrant, count_stages, read_recipe
 from .settings import KERAS, LAYOUTS, PEER_SIZE, PEERS, PYTHAE, PeersSettings
@@ -47,6 +47,7 @@ def hold_contests(
     told = {name: value for name, value in vars(settings).items() if name not in ("contest_dir", "page")}
     told |= {"contestants": list(settings.contestants), "image_size": image_size, "batch_size": batch_size}
     told |= {"faces": f"{train.name}, {len(train)}", **_tell_data(data)}
+    told["recipes"] = {name: _read_flags(name) for name in settings.contestants if name in recipes()}
     makers = {size: _find_makers(settings.contestants, size, train) for size in settings.latent_dim}
     contests = {
         size: Contest(
@@ -103,15 +104,26 @@ def _check(settings: PeersSettings, image_size: int) -> None:
                 f"--contestants={sorted(names)[0]}: {package} is not installed: pip install 'facezoo[peers]'"
             )
     try:
-        for file in ("lpips_alex.npz", WEIGHTS_FILE):
+        for file in ("lpips_alex.npz", VGG16_FILE):
             find_weights(file)
     except WeightsError as error:
         raise UsageError(f"--measure=peers: {error}") from error
 
 
+def _read_flags(recipe: str) -> list[str]:
+    lines = files.read_text(RECIPES / f"{recipe}.flags", MOST_TEXT_BYTES).splitlines()
+    return [line for line in lines if line.startswith("--")]
+
+
 def _find_makers(names: Sequence[str], latent_dim: int, source: Source) -> dict[str, Callable[[], Entrant]]:
     makers = {name: _find_maker(name, latent_dim, source) for name in names}
-    return makers | {name: _make_now(name, makers[name]) for name in set(names) & set(recipes())}
+    for name in names:
+        if name in recipes():  # which may not fit the pictures: known before a folder is taken
+            try:
+                makers[name]()
+            except UsageError as error:
+                raise UsageError(f"--contestants={name}: {error}") from error
+    return makers
 
 
 def _find_maker(name: str, latent_dim: int, source: Source) -> Callable[[], Entrant]:
@@ -129,15 +141,6 @@ def _find_maker(name: str, latent_dim: int, source: Source) -> Callable[[], Entr
         return DocumentationVAE(latent_dim, size) if name == KERAS else RecipeEntrant(name, latent_dim, source)
 
     return make
-
-
-def _make_now(name: str, make: Callable[[], Entrant]) -> Callable[[], Entrant]:
-    """The same, of an entrant that is made before a folder is taken: its recipe may not fit the pictures."""
-    try:
-        entrant = make()
-    except UsageError as error:
-        raise UsageError(f"--contestants={name}: {error}") from error
-    return lambda: entrant
 
 
 def _load_spread(source: Source, count: int) -> np.ndarray:
@@ -191,4 +194,4 @@ def _draw_codes(entrant: Entrant, known: np.ndarray, count: int) -> dict[str, np
 
 @functools.lru_cache(maxsize=1)
 def _networks(size: int) -> Sequence[Callable]:
-    return trace(metrics.LPIPS("alex", size)), trace(metrics.PooledFeatures(size, str(find_weights(WEIGHTS_FILE))))
+    return trace(metrics.LPIPS("alex", size)), trace(metrics.PooledFeatures(size))

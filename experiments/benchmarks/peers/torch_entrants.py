@@ -9,13 +9,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ....losses.vgg import vgg_features
-from ....losses.weights import find_weights
-from ....metrics.pooled_features import WEIGHTS_FILE
+from ....losses.vgg import IMAGENET_MEANS, vgg_features
 from .entrant import Arrays
 
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # of Adam
-LAYERS = ("block1_conv2", "block2_conv2", "block3_conv3")  # that DFC-VAE compares
+LAYERS = ("block3_conv1", "block3_conv3", "block4_conv3", "block5_conv2")  # that DFCVAE compares
 
 
 class TorchEntrant:
@@ -28,6 +26,7 @@ class TorchEntrant:
       encode: the same -> means of codes [B, D].
       decode: codes -> pictures; None where codes are no such vectors.
       rate: the highest learning rate.
+      channels_last: whether memory holds channels side by side, which suits some networks and not others.
     """
 
     def __init__(
@@ -38,21 +37,29 @@ class TorchEntrant:
         encode: Callable[[torch.Tensor], torch.Tensor],
         decode: Callable[[torch.Tensor], torch.Tensor] | None,
         rate: float,
+        channels_last: bool = False,
     ):
-        self.network, self.loss, self.rate = network, loss, rate
+        self._format = torch.channels_last if channels_last else torch.contiguous_format
+        self.network, self.loss, self.rate = network.to(memory_format=self._format), loss, rate  # type: ignore[call-overload]
         self._reconstruct, self._encode, self._decode = reconstruct, encode, decode
+        self.steps = 0
         self.optimizers = self._make_optimizers()
         self.num_parameters = _count(network)
 
     def _make_optimizers(self) -> list[torch.optim.Optimizer]:
-        return [torch.optim.Adam(self.network.parameters(), lr=self.rate)]
+        return [self._make_adam(self.network)]
+
+    def _make_adam(self, part: nn.Module) -> torch.optim.Optimizer:
+        return torch.optim.Adam(part.parameters(), lr=self.rate, fused=True)
 
     def take_step(self, images, rate_share):
         self.network.train()
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = self.rate * rate_share
-        self._learn(to_torch(images))
+        torch.manual_seed(self.steps)  # noise is the same whoever else takes part, and when a contest goes on
+        self._learn(self._read(images))
+        self.steps += 1
 
     def _learn(self, images: torch.Tensor) -> None:
         (optimizer,) = self.optimizers
@@ -61,13 +68,19 @@ class TorchEntrant:
         optimizer.step()
 
     def reconstruct(self, images):
-        return to_numpy(self._compute(self._reconstruct, to_torch(images)))
+        return to_numpy(self._compute(self._reconstruct, self._read(images)))
 
     def encode(self, images):
-        return None if self._decode is None else self._compute(self._encode, to_torch(images)).numpy()
+        return None if self._decode is None else self._compute(self._encode, self._read(images)).numpy()
 
     def decode(self, codes):
+        if self._decode is None:
+            raise ValueError("its codes are no vectors")
         return to_numpy(self._compute(self._decode, torch.from_numpy(codes)))
+
+    def _read(self, images: np.ndarray) -> torch.Tensor:
+        """[B, H, W, C] -> [B, C, H, W]."""
+        return torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(memory_format=self._format)
 
     def _compute(self, find: Callable[[torch.Tensor], torch.Tensor], values: torch.Tensor) -> torch.Tensor:
         self.network.eval()
@@ -80,16 +93,24 @@ class TorchEntrant:
             for place, weight in enumerate(_weights(optimizer)):
                 moments = optimizer.state.get(weight, {})
                 found |= {f"moments/{number}/{place}/{name}": moments[name].numpy() for name in MOMENTS if moments}
-        return found
+        return found | {"steps": np.array(self.steps)}
 
     def restore(self, state: Arrays):
+        self.steps = int(state["steps"])
         names = self.network.state_dict().keys()
         self.network.load_state_dict({name: torch.from_numpy(state[f"weights/{name}"]) for name in names})
         for number, optimizer in enumerate(self.optimizers):
             for place, weight in enumerate(_weights(optimizer)):
                 moments = {name: state.get(f"moments/{number}/{place}/{name}") for name in MOMENTS}
                 if moments["step"] is not None:
-                    optimizer.state[weight] = {name: torch.from_numpy(value) for name, value in moments.items()}
+                    here = {
+                        "step": torch.empty(()),
+                        "exp_avg": torch.empty_like(weight),
+                        "exp_avg_sq": torch.empty_like(weight),
+                    }
+                    optimizer.state[weight] = {
+                        name: here[name].copy_(torch.from_numpy(value)) for name, value in moments.items()
+                    }
 
 
 class PythaeVAEGAN(TorchEntrant):
@@ -97,7 +118,7 @@ class PythaeVAEGAN(TorchEntrant):
 
     def _make_optimizers(self):
         parts = (self.network.encoder, self.network.decoder, self.network.discriminator)
-        return [torch.optim.Adam(part.parameters(), lr=self.rate) for part in parts]
+        return [self._make_adam(part) for part in parts]
 
     def _learn(self, images):
         told = self.network({"data": images})
@@ -121,11 +142,6 @@ def _count(network: nn.Module) -> int:
     return sum(weight.numel() for weight in network.parameters())
 
 
-def to_torch(images: np.ndarray) -> torch.Tensor:
-    """[B, H, W, C] -> [B, C, H, W]."""
-    return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
-
-
 def to_numpy(images: torch.Tensor) -> np.ndarray:
     """[B, C, H, W] -> [B, H, W, C]."""
     return images.numpy().transpose(0, 2, 3, 1)
@@ -134,14 +150,22 @@ def to_numpy(images: torch.Tensor) -> np.ndarray:
 # pythae: Chadebec, Vincent, Allassonniere, "Pythae: unifying generative autoencoders in Python" (2022).
 
 
+PYTHAE_OPTIONS: dict[str, dict[str, Any]] = {
+    "VAE": {},
+    "BetaVAE": {"beta": 2.0},
+    "VAEGAN": {"reconstruction_layer": 3},
+    "VQVAE": {"num_embeddings": 128, "quantization_loss_factor": 0.2},
+}
+
+
 def make_pythae(kind: str, latent_dim: int, rate: float = 1e-3) -> TorchEntrant:
-    """One of pythae's models with its networks for CelebA: "VAE", "BetaVAE", "VAEGAN" or "VQVAE"; 64 pixels."""
+    """One of pythae's models with its residual networks for CelebA: a name of PYTHAE_OPTIONS; 64 pixels."""
     import pythae.models as models
     from pythae.models.nn.benchmarks import celeba
 
     torch.manual_seed(0)
-    options = {"beta": 2.0} if kind == "BetaVAE" else {}
-    config = getattr(models, f"{kind}Config")(input_dim=(3, 64, 64), latent_dim=latent_dim, **options)
+    options = {"input_dim": (3, 64, 64), "latent_dim": latent_dim, **PYTHAE_OPTIONS[kind]}
+    config = getattr(models, f"{kind}Config")(**options)
     if kind == "VQVAE":
         networks: dict[str, Any] = {
             "encoder": celeba.Encoder_ResNet_VQVAE_CELEBA(config),
@@ -149,8 +173,8 @@ def make_pythae(kind: str, latent_dim: int, rate: float = 1e-3) -> TorchEntrant:
         }
     else:
         networks = {
-            "encoder": celeba.Encoder_Conv_VAE_CELEBA(config),
-            "decoder": celeba.Decoder_Conv_AE_CELEBA(config),
+            "encoder": celeba.Encoder_ResNet_VAE_CELEBA(config),
+            "decoder": celeba.Decoder_ResNet_AE_CELEBA(config),
         }
     if kind == "VAEGAN":
         networks["discriminator"] = celeba.Discriminator_Conv_CELEBA(config)
@@ -220,7 +244,7 @@ def _stage(convolution: nn.Module, channels: int) -> nn.Module:
     return nn.Sequential(convolution, nn.BatchNorm2d(channels), nn.LeakyReLU())
 
 
-KL_WEIGHT = 0.00025  # beside the mean squared error in [-1, 1], as its settings for CelebA have it
+KL_WEIGHT = 0.00025  # beside the mean squared error, as its settings for CelebA have it
 ERROR_WEIGHT = 0.5  # of DFCVAE's error, of pixels and of features
 RATE = 0.005
 
@@ -239,14 +263,17 @@ def make_dfc_vae(latent_dim: int, image_size: int, **options: Any) -> TorchEntra
         made, images = map(_for_vgg, (made, images))
         for stage in stages:
             made, images = stage(made), stage(images)
-            error = error + functional.mse_loss(made, images.detach())
+            error = error + functional.mse_loss(made, images)
         return ERROR_WEIGHT * error
 
     return _make_layout(latent_dim, image_size, error_of_features, **options)
 
 
 def _make_layout(latent_dim: int, image_size: int, find_error: Callable, **options: Any) -> TorchEntrant:
-    """The shared network, with an error of pictures in [0, 1] as if they were in [-1, 1]: squares count four times."""
+    """The shared network, with an error of pictures in [0, 1] as if they were in [-1, 1]: squares count four times.
+
+    Its tanh asks for that range, and its weight of the divergence is from when it had pictures of [0, 1].
+    """
     torch.manual_seed(0)
     network = VanillaVAE(latent_dim, image_size, **options)
 
@@ -258,17 +285,20 @@ def _make_layout(latent_dim: int, image_size: int, find_error: Callable, **optio
     def encode(images):
         return network.encode(images)[0]
 
-    return TorchEntrant(network, loss, lambda images: network.decode(encode(images)), encode, network.decode, RATE)
+    def reconstruct(images):
+        return network.decode(encode(images))
+
+    return TorchEntrant(network, loss, reconstruct, encode, network.decode, RATE, channels_last=True)
 
 
 def _for_vgg(images: torch.Tensor) -> torch.Tensor:
-    means = images.new_tensor((103.939, 116.779, 123.68)).reshape(1, 3, 1, 1)
+    means = images.new_tensor(IMAGENET_MEANS).reshape(1, 3, 1, 1)
     return (255.0 * images.flip(1) - means) / 255.0
 
 
 def _vgg_stages(image_size: int) -> list[nn.Module]:
     """VGG16 in parts that end at `LAYERS`, frozen; it computes with pictures of a 255th, and so do its offsets."""
-    known = vgg_features("vgg16", LAYERS, str(find_weights(WEIGHTS_FILE)), image_size, dtype="float32")
+    known = vgg_features("vgg16", LAYERS, "imagenet", image_size, dtype="float32")
     stages: list[nn.Module] = []
     parts: list[nn.Module] = []
     for layer in known.layers:
@@ -276,7 +306,7 @@ def _vgg_stages(image_size: int) -> list[nn.Module]:
             parts.append(nn.MaxPool2d(2))
         elif layer.name.startswith("block"):
             kernel, offset = map(torch.from_numpy, layer.get_weights())
-            convolution = nn.Conv2d(*kernel.shape[2:], 3, padding=1).requires_grad_(False)
+            convolution = nn.Conv2d(kernel.shape[2], kernel.shape[3], 3, padding=1).requires_grad_(False)
             convolution.weight.copy_(kernel.permute(3, 2, 0, 1))
             convolution.bias.copy_(offset / 255.0)  # type: ignore[union-attr]
             parts += [convolution, nn.ReLU()]

@@ -42,13 +42,13 @@ def test_networks_are_looked_for_before_the_folder_is_taken(arguments, command, 
         ("lpips", 16, "--metrics=lpips: LPIPS of alex needs pictures of at least 31 pixels"),
         ("identity", 64, "--metrics=identity: face_recognition.npz is not there"),
         ("vgg19_distance", 64, "--vgg19_weights names its file"),
-        ("recall", 64, "--metrics=recall: there is no weights file nothing"),
+        ("recall", 64, "--metrics=recall: the ImageNet weights of vgg16 cannot be downloaded"),
     ],
 )
 def test_a_network_that_cannot_be_had_is_named(monkeypatch, tmp_path, name, size, said):
     monkeypatch.setenv("FACEZOO_WEIGHTS", str(tmp_path))
     monkeypatch.setenv("FACEZOO_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr("facezoo.metrics.pooled_features.vgg16_weights", lambda: "nothing.h5")
+    monkeypatch.setattr("keras.applications.VGG16", lambda **options: 1 / 0)  # no download
     with pytest.raises(UsageError, match=said):
         readiness.load_networks([name], [size])
 
