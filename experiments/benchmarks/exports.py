@@ -19,11 +19,12 @@ PARTS = ("decoder", "autoencoder")
 
 
 def measure_exports(settings: ExportsSettings) -> Iterator[list[dict[str, Any]]]:
-    """The rows of each model: a file in each format and precision, or why there is none."""
+    """The rows of each model: a file in each format and precision that goes with it, or why there is none."""
     for name in settings.exported:
         opened = open_run(name)
         trial = make_trial(opened.model(), opened.source)
-        cases = itertools.product(PARTS, FORMATS, PRECISIONS)
+        every = itertools.product(PARTS, FORMATS, PRECISIONS)
+        cases = [case for case in every if case[2] in FORMATS[case[1]].precisions]
         yield [{"model": name, **_measure(trial, *case, settings.max_psnr_loss)} for case in cases]
 
 
