@@ -137,7 +137,7 @@ class ObjectiveSettings(Settings):
         None, "Layers of that network, such as block3_conv3 or relu3_1; its usual ones if absent."
     )
     perceptual_weights: str = path(
-        "imagenet", "Weights file; imagenet downloads VGG's, and finds others by FACEZOO_WEIGHTS or in the cache."
+        "imagenet", "Weights file; imagenet finds them by FACEZOO_WEIGHTS or in the cache, and downloads VGG's."
     )
     perceptual_start: int = number(
         0, "Steps before the perceptual loss counts; until then training is fast, and it starts from pictures."

@@ -33,7 +33,7 @@ MOST_MEASURES = 20  # of the validation split, where --min_steps makes epochs ma
 FROM_NOTHING = (
     "a VAE with its own loss factors learns from photographs slowly: few units of its code come to tell faces apart; "
     "--recipe=photographs goes on from weights that ship (sharp morphs of some hundred photographs in minutes), "
-    "--recipe=vae_folder trains a VAE to draw new faces from (some thousand photographs, half an hour)"
+    "--recipe=vae_folder trains a VAE to draw new faces from (some thousand photographs, twenty minutes)"
 )
 
 
