@@ -35,7 +35,7 @@ class Perception:
         self.lpips = _find("LPIPS", lambda: LPIPS("alex", size))
         self.features = None
         if len(self.pictures) >= LEAST_PICTURES:
-            self.features = _find("KID", lambda: PooledFeatures(size, str(find_weights(VGG16_FILE))))
+            self.features = _find("KID", lambda: PooledFeatures(size, str(find_weights(VGG16_FILE))))  # no download
         self.has_masks = "mask" in examples and "mask" in model.batch_columns
         self._real: list[np.ndarray] = []  # features, which stay the same
 
