@@ -229,7 +229,7 @@ def group_flags(name: str) -> dict[str, list[flags.Flag]]:
 def describe_flag(flag: flags.Flag) -> tuple[str, str]:
     """What a flag is for, and its default, if that says something."""
     says_nothing = flag.default in (None, []) or flag.default is False  # 0 says something
-    shown = ",".join(flag.default) if isinstance(flag.default, list) else flag.default
+    shown = ", ".join(flag.default) if isinstance(flag.default, list) else flag.default
     return flag.help.replace(ABSL_OF_LISTS, " Give it again for more."), "" if says_nothing else f"{shown}"
 
 
