@@ -13,9 +13,11 @@ class Entrant(Protocol):
 
     Attributes:
       num_parameters: that are learned and needed to give pictures back.
+      has_prior: whether codes drawn from N(0, 1) are to give faces.
     """
 
     num_parameters: int
+    has_prior: bool
 
     def take_step(self, images: np.ndarray, rate_share: float) -> None:
         """Learns from a batch, with such a share of its learning rate."""

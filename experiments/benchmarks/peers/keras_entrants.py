@@ -63,7 +63,7 @@ class RecipeEntrant:
             self.model.compile(keras.optimizers.Adam(self.rate), objective, settings.optimizer.clip_norm)
         finally:
             keras.config.set_dtype_policy("float32")
-        self.num_parameters = self.model.count_params()
+        self.num_parameters, self.has_prior = self.model.count_params(), self.model.has_prior
         self._step = tf.function(self.model.train_step, autograph=False)
         self._made = tf.function(lambda images: self.model({"image": images}, training=False)["reconstruction"])
 
@@ -134,6 +134,7 @@ class DocumentationVAE:
         self.optimizer = keras.optimizers.Adam(self.rate)
         self.optimizer.build(self.weights)
         self.num_parameters = self.encoder.count_params() + self.decoder.count_params()
+        self.has_prior = True
         self._step = tf.function(self._learn)
 
     def _learn(self, images, epsilon):

@@ -158,7 +158,8 @@ def measure(entrant: Entrant, images: np.ndarray, known: np.ndarray) -> dict[str
 
     Returns:
       `psnr`, `ssim`, `lpips` and `kid` of reconstructions, and, where codes are vectors, KID of as many pictures of
-      codes from N(0, 1) and from a mixture of Gaussians that is fitted to the codes of training pictures.
+      codes from a mixture of Gaussians that is fitted to the codes of training pictures, and from N(0, 1) where a model
+      has that prior.
     """
     size = images.shape[1]
     lpips, features = _networks(size)
@@ -182,14 +183,15 @@ def measure(entrant: Entrant, images: np.ndarray, known: np.ndarray) -> dict[str
 
 
 def _draw_codes(entrant: Entrant, known: np.ndarray, count: int) -> dict[str, np.ndarray]:
-    """New codes of each kind of DRAWN, [N, D]; none where codes are no vectors."""
+    """New codes by their kind of DRAWN, [N, D]; none where codes are no vectors."""
     parts = [entrant.encode(floats(known[start : start + BATCH_SIZE])) for start in range(0, len(known), BATCH_SIZE)]
     codes = [part for part in parts if part is not None]
     if not codes:
         return {}
-    fitted = sampling.fit_mixture(np.concatenate(codes), "", min(COMPONENTS, len(known) // 2))
-    normal = sampling.standard_normal(fitted.code_shape, "")
-    return {sampler.kind: sampler.draw(0, count) for sampler in (normal, fitted)}
+    samplers = [sampling.fit_mixture(np.concatenate(codes), "", min(COMPONENTS, len(known) // 2))]
+    if entrant.has_prior:
+        samplers.insert(0, sampling.standard_normal(samplers[0].code_shape, ""))
+    return {sampler.kind: sampler.draw(0, count) for sampler in samplers}
 
 
 @functools.lru_cache(maxsize=1)

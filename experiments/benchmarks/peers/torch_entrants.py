@@ -44,7 +44,7 @@ class TorchEntrant:
         self._reconstruct, self._encode, self._decode = reconstruct, encode, decode
         self.steps = 0
         self.optimizers = self._make_optimizers()
-        self.num_parameters = _count(network)
+        self.num_parameters, self.has_prior = _count(network), decode is not None
 
     def _make_optimizers(self) -> list[torch.optim.Optimizer]:
         return [self._make_adam(self.network)]

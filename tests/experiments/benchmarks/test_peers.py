@@ -18,6 +18,7 @@ class Mean:
     """Learns the mean picture, and notes whose turn it is."""
 
     num_parameters = 3
+    has_prior = True
 
     def __init__(self, name="mean", turns=None, stop_at=None):
         self.name, self.turns, self.stop_at, self.steps = name, turns if turns is not None else [], stop_at, 0
@@ -134,6 +135,8 @@ def test_pictures_are_measured_as_everywhere(monkeypatch):
     made = np.where(images > 0.5, 1.0, images)
     np.testing.assert_allclose(found["lpips"], np.abs(images - made).mean(), rtol=1e-5)
     assert found["kid of mixture"] < found["kid of normal"]
+    entrant.has_prior = False
+    assert set(found) - set(peers.measure(entrant, images, known)) == {"kid of normal"}
     assert set(peers.measure(Mean(), images, known)) == {"psnr", "ssim", "lpips", "kid"}
 
 
