@@ -127,7 +127,7 @@ GUIDES = {
         (
             Example("facezoo attributes --run_dir=vae --out=vectors.npz", "Of all attributes that the data know."),
             Example(
-                "facezoo attributes --run_dir=runs/mine --attributes=smiling,eyeglasses --count=2000",
+                "facezoo attributes --run_dir=runs/faces --attributes=beard,eyeglasses --count=2000",
                 "Two, from the first 2,000 faces; kept with the run, where facezoo edit finds them.",
             ),
         ),
@@ -135,9 +135,9 @@ GUIDES = {
     "edit": Guide(
         "editing",
         (
-            Example("facezoo edit --run_dir=runs/mine --image=a.jpg --attribute=smiling", "From serious to smiling."),
+            Example("facezoo edit --run_dir=runs/faces --image=a.jpg --align --attribute=beard", "From shaven to bearded."),
             Example(
-                "facezoo edit --run_dir=runs/mine --image=test:17 --attribute=eyeglasses --keep=beard --strength=0:2:5",
+                "facezoo edit --run_dir=runs/faces --image=test:17 --attribute=eyeglasses --keep=beard --strength=0:2:5",
                 "Five pictures with more and more of glasses, and as much beard as before.",
             ),
         ),

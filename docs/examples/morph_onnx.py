@@ -1,6 +1,7 @@
-"""Morphs two photographs by files of `facezoo export --format=onnx`: ONNX Runtime, NumPy and Pillow, without facezoo.
+"""Morphs two pictures by files of `facezoo export --format=onnx`: ONNX Runtime, NumPy and Pillow, without facezoo.
 
-python morph_onnx.py FOLDER A.jpg B.jpg OUT.png, where FOLDER has encoder.onnx, decoder.onnx and export.json
+python morph_onnx.py FOLDER A.jpg B.jpg OUT.png, where FOLDER has encoder.onnx, decoder.onnx and export.json.
+The pictures are to be cut as the model's were, as by `facezoo align`.
 """
 
 import json
@@ -25,7 +26,7 @@ _, height, width, channels = json.loads(Path(folder, "export.json").read_text())
 
 
 def read(path):
-    """The square in the middle of a photograph, float32 [1, H, W, C] in [0, 1]."""
+    """The square in the middle of a picture, float32 [1, H, W, C] in [0, 1]."""
     photograph = ImageOps.exif_transpose(Image.open(path)).convert("RGB" if channels == 3 else "L")
     square = ImageOps.fit(photograph, (width, height), Image.Resampling.LANCZOS)
     return np.asarray(square, np.float32).reshape(1, height, width, channels) / 255

@@ -1,4 +1,4 @@
-"""See in some minutes what facezoo does: drawn faces warped, a training, and its morphs."""
+"""See in a few minutes what facezoo does: drawn faces warped, a training, and its morphs."""
 
 import dataclasses
 import time

@@ -36,7 +36,7 @@ NARROW = 600  # pixels of a window's width, up to which the row is two
 GROUPS = {
     "told": "What the decoder is told: -1 no, 1 yes, 0 nothing",
     "attribute": "Attributes: 1 leads from faces without it to faces with it",
-    "latent": "Dimensions of the code in standard deviations, the most telling first",
+    "latent": "Dimensions of the code in standard deviations, the most important first",
 }
 QUIETLY: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 # The strip is made again when nothing has been moved for some milliseconds, so that it does not hold the picture up.

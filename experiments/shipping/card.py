@@ -120,7 +120,7 @@ def _make_page(told: Mapping[str, Any], results: Sequence[Result], lines: Sequen
             "",
             "## Responsible use",
             "",
-            "Use pictures of people who have agreed to it, and say of a generated picture that it is one.",
+            "Use pictures of people who have agreed to it, and label generated pictures as generated.",
             "",
         ]
     )

@@ -32,8 +32,8 @@ MOST_MEASURES = 20  # of the validation split, where --min_steps makes epochs ma
 # By the figures at the head of the recipes: of 64 units 18 are active where --r_loss_factor is the VAE's own.
 FROM_NOTHING = (
     "a VAE with its own loss factors learns from photographs slowly: few units of its code come to tell faces apart; "
-    "--recipe=photographs goes on from weights that ship (sharp morphs of some hundred photographs in minutes), "
-    "--recipe=vae_folder trains a VAE to draw new faces from (some thousand photographs, twenty minutes)"
+    "--recipe=photographs goes on from weights that ship (sharp morphs of a few hundred photographs in minutes), "
+    "--recipe=vae_folder trains a VAE to draw new faces from (a few thousand photographs, twenty minutes)"
 )
 
 
