@@ -1,4 +1,4 @@
-"""Sheets of pictures: grids and rows, labels under them, dots on them, thumbnails."""
+"""Sheets of pictures: grids and rows, labels under or above them, dots on them, thumbnails."""
 
 from collections.abc import Sequence
 
@@ -51,15 +51,20 @@ def with_dots(pictures: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def draw_labelled_sheet(
-    pictures: np.ndarray, labels: Sequence[str], columns: int, label_lines: int, font_size: int = 9
+    pictures: np.ndarray,
+    labels: Sequence[str],
+    columns: int,
+    label_lines: int,
+    font_size: int = 9,
+    is_above: bool = False,
 ) -> np.ndarray:
-    """A grid with some lines of text under each picture: [N, H, W, C] -> uint8 [..., ..., 3].
+    """A grid with some lines of text under each picture, or above it: [N, H, W, C] -> uint8 [..., ..., 3].
 
-    A line that is wider than a picture goes on below the next ones of its row while these have no label, and is cut.
+    A line that is wider than a picture goes on along the next ones of its row while these have no label, and is cut.
     """
     text_height = label_lines * (font_size + 2) + 4
     reaches = [_reach(labels, place, columns) for place in range(len(labels))]
-    cells = np.stack([_add_space(picture, text_height) for picture in pictures])
+    cells = np.stack([_add_space(picture, text_height, is_above) for picture in pictures])
     sheet = Image.fromarray(grid(cells, columns))
     height, width = cells.shape[1:3]
     for place, (label, reach) in enumerate(zip(labels, reaches, strict=True)):
@@ -67,7 +72,7 @@ def draw_labelled_sheet(
             text = Image.new("RGB", (reach * width, text_height), "white")
             ImageDraw.Draw(text).multiline_text((2, 1), label, fill="black", font_size=font_size, spacing=2)
             row, column = divmod(place, columns)
-            sheet.paste(text, (column * width, (row + 1) * height - text_height))
+            sheet.paste(text, (column * width, row * height if is_above else (row + 1) * height - text_height))
     return np.asarray(sheet)
 
 
@@ -93,11 +98,11 @@ def _draw_dots(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
     return np.asarray(image)
 
 
-def _add_space(picture: np.ndarray, height: int) -> np.ndarray:
-    """The picture in colour, with white below it."""
+def _add_space(picture: np.ndarray, height: int, is_above: bool) -> np.ndarray:
+    """The picture in colour, with white below or above it."""
     image = as_image(picture).convert("RGB")
     cell = Image.new("RGB", (image.width, image.height + height), "white")
-    cell.paste(image)
+    cell.paste(image, (0, height if is_above else 0))
     return np.asarray(cell)
 
 

@@ -156,4 +156,4 @@ def _sheet(names: list[str], shown: Sequence[tuple[np.ndarray, ...]], split: str
         rows.append(np.concatenate([made, way]))
         labels += [name, *[""] * (FACES - 1), "morph", *[""] * (STEPS - 1)]
         above = faces
-    return pictures.draw_labelled_sheet(np.concatenate(rows), labels, FACES + STEPS, 1, FONT)
+    return pictures.draw_labelled_sheet(np.concatenate(rows), labels, FACES + STEPS, 1, FONT, is_above=True)

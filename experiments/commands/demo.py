@@ -50,7 +50,7 @@ def run(values: flags.FlagValues) -> None:
     with files.whole_folder(out) as partial:
         film = _morph_by_shapes(names, FRAMES)
         save_morph(partial, film, f"{said} by codes of {SHARPEST}", stops=names)
-        rows = [*_rows(open_run(folder).model(), names), _Row(SHARPEST, _morph_by_shapes(names, COLUMNS))]
+        rows = _make_rows(open_run(folder).model(), names)
         pictures.save_png(partial / "sheet.png", _sheet(rows, names), f"{said}: {NOTICE}")
     print("\n".join(str(out / name) for name in ("sheet.png", "morph.mp4") if (out / name).exists()))
     print(f"pictures of the training: {folder / 'images'}")
@@ -69,17 +69,16 @@ def _faces(names: list[str], size: int) -> Framed:
     return frame_photographs(names, LandmarkSettings(), AlignmentSettings(), DATA, size)
 
 
-def _rows(model, names: list[str]) -> list[_Row]:
-    """The ways of a warp, of the model that ships and of the one trained on, and of a warp with codes."""
-    faces, before = _faces(names, model.image_size), _load_shipped(model.image_size)
-    codes = [(f"{word} training", one) for word, one in (("before", before), ("after", model))]
+def _make_rows(model, names: list[str]) -> list[_Row]:
+    """The ways of a warp, of a warp with the codes that were trained, of shapes, and of those codes alone."""
+    faces = _faces(names, model.image_size)
+    before, after = (_find_psnr(one, faces.pictures) for one in (_load_shipped(model.image_size), model))
+    learned = f"the training took its faces from {before:.1f} to {after:.1f} dB"
     return [
-        _Row("warp alone", warp_through(*faces.material, COLUMNS)),
-        *(
-            _Row(_with_psnr(title, one, faces.pictures), morph_through(one, faces.pictures, COLUMNS))
-            for title, one in codes
-        ),
-        _Row("warp and codes", warp_and_code_through(model, *faces.material, COLUMNS)),
+        _Row("a warp, without any model", warp_through(*faces.material, COLUMNS)),
+        _Row(f"a warp and the codes of a cae: {learned}", warp_and_code_through(model, *faces.material, COLUMNS)),
+        _Row(f"codes of {SHARPEST}, which knows shapes", _morph_by_shapes(names, COLUMNS)),
+        _Row("codes of the cae alone: why it wants the warp", morph_through(model, faces.pictures, COLUMNS)),
     ]
 
 
@@ -101,15 +100,15 @@ def _load_shipped(image_size: int):
     return model
 
 
-def _with_psnr(title: str, model, faces: np.ndarray) -> str:
+def _find_psnr(model, faces: np.ndarray) -> float:
     from ...metrics import psnr
 
-    return f"{title}: ends {float(np.mean(psnr(faces, model.decode(model.encode(faces))))):.1f} dB"
+    return float(np.mean(psnr(faces, model.decode(model.encode(faces)))))
 
 
 def _sheet(rows: list[_Row], names: list[str]) -> np.ndarray:
-    """Each row's pictures under each other, with what they are below: uint8 [H, W, 3]."""
+    """Each row's pictures under each other, with what they are above: uint8 [H, W, 3]."""
     ways = [names[0], *(f"{number / (COLUMNS - 1):.0%}" for number in range(1, COLUMNS - 1)), names[1]]
     labels = [f"{row.title}\n{way}" if not number else f"\n{way}" for row in rows for number, way in enumerate(ways)]
     shown = np.concatenate([pictures.resize(pictures.to_uint8(row.pictures), SIDE) for row in rows])
-    return pictures.draw_labelled_sheet(shown, labels, COLUMNS, 2, FONT)
+    return pictures.draw_labelled_sheet(shown, labels, COLUMNS, 2, FONT, is_above=True)

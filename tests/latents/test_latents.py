@@ -329,6 +329,14 @@ def test_a_labelled_sheet_keeps_the_pictures_and_writes_below(channels):
     assert sheet[40:, 40:80].min() == 255
 
 
+def test_labels_are_written_above_where_that_is_asked():
+    sheet = drawing.draw_labelled_sheet(np.zeros((2, 40, 40, 3)), ["one", "two"], columns=1, label_lines=1, is_above=True)
+    assert not sheet[15:55].any()
+    assert not sheet[70:].any()
+    assert sheet[:15].min() < 255
+    assert sheet[55:70].min() < 255
+
+
 def test_a_long_label_goes_on_below_pictures_without_one():
     for second, reaches in (("", True), ("b", False)):
         sheet = drawing.draw_labelled_sheet(np.zeros((4, 40, 40, 3)), ["w" * 30, second, "c", "d"], 2, 1)
