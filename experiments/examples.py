@@ -66,7 +66,7 @@ GUIDES = {
         (
             Example("facezoo evaluate --run_dir=runs/mine", "PSNR, SSIM and every loss term on the test split."),
             Example(
-                "facezoo evaluate --run_dir=vae --metrics=lpips,kid --what=samples --count=500",
+                "facezoo evaluate --run_dir=vae --metrics=kid --what=samples --count=500",
                 "How good new faces are, drawn from weights that ship.",
             ),
         ),
@@ -75,7 +75,7 @@ GUIDES = {
         "measuring",
         (
             Example("facezoo compare runs/a runs/b", "Two runs: settings that differ, figures, curves, pictures."),
-            Example("facezoo compare runs/a runs/b vae --checkpoint=best --out=side_by_side", "With one that ships."),
+            Example("facezoo compare runs/a runs/b vae --out=side_by_side", "With one that ships."),
         ),
     ),
     "analyse": Guide(
@@ -135,9 +135,11 @@ GUIDES = {
     "edit": Guide(
         "editing",
         (
-            Example("facezoo edit --run_dir=runs/faces --image=a.jpg --align --attribute=beard", "From shaven to bearded."),
             Example(
-                "facezoo edit --run_dir=runs/faces --image=test:17 --attribute=eyeglasses --keep=beard --strength=0:2:5",
+                "facezoo edit --run_dir=runs/faces --image=a.jpg --align --attribute=beard", "From shaven to bearded."
+            ),
+            Example(
+                "facezoo edit --run_dir=runs/faces --image=a.jpg --attribute=eyeglasses --keep=beard --strength=0:2:5",
                 "Five pictures with more and more of glasses, and as much beard as before.",
             ),
         ),
@@ -246,7 +248,7 @@ GUIDES = {
         "results",
         (
             Example("facezoo benchmark --measure=train --models=vae", "How fast a model trains here."),
-            Example("facezoo benchmark --measure=morph --count=20 --out=morphs.json", "How good morphs are."),
+            Example("facezoo benchmark --measure=morph --pairs=20 --out=morphs.json", "How good morphs are."),
         ),
     ),
     "launch": Guide(

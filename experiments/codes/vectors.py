@@ -1,5 +1,6 @@
 """The attribute vectors that are kept with a run."""
 
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -17,6 +18,11 @@ def attributes_path(run: Run) -> Path:
     return run.folder / (f"best-{ATTRIBUTES_FILE}" if run.is_best else ATTRIBUTES_FILE)
 
 
+def make_vectors_command(run: Run) -> str:
+    """The command that finds the vectors of a run's model, to be copied."""
+    return f"facezoo attributes --run_dir={shlex.quote(str(run.folder))}{' --checkpoint=best' * run.is_best}"
+
+
 def read_vectors(run: Run, file: str | None = None) -> AttributeVectors:
     """The attribute vectors of a run's model; `check_shape` holds them against its codes.
 
@@ -25,7 +31,7 @@ def read_vectors(run: Run, file: str | None = None) -> AttributeVectors:
     """
     path = Path(file or attributes_path(run))
     if not path.exists():
-        raise UsageError(f"{path} is not there: `facezoo attributes --run_dir={run.folder}` makes it")
+        raise UsageError(f"{path} is not there: `{make_vectors_command(run)}` makes it")
     try:
         return load_attributes(path, run.model_hash)
     except ValueError as error:

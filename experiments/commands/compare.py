@@ -11,8 +11,7 @@ from ... import files, pictures
 from ...datasets.source import SPLITS
 from ...pictures import charts
 from ..errors import UsageError
-from ..flags import groups
-from ..flags.kinds import make_flags
+from ..flags import groups, kinds
 from ..folders import new_folder
 from ..runs.epochs import VALIDATION, find_pace, read_epochs
 from ..runs.results import read_clip_figures
@@ -37,12 +36,10 @@ MEASURES = ("psnr", "ssim")
 
 def define_flags(values: flags.FlagValues) -> None:
     text = "A run folder, or whatever else --run_dir takes; two or more: facezoo compare runs/a runs/b."
-    flags.DEFINE_multi_string("run", [], text, flag_values=values)
+    kinds.define_paths(values, "run", text)
     flags.DEFINE_enum("split", "test", SPLITS, "Split whose pictures are shown.", flag_values=values)
     flags.DEFINE_enum("checkpoint", None, groups.CHECKPOINTS, "Which model of each run.", flag_values=values)
-    flags.DEFINE_string(
-        "out", None, "New folder for the table, the chart and the sheet (comparison).", flag_values=values
-    )
+    kinds.define_path(values, "out", "New folder for the table, the chart and the sheet (comparison).")
 
 
 def run(values: flags.FlagValues) -> None:
@@ -104,7 +101,7 @@ def _distinct(names: list[str]) -> list[str]:
 
 def _find_differing(runs: list[Run]) -> list[dict[str, Any]]:
     """Returns for each run the settings in which they are not all alike."""
-    values = [make_flags(each.settings) for each in runs]
+    values = [kinds.make_flags(each.settings) for each in runs]
     settings = [{name: each[name].value for name in each} for each in values]
     names = [name for name in settings[0] if name not in NO_SETTINGS and len({str(one[name]) for one in settings}) > 1]
     return [{name: _as_text(one[name]) for name in names} for one in settings]

@@ -69,6 +69,8 @@ def run(values: flags.FlagValues) -> None:
 
     is_whole = values.what == WHOLE and values.metrics in (None, ["all"])
     model = opened.model(TrainableModel)
+    if values.metrics and not model.reconstructs:
+        raise UsageError(f"--metrics={','.join(values.metrics)}: the model of {opened.folder} makes no pictures")
     source = for_model(source, model, opened.settings.objective.masks, keeps_clips=values.what == CLIPS)
     frames = _count_frames(source) if values.what == CLIPS else 1
     measured: dict[str, Any] = {}
@@ -159,8 +161,6 @@ def _judge(values: flags.FlagValues, opened: Run, model, source, given, frames: 
     from ..codes.making import make_batches
     from ..faces.origins import recognise_square
 
-    if not model.reconstructs:
-        raise UsageError(f"--metrics={','.join(values.metrics)}: the model of {opened.folder} makes no pictures")
     names = chosen(values.metrics, values.what)
     size, _, channels = source.image_shape
     needs_square = bool({"identity", "identity_drift"} & set(names))

@@ -21,7 +21,7 @@ USES_MODELS = True  # which other backends of Keras than TensorFlow do as well
 
 def define_flags(values: flags.FlagValues) -> None:
     text = f"A face on the way, two or more: facezoo make-morph a.jpg b.jpg --out=film.mp4. {groups.FACE}"
-    flags.DEFINE_multi_string("photograph", [], text, flag_values=values)
+    kinds.define_paths(values, "photograph", text)
     kinds.define_required(values, "out", "The film, a new .mp4.")
     kinds.define_number(values, "seconds", 2.0, "From each face to the next.", 0, 60, kind=float, above=True)
     kinds.define_number(values, "fps", 24.0, "Pictures a second.", 1, 60, kind=float)

@@ -62,7 +62,7 @@ def define_flags(values: flags.FlagValues) -> None:
     kinds.define_path(values, "to", f"Of a film the face that it leads to: {groups.FACE}")
     text = "How far a film leads to it, in its first frame and in its last; one number is meant for all frames."
     flags.DEFINE_string("strength", "0:1", text, flag_values=values)
-    flags.DEFINE_multi_string("through", [], "A face on the way from the first to the last.", flag_values=values)
+    kinds.define_paths(values, "through", "A face on the way from the first to the last.")
     flags.DEFINE_bool(
         "closed", False, "Go back from the last face to the first, without repeating it.", flag_values=values
     )

@@ -1,5 +1,7 @@
 """From a folder of photographs to a trained model, its measures and its page: one command, which goes on."""
 
+import os
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -41,7 +43,7 @@ class Stage(NamedTuple):
 
 def define_flags(values: flags.FlagValues) -> None:
     text = "Folder of photographs, a hundred or more, at any depth: facezoo studio PHOTOGRAPHS --out=studio"
-    flags.DEFINE_multi_string("in", [], text, flag_values=values)
+    kinds.define_paths(values, "in", text)
     kinds.define_required(values, "out", "Folder of the results, new or of the same work, which goes on.")
     flags.DEFINE_enum("size", "64", SIZES, "Height and width of the model's pictures.", flag_values=values)
     text = "CelebA's list of landmarks, or a CSV of its columns: the five points of each file, instead of a detector's."
@@ -60,10 +62,11 @@ def run(values: flags.FlagValues) -> int:
     if len(folders) != 1:
         raise UsageError("studio needs one folder of photographs: facezoo studio PHOTOGRAPHS --out=studio")
     root, out = Path(groups.check_folder(folders[0])), Path(values.out)
-    if out.resolve().is_relative_to(root.resolve()):
+    place = os.path.realpath(root)  # a Path's may raise
+    if Path(os.path.realpath(out)).is_relative_to(place):
         raise UsageError(f"--out={out} lies in the photographs of {root}, to which it would add: choose another folder")
     asked = {name: values[name].value for name in ("size", "landmarks", "steps", "pictures")}
-    text = "".join(f"{name}={value}\n" for name, value in {"in": root.resolve(), **asked}.items())
+    text = "".join(f"{name}={value}\n" for name, value in {"in": place, **asked}.items())
     take_folder(out, KEPT, text, "other photographs or settings")
     stages = _list_stages(values, root, out)
     telling = Stages({stage.title: stage.seconds for stage in stages if not stage.is_done()}, len(stages))
@@ -77,6 +80,8 @@ def run(values: flags.FlagValues) -> int:
             _, code = team.work()
             if team.signals:
                 return 128 + team.signals[0]
+            if code < 0:
+                print(f"facezoo: {stage.title} was killed by signal {-code}; the same command goes on", file=sys.stderr)
             if code:
                 return code if code > 0 else 1
             telling.end(stage.title)
@@ -120,7 +125,7 @@ def _list_stages(values: flags.FlagValues, root: Path, out: Path) -> list[Stage]
         Stage(
             "page",
             ["publish", f"--run_dir={model}", shown, f"--out={published}"],
-            lambda: published.exists(),
+            lambda: any(published.glob("*.md")),  # a stopped one may leave the folder
             A_PAGE,
         ),
     ]

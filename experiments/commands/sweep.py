@@ -81,7 +81,8 @@ def run(values: flags.FlagValues) -> int:
     code = list(failed.values())[-1] if failed else 0
     if values.compare and len(done) > 1:
         arguments = (*map(str, done), f"--out={new_folder(None, folder / 'comparison')}")
-        code = code or subprocess.run(command_line("compare", *arguments)).returncode
+        compared = subprocess.run(command_line("compare", *arguments)).returncode
+        code = code or compared
     return code if code >= 0 else 1
 
 

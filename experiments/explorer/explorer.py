@@ -1,7 +1,6 @@
 """What is explored of a run: its model's faces, morphs between them, and sliders for what its codes hold."""
 
 import dataclasses
-import shlex
 import types
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,7 +18,7 @@ from ..codes import encoding
 from ..codes.kept import CodeKeeper
 from ..codes.morphing import ShapedCodes, lead_details
 from ..codes.survey import Survey, survey
-from ..codes.vectors import ATTRIBUTES_FILE, check_shape, read_vectors
+from ..codes.vectors import attributes_path, check_shape, make_vectors_command, read_vectors
 from ..errors import UsageError
 from ..faces.framing import Framed, Tell, frame_face
 from ..faces.reader import FaceReader
@@ -38,7 +37,7 @@ SURVEYED = 256
 LEAST_DEVIATION = 1e-6  # of a dimension of the code that does anything
 
 
-_HINT = "For sliders of smiles, glasses and so on, run once: facezoo attributes --run_dir={}"
+_HINT = "For sliders of beards, glasses and so on, run once: "
 
 
 class Explorer(Explored):
@@ -79,7 +78,7 @@ class Explorer(Explored):
         self._sampler = _sampler(self._model, run, given, faces.codes)
         found, self.note = _attributes_of(run, faces.codes.shape[1:])
         has_some = any(found.names) if found else bool(self._told)
-        self.hint = "" if has_some or self.note else _HINT.format(shlex.quote(str(run.folder)))
+        self.hint = "" if has_some or self.note else _HINT + make_vectors_command(run)
         self._set_sliders(faces, found)
         self.first_faces = self._first_two()
         for show in (self.picture, self.strip):  # which traces the decoder, so that nobody waits for it
@@ -201,7 +200,7 @@ def _sampler(model, run: Run, given: Mapping[str, Any], codes: np.ndarray) -> Sa
 
 def _attributes_of(run: Run, code_shape: Sequence[int]) -> tuple[AttributeVectors | None, str]:
     """A run's attribute vectors if it has any, and a line on why they are left out if they are not its own."""
-    if not (run.folder / ATTRIBUTES_FILE).exists():
+    if not attributes_path(run).exists():
         return None, ""
     try:
         found = read_vectors(run)

@@ -40,13 +40,14 @@ def _expand(arguments: Sequence[str], within: tuple[str, ...], left: list[int]) 
             raise UsageError("--flagfile= names no file")
         if "\0" in file:
             raise UsageError(f"--flagfile={file}: a name cannot hold a NUL")
-        path = os.path.realpath(os.path.expanduser(file.strip()))  # noqa: PTH111 (Path's may raise)
+        named = os.path.expanduser(file.strip())  # noqa: PTH111 (Path's may raise)
+        path = os.path.realpath(named)
         if path in within:
             raise UsageError(f"--flagfile={file} includes itself")
         left[0] -= 1
         if left[0] < 0:
             raise UsageError(f"--flagfile={file}: more than {MOST_FILES} files of flags")
-        yield from _expand(_read_lines(Path(file.strip()).expanduser(), f"--flagfile={file}"), (*within, path), left)
+        yield from _expand(_read_lines(Path(named), f"--flagfile={file}"), (*within, path), left)
 
 
 def read_flags(path: Path) -> list[str]:

@@ -288,6 +288,11 @@ def define_path(values: flags.FlagValues, name: str, help_text: str, default: st
     flags.DEFINE(_PathParser(), name, default, help_text, values, flags.ArgumentSerializer())
 
 
+def define_paths(values: flags.FlagValues, name: str, help_text: str) -> None:
+    """A flag for files or folders, which is given once for each."""
+    flags.DEFINE_multi(_PathParser(), flags.ArgumentSerializer(), name, [], help_text, values)
+
+
 def define_number(
     values: flags.FlagValues,
     name: str,

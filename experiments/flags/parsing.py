@@ -82,7 +82,7 @@ def parse(
         raise UsageError("a flag has a name of hundreds of letters: write --flag=value") from error
     if rest:
         raise _no_flag(rest, own, words)
-    if len(own) < len(arguments):
+    if theirs:
         given, told = define_all(define_flags), define_all(define_flags)
         for found, some in ((given, expand(own)), (told, theirs)):
             found.unparse_flags()

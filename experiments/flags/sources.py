@@ -27,17 +27,20 @@ def open_source(data: DataSettings, split: str, image_size: int, channels: int) 
       UsageError: an unknown data set, a flag that it does not have, or one missing that it needs.
       DatasetError: the data is not there or damaged.
     """
-    name = data.dataset
-    function = _function(name)
-    parameters = inspect.signature(function).parameters
-    given = read_given_arguments(data)
+    check_data_flags(data)
+    return _function(data.dataset)(split, image_size=image_size, channels=channels, **read_given_arguments(data))
+
+
+def check_data_flags(data: DataSettings) -> None:
+    """Raises UsageError where a flag does not go with the data set, or one is missing that it needs."""
+    name, given = data.dataset, read_given_arguments(data)
+    parameters = inspect.signature(_function(name)).parameters
     for flag in given:
         if flag not in parameters:
             raise UsageError(f"--{flag} does not go with --dataset={name}")
     for flag in OPTIONAL_FLAGS:
         if flag in parameters and parameters[flag].default is inspect.Parameter.empty and flag not in given:
             raise UsageError(f"--dataset={name} needs --{flag}")
-    return function(split, image_size=image_size, channels=channels, **given)
 
 
 def open_given(given: Mapping[str, Any], split: str, image_size: int, channels: int) -> Source:

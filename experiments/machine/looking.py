@@ -255,7 +255,7 @@ def _describe_variable(name: str, value: str) -> str:
     if UNTOLD.search(name):
         return "(set)"
     if value.startswith(("/", "~", ".")):
-        path = Path(value).expanduser()
+        path = Path(os.path.expanduser(value))  # noqa: PTH111 (Path's may raise)
         kind = "a folder" if path.is_dir() else "a file" if path.is_file() else "not there"
         return f"(set: {kind})"
     return value if COMPUTING.fullmatch(name) and PLAIN.fullmatch(value) else "(set)"

@@ -21,14 +21,13 @@ def export(
     Raises:
       UsageError: a part cannot be written so, or loses too much.
     """
-    results = []
+    vectors, results = find_vectors(run, trial.model.shape_of_code()), []
     for part in parts:
         announce(f"Writing the {part} as {name} in {precision}, and running it on {len(trial.tested)} faces ...")
         try:
             results.append(trial.write(part, name, precision, folder, max_psnr_loss))
         except ExportError as error:
             raise UsageError(f"--format={name} --precision={precision}: the {part} {_mend(error)}") from error
-    vectors = find_vectors(run, trial.model.shape_of_code())
     if vectors:
         save_vectors(vectors, folder / VECTORS)
     told = describe(run, trial, vectors.names if vectors else ())

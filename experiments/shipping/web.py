@@ -59,6 +59,7 @@ def write_page(
     Raises:
       UsageError: a part cannot be written so, or loses too much.
     """
+    mean, directions, vectors = _survey(run, trial.model, run.source("train", given))
     results, models = [], {}
     with tempfile.TemporaryDirectory() as place:
         for part in PARTS:
@@ -68,7 +69,6 @@ def write_page(
             except ExportError as error:
                 raise UsageError(f"--format=web --precision={precision}: the {part} {error}") from error
             models[part] = _pack((Path(place) / f"{part}{FORMATS[ONNX].suffix}").read_bytes())
-    mean, directions, vectors = _survey(run, trial.model, run.source("train", given))
     cut = find_data_cut(run.settings.data, run.origin)
     about = describe(run, trial, list(vectors))
     told = {

@@ -5,7 +5,11 @@ import shlex
 
 import pytest
 from facezoo.experiments import cli
+from facezoo.experiments.codes.measure_names import chosen
 from facezoo.experiments.examples import GUIDES
+from facezoo.experiments.flags.groups import DataSettings
+from facezoo.experiments.flags.kinds import read
+from facezoo.experiments.flags.sources import check_data_flags
 from shipped import ROOT
 
 PAGES = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "experiments" / "recipes").glob("*.flags")]
@@ -19,7 +23,11 @@ def check(line):
     if {"--help", "-h"} & set(arguments):
         assert name in cli.COMMANDS or name.startswith("<")
         return
-    cli.parse_command(name, arguments)
+    values = cli.parse_command(name, arguments)
+    if name == "train":
+        check_data_flags(read(values, DataSettings))
+    if name == "evaluate" and values.metrics:
+        chosen(values.metrics, values.what)
     if "--" in arguments:
         check(shlex.join(["facezoo", *arguments[arguments.index("--") + 1 :]]))
 

@@ -330,7 +330,7 @@ def test_a_labelled_sheet_keeps_the_pictures_and_writes_below(channels):
 
 
 def test_labels_are_written_above_where_that_is_asked():
-    sheet = drawing.draw_labelled_sheet(np.zeros((2, 40, 40, 3)), ["one", "two"], columns=1, label_lines=1, is_above=True)
+    sheet = drawing.draw_labelled_sheet(np.zeros((2, 40, 40, 3)), ["one", "two"], 1, label_lines=1, is_above=True)
     assert not sheet[15:55].any()
     assert not sheet[70:].any()
     assert sheet[:15].min() < 255
