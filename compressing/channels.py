@@ -198,7 +198,7 @@ def _list_groups(uses: list[_Use]) -> dict[int, _Group]:
 
 
 def _count_kept(group: _Group, share: float) -> int:
-    if group.is_fixed:
+    if group.is_fixed or not share:
         return group.size
     multiple = MULTIPLE if group.size >= 4 * MULTIPLE else 1
     return min(group.size, max(1, round(group.size * (1.0 - share) / multiple)) * multiple)

@@ -210,9 +210,7 @@ def _from_arrays(arrays: dict[str, np.ndarray]) -> AttributeVectors:
     shapes = {found.shape[1:] for found in vectors.values()}
     if len(set(names)) != len(names) or len(shapes) != 1 or {len(array) for array in numbers} != {len(names)}:
         raise ValueError("names and vectors do not fit each other")
-    for name in names:
-        if not files.is_plain_name(name):  # pictures of it go into a folder of that name
-            raise ValueError(f"{name!r} is no name of an attribute")
+    _check_names(names)
     if arrays["covariance"].shape != (len(names), len(names)) or arrays["counts"].shape != (len(names), 2):
         raise ValueError("covariance or counts do not fit the names")
     if not all(np.isfinite(array).all() for array in numbers):
@@ -228,9 +226,16 @@ def _from_arrays(arrays: dict[str, np.ndarray]) -> AttributeVectors:
     )
 
 
+def _check_names(names: Sequence[str]) -> None:
+    for name in names:
+        if not files.is_plain_name(name):  # pictures of it go into a folder of that name
+            raise ValueError(f"{name!r} is no name of an attribute")
+
+
 def _check(flat: np.ndarray, values: np.ndarray, names: Sequence[str], methods: Sequence[str]) -> None:
     if values.shape != (len(flat), len(names)):
         raise ValueError(f"{len(flat)} codes and {len(names)} names do not fit attributes of shape {values.shape}")
+    _check_names(names)
     if not np.isin(values, (0, 1)).all():
         raise ValueError("attributes must be 0 or 1")
     if not np.isfinite(flat).all() or not np.ptp(flat, axis=0).any():

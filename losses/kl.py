@@ -23,9 +23,10 @@ def kl_per_dimension(mean, log_var):
 class KLDivergence:
     """The KL term, [B].
 
-    Free bits: where the outputs hold `free_bits` (nats, a scalar), a dimension counts at least that much, averaged
-    over the batch, so that the objective gains nothing by emptying it (Kingma et al., "Improved variational inference
-    with inverse autoregressive flow", eq. 15). It is for training only: an evaluated KL has no floor.
+    Free bits: where the outputs hold `free_bits` (nats, a scalar), a dimension counts at least that much, averaged over
+    the batch (with accumulation over each part of it), so that the objective gains nothing by emptying it (Kingma et
+    al., "Improved variational inference with inverse autoregressive flow", eq. 15). It is for training only: an
+    evaluated KL has no floor.
 
     Capacity: where the outputs hold `capacity`, in nats, the term is |KL - C| (Burgess et al., "Understanding
     disentangling in beta-VAE", eq. 8); its factor is the paper's gamma.

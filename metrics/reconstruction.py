@@ -25,7 +25,7 @@ def ms_ssim(images, reconstructions):
     """Structural similarity at several scales: two float [B, H, W, C] in [0, 1] -> [B].
 
     Wang, Simoncelli, Bovik, "Multi-scale structural similarity for image quality assessment" (2003), equation 7, with
-    its weights of five scales. In pictures of less than 176 pixels the window of 11 finds no room at the coarsest: the
+    its weights of five scales. In pictures of less than 161 pixels the window of 11 finds no room at the coarsest: the
     weights of the scales that there are, three at 64 pixels, are then divided by their sum.
 
     >>> picture = np.full((1, 32, 32, 3), 0.5)

@@ -13,7 +13,7 @@ from ..losses.objective import count
 from . import randomness
 from .autoencoder import Autoencoder
 from .balance import BALANCES
-from .batches import choose_targets, skip_checks
+from .batches import choose_targets, is_tensorflow, skip_checks
 from .blocks import check_choice, check_count, check_not_negative
 from .discriminator import Discriminator
 from .holding import HoldingAutoencoder
@@ -87,6 +87,9 @@ class AutoencoderGAN(HoldingAutoencoder):
     def shape_of_code(self) -> tuple[int, ...]:
         return self.autoencoder.shape_of_code()
 
+    def picture_network(self) -> keras.Model:
+        return self.autoencoder.picture_network()
+
     def parts(self):
         return self.autoencoder, self.discriminator
 
@@ -131,8 +134,8 @@ class AutoencoderGAN(HoldingAutoencoder):
     def call(self, batch, training=False):
         """The autoencoder's outputs, and what the discriminator says of them where a term asks for it."""
         outputs = self.autoencoder(batch, training=training)
-        if self.compiled and not self.objective.terms.keys().isdisjoint(JUDGED_TERMS):
-            return outputs | self._judgement(*self._pictures(batch, outputs))
+        if self.can_train and not self.objective.terms.keys().isdisjoint(JUDGED_TERMS):
+            return outputs | self._judgement(*self._pictures(choose_targets(batch), outputs))
         return outputs
 
     def _pictures(self, batch, outputs):
@@ -188,11 +191,12 @@ class AutoencoderGAN(HoldingAutoencoder):
           options: metrics, run_eagerly, steps_per_execution and jit_compile, as `TrainableModel.compile` has them.
 
         Raises:
-          ValueError: the objective has no term besides the adversarial one.
+          ValueError: the objective has no term but the discriminator's.
         """
         super().compile(optimizer, objective, clip_norm, accumulation_steps, **options)
-        if self.objective.terms.keys() == {"adversarial"}:
-            raise ValueError("the only loss term is 'adversarial': give the autoencoder a reconstruction term besides")
+        if self.objective.terms.keys() <= set(JUDGED_TERMS):
+            only = " and ".join(map(repr, self.objective.terms))
+            raise ValueError(f"the only loss term is {only}: give the autoencoder a reconstruction term besides")
         self.discriminator_optimizer = self._prepare(discriminator_optimizer, self.discriminator.trainable_variables)
         # A plain dict would be saved with the model.
         self.game_trackers = MappingProxyType({name: keras.metrics.Mean(name=name) for name in _GAME})
@@ -205,7 +209,7 @@ class AutoencoderGAN(HoldingAutoencoder):
     @property
     def metrics(self):
         """The objective's trackers and the game's."""
-        return [*super().metrics, *self.game_trackers.values()] if self.compiled else []
+        return [*super().metrics, *self.game_trackers.values()] if self.can_train else []
 
     def train_step(self, data):
         """One update of both players.
@@ -321,13 +325,15 @@ class AutoencoderGAN(HoldingAutoencoder):
 
     def get_compile_config(self):
         """What a saved model keeps of its training: both optimizers, and the objective's names and factors."""
-        if not self.compiled:
+        if not self.can_train:
             return {}
         own = {"discriminator_optimizer": keras.saving.serialize_keras_object(self.discriminator_optimizer)}
         return super().get_compile_config() | own
 
     def compile_from_config(self, config):
         """As saved; see `TrainableModel`."""
+        if not is_tensorflow():
+            return
         optimizer, discriminator_optimizer = (
             keras.saving.deserialize_keras_object(config[name]) for name in ("optimizer", "discriminator_optimizer")
         )

@@ -37,7 +37,7 @@ class CodePrior(TrainableModel):
       attributes: names of what it is told of faces; none where the data tell nothing.
       attribute_dropout: share of the training examples whose attributes are dropped, in [0, 1).
       width: units, or channels, of the network.
-      depth: its residual blocks; of a U-Net those on each way.
+      depth: half of its residual blocks; of a U-Net those on each way.
       sampling_steps: of drawing a code.
 
     Raises:
@@ -100,11 +100,11 @@ class CodePrior(TrainableModel):
     def call(self, batch, training=False):
         """Outputs `z`, the code, and `velocity` and `true_velocity` [B, *code_shape] at a time.
 
-        In training the time is drawn; otherwise times are spread evenly, and no attribute is dropped.
+        The time is drawn. In training some attributes are dropped.
         """
         codes = tf.cast(batch["code"] if "code" in batch else self._encode(batch["image"]), tf.float32)
         count = tf.shape(codes)[0]
-        times = self._draw(count, "times") if training else tf.linspace(0.0, 1.0, count)[:, None]
+        times = self._draw(count, "times")
         told = self._tell(batch.get("attributes"), count)
         if training and self.attributes:
             told = tf.where(self._draw(count, "attributes") >= self.attribute_dropout, told, 0.0)

@@ -65,7 +65,7 @@ class Attention(keras.layers.Layer):
 
     def build(self, input_shape):
         channels = input_shape[-1]
-        self.heads = max(1, channels // HEAD_CHANNELS)
+        self.heads = _count_parts(channels, HEAD_CHANNELS)
         self.project = keras.layers.Dense(3 * channels, use_bias=False, dtype=self.dtype_policy)
         self.merge = keras.layers.Dense(channels, kernel_initializer=SMALL, dtype=self.dtype_policy)
         self.project.build(input_shape)
@@ -170,4 +170,9 @@ def _normalize(x, steer):
 
 
 def _groups(channels: int) -> keras.layers.Layer:
-    return GroupNormalization(max(1, channels // GROUP_CHANNELS))
+    return GroupNormalization(_count_parts(channels, GROUP_CHANNELS))
+
+
+def _count_parts(channels: int, least: int) -> int:
+    """Into how many equal parts channels can be divided at most, if each has at least so many."""
+    return max(count for count in range(1, max(1, channels // least) + 1) if channels % count == 0)

@@ -87,6 +87,8 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         autoencoder = choose_held(autoencoder, image_size, channels, seed)
         super().__init__(image_size=autoencoder.image_size, channels=autoencoder.channels, seed=seed, name=name)
         check_positive(patch=patch, width=width, depth=depth, levels=levels)
+        if patch == 1:
+            raise ValueError("patch=1 must be at least 2: a patch of one pixel has no components")
         check_positive(sampling_steps=sampling_steps, components=1 if components is None else components)
         check_not_negative(doubt=doubt)
         check_fraction(least_noise=least_noise)
@@ -95,7 +97,7 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         self.width, self.depth, self.levels = width, depth, levels
         self.least_noise, self.doubt, self.sampling_steps = least_noise, doubt, sampling_steps
         self._least_angle = math.asin(least_noise)
-        components = patch * patch * self.channels * 5 // 12 if components is None else components
+        components = max(1, patch * patch * self.channels * 5 // 12) if components is None else components
         self.patch_code = PatchCode(patch, self.channels, components)
         grid = 2 ** (levels - 1) * code_size(self.image_size, patch * 2 ** (levels - 1))
         self.noise_shape = (grid, grid, components)
@@ -144,7 +146,7 @@ class DiffusionAutoencoder(HoldingAutoencoder):
             return codes
         pictures, doubts = self.autoencoder.decode(codes), tf.zeros((tf.shape(codes)[0], 1))
         change = self.patch_code(images - pictures)
-        seen = math.cos(self._least_angle) * change + self.least_noise * self.draw_noise(1, "least noise")
+        seen = math.cos(self._least_angle) * change + self.least_noise * self._draw_shared("least noise")
         return codes, self._follow(seen, codes, pictures, doubts, self._least_angle, RIGHT_ANGLE)
 
     def decode(self, codes, noise=None, doubt=0.0):
@@ -162,7 +164,7 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         codes = tf.convert_to_tensor(codes)
         count = tf.shape(codes)[0]
         if noise is None:
-            noise = tf.repeat(self.draw_noise(1), count, axis=0)
+            noise = tf.repeat(self._draw_shared("noise"), count, axis=0)
         pictures, doubts = self.autoencoder.decode(codes), tf.cast(doubt, tf.float32) * tf.ones(count)
         change = self._follow(
             tf.cast(noise, tf.float32), codes, pictures, doubts[:, None], RIGHT_ANGLE, self._least_angle
@@ -176,16 +178,15 @@ class DiffusionAutoencoder(HoldingAutoencoder):
     def call(self, batch, training=False):
         """Outputs `reconstruction`, `z`, and `velocity` and `true_velocity` [B, *noise_shape] at an angle.
 
-        In training the angle is drawn, half of the codes are doubtful, and the reconstruction is what the denoiser
-        guesses in one step; otherwise the angles are spread evenly and the reconstruction is `decode(z)`.
+        The angle is drawn. In training half of the codes are doubtful, and the reconstruction is what the denoiser
+        guesses in one step; otherwise no code is doubtful, and the reconstruction is `decode(z)`.
         """
         images = tf.cast(as_pictures(batch["image"]), tf.float32)
         count = tf.shape(images)[0]
         codes = self.autoencoder.encode(images)
+        angles, doubts = self._draw(count, "angles"), tf.zeros((count, 1))
         if training:
-            angles, doubts = self._draw(count, "angles"), tf.nn.relu(2.0 * self._draw(count, "doubts") - 1.0)
-        else:
-            angles, doubts = tf.linspace(0.0, 1.0, count)[:, None], tf.zeros((count, 1))
+            doubts = tf.nn.relu(2.0 * self._draw(count, "doubts") - 1.0)
         told = self._make_doubtful(codes, doubts)
         pictures = self.autoencoder.decode(told)
         change, noise = self.patch_code(images - pictures), self.draw_noise(count)
@@ -202,6 +203,10 @@ class DiffusionAutoencoder(HoldingAutoencoder):
 
     def loss_terms(self):
         return {**super().loss_terms(), "velocity": VelocityError()}
+
+    def _draw_shared(self, stream: str):
+        """Noise that is the same for all pictures, wherever they are: [1, *noise_shape]."""
+        return randomness.normal_for_all(self.noise_shape, seed=self.seed, stream=stream)
 
     def _draw(self, count, stream: str):
         return randomness.uniform(count, (1,), seed=self.seed, stream=stream)

@@ -52,7 +52,7 @@ class DistilledAutoencoder(HoldingAutoencoder):
         vectors as many as leave patches of 4 pixels or more.
       finish: channels of convolutions at full size that change the picture; 0 are none.
       prune: None, or the share of channels that go of each hidden layer of the held decoder, in [0, 1); what is left
-        is the decoder then, and the arguments above count for nothing.
+        is the decoder then, from `adapt` on with the weights that it had, and the arguments above count for nothing.
 
     Raises:
       ValueError: the autoencoder is told attributes or people, its decoder has layers that cannot be made narrower or

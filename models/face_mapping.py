@@ -177,7 +177,7 @@ class FaceMapping(Autoencoder):
         return upsampling_block(x, self.style, filters, "subpixel", keras.layers.LeakyReLU(SLOPE))
 
     def shape_of_code(self) -> tuple[int, ...]:
-        return (self.inter_dim,)
+        return (self.code_dim,)
 
     def decode(self, codes, person=None):
         """Pictures of codes as one of the people, or each as its own.

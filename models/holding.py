@@ -18,7 +18,7 @@ def choose_held(autoencoder: Autoencoder | None, image_size: int, channels: int,
     Raises:
       ValueError: it is told attributes or people.
     """
-    held = VAE(image_size=image_size, channels=channels, seed=seed) if autoencoder is None else autoencoder
+    held = VAE(image_size=image_size, channels=channels, seed=seed) if autoencoder is None else autoencoder.network()
     if held.conditions:
         raise ValueError(f"autoencoder: a {type(held).__name__} is told {', '.join(held.conditions)}")
     return held

@@ -53,6 +53,11 @@ def normal(batch_size, shape: tuple[int, ...], *, seed: int, stream: str):
     return _draw_rows(tf.random.stateless_normal, batch_size, shape, seed, stream)
 
 
+def normal_for_all(shape: tuple[int, ...], *, seed: int, stream: str):
+    """What `normal` draws for one example alone, the same on every replica: float32 [1, *shape]."""
+    return tf.random.stateless_normal((1, *shape), seed=_make_key(seed, stream))
+
+
 def uniform(batch_size, shape: tuple[int, ...], *, seed: int, stream: str):
     """Uniform numbers in [0, 1), otherwise as `normal`."""
     return _draw_rows(tf.random.stateless_uniform, batch_size, shape, seed, stream)
@@ -66,6 +71,9 @@ def _draw_rows(draw, batch_size, shape, seed, stream):
         replica_count, replica = context.num_replicas_in_sync, context.replica_id_in_sync_group
     part, part_count = _part.get()
     row, count = replica * part_count + part, replica_count * part_count
-    key = tf.stack([tf.constant((seed ^ zlib.crc32(stream.encode())) & 0x7FFFFFFF, tf.int32), current_step()])
-    numbers = draw((batch_size * count, *shape), seed=key)
+    numbers = draw((batch_size * count, *shape), seed=_make_key(seed, stream))
     return numbers[row * batch_size : (row + 1) * batch_size]  # [B, ...]
+
+
+def _make_key(seed: int, stream: str):
+    return tf.stack([tf.constant((seed ^ zlib.crc32(stream.encode())) & 0x7FFFFFFF, tf.int32), current_step()])

@@ -209,7 +209,7 @@ class TrainableModel(keras.Model):
 
     def get_compile_config(self):
         """What a saved model keeps of its training: the optimizer, and the objective's names and factors."""
-        if not self.compiled:
+        if not self.can_train:
             return {}
         metrics = [keras.saving.serialize_keras_object(metric) for metric in self.picture_metrics.values()]
         return {
@@ -241,9 +241,14 @@ class TrainableModel(keras.Model):
         return Objective(terms, factors)
 
     @property
+    def can_train(self) -> bool:
+        """Whether there are an objective and an optimizer: Keras says so of what it loads under any backend."""
+        return self.compiled and is_tensorflow()
+
+    @property
     def metrics(self):
         """The objective's trackers, which Keras resets at the start of an epoch, and the metrics of `compile`."""
-        if not self.compiled:
+        if not self.can_train:
             return []
         objective = self.objective
         trackers = objective.trackers.values(), self.picture_metrics.values()
@@ -252,7 +257,7 @@ class TrainableModel(keras.Model):
     @property
     def metrics_names(self) -> list[str]:
         """The names of what `evaluate` returns, in its order; `train_on_batch` returns them first."""
-        return [*self.objective.measured_names, *self.picture_metrics] if self.compiled else []
+        return [*self.objective.measured_names, *self.picture_metrics] if self.can_train else []
 
     fit, evaluate, predict = (
         plainly(method) for method in (keras.Model.fit, keras.Model.evaluate, keras.Model.predict)
@@ -349,7 +354,8 @@ class TrainableModel(keras.Model):
 
     def evaluate_batch(self, batch, outputs) -> dict[str, tf.Tensor]:
         """What evaluation tells of a batch, as `Objective.measure`: the unweighted terms and `loss`, float32 [B]."""
-        return self.objective.measure(batch, outputs)
+        with skip_checks():  # what a term encodes again may lie a little outside of [0, 1]
+            return self.objective.measure(batch, outputs)
 
     def regularization(self):
         """This replica's share of the layers' own penalties (L2), a float32 scalar."""

@@ -49,6 +49,12 @@ def test_without_a_share_it_is_the_same_network(decoders, name):
     np.testing.assert_allclose(prune_channels(decoder, 0.0, *OURS)(codes), decoder(codes), atol=1e-6)
 
 
+def test_without_a_share_no_odd_number_of_channels_is_rounded():
+    inputs = keras.Input((8, 8, 3))
+    network = keras.Model(inputs, keras.layers.Conv2D(3, 3)(keras.layers.Conv2D(18, 3)(inputs)))
+    assert [weight.shape for weight in prune_channels(network, 0.0).weights] == [one.shape for one in network.weights]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_channels_leave_the_graph(decoders, name):
     decoder = decoders[name]

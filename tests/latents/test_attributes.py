@@ -121,6 +121,7 @@ def test_attributes_of_too_few_are_left_out_and_say_so():
     ("change", "message"),
     [
         ({"names": NAMES[:2]}, r"200 codes and 2 names do not fit attributes of shape \(200, 3\)"),
+        ({"names": [*NAMES[:2], "mouth/open"]}, "'mouth/open' is no name of an attribute"),
         ({"attributes": np.full((200, 3), -1.0)}, "attributes must be 0 or 1"),
         ({"codes": np.full((200, 4), np.nan)}, "not finite numbers, or all the same"),
         ({"codes": np.ones((200, 4))}, "not finite numbers, or all the same"),

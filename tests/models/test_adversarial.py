@@ -256,6 +256,7 @@ def test_it_encodes_and_decodes_as_its_autoencoder(kind):
         ({"judge": {"image_size": 32}}, "autoencoder has image_size=16, the discriminator image_size=32"),
         ({"judge": {"channels": 1}}, "autoencoder has channels=3, the discriminator channels=1"),
         ({"factors": {"adversarial": 1.0}}, "only loss term is 'adversarial'"),
+        ({"factors": {"feature_matching": 1.0}}, "only loss term is 'feature_matching'"),
     ],
 )
 def test_bad_combinations_name_both_sides(arguments, message):

@@ -64,6 +64,7 @@ def test_shapes_and_ranges(specimen):
     codes = model.encode(images)
     decoded = model.decode(codes * 100.0)
     assert codes.shape == (8, *specimen.code_shape)
+    assert model.shape_of_code() == specimen.code_shape
     assert decoded.shape == images.shape
     assert decoded.dtype == tf.float32
     assert tf.reduce_min(decoded) >= 0

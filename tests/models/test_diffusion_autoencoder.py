@@ -198,6 +198,18 @@ def test_more_components_than_numbers_are_refused():
         PatchCode(4, 3, 49)
 
 
+def test_a_patch_is_no_pixel():
+    with pytest.raises(ValueError, match="patch=1 must be at least 2"):
+        DiffusionAutoencoder(image_size=SIZE, patch=1, width=16, depth=1)
+
+
+@pytest.mark.parametrize(("shape", "width", "levels"), [((4, 4, 6), 112, 1), ((4, 4, 6), 160, 2), ((6,), 100, 1)])
+def test_a_width_need_not_be_a_multiple_of_anything(shape, width, levels):
+    network = build_denoiser(shape, 8, width, 1, levels)
+    inputs = [tf.zeros((2, *shape)), tf.zeros((2, 8))]
+    assert network(inputs).shape == (2, *shape)
+
+
 def test_no_network_of_its_own_decodes_codes(model):
     with pytest.raises(ValueError, match="drawn in steps"):
         model.picture_network()

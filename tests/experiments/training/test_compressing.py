@@ -15,6 +15,7 @@ from facezoo.experiments.runs.run import open_run
 from facezoo.experiments.training import run as training_run
 from facezoo.experiments.training.compressing import make_kernel_callbacks
 from facezoo.experiments.training.loop import UnstableError
+from facezoo.losses import Objective
 from facezoo.models import VAE, AppearanceVAE, DiffusionAutoencoder, DistilledAutoencoder
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
@@ -122,6 +123,16 @@ def make_drawing():
 
 def make_bent():
     return AppearanceVAE(image_size=32, filters=(4, 4), latent_dim=4, shape_dim=3, landmark_names=tuple("abcde"))
+
+
+def test_a_code_is_found_again_in_pictures_that_leave_their_range():
+    model = DistilledAutoencoder(autoencoder=VAE(image_size=16, filters=(4, 4)), width=12, depth=1, finish=4)
+    model.compile(objective=Objective(model.loss_terms(), {"reconstruction": 1.0, "code": 1.0}))
+    for weight in model.decoder.trainable_variables:
+        weight.assign(30.0 * weight)
+    faces = np.random.default_rng(0).random((4, 16, 16, 3), np.float32)
+    assert np.max(model({"image": faces})["reconstruction"]) > 1.0
+    assert np.isfinite(float(model.test_step({"image": faces})["code"]))
 
 
 @pytest.mark.parametrize("flags", [{"prune": 0.5}, {"quantise": "int4"}], ids=str)
