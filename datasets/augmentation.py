@@ -45,7 +45,6 @@ def flip(landmark_names: Sequence[str] = (), attribute_names: Sequence[str] = ()
       DatasetError: the batch's landmarks or attributes are not as many as their names.
     """
     orders = _order_mirrored(landmark_names, attribute_names)
-    orders["clip_landmarks"] = orders["landmarks"]
 
     def augment(batch, seed):
         is_mirrored = draw(tf.random.stateless_uniform, batch["image"].shape[:1], seed) < 0.5
@@ -64,7 +63,8 @@ def _order_mirrored(landmark_names: Sequence[str], attribute_names: Sequence[str
     landmarks = [landmark_names.index(_mirror_landmark(name)) for name in landmark_names]
     number_of = {name: number for number, name in enumerate(attribute_names)}
     attributes = [number_of.get(_other_side(name), number) for name, number in number_of.items()]
-    orders = {"landmarks": landmarks} | ({"attributes": attributes} if attribute_names else {})
+    orders = {"landmarks": landmarks, "clip_landmarks": landmarks}
+    orders |= {"attributes": attributes} if attribute_names else {}
     return {name: np.array(order, np.int32) for name, order in orders.items()}
 
 
@@ -294,7 +294,7 @@ def random_warp(
         move = _random_affine(images.shape, affine_seed, degrees, scale, shift, flip)
         distorted = _pixel_centres(images.shape) + warp * _random_displacement(images.shape, cells, grid_seed)
         moved = batch | _move(batch, move) | {"warped": _sample(images, move.origin(distorted))}
-        return _without(_with_sides_swapped(moved, move.is_mirrored, orders), "factors")
+        return _without(_with_sides_swapped(moved, move.is_mirrored, orders), "factors", "clip_factors")
 
     return augment
 

@@ -45,12 +45,14 @@ class _Recording:
     """Frames that follow each other, in one film or one folder.
 
     Attributes:
-      name: path below the data folder.
+      name: path below the data folder, with a number for what follows a frame that cannot be read.
+      of: the film's or folder's path.
       frames: paths of pictures, or None of a film.
       count: how many frames there are.
     """
 
     name: str
+    of: str
     frames: tuple[Path, ...] | None
     count: int
 
@@ -107,7 +109,7 @@ def clips(
         (recording, start)
         for recording in recordings
         for start in range(0, recording.count - frames + 1, frames)
-        if split in (ALL, choose_split(f"{recording.name}/{start}" if split_by else recording.name.partition("#")[0]))
+        if split in (ALL, choose_split(f"{recording.name}/{start}" if split_by else recording.of))
     ]
     if not members:
         _refuse(root, split, frames, recordings, unfit)
@@ -166,7 +168,7 @@ def _find_recordings(root: Path, shape: _Shape) -> tuple[list[_Recording], dict[
             else:
                 runs[-1].append(root / picture.name)
         for number, run in enumerate(filter(None, runs)):
-            found.append(_Recording(f"{name}#{number}" if number else name, tuple(run), len(run)))
+            found.append(_Recording(f"{name}#{number}" if number else name, name, tuple(run), len(run)))
     films, unfit_films = _read_films(root, [name for name in index.others if is_film(root / name)], shape)
     return sorted(found + films, key=lambda recording: recording.name), unfit | unfit_films
 
@@ -180,7 +182,7 @@ def _read_films(root: Path, names: Sequence[str], shape: _Shape) -> tuple[list[_
         except (FilmError, DatasetError) as error:
             unfit[name] = str(error)
         else:
-            found.append(_Recording(name, None, len(frames)))
+            found.append(_Recording(name, name, None, len(frames)))
             kept.append(Path(str(frames.filename)))
     if len(unfit) > MOST_DAMAGED * len(names):
         raise DatasetError(

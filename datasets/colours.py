@@ -2,15 +2,19 @@
 
 import functools
 import io
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms
+from PIL.TiffImagePlugin import BITSPERSAMPLE, PHOTOMETRIC_INTERPRETATION
 
 SRGB_GAMMA = 1 / 2.2  # as a PNG's gAMA chunk says it (PNG specification, 11.3.2.2)
 _SMALLEST_CHANGE = 0.05  # of an exponent, as libpng has it: below it nobody sees anything
 _STRIP = 256  # rows, since each copy of a large picture takes much memory
 _STEPS = 6  # of each colour, where two profiles are compared
 _SAME = 2  # levels of 255
+_WHITE_IS_ZERO = 0  # of a TIFF's photometric interpretation
 _MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab": "LAB"}  # of Pillow, by the colour space of a profile
 _FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION | ImageCms.Flags.NOCACHE  # a cache is for one thread alone
 
@@ -37,23 +41,33 @@ def in_srgb(image: Image.Image) -> Image.Image:
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """16-bit gray, in any of Pillow's modes for it, by rounding; Pillow's own conversion clips at 255."""
-    if image.mode == "F":
-        return _convert_fractions(image)
-    if not image.mode.startswith("I"):
+    """Gray of 12 or 16 bits or in fractions, by rounding; Pillow's own conversion clips at 255."""
+    if image.mode != "F" and not image.mode.startswith("I"):
         return image
-    values = np.asarray(image)
+    tags = getattr(image, "tag_v2", {})  # of TIFF
+    convert = _convert_fractions if image.mode == "F" else _convert_whole
+    gray = convert(np.asarray(image), tags)
+    if tags.get(PHOTOMETRIC_INTERPRETATION) == _WHITE_IS_ZERO:  # Pillow inverts pictures of 8 bits alone
+        gray = 255 - gray
+    found, see_through = Image.fromarray(gray), image.info.get("transparency")
+    if isinstance(see_through, int):  # one brightness, as a PNG of 16 bits says it
+        found.putalpha(Image.fromarray(np.where(np.asarray(image) == see_through, 0, 255).astype(np.uint8)))
+    return _with_info(found, image)
+
+
+def _convert_whole(values: np.ndarray, tags: Mapping[int, Any]) -> np.ndarray:
+    highest = 2**12 - 1 if tags.get(BITSPERSAMPLE) == (12,) else 2**16 - 1
     rounded = np.empty(values.shape, np.uint8)
     for top in range(0, len(values), _STRIP):
-        rounded[top : top + _STRIP] = (values[top : top + _STRIP].clip(0, 65535).astype(np.uint32) + 128) // 257
-    return _with_info(Image.fromarray(rounded), image)
+        strip = values[top : top + _STRIP].clip(0, highest).astype(np.uint32)
+        rounded[top : top + _STRIP] = (255 * strip + highest // 2) // highest
+    return rounded
 
 
-def _convert_fractions(image: Image.Image) -> Image.Image:
-    values = np.asarray(image)
+def _convert_fractions(values: np.ndarray, tags: Mapping[int, Any]) -> np.ndarray:
     if not (np.isfinite(values).all() and values.min() >= 0.0 and values.max() <= 1.0):
         raise ValueError("its brightness is given in fractions outside of [0, 1]")
-    return _with_info(Image.fromarray(np.rint(values * 255.0).astype(np.uint8)), image)
+    return np.rint(values * 255.0).astype(np.uint8)
 
 
 def _with_info(image: Image.Image, of: Image.Image) -> Image.Image:

@@ -85,7 +85,7 @@ def folder(
     people = find_identities(root, names, groups) if subfolders == "identity" else None
     points = _landmarks(root, usable, crop, landmarks)
     splits = choose_splits(names, split_by or "file", partition) if split != ALL or partition else []
-    members = _members(root, splits, split, split_by or "file") if split != ALL else np.arange(len(names))
+    members = _members(root, splits, split, split_by or "file", partition) if split != ALL else np.arange(len(names))
     if split == SPLITS[0]:
         tell_of_likeness(root, usable, splits)
 
@@ -212,8 +212,14 @@ def _read_rows(root: Path) -> list[Row]:
         return []
 
 
-def _members(root: Path, splits: Sequence[str], split: str, split_by: str) -> np.ndarray:
+def _members(
+    root: Path, splits: Sequence[str], split: str, split_by: str, partition: str | os.PathLike[str] | None
+) -> np.ndarray:
     members = np.array([position for position, name in enumerate(splits) if name == split], np.int64)
+    if not len(members) and partition:
+        raise DatasetError(
+            f"folder: {partition} puts none of the {len(splits)} pictures in {root} into the {split} split"
+        )
     if not len(members):
         by = "name" if split_by == "file" else split_by
         raise DatasetError(

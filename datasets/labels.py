@@ -180,12 +180,19 @@ def read_landmarks(path: Path) -> dict[str, np.ndarray]:
       By file name, `alignment.POINT_NAMES`, float64 [5, 2], (x, y) in pixels.
 
     Raises:
-      DatasetError: the file is not there, a column is missing, or a cell is no number.
+      DatasetError: the file is not there, a column is missing, a cell is no number, or a file has two rows.
     """
     try:
         header, rows = read_table(path, "landmarks")
         columns = _point_columns(header, path)
-        return dict(_points(cells, columns, f"{path}, line {line}") for line, cells in rows if _has(cells, columns))
+        known: dict[str, np.ndarray] = {}
+        for line, cells in rows:
+            if _has(cells, columns):
+                name, points = _points(cells, columns, f"{path}, line {line}")
+                if name in known:
+                    raise DatasetError(f"{path}, line {line}: a second row for {name}")
+                known[name] = points
+        return known
     except csv.Error as error:
         raise DatasetError(f"{path} is not a CSV file: {error}") from error
 

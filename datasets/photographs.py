@@ -122,7 +122,9 @@ def _decode(file: IO[bytes], max_pixels: int, is_from_stranger: bool) -> Image.I
         told, found = (f"{width}x{height}" for width, height in (size, opened.size))
         raise DamagedPictureError(f"it says to be {told} and {found} pixels")
     check_pixels(opened.size, max_pixels)
-    return _rgb(_upright(_load(opened)))
+    loaded = _load(opened)
+    turn, image = _find_turn(loaded), _rgb(loaded)  # which asks what the file says of its colours
+    return image if turn is None else image.transpose(turn)
 
 
 def _kind(file: IO[bytes]) -> Kind:
@@ -154,14 +156,13 @@ def _load(opened: Image.Image | PnmFile) -> Image.Image:
     return opened
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    """Turned as its Exif data say, of which nothing else is read; damaged ones cost no sound picture."""
+def _find_turn(image: Image.Image) -> Image.Transpose | None:
+    """How its Exif data, of which nothing else is read, say to turn it; damaged ones cost no sound picture."""
     exif = (image.info.get("exif") or b"").removeprefix(picture_bounds.EXIF_HEAD)
     try:
-        turn = _TURNS.get(picture_bounds.read_orientation(exif))
+        return _TURNS.get(picture_bounds.read_orientation(exif))
     except picture_bounds.TooMuchError:
-        return image
-    return image if turn is None else image.transpose(turn)
+        return None
 
 
 def _rgb(image: Image.Image) -> Image.Image:

@@ -1,5 +1,6 @@
 """The frames of a film, one after the other."""
 
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -71,6 +72,8 @@ def read_frames(film: Film, first: int = 0) -> Iterator[np.ndarray]:
         errors = told.read(10_000).decode(errors="replace").strip().splitlines()
     if not count:
         raise FilmError(f"{film.path}: no frame can be read{f': {errors[-1]}' if errors else ''}")
+    if process.returncode in (-signal.SIGKILL, -signal.SIGTERM):  # of a damaged film it ends by itself
+        raise FilmError(f"{film.path}: ffmpeg was stopped by signal {-process.returncode} after {count} frames")
     if errors or process.returncode:
         logging.warning("%s is damaged or cut: %d frames of it are read", film.path, count)
 

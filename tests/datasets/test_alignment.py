@@ -123,7 +123,7 @@ def test_one_picture_in_two_sizes_gives_one_crop():
     assert np.abs(crops[0] - crops[1]).mean() < 3
 
 
-def test_beyond_the_edge_its_pixels_repeat():
+def test_beyond_the_edge_a_picture_of_one_colour_stays_so():
     crop = alignment.cut(Image.new("RGB", (30, 30), (9, 200, 30)), similarity(33, 80, (0, -35)), 50)
     assert np.array_equal(np.unique(crop.reshape(-1, 3), axis=0), [[9, 200, 30]])
 

@@ -64,6 +64,19 @@ def test_in_a_mirrored_face_what_is_told_of_left_is_true_of_right(make):
     np.testing.assert_array_equal(untold["attributes"], attributes)
 
 
+@pytest.mark.parametrize("make", [flip, lambda **names: random_warp(**MIRROR, **names)], ids=["flip", "warp"])
+def test_landmarks_of_a_clip_change_sides_as_those_of_its_picture(make):
+    landmarks = np.random.default_rng(2).random((32, 2, 2)).astype(np.float32)
+    image = noise(32)
+    batch = {"image": image, "landmarks": landmarks, "clip": np.repeat(image[:, None], 3, 1)}
+    batch |= {"clip_landmarks": np.repeat(landmarks[:, None], 3, 1), "clip_factors": np.zeros((32, 3, 2), np.float32)}
+    after = changed(make(landmark_names=("left_eye", "right_eye")), batch)
+    assert "clip_factors" not in after
+    assert (after["landmarks"] != landmarks).any()
+    for frame in range(3):
+        np.testing.assert_allclose(after["clip_landmarks"][:, frame], after["landmarks"], atol=1e-6)
+
+
 def test_a_mask_is_mirrored_with_its_picture():
     image = noise(16)
     after = changed(flip(), {"image": image, "mask": image[..., :1]})

@@ -77,6 +77,15 @@ def test_all_clips_of_a_recording_are_in_one_split(recordings):
         assert {choose_split(name.rpartition("/")[0]) for name in source.names} == {split}
 
 
+def test_a_name_may_hold_a_number_sign(recordings):
+    for number in range(20):
+        save_frames(recordings / f"take #{number}", 2)
+    names = clips("train", data_dir=recordings, image_size=16, frames=2).names
+    takes = {name.rpartition("/")[0] for name in names if "take #" in name}
+    assert takes == {name for number in range(20) if choose_split(name := f"take #{number}") == "train"}
+    assert 0 < len(takes) < 20
+
+
 def test_the_digest_tells_of_the_same_clips_elsewhere(recordings, tmp_path):
     moved = Path(shutil.copytree(recordings, tmp_path / "moved"))
     digests = {clips("all", data_dir=root, image_size=16, frames=4).digest() for root in (recordings, moved)}

@@ -66,6 +66,45 @@ def test_the_gamma_of_a_png_is_undone():
     assert np.array_equal(pixels_of(levels, pnginfo=with_gamma(0.45455))[0, :, 0], np.arange(256))
 
 
+def test_the_gamma_of_a_turned_png_is_undone_too():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    levels = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
+    straight, turned = (pixels_of(levels, pnginfo=with_gamma(1.0), **more) for more in ({}, {"exif": exif}))
+    assert np.array_equal(turned, np.rot90(straight, -1))
+
+
+def gray_tiff(data, width, bits, white_is_zero=False):
+    """A TIFF of one row of gray, as scanners write it and Pillow does not."""
+    tags = ((256, 3, width), (257, 3, 1), (258, 3, bits), (259, 3, 1), (262, 3, 0 if white_is_zero else 1))
+    tags += ((273, 4, 8), (277, 3, 1), (278, 3, 1), (279, 4, len(data)), (339, 3, 3 if bits == 32 else 1))
+    entries = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in tags)
+    data += b"\0" * (len(data) % 2)
+    return b"II*\0" + struct.pack("<I", 8 + len(data)) + data + struct.pack("<H", len(tags)) + entries + b"\0" * 4
+
+
+@pytest.mark.parametrize(
+    ("data", "bits"),
+    [
+        (bytes((0x00, 0x08, 0x00, 0xFF, 0xF0, 0x00)), 12),  # 0, 2048, 4095 and 0
+        (np.array([0, 32896, 65535, 0], "<u2").tobytes(), 16),
+        (np.array([0, 0.5, 1, 0], "<f4").tobytes(), 32),
+    ],
+    ids=["12 bits", "16 bits", "fractions"],
+)
+def test_gray_of_scanners_has_its_brightness(data, bits):
+    seen = np.asarray(read(io.BytesIO(gray_tiff(data, 4, bits)))).astype(int)[0, :, 0]
+    assert np.abs(seen - [0, 127.5, 255, 0]).max() <= 1
+    if bits != 12:  # which Pillow does not know the other way around
+        turned = np.asarray(read(io.BytesIO(gray_tiff(data, 4, bits, white_is_zero=True))))[0, :, 0]
+        assert np.array_equal(turned, 255 - seen)
+
+
+def test_one_brightness_of_sixteen_bits_may_be_transparent():
+    values = Image.fromarray(np.array([[0, 257, 514]], np.uint16))
+    assert pixels_of(values, transparency=257)[0, :, 0].tolist() == [0, 255, 2]
+
+
 def test_lab_is_converted():
     middle = Image.merge("LAB", [Image.new("L", (4, 4), value) for value in (136, 128, 128)])  # L* 53.3: gray 127
     assert np.abs(pixels_of(middle, "TIFF") - 127).max() <= 2

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from facezoo.datasets import photographs, picture_index
+from facezoo.datasets import photographs, picture_index, progress
 from facezoo.datasets.folder import folder
 from facezoo.datasets.labels import snake_case
 from facezoo.datasets.once import find_once
@@ -403,10 +403,11 @@ def test_progress_shows_only_when_it_takes_long(tmp_path, monkeypatch, capsys):
     read = photographs.read
 
     def slow(path, *more):
-        time.sleep(0.1)
+        time.sleep(0.02)
         return read(path)
 
     monkeypatch.setattr(photographs, "read", slow)
+    monkeypatch.setattr(progress, "PROGRESS_AFTER_SECONDS", 0.2)
     draw(root, *numbered(60, start=60))
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     folder("train", data_dir=root)

@@ -112,6 +112,14 @@ def test_landmarks_with_semicolons_and_commas_in_numbers(tmp_path):
     assert read_landmarks(tmp_path / "points.csv")["a.jpg"].reshape(-1).tolist() == [n + 0.5 for n in range(10)]
 
 
+def test_two_rows_of_landmarks_for_one_file_are_refused(tmp_path):
+    columns = ",".join(f"{name}_{axis}" for name in POINT_NAMES for axis in "xy")
+    row = "a.jpg," + ",".join(map(str, range(10)))
+    (tmp_path / "points.csv").write_text(f"file,{columns}\n{row}\n{row}\n")
+    with pytest.raises(DatasetError, match=r"points\.csv, line 3: a second row for a\.jpg"):
+        read_landmarks(tmp_path / "points.csv")
+
+
 def test_flags_with_a_mark_of_byte_order(tmp_path):
     (tmp_path / "mine.flags").write_bytes("--epochs=3\r\n--flip\r\n".encode("utf-8-sig"))
     assert expand([f"--flagfile={tmp_path / 'mine.flags'}"]) == ["--epochs=3", "--flip"]

@@ -83,6 +83,13 @@ def test_an_unfit_partition_is_refused(tmp_path, text, reason):
         folder("train", data_dir=root, partition=tmp_path / "partition.txt")
 
 
+def test_a_partition_that_leaves_a_split_empty_is_named(tmp_path):
+    root = photographs_in(tmp_path / "photographs", 2)
+    (tmp_path / "partition.txt").write_text("000.jpg 0\n001.jpg 0\n")
+    with pytest.raises(DatasetError, match=r"partition\.txt puts none of the 2 pictures in .* into the test split"):
+        folder("test", data_dir=root, partition=tmp_path / "partition.txt")
+
+
 def test_an_empty_split_says_of_what_it_is_made(tmp_path):
     root = photographs_in(tmp_path / "photographs", 30)
     with pytest.raises(DatasetError, match=r"80/10/10 by clip(.|\n)*partition=FILE"):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from command_line import photographs_in
 from facezoo.datasets import detection
-from facezoo.datasets.alignment import POINT_NAMES, TEMPLATES
+from facezoo.datasets.alignment import POINT_NAMES, TEMPLATES, NoFaceError
 from facezoo.datasets.detection import Face, describe_turns, largest_face, tilts
 from facezoo.datasets.manifest import Cut, Row, read_manifest
 from facezoo.experiments.faces.crops import sort_by_doubt
@@ -124,7 +124,10 @@ def test_sixty_photographs_turned_five_ways():
         photograph = small.resize((small.width * 4, small.height * 4), Image.Resampling.BICUBIC)
         for degrees in (30, 60, 90, 180, 270):
             turned = photograph.rotate(degrees, Image.Resampling.BICUBIC, expand=True)
-            points = turned_back(largest_face(turned).points, degrees, turned.size, photograph.size)
+            try:
+                points = turned_back(largest_face(turned).points, degrees, turned.size, photograph.size)
+            except NoFaceError:
+                continue
             right += np.sqrt(((points - true) ** 2).sum(axis=1).mean()) < 0.35 * np.linalg.norm(true[1] - true[0])
     assert right >= 290
 
