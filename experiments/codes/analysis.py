@@ -201,7 +201,7 @@ def _save_projector(folder: Path, source: Source, faces: Survey, description: st
 def report(found: dict[str, Any]) -> str:
     """What was found as a table of two columns, then the first dimensions, a line for each."""
     flat = {name: value for name, value in found.items() if not isinstance(value, (dict, list))}
-    flat["code_shape"] = _shape(found)
+    flat["code_shape"] = describe_shape(found)
     if attribute := found["projection"]["attribute"]:
         flat["coloured_by"] = attribute
     text = table(flat | found.get("disentanglement", {}))
@@ -215,7 +215,8 @@ def report(found: dict[str, Any]) -> str:
     return "\n".join([text, "", *shown, *more])
 
 
-def _shape(found: dict[str, Any]) -> str:
+def describe_shape(found: dict[str, Any]) -> str:
+    """The shape of a code, as 16x16x64."""
     return "x".join(map(str, found["code_shape"]))
 
 

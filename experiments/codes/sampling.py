@@ -121,6 +121,8 @@ def _check(settings: SamplingSettings) -> None:
         for name in ("prior", "attributes", "guidance"):
             if getattr(settings, name) != getattr(SamplingSettings(), name):
                 raise UsageError(f"--{name} does nothing with --sampler={settings.sampler}: --sampler=flow takes it")
+    if settings.prior:
+        find_model_file(settings.prior, "prior")  # or it says that there is none
 
 
 def _draw_by_flow(model, place: str, settings: SamplingSettings) -> np.ndarray:

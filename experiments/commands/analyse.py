@@ -8,7 +8,7 @@ from absl import flags
 from ... import files
 from ...datasets.source import SPLITS, DatasetError, Source, with_attributes
 from ..backend import load_tensorflow
-from ..codes.analysis import MOST_POINTS, _shape, analyse_codes, check_codes, report
+from ..codes.analysis import MOST_POINTS, analyse_codes, check_codes, describe_shape, report
 from ..codes.kept import CodeKeeper
 from ..codes.survey import survey
 from ..flags import groups, kinds
@@ -81,8 +81,8 @@ def _explain_gaps(found: dict[str, Any], source: Source, values: flags.FlagValue
     """A sentence for whatever does not apply to this model and data."""
     if "dimensions" not in found:
         return [
-            f"A code of {_shape(found)} has places, not dimensions that mean something by themselves: no traversals, "
-            "histograms, active units or disentanglement; the projector gets principal components."
+            f"A code of {describe_shape(found)} has places, not dimensions that mean something by themselves: no "
+            "traversals, histograms, active units or disentanglement; the projector gets principal components."
         ]
     sentences = []
     if "kl" not in found:

@@ -62,18 +62,21 @@ def run(values: flags.FlagValues) -> None:
       UsageError: a model or size that there is not, a peer that cannot be, a place that is taken, or a flag of another
         measure.
     """
-    tf = load_tensorflow()
     settings = read(values, BenchmarkSettings)
-    models, measures = _models(settings), settings.measure or TIMED
-    if tuple(measures) == ("export",):
-        use_one_thread(tf)
+    measures = settings.measure or TIMED
     for name, of in OF_MEASURES.items():
         if values[name].present and not set(measures) & set(of):
             raise UsageError(f"--{name} does nothing without --measure={' or '.join(of)}")
-    if settings.peer:
-        _check_peer(settings, models, measures)
     if values.out and Path(values.out).exists():
         raise UsageError(f"--out={values.out} exists: choose another file")
+    if values.page:
+        write_table(Path(values.page), [], "--page")  # or it says what is wrong with it
+    tf = load_tensorflow()
+    models = _models(settings)
+    if tuple(measures) == ("export",):
+        use_one_thread(tf)
+    if settings.peer:
+        _check_peer(settings, models, measures)
     with files.whole_file(Path(values.out), is_new=True) if values.out else contextlib.nullcontext() as partial:
         rows = [row for measure in TIMED if measure in measures for row in MEASURE[measure](settings, models)]
         if rows:
@@ -106,8 +109,6 @@ def _hold_contests(values: flags.FlagValues, settings: BenchmarkSettings) -> Seq
     from ..benchmarks.peers.peers import hold_contests
 
     contest = read(values, PeersSettings)
-    if contest.page:
-        write_table(Path(contest.page), [], "--page")  # or it says what is wrong with it
     data = DataSettings(**groups.read_given_data(values, groups.NOT_DATA))
     rows = hold_contests(contest, data, settings.image_size, settings.batch_size)
     print(write_table(Path(contest.page), rows, "--page") if contest.page else markdown_table(rows))
@@ -119,8 +120,6 @@ def _measure_exports(values: flags.FlagValues) -> Sequence[dict[str, Any]]:
     from ..benchmarks.exports import measure_exports
 
     page, rows = read(values, PeersSettings).page, []
-    if page:
-        write_table(Path(page), [], "--page")  # or it says what is wrong with it
     for found in measure_exports(read(values, ExportsSettings)):
         rows += found
         if page:

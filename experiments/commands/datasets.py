@@ -25,15 +25,13 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_enum("split", "train", SPLITS, "Split to draw from.", flag_values=values)
     kinds.define_number(values, "count", 64, "Pictures on the sheet.", 1, 1024)
     groups.define_image_size(values, 128)
-    groups.define_data_flags(values)
+    groups.define_data_flags(values, ("dataset",))
     define(values, groups.AugmentationSettings)
     text = "Draw the landmarks, where the data set has them, as dots; --nodots leaves them out."
     flags.DEFINE_bool("dots", True, text, flag_values=values)
 
 
 def run(values: flags.FlagValues) -> None:
-    if values.dataset is not None:
-        raise UsageError(f"--dataset={values.dataset}: the data set to draw is named by --show")
     if values.show is None:
         width = max(map(len, DATASETS))
         for name, function in DATASETS.items():

@@ -17,7 +17,7 @@ from ..flags.groups import AlignmentSettings, LandmarkSettings
 from ..flags.parsing import parse_training
 from ..folders import new_folder
 from ..runs.run import open_run
-from ..training.start import train_into
+from ..training.start import check_folder, train_into
 
 FRAMES, LARGE = 24, 256
 SHARPEST = "appearance_vae_128"  # of the weights that ship
@@ -40,11 +40,12 @@ def run(values: flags.FlagValues) -> None:
     folder, said = Path(values.run_dir), f"morph from {names[0]} to {names[1]}"
     if folder.name in ("", ".."):
         raise UsageError(f"--run_dir={values.run_dir} has no name of its own: choose a new folder")
+    settings = parse_training(["--recipe=demo"], has_recipes=True)
+    check_folder(folder, settings)
     first = new_folder(None, folder.with_name(f"{folder.name}-warp"))
     with files.whole_folder(first) as partial:
         save_morph(partial, warp_through(*_faces(names, LARGE).material, FRAMES), f"{said} by a warp", stops=names)
     print(f"{first / 'sheet.png'}: a morph without any model, after {time.monotonic() - begun:.0f} s", flush=True)
-    settings = parse_training(["--recipe=demo"], has_recipes=True)
     train_into(folder, settings)
     out = new_folder(None, folder / "morphs")
     with files.whole_folder(out) as partial:

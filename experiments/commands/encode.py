@@ -51,7 +51,6 @@ def run(values: flags.FlagValues) -> None:
         raise UsageError(f"--reconstructions={reconstructions} is where --out={out} puts the codes: choose a folder")
     alignment, given = read(values, groups.AlignmentSettings), read_given(values, groups.DataSettings)
     cut = find_cut(alignment, given, opened.settings, opened.origin) if film else None
-    source = None if film else read_pictures(in_folder, opened, alignment, given)
     model = opened.model()
     is_in_film = film is not None and is_of_film(values.person, list_people(model))
     if values.person is not None and reconstructions is None and not is_in_film:
@@ -59,6 +58,7 @@ def run(values: flags.FlagValues) -> None:
     choice, person = (
         choose_for(model, values.person, values.align) if film else (Choice(), ask_person(model, values.person))
     )
+    source = None if film else read_pictures(in_folder, opened, alignment, given)
     made_by = f"by {opened.folder.name}{as_person(person)}"
     with contextlib.ExitStack() as stack:
         if film:

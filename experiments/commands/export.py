@@ -37,7 +37,7 @@ def define_flags(values: flags.FlagValues) -> None:
     groups.define_person(values)
     text = f"Folder dist of onnxruntime-web, for --format={WEB}; if absent, npm fetches it once."
     kinds.define_path(values, "runtime", text)
-    kinds.define_path(values, "out", "New folder for the files (RUN/export).")
+    kinds.define_path(values, "out", f"New folder for the files (RUN/export, of --format={WEB} RUN/page).")
     groups.define_data_flags(values)
 
 

@@ -54,16 +54,17 @@ def run(values: flags.FlagValues) -> None:
 
     alignment = AlignmentSettings(True, values.template, values.margin)
     given = groups.read_given_data(values, groups.NOT_DATA)
-    faces, points, scheme = frame_photographs(stops, read(values, LandmarkSettings), alignment, given, size).material
-    announce(f"Making {steps * ways + (not values.closed)} pictures of {size}x{size} pixels ...")
-    parts = []
-    for number in range(ways):
-        pair = [number, (number + 1) % len(stops)]
-        frames = pictures.to_uint8(warp_through(faces[pair], points[pair], scheme, steps + 1))
-        parts.append(frames if number == ways - 1 and not values.closed else frames[:-1])
     back = " and back to the first" if values.closed else ""
-    path.parent.mkdir(parents=True, exist_ok=True)
     with files.whole_file(path, is_new=True) as partial:
+        faces, points, scheme = frame_photographs(
+            stops, read(values, LandmarkSettings), alignment, given, size
+        ).material
+        announce(f"Making {steps * ways + (not values.closed)} pictures of {size}x{size} pixels ...")
+        parts = []
+        for number in range(ways):
+            pair = [number, (number + 1) % len(stops)]
+            frames = pictures.to_uint8(warp_through(faces[pair], points[pair], scheme, steps + 1))
+            parts.append(frames if number == ways - 1 and not values.closed else frames[:-1])
         said = f"morph through {', '.join(stops)}{back} by a warp: {NOTICE}"
         pictures.save_mp4(partial, np.concatenate(parts), said, values.fps)
     print(path)

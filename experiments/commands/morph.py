@@ -42,6 +42,7 @@ MOST_UNIFORM = 100  # pictures, which are looked at again and again, and held in
 MOST_STEPS = 1000
 STEPS = {"code": 10, "warp": 24, "warp+code": 10}
 FROM_RUN = ("checkpoint", "sampling_steps", "person", "align")  # flags that do nothing without a run
+FPS = 10.0
 OF_FACES = ("start", "end", "through", "closed", "steps", "seconds", "path")  # flags that a film has no use for
 OF_FILMS = ("to", "strength", "paste", "colour")
 FILM_SIZE = 256  # pixels of a film's faces without a run
@@ -76,15 +77,18 @@ def define_flags(values: flags.FlagValues) -> None:
     kinds.define_number(
         values,
         "fps",
-        10.0,
-        "Pictures a second of the films, or of the folder of frames that --video names.",
+        None,
+        f"Pictures a second of the films, {FPS:g} if absent; 25 of a folder of frames that --video names.",
         1,
         60,
         kind=float,
     )
     text = "Seconds of the way from the first face to the last, instead of --steps."
     kinds.define_number(values, "seconds", None, text, 0, kind=float, above=True)
-    text = "Height and width of a warp's pictures without a run; if absent what the photographs hold, up to 1024."
+    text = (
+        "Height and width of a warp's pictures without a run; if absent what the photographs hold, up to 1024, and of "
+        "a film 256."
+    )
     kinds.define_number(values, "size", None, text, MIN_IMAGE_SIZE, MAX_IMAGE_SIZE)
     text = "Way through the codes; uniform is linear, with frames at equal distances as the face network sees them."
     flags.DEFINE_enum("path", "linear", PATHS, text, flag_values=values)
@@ -114,12 +118,12 @@ def run(values: flags.FlagValues) -> None:
     _check(values, opened, method)
     steps = _steps(values, method)
     out = new_folder(values.out, opened.folder / "morphs" if opened else groups.MORPHS)
-    frames, maker = _from_run(values, opened, method, stops, steps) if opened else _by_warp(values, stops, steps)
     way = " through ".join(stops[:-1])
     back = " and back" if values.closed else ""
     with files.whole_folder(out) as partial:
+        frames, maker = _from_run(values, opened, method, stops, steps) if opened else _by_warp(values, stops, steps)
         description = f"morph from {way} to {stops[-1]}{back} by {maker}"
-        save_morph(partial, frames, description, values.closed, stops, values.fps)
+        save_morph(partial, frames, description, values.closed, stops, values.fps or FPS)
     print("\n".join(str(out / name) for name in FILES if (out / name).exists()))
 
 
@@ -133,6 +137,10 @@ def _check(values: flags.FlagValues, opened: Run | None, method: str) -> None:
                 raise UsageError(f"--{name} does nothing without --run_dir")
     elif values.size is not None:
         raise UsageError("--size does nothing with --run_dir: pictures have the size of its model's")
+    if method == "warp" and opened and not values.video:
+        for name in ("person", "sampling_steps"):
+            if values[name].present:
+                raise UsageError(f"--{name} does nothing with --method=warp, which asks no model")
     if method == "warp" and values.path not in WARP_PATHS:
         raise UsageError(f"--path={values.path} leads through codes: --method=warp takes {' or '.join(WARP_PATHS)}")
     if values.path == "uniform":
@@ -149,9 +157,11 @@ def _steps(values: flags.FlagValues, method: str) -> int:
     elif values.steps is not None:
         raise UsageError("--steps and --seconds: one follows from the other")
     else:
-        steps = max(2, round(values.seconds * values.fps))
+        steps = max(2, round(values.seconds * (values.fps or FPS)))
     if steps > MOST_STEPS:
-        raise UsageError(f"--seconds={values.seconds:g} at --fps={values.fps:g} are more than {MOST_STEPS} pictures")
+        raise UsageError(
+            f"--seconds={values.seconds:g} at --fps={values.fps or FPS:g} are more than {MOST_STEPS} pictures"
+        )
     if values.path == "uniform" and steps > MOST_UNIFORM:
         given = f"--steps={steps}" if values.seconds is None else f"{steps} of --seconds={values.seconds:g}"
         raise UsageError(f"--path=uniform places up to {MOST_UNIFORM} pictures, not {given}")
@@ -164,7 +174,7 @@ def _morph_film(values: flags.FlagValues) -> None:
             raise UsageError(f"--{name} does nothing with --video: a film has its own frames, and leads to --to")
     if not values.to:
         raise UsageError("--to is required with --video: the face that the film leads to")
-    rate = values.fps if values["fps"].present else None
+    rate = values.fps
     film, amounts = open_film(values.video, rate, "video"), parse_ramp("strength", values.strength)
     check_there(values.to)
     out = new_film(values.out, OF_FILM.format("video"))

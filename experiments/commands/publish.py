@@ -46,6 +46,8 @@ def run(values: flags.FlagValues) -> None:
     name = _default_name(opened) if values.name is None else values.name
     if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
         raise UsageError(f"--name={name} must be made of letters, digits, _ and -")
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"--out={out} is no folder")
     own = opened.settings.data.data_dir
     has_pictures = own is None if values.pictures is None else values.pictures
     names = [f"{name}{ending}" for ending in ENDINGS if has_pictures or ending != ".png"]

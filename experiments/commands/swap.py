@@ -65,13 +65,13 @@ def run(values: flags.FlagValues) -> None:
     if film:
         _map_film(values, film, out, opened, model, person, description)
         return
-    source = read_pictures(in_folder, opened, alignment, given, values.faces)
     everything = list_photographs(in_folder, opened, given)
     crop = find_picture_crop(opened, given) if values.paste and not values.align else None
     max_pixels = most_pixels(given.get("max_megapixels"))
 
     with files.whole_folder(out) as partial, contextlib.ExitStack() as stack:
         fitter = stack.enter_context(open_fitter(read(values, groups.PastingSettings), read(values, LandmarkSettings)))
+        source = read_pictures(in_folder, opened, alignment, given, values.faces)
         names = files.name_results(everything)
         for name, group in itertools.groupby(_map(model, source, person), key=lambda mapped: mapped.name):
             if fitter:

@@ -105,6 +105,8 @@ def describe_fitter(fitter: FaceFitter | None) -> list[Any]:
 def _open_reader(landmarks: LandmarkSettings) -> LandmarkReader | None:
     if landmarks.landmarks != "auto":
         return READERS[landmarks.landmarks](landmarks.landmark_model)
+    if landmarks.landmark_model:  # whoever names a file wants it
+        return READERS[list_readers()[0]](landmarks.landmark_model)
     try:
         return READERS[list_readers()[0]](landmarks.landmark_model)
     except UsageError as error:

@@ -121,6 +121,9 @@ def frame_stops(
         pictures = np.stack([np.asarray(stop.photograph, np.float32) / 255.0 for stop in stops])
         return frame_face(pictures, [stop.name for stop in stops], landmarks, [stop.points for stop in stops], tell)
     if "crop" in given:
+        for name in ("template", "margin"):
+            if getattr(alignment_settings, name) is not None:
+                raise UsageError(f"--{name} does nothing with --crop, which leaves a photograph as it lies")
         return _crop(stops, landmarks, parse_square(given["crop"]), size, most, tell)
     return _align(stops, _find(stops, landmarks, tell), alignment_settings, size, most, tell)
 
@@ -190,7 +193,7 @@ def _find_by_best(stops: Sequence[Stop], settings: LandmarkSettings, tell: Tell)
     try:
         return _read_by(first, stops, settings, tell)
     except UsageError as error:
-        if not others:
+        if not others or settings.landmark_model:  # whoever names a file wants it
             raise
         found = _read_by(others[0], stops, settings, tell)
         tell(f"{first}: {error}; {others[0]} is used instead, whose fit is weaker")

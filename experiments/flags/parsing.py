@@ -23,6 +23,7 @@ MEANT = {
     "output_dir": "out",
     "in_dir": "in",
     "run": "run_dir",
+    "dataset": "show",
     "model_dir": "run_dir",
     "logdir": "run_dir",
     "checkpoint_dir": "run_dir",

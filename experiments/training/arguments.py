@@ -50,12 +50,12 @@ def parse_arguments(settings: TrainingSettings, image_size: int, channels: int) 
             raise UsageError(f"--set={setting} must be name=value")
         if name in OWN_FLAGS:
             raise UsageError(f"--set={setting}: {name} has a flag of its own, --{name}")
-        arguments[name] = _literal(name, text)
+        arguments[name] = read_literal(name, text)
     return arguments
 
 
-def _literal(name: str, text: str) -> object:
-    """Numbers, tuples, True, None; everything else is a string."""
+def read_literal(name: str, text: str) -> Any:
+    """What --set makes of a value: numbers, tuples, True, None; everything else is a string."""
     try:
         return ast.literal_eval(text)
     except (ValueError, TypeError, SyntaxError):

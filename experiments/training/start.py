@@ -90,12 +90,8 @@ def train_into(
       is_named: the user has named the folder, so that all workers know it.
       given: the model's settings that --init_from does not change, see `starting.inherit_settings`.
     """
-    write_settings(settings)  # refuses what no run could tell of
-    settings = inherit_settings(settings, folder, given)
     is_free = settings.run.precision == "auto"
-    settings = _resolve_precision(settings, folder)
-    settings = _resolve_epochs(settings, folder) if is_run(folder) else settings
-    state = find_state(folder, settings)
+    settings, state = _find_begun(folder, settings, given)
     if is_finished(folder, state, settings):
         if is_elsewhere(folder, settings.data):
             check_data(folder, settings.data, describe_data(open_sources(settings)[0]))
@@ -117,6 +113,22 @@ def train_into(
             list_next_commands(folder, model.reconstructs, list_people(model)) if session.workers.is_chief else []
         )
         return Outcome(was_finished=False, is_chief=session.workers.is_chief, next_commands=tuple(commands))
+
+
+def check_folder(folder: Path, settings: TrainingSettings) -> None:
+    """Raises UsageError where a folder holds what is neither such a run nor the beginning of one."""
+    if folder.exists():
+        _find_begun(folder, settings, None)
+
+
+def _find_begun(
+    folder: Path, settings: TrainingSettings, given: Collection[str] | None
+) -> tuple[TrainingSettings, State | None]:
+    """The settings as a run in the folder has them, and where it stands; a new one stands nowhere."""
+    write_settings(settings)  # refuses what no run could tell of
+    settings = _resolve_precision(inherit_settings(settings, folder, given), folder)
+    settings = _resolve_epochs(settings, folder) if is_run(folder) else settings
+    return settings, find_state(folder, settings)
 
 
 def summarise(settings: TrainingSettings, given: Collection[str] | None = None) -> str:

@@ -1,6 +1,5 @@
 """What a training starts from: the network of --init_from, whose arguments count where none are given."""
 
-import ast
 import contextlib
 import dataclasses
 import inspect
@@ -15,6 +14,7 @@ from ..flags.training import OWN_FLAGS, ModelSettings, TrainingSettings
 from ..runs.model_files import describe_model
 from ..runs.places import find_model_file, is_run
 from ..runs.settings import make_settings, read_settings
+from .arguments import read_literal
 
 INHERITED = ("model", "image_size", "channels", "latent_dim", "attributes", "autoencoder")  # by settings of their own
 
@@ -98,7 +98,10 @@ def _is_another(asked: ModelSettings, start: ModelSettings, given: Collection[st
         return True
     there = dict(text.partition("=")[::2] for text in start.set)
     ours = dict(text.partition("=")[::2] for text in asked.set) if "set" in given else {}
-    return any(_plain(_literal(ours[name])) != _plain(_literal(there[name])) for name in ours.keys() & there.keys())
+    return any(
+        _plain(read_literal(name, ours[name])) != _plain(read_literal(name, there[name]))
+        for name in ours.keys() & there.keys()
+    )
 
 
 def _can_begin(model: str, start: str) -> bool:
@@ -143,23 +146,18 @@ def _merge(there: Collection[str], given: Collection[str]) -> tuple[str, ...]:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON gives it back."""
-    return json.loads(json.dumps(value, default=str))
-
-
-def _literal(text: str) -> Any:
-    """What --set makes of a value, numbers and tuples as such."""
+    """A value as JSON gives it back; what JSON cannot hold as Python writes it."""
     try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
+        return json.loads(json.dumps(value, default=str))
+    except TypeError:  # of keys
+        return repr(value)
 
 
 def _as_text(value: Any) -> str:
     """A value as --set takes it: 64,32 of numbers, a word as it is if it is not taken for anything else."""
     if isinstance(value, list | tuple) and len(value) > 1 and all(isinstance(number, int) for number in value):
         return ",".join(map(str, value))
-    return value if isinstance(value, str) and _literal(value) == value else repr(value)
+    return value if isinstance(value, str) and read_literal("", value) == value else repr(value)
 
 
 def _is_same(first: str | None, second: str) -> bool:

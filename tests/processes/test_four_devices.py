@@ -13,9 +13,10 @@ DEVICES = 4
 
 @pytest.mark.long
 def test_one_replica_equals_four():
-    tests = str(Path(__file__).parents[1])
+    tests = Path(__file__).parents[1]
+    places = os.pathsep.join(map(str, (tests, tests / "models")))
     done = subprocess.run(
-        [sys.executable, __file__], capture_output=True, text=True, env=os.environ | {"PYTHONPATH": tests}
+        [sys.executable, __file__], capture_output=True, text=True, env=os.environ | {"PYTHONPATH": places}
     )
     assert done.returncode == 0, done.stderr[-3000:]
 

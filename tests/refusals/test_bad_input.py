@@ -417,7 +417,7 @@ COMBINATIONS = [
     Case(
         "expression-in-two",
         "train --model=face_mapping --dataset=procedural_people --image_size=32 --set=structure=liae "
-        "--set=inter_dim=10 --expression_factor=1",
+        "--set=inter_dim=5 --expression_factor=1",
         ("--expression_factor=1", "(10,)"),
     ),
     Case("landmarks-of-digits", f"train {TINY} --dataset=digits --landmark_factor=1", ("--landmark_factor", "digits")),
@@ -861,7 +861,7 @@ SHEETS = [
     Case("unknown", "datasets --show=nope", ("--show=nope", "procedural_faces")),
     Case("empty", "datasets --show=", ("--show=", "procedural_faces")),
     Case("two", "datasets --show=digits --dataset=mnist", ("--dataset",)),
-    Case("without-show", "datasets --dataset=mnist", ("--dataset=mnist", "--show")),
+    Case("without-show", "datasets --dataset=mnist", ("--dataset", "--show")),
     Case("not-png", "datasets --show=digits --out=sheet.jpg", ("--out=sheet.jpg", ".png")),
     Case("no-ending", "datasets --show=digits --out=sheet", ("--out=sheet", ".png")),
     Case("out-empty", "datasets --show=digits --out=", ("--out", ".png")),

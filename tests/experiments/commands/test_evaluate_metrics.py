@@ -64,6 +64,7 @@ def test_all_says_what_is_missing_and_measures_the_rest(copied, command, no_weig
     kept = json.loads((copied / "metrics.json").read_text())
     assert {"loss", "reconstruction", "kl", "active_units", "landmark_error", *FREE.split(",")} <= set(kept)
     assert not {"lpips", "kid", "identity"} & set(kept)
+    assert all(name in done.err for name in ("lpips", "kid", "identity"))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 import pytest
-from command_line import SOFTWARE, assert_refused, mapping_run, photographs_in, read_png, run_of
+from command_line import SOFTWARE, assert_refused, photographs_in, read_png, run_of
 from facezoo import files
 from facezoo.datasets.manifest import Cut
 from facezoo.datasets.packed import Origin, describe_origin, parse_origin
@@ -85,13 +85,12 @@ def test_the_first_row_is_what_was_given():
     np.testing.assert_array_equal(sheet[:128:4, :128:4], first)
 
 
-def test_a_mapping_model_shows_each_person(tmp_path):
+def test_a_mapping_model_shows_each_person():
     model = FaceMapping(image_size=32, filters=(4, 4), inter_dim=6, people=("ann", "bob"))
     _, rows = portrait(model, procedural_faces("test", image_size=32))
     assert rows[1:] == ["as ann", "as bob"]
     card = {"name": "two", "recipe": None, "facezoo": "1", "seed": 0, "data": "faces", "metrics": {}}
     assert "as ann; as bob" in page(card, model, rows)
-    mapping_run(tmp_path / "run")
 
 
 def test_what_a_killed_one_has_named_is_taken_back(tmp_path):
