@@ -15,7 +15,7 @@ from ..flags import groups, kinds
 from ..flags.kinds import read_given
 from ..flags.sources import for_model
 from ..runs.checkpoints import MODEL_FILE
-from ..runs.results import ASKED, METRICS_FILE
+from ..runs.results import ASKED, METRICS_FILE, refuse_others
 from ..runs.run import Run, open_run
 from ..runs.settings import with_data
 from ..tables import figures_table, markdown_row, table
@@ -62,6 +62,8 @@ def run(values: flags.FlagValues) -> None:
     if values.metrics is None and values.what != WHOLE:
         raise UsageError(f"--what={values.what} needs --metrics=all, or names of some")
     _refuse_useless(values)
+    place = opened.folder / (METRICS_FILE if values.what == WHOLE else f"metrics-{values.what}.json")
+    refuse_others(place)
     load_tensorflow()
 
     from ...datasets.pipeline import source_errors
@@ -94,8 +96,7 @@ def run(values: flags.FlagValues) -> None:
         kept[ASKED] = _list_asked(values, opened)
     try:
         opened.folder.mkdir(parents=True, exist_ok=True)  # of a model without a run
-        name = METRICS_FILE if values.what == WHOLE else f"metrics-{values.what}.json"
-        files.write_text(opened.folder / name, json.dumps(kept, indent=2) + "\n", is_shared=True)
+        files.write_text(place, json.dumps(kept, indent=2) + "\n", is_shared=True)
     finally:  # figures that cannot be kept are told
         _tell(opened, kept, provenance, measured, found)
 

@@ -152,7 +152,9 @@ class PastingSettings(Settings):
     """Whether faces are put back where they were."""
 
     paste: bool = switch(
-        False, "Put each face back into its photograph, or into its frame of a film; one without a face stays as it is."
+        False,
+        "Put each face back where it was: of a film into its frame, by swap also into its photograph; one without a "
+        "face stays as it is.",
     )
     colour: str = one_of(
         ("match", "none"), "match", "Colours of pasted faces: those of the skin that they cover, or as they are made."

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from ... import files
+from ..errors import UsageError
 from .checkpoints import MODEL_FILE
 from .epochs import VALIDATION, find_pace, read_epochs
+from .places import is_run
 from .settings import read_settings
 
 METRICS_FILE, SAMPLES_FILE, CLIPS_FILE = "metrics.json", "metrics-samples.json", "metrics-clips.json"
@@ -24,6 +26,21 @@ def read_results(folder: Path, name: str = METRICS_FILE) -> Mapping[str, Any]:
     asked = found.get(ASKED)
     is_by_default = isinstance(asked, dict) and asked.keys() == {"metrics"} and isinstance(asked["metrics"], list)
     return found if is_by_default else {}
+
+
+def refuse_others(path: Path) -> None:
+    """Raises UsageError where a file is in the place of figures and no run beside it that it is of, unless it is such.
+
+    What a model without a run makes goes into a folder of its name, in which something else may lie.
+    """
+    if is_run(path.parent) or not path.exists():
+        return
+    try:
+        found = json.loads(files.read_text(path, MOST_BYTES))
+    except (OSError, ValueError, RecursionError):
+        found = None
+    if not (isinstance(found, dict) and {"dataset", "split", "count"} <= found.keys()):
+        raise UsageError(f"{path} is there, and not from facezoo evaluate: move it elsewhere")
 
 
 def _read(folder: Path, name: str) -> dict[str, Any]:

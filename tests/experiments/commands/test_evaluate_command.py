@@ -48,6 +48,14 @@ def test_evaluate_on_another_data_set_takes_its_whole_split(copied, command):
     assert (measured["dataset"], measured["split"], measured["count"]) == ("digits", "validation", whole)
 
 
+def test_somebody_else_s_figures_stay(command, empty_folder):
+    (empty_folder / "vae").mkdir()
+    (empty_folder / "vae" / "metrics.json").write_text('{"accuracy": 0.9}')
+    done = command("evaluate", "--run_dir=vae", "--count=1")
+    assert (done.code, "vae/metrics.json is there, and not from" in done.err) == (2, True)
+    assert (empty_folder / "vae" / "metrics.json").read_text() == '{"accuracy": 0.9}'
+
+
 def test_a_spatial_code_has_no_active_units(train, command):
     run = train("run", *CAE_FLAGS)
     assert command("evaluate", f"--run_dir={run}", "--count=5").code == 0
