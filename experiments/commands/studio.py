@@ -21,6 +21,7 @@ ITEM = "in"  # words without dashes are its values
 KEPT = "studio.txt"  # what was asked for, with the results
 SIZES = ("64", "128")
 LEAST_STEPS = 800  # of the recipe
+REFUSED = 2  # the exit code of what said in a line why it cannot be
 # Seconds on two CPU cores, by which the time is told until a stage has shown how fast this machine is.
 START, A_PHOTOGRAPH, A_STEP, MEASURES, A_MORPH, A_PAGE = 10.0, 0.2, 0.2, 20.0, 15.0, 30.0
 
@@ -33,12 +34,14 @@ class Stage(NamedTuple):
       arguments: of `facezoo`.
       is_done: whether it has been done before.
       seconds: that it takes on two CPU cores.
+      others: arguments instead, where those are refused.
     """
 
     title: str
     arguments: Sequence[str]
     is_done: Callable[[], bool]
     seconds: float
+    others: Sequence[str] = ()
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -78,6 +81,9 @@ def run(values: flags.FlagValues) -> int:
             telling.begin(number, stage.title)
             team.arguments = stage.arguments
             _, code = team.work()
+            if code == REFUSED and stage.others and not team.signals:
+                team.arguments = stage.others
+                _, code = team.work()
             if team.signals:
                 return 128 + team.signals[0]
             if code < 0:
@@ -97,6 +103,7 @@ def _list_stages(values: flags.FlagValues, root: Path, out: Path) -> list[Stage]
     points = [f"--landmarks={values.landmarks}"] if values.landmarks else []
     training = ["--recipe=photographs", f"--data_dir={crops}", f"--image_size={size}", f"--run_dir={model}", *asked]
     shown = "--pictures" if values.pictures else "--nopictures"
+    by_codes = ["morph", f"--run_dir={model}", "--start=train:0", "--end=train:1", f"--out={morph}"]
     return [
         Stage(
             "faces",
@@ -118,9 +125,10 @@ def _list_stages(values: flags.FlagValues, root: Path, out: Path) -> list[Stage]
         ),
         Stage(
             "morph",
-            ["morph", f"--run_dir={model}", "--start=train:0", "--end=train:1", f"--out={morph}"],
+            [*by_codes, "--method=warp+code"],
             lambda: morph.exists(),
             A_MORPH,
+            by_codes,  # where no landmarks are found
         ),
         Stage(
             "page",
