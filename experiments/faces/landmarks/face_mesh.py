@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-import platformdirs
 from PIL import Image
 
 from .... import files
@@ -103,8 +102,7 @@ def model_file(given: str | None) -> Path:
         if not path.is_file():
             raise UsageError(f"{'--landmark_model' if given else PLACE}={named}: there is no such file")
         return path
-    cache = os.environ.get("FACEZOO_CACHE_DIR") or platformdirs.user_cache_dir("facezoo")
-    path = Path(os.path.expanduser(cache)) / "face_landmarker.task"  # noqa: PTH111
+    path = files.cache_folder() / "face_landmarker.task"
     return path if path.is_file() else _download(path)
 
 
