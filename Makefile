@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # The demo's run folder, and the two faces of the test split that it morphs.
 DEMO ?= runs/demo
-START ?= 53
-END ?= 17
+START ?= 1145
+END ?= 1040
 # Stages of the tests that run side by side, each a process of up to three gigabytes; and arguments of pytest,
 # as in `make test ARGS='-k morph -x'`.
 WORKERS ?= 2

@@ -105,7 +105,7 @@ GUIDES = {
         (
             Example("facezoo make-morph a.jpg b.jpg c.jpg --out=film.mp4", "One film through three photographs."),
             Example(
-                "facezoo make-morph test:53 test:17 --seconds=3 --size=256 --closed --out=round.mp4",
+                "facezoo make-morph test:1145 test:1040 --seconds=3 --size=256 --closed --out=round.mp4",
                 "Of drawn faces, there and back, smaller.",
             ),
         ),

@@ -60,26 +60,29 @@ def draw_labelled_sheet(
 ) -> np.ndarray:
     """A grid with some lines of text under each picture, or above it: [N, H, W, C] -> uint8 [..., ..., 3].
 
-    A line that is wider than a picture goes on along the next ones of its row while these have no label, and is cut.
+    A line that is wider than a picture goes on along the next ones of its row while these have none there, and is cut.
     """
-    text_height = label_lines * (font_size + 2) + 4
-    reaches = [_reach(labels, place, columns) for place in range(len(labels))]
+    line_height = font_size + 2
+    text_height = label_lines * line_height + 4
     cells = np.stack([_add_space(picture, text_height, is_above) for picture in pictures])
     sheet = Image.fromarray(grid(cells, columns))
     height, width = cells.shape[1:3]
-    for place, (label, reach) in enumerate(zip(labels, reaches, strict=True)):
-        if label:
-            text = Image.new("RGB", (reach * width, text_height), "white")
-            ImageDraw.Draw(text).multiline_text((2, 1), label, fill="black", font_size=font_size, spacing=2)
-            row, column = divmod(place, columns)
-            sheet.paste(text, (column * width, row * height if is_above else (row + 1) * height - text_height))
+    for number in range(label_lines):
+        lines = [label.splitlines()[number] if number < len(label.splitlines()) else "" for label in labels]
+        for place, line in enumerate(lines):
+            if line:
+                text = Image.new("L", (_reach(lines, place, columns) * width, text_height))
+                ImageDraw.Draw(text).text((2, 1 + number * line_height), line, fill=255, font_size=font_size)
+                row, column = divmod(place, columns)
+                top = row * height + (0 if is_above else height - text_height)
+                sheet.paste((0, 0, 0), (column * width, top), text)
     return np.asarray(sheet)
 
 
-def _reach(labels: Sequence[str], place: int, columns: int) -> int:
-    """How many cells of its row a label has for itself: its own and those after it that have none."""
-    after = labels[place + 1 : (place // columns + 1) * columns]
-    return 1 + next((number for number, label in enumerate(after) if label), len(after))
+def _reach(lines: Sequence[str], place: int, columns: int) -> int:
+    """How many cells of its row a line has for itself: its own and those after it that have none."""
+    after = lines[place + 1 : (place // columns + 1) * columns]
+    return 1 + next((number for number, line in enumerate(after) if line), len(after))
 
 
 def as_image(picture: np.ndarray) -> Image.Image:
