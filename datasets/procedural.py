@@ -45,6 +45,7 @@ __all__ = [
 
 SPLIT_SIZES = {"train": 20_000, "validation": 2_000, "test": 2_000}
 PICTURES_OF_EACH = {"train": 4_000, "validation": 500, "test": 500}
+PAIR = (1145, 1040)  # places in the test split of two who lie alike: a morph between them is good to look at
 MOST_PEOPLE = 100
 CANDIDATES = 4_000  # enough for every seed to have the two that `_people` looks for
 IMAGE_SIZES = (32, 256)

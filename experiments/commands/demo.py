@@ -8,6 +8,7 @@ import numpy as np
 from absl import flags
 
 from ... import files, pictures
+from ...datasets.procedural import PAIR
 from ..codes.morphing import NOTICE, morph_through, save_morph, warp_and_code_through, warp_through
 from ..errors import UsageError
 from ..faces.framing import Framed, frame_photographs
@@ -27,8 +28,10 @@ DATA = {"dataset": "procedural_faces"}
 
 def define_flags(values: flags.FlagValues) -> None:
     kinds.define_path(values, "run_dir", "Run folder, new or of a demo that goes on.", "runs/demo")
-    flags.DEFINE_string("start", "test:1145", "First face, of drawn ones: test:17, train:4, ...", flag_values=values)
-    flags.DEFINE_string("end", "test:1040", "Last face.", flag_values=values)
+    flags.DEFINE_string(
+        "start", f"test:{PAIR[0]}", "First face, of drawn ones: test:17, train:4, ...", flag_values=values
+    )
+    flags.DEFINE_string("end", f"test:{PAIR[1]}", "Last face.", flag_values=values)
 
 
 def run(values: flags.FlagValues) -> None:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from ... import pictures
 from ...datasets.alignment import NoFaceError
+from ...datasets.procedural import PAIR
 from ...datasets.reader_process import ReaderProcess
 from ...datasets.source import DatasetError, Source
 from ...latents.interpolation import even_alphas
@@ -28,7 +29,6 @@ READ_AT_ONCE = 3
 STRIP_STEPS, STRIP_SIDE = 10, 128
 FILM_STEPS, FILM_FPS = 24, 12.0
 MOST_SHOWN = 1024
-FIRST = (24, 37)  # of the test split, where it has as many: of drawn faces two that go well together
 BEST_READER = LandmarkSettings()
 
 
@@ -175,7 +175,7 @@ class Explored:
 
     def _first_two(self) -> tuple[Face, Face]:
         count = len(self._test)
-        start, end = FIRST if count > max(FIRST) else (0, min(1, count - 1))
+        start, end = PAIR if count > max(PAIR) else (0, min(1, count - 1))
         return self.at(start), self.at(end)
 
     def _first_person(self) -> str | None:

@@ -13,9 +13,10 @@ import numpy as np
 
 from ...datasets.alignment import template_points
 from ...datasets.origins import is_drawn
+from ...datasets.procedural import PAIR, procedural_faces
 from ...datasets.source import Source
 from ...latents.attributes import find_attributes
-from ..codes.encoding import encode_source, list_attributes
+from ..codes.encoding import encode_source, floats, list_attributes
 from ..codes.kept import CodeKeeper
 from ..errors import UsageError
 from ..exporting.formats import FORMATS
@@ -114,12 +115,16 @@ def _survey(run: Run, model: Any, source: Source) -> tuple[np.ndarray, np.ndarra
 
 
 def choose_starts(trial: Trial, dataset: str) -> list[str]:
-    """Codes of the two drawn faces that the model shows best, to begin with; none where the tested are people's."""
+    """Codes of two drawn faces to begin with, that lie alike or that the model shows best; none of people's."""
     if not is_drawn(dataset):
         return []
-    contrast = 10.0 * np.log10(np.maximum(trial.tested.var(axis=(1, 2, 3)), 1e-6))  # dark pictures have little to lose
-    best = np.argsort(trial.losses - contrast)[:2]
-    return [_numbers(code) for code in encode_all(trial.model, trial.tested[best])]
+    if dataset == "procedural_faces":
+        _, size, _, channels = trial.tested.shape
+        faces = floats(procedural_faces("test", image_size=size, channels=channels).load(np.array(PAIR))["image"])
+    else:
+        contrast = 10.0 * np.log10(np.maximum(trial.tested.var(axis=(1, 2, 3)), 1e-6))  # dark ones have little to lose
+        faces = trial.tested[np.argsort(trial.losses - contrast)[:2]]
+    return [_numbers(code) for code in encode_all(trial.model, faces)]
 
 
 def find_directions(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -470,7 +470,7 @@ def test_a_person_plays_with_faces(opened, served, tmp_path):
         assert text["Description"].startswith("linear morph from face.png to test:")
         assert "latent" in text["Description"]
 
-    assert other.locator("#face-start figcaption").inner_text() == "start: test:24"  # another person's window
+    assert other.locator("#face-start figcaption").inner_text() == "start: test:1145"  # another person's window
     assert [url for url in page.asked if not url.startswith((served.root, "data:", "blob:"))] == []
     assert page.complaints == []
     assert left_of_uploads(served) == []
@@ -493,7 +493,7 @@ def test_what_is_no_face_is_answered_on_the_page_which_goes_on(opened, tmp_path)
         assert page.locator("#message p").inner_text() == answer
     upload(page, "end", tmp_path / "heavy.png")
     page.get_by_text("exceed the maximum allowed size").wait_for()
-    assert page.locator("#face-end figcaption").inner_text() == "end: test:37"
+    assert page.locator("#face-end figcaption").inner_text() == "end: test:1040"
     page.locator("#find input").uncheck()
     before = source_of(page, "#result")
     upload(page, "end", tmp_path / "nobody.png")
@@ -582,7 +582,7 @@ def test_photographs_are_warped_without_a_run(opened, warping, tmp_path):
     drag(page, page.locator("#morph input[type=range]"), -0.2)
     changed(page, "#result", before)
     page.locator("#anybody-end").click()
-    page.wait_for_function("document.querySelector('#face-end figcaption').innerText !== 'end: test:37'")
+    page.wait_for_function("document.querySelector('#face-end figcaption').innerText !== 'end: test:1040'")
     if not os.environ.get(PLACE) or importlib.util.find_spec("mediapipe") is None:
         pytest.skip("no reader of landmarks")
     upload(page, "start", tmp_path / "b.png")

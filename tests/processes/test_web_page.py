@@ -267,7 +267,10 @@ def test_npm_that_is_not_there_is_told_of(monkeypatch, empty_folder):
     assert list(empty_folder.iterdir()) == []
 
 
-@pytest.mark.parametrize(("dataset", "count"), [("procedural_people", 2), ("celeb_a", 0), ("folder", 0), ("packed", 0)])
+@pytest.mark.parametrize(
+    ("dataset", "count"),
+    [("procedural_faces", 2), ("procedural_people", 2), ("celeb_a", 0), ("folder", 0), ("packed", 0)],
+)
 def test_a_page_holds_codes_of_drawn_faces_alone(model, pictures, dataset, count):
     assert len(choose_starts(Trial(model, {}, pictures[:1], pictures[:3]), dataset)) == count
 

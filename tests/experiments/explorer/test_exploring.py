@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from clutter import clutter, placed_faces
 from command_line import SOFTWARE, picture, read_png
-from facezoo.datasets.procedural import procedural_faces
+from facezoo.datasets.procedural import PAIR, procedural_faces
 from facezoo.experiments import backend
 from facezoo.experiments.codes.morphing import NOTICE, warp_and_code_through, warp_through
 from facezoo.experiments.commands import explore
@@ -177,7 +177,7 @@ def test_the_morph_goes_along_the_path(explorer_of, path):
     _, text = read_png(io.BytesIO(png))
     assert text == {
         "Software": SOFTWARE,
-        "Description": f"{path} morph from test:24 to test:37 by run at 0.30: {NOTICE}",
+        "Description": f"{path} morph from test:1145 to test:1040 by run at 0.30: {NOTICE}",
     }
 
 
@@ -197,7 +197,7 @@ def test_a_warp_before_codes_is_that_of_the_command(explorer_of, kind):
     np.testing.assert_allclose(shown, expected, atol=1e-4)
     assert_seen(explorer.picture(look), np.rint(expected * 255))
     text = read_png(io.BytesIO(explorer.picture(look)))[1]
-    assert text["Description"] == f"warp+code from test:24 to test:37 by run at 0.50: {NOTICE}"
+    assert text["Description"] == f"warp+code from test:1145 to test:1040 by run at 0.50: {NOTICE}"
 
 
 def test_a_warp_shows_the_run_s_pictures_and_no_slider_s_change(explorer_of):
@@ -207,7 +207,7 @@ def test_a_warp_shows_the_run_s_pictures_and_no_slider_s_change(explorer_of):
     assert_seen(explorer.picture(moved), expected)
     assert seen(explorer.strip(moved)).shape == (SIZE, SIZE * explored.STRIP_STEPS, 3)
     text = read_png(io.BytesIO(explorer.picture(moved)))[1]
-    assert text["Description"] == f"warp from test:24 to test:37 at 0.50: {NOTICE}"
+    assert text["Description"] == f"warp from test:1145 to test:1040 at 0.50: {NOTICE}"
 
 
 @pytest.mark.parametrize("kind", ["vae", "told"])
@@ -245,7 +245,7 @@ def test_where_no_landmarks_are_found_it_is_said_of_which_face(explorer_of, monk
 
 def test_sliders_of_the_code_move_what_carries_most_by_its_deviation(explorer_of):
     explorer = explorer_of("vector")
-    images = np.stack([explorer._test.load(np.array([24]))["image"][0]])
+    images = np.stack([explorer._test.load(np.array(PAIR[:1]))["image"][0]])
     assert np.array_equal(explorer.first_faces[0].picture, images[0])
     validation = procedural_faces("validation", image_size=SIZE)
     codes = np.asarray(explorer._model.encode(validation.load(np.arange(24))["image"].astype(np.float32) / 255.0))
@@ -426,10 +426,10 @@ def test_a_notebook_warps_without_a_run(monkeypatch):
     for words in ("pip install &#x27;facezoo[landmarks]&#x27;<br>", "no place in an identity document"):
         assert words in widgets.message.value
     assert seen(widgets.picture.value).shape == (256, 256, 3)
-    assert widgets.captions["start"].value == "start: test:24"
+    assert widgets.captions["start"].value == "start: test:1145"
     widgets._chance("end", widgets.explorer.anybody)
     assert widgets.message.value == ""
-    assert widgets.captions["end"].value != "end: test:37"
+    assert widgets.captions["end"].value != "end: test:1040"
 
 
 def test_widgets_take_faces_and_say_why_not(widgets):
@@ -441,7 +441,7 @@ def test_widgets_take_faces_and_say_why_not(widgets):
     before = widgets.picture.value
     widgets._upload("start", {"new": [{"name": "b.png", "content": memoryview(b"dear diary")}]})
     assert "b.png: not a JPEG" in widgets.message.value
-    assert (widgets.captions["start"].value, widgets.picture.value) == ("start: test:24", before)
+    assert (widgets.captions["start"].value, widgets.picture.value) == ("start: test:1145", before)
     widgets._chance("start", widgets.explorer.invented)
     assert widgets.captions["start"].value.startswith("start: drawn:")
     assert widgets.message.value == ""

@@ -9,7 +9,7 @@ import pytest
 from command_line import SOFTWARE, assert_refused, picture, read_png
 from facezoo import pictures
 from facezoo.datasets.photographs import fit
-from facezoo.datasets.procedural import procedural_faces
+from facezoo.datasets.procedural import PAIR, procedural_faces
 from facezoo.experiments.codes.morphing import NOTICE
 from facezoo.experiments.errors import UsageError
 from facezoo.experiments.explorer import photographs, warps
@@ -67,7 +67,7 @@ def seen(png):
 
 def test_it_begins_with_two_drawn_faces_whose_landmarks_are_known():
     explorer = WarpExplorer(ALIGNED)
-    examples = procedural_faces("test", image_size=256).load(np.array([24, 37]))
+    examples = procedural_faces("test", image_size=256).load(np.array(PAIR))
     assert explorer.methods == ("warp",) and explorer.sliders == ()
     look = explorer.first_look()
     assert look.warp.note == "70 landmarks of drawn faces"
@@ -78,7 +78,7 @@ def test_it_begins_with_two_drawn_faces_whose_landmarks_are_known():
     assert seen(explorer.strip(look))[0].shape == (128, 1280, 3)
 
 
-@pytest.mark.parametrize(("count", "places"), [(1, (0, 0)), (7, (0, 1)), (37, (0, 1)), (38, (24, 37))])
+@pytest.mark.parametrize(("count", "places"), [(1, (0, 0)), (7, (0, 1)), (max(PAIR), (0, 1)), (max(PAIR) + 1, PAIR)])
 def test_a_small_test_split_begins_with_two_faces_too(count, places):
     explorer = Explored(range(count))
     explorer.at = int
