@@ -14,6 +14,18 @@ def table(metrics: Mapping[str, object]) -> str:
     return "\n".join(f"{printable(name):{width}}  {_show(value)}" for name, value in metrics.items())
 
 
+def align_columns(lines: Sequence[Sequence[str]]) -> str:
+    """Lines of as many cells each below each other, the first cells on the left and all others on the right.
+
+    >>> print(align_columns([("", "with"), ("beard", "7")]))
+           with
+    beard     7
+    """
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    padded = [[line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])] for line in lines]
+    return "\n".join(map("  ".join, padded))
+
+
 def figures_table(figures: Mapping[str, Any], better: Mapping[str, str]) -> str:
     """What, how much, the interval of 95 %, of how many, and what is better: a line for each figure."""
     width = max(map(len, figures))

@@ -17,6 +17,7 @@ from ..flags import groups
 from ..flags.kinds import Settings, number, one_of, several_of, words
 from ..processes import command_line
 from ..runs.environment import environment
+from ..tables import align_columns
 from .contestants import Contestant, Timing, alternate
 
 TIMED = ("train", "input", "align", "latency", "startup")
@@ -237,14 +238,7 @@ def table(rows: Sequence[Row]) -> str:
                 "" if row.peak_megabytes is None else f"{row.peak_megabytes:.0f}",
             )
         )
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    return "\n".join(
-        "  ".join(
-            f"{cell:<{width}}" if not column else f"{cell:>{width}}"
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-        )
-        for line in lines
-    )
+    return align_columns(lines)
 
 
 def as_json(settings: BenchmarkSettings, rows: Sequence[Row]) -> dict[str, Any]:

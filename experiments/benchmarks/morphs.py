@@ -23,6 +23,7 @@ from ..faces.places import find_known_points
 from ..flags import groups
 from ..flags.kinds import Settings, number, path
 from ..flags.sources import open_source
+from ..tables import align_columns
 
 HALF = 0.5
 MOST_OTHERS = 800  # real faces that midpoints are held against
@@ -275,13 +276,7 @@ def table(qualities: Sequence[Quality]) -> str:
     for quality in qualities:
         figures = ["" if figure is None else f"{figure:.3f}" for figure in quality[1:]]
         lines.append((quality.method, *figures))
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(
-            [f"{line[0]:<{widths[0]}}", *(f"{cell:>{width}}" for cell, width in zip(line[1:], widths[1:], strict=True))]
-        )
-        for line in lines
-    )
+    return align_columns(lines)
 
 
 def _save_sheet(file: Path, pairs: Pairs, midpoints: np.ndarray) -> None:

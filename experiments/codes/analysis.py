@@ -12,7 +12,7 @@ from ...latents.traversal import active_dimensions, dimension_histograms, measur
 from ...pictures import charts
 from ..errors import UsageError
 from ..runs.run import Run
-from ..tables import table
+from ..tables import align_columns, table
 from ..terminal import announce
 from .encoding import Columns, decode_codes
 from .survey import Survey
@@ -209,10 +209,8 @@ def report(found: dict[str, Any]) -> str:
     if not rows:
         return text
     lines = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows[:SHOWN])]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    shown = ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
     more = [f"and {len(rows) - SHOWN} more in analysis.json"] if len(rows) > SHOWN else []
-    return "\n".join([text, "", *shown, *more])
+    return "\n".join([text, "", align_columns(lines), *more])
 
 
 def describe_shape(found: dict[str, Any]) -> str:

@@ -17,6 +17,7 @@ from ..flags import groups, kinds
 from ..flags.kinds import read_given
 from ..folders import saved_elsewhere
 from ..runs.run import Run, open_run
+from ..tables import align_columns
 from ..terminal import printable
 
 WORDS = ("run_dir",)  # flags that words without dashes are meant as
@@ -60,7 +61,6 @@ def table(found: AttributeVectors) -> str:
     """A line for each attribute: how many examples have it and how many have not; and why some were left out."""
     rows = [(printable(name), *counts) for name, counts in zip(found.names, found.counts.tolist(), strict=True)]
     rows += [(f"{printable(name)} (left out)", *counts) for name, counts in found.left_out.items()]
-    width = max(len(row[0]) for row in rows)
-    lines = [f"{name:{width}}  {with_it:>7}  {without:>7}" for name, with_it, without in rows]
     why = [f"left out: fewer than {LEAST_EXAMPLES} faces with it, or without it"] if found.left_out else []
-    return "\n".join([f"{'':{width}}     with  without", *lines, *why])
+    lines = [("", "with", "without"), *([name, *map(str, counts)] for name, *counts in rows)]
+    return "\n".join([align_columns(lines), *why])
