@@ -7,7 +7,8 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 
 COPY . /source
-RUN pip install --no-cache-dir --constraint /source/constraints.txt '/source[align,explore,heif,landmarks]' \
+ARG EXTRAS=align,explore,heif,landmarks
+RUN pip install --no-cache-dir --constraint /source/constraints.txt "/source[$EXTRAS]" \
     && rm -rf /source
 
 # Nobody's in particular, so that `docker run --user "$(id -u):$(id -g)"` writes as whoever starts it.
