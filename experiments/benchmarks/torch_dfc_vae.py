@@ -84,7 +84,8 @@ def vgg16() -> nn.Module:
             continue
         layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU(inplace=True)]
         channels = width
-    return nn.Sequential(*layers).eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    network = nn.Sequential(*layers).eval().requires_grad_(False)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 class DFCVAELoss(nn.Module):

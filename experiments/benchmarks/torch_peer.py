@@ -25,7 +25,7 @@ class TorchStep:
     def __init__(self, mode: str, batch_size: int, half: bool, make_loss: Callable[..., nn.Module], *settings):
         torch.manual_seed(0)
         self.half = half
-        module = make_loss(*settings).to(memory_format=torch.channels_last)
+        module = make_loss(*settings).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         learned = [weight for weight in module.parameters() if weight.requires_grad]
         self.optimizer = torch.optim.Adam(learned, lr=1e-3, fused=True)
         images = torch.rand(batch_size, 3, 64, 64)
