@@ -93,16 +93,18 @@ def test_a_measure_that_gives_no_figure_of_so_few_pictures_is_left_out(copied, c
     assert (kept["count"], "kid" in kept, kept["asked"]) == (5, False, {"metrics": ["kid"], "count": 5})
 
 
-@pytest.mark.parametrize("what", ["samples", "morphs"])
+@pytest.mark.parametrize("what", ["samples", "morphs", "edits"])
 def test_what_else_is_made_is_measured_in_a_file_of_its_own(copied, command, what, monkeypatch):
     monkeypatch.setattr("facezoo.experiments.codes.making.MOST_FITTED", 100)
+    if what == "edits":
+        assert command("attributes", f"--run_dir={copied}", "--count=200").code == 0
     run = ("evaluate", f"--run_dir={copied}", "--count=24", f"--what={what}")
     assert command(*run, "--metrics=sharpness,lattice").code == 0
     kept = json.loads((copied / f"metrics-{what}.json").read_text())
     assert kept["what"] == what
     assert kept["sharpness"] > 0
     assert not (copied / "metrics.json").exists()
-    assert kept["count"] == {"samples": 24, "morphs": 6}[what]
+    assert kept["count"] == {"samples": 24, "morphs": 6, "edits": 24}[what]
 
 
 def test_flicker_is_measured_frame_by_frame_of_a_model_of_pictures(copied, command, model):
