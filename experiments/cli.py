@@ -45,7 +45,7 @@ from .commands import (
 )
 from .errors import StoppedError, UsageError, is_of_memory
 from .examples import GUIDES
-from .flags.parsing import define_all, parse, recipes
+from .flags.parsing import define_all, name_items, parse, recipes
 from .processes import NOBODY_READS, leave_closed_pipes, open_closed_streams
 from .terminal import PrintableStream, find_message, printable, shorten, show_announcements, wrapped
 
@@ -171,22 +171,9 @@ def parse_command(name: str, arguments: list[str]):
     command = COMMANDS[name]
     arguments, _ = _split_launched(command, arguments)
     if item := getattr(command, "ITEM", None):
-        arguments = list(_name_items(arguments, item, define_all(command.define_flags)))
+        arguments = name_items(arguments, item, command.define_flags)
     words = getattr(command, "WORDS", ())
     return parse(command.define_flags, arguments, has_recipes=command is train, words=words)
-
-
-def _name_items(arguments: Sequence[str], item: str, values: flags.FlagValues) -> Iterator[str]:
-    """Arguments with the name of a flag before words that are neither flags nor, as `--flag value`, follow one."""
-    follows = False
-    for word in arguments:
-        if word.startswith("-"):
-            name = word.lstrip("-")
-            follows = name in values and not values[name].boolean
-            yield word
-        else:
-            yield word if follows else f"--{item}={word}"
-            follows = False
 
 
 def _split_launched(command: ModuleType, arguments: list[str]) -> tuple[list[str], list[str]]:

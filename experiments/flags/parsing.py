@@ -94,6 +94,26 @@ def parse(
     return values
 
 
+def name_items(arguments: Sequence[str], item: str, define_flags: Callable[[flags.FlagValues], None]) -> list[str]:
+    """Arguments with a flag's name before words that are neither flags nor, as `--flag value`, follow one.
+
+    Args:
+      arguments: as they were given.
+      item: the flag that such words are values of.
+      define_flags: of the command.
+    """
+    values, named, follows = define_all(define_flags), [], False
+    for word in arguments:
+        if word.startswith("-"):
+            name = word.lstrip("-")
+            follows = name in values and not values[name].boolean
+            named.append(word)
+        else:
+            named.append(word if follows else f"--{item}={word}")
+            follows = False
+    return named
+
+
 def _bare_words(arguments: Sequence[str]) -> list[str]:
     """Words that are neither flags nor, as `--flag value`, follow one."""
     before = ["", *arguments]
