@@ -2,8 +2,6 @@
 
 import functools
 import io
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -45,18 +43,18 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     if image.mode != "F" and not image.mode.startswith("I"):
         return image
     tags = getattr(image, "tag_v2", {})  # of TIFF
-    convert = _convert_fractions if image.mode == "F" else _convert_whole
-    gray = convert(np.asarray(image), tags)
+    highest = 2**12 - 1 if tags.get(BITSPERSAMPLE) == (12,) else 2**16 - 1
+    values = np.asarray(image)
+    gray = _convert_fractions(values) if image.mode == "F" else _convert_whole(values, highest)
     if tags.get(PHOTOMETRIC_INTERPRETATION) == _WHITE_IS_ZERO:  # Pillow inverts pictures of 8 bits alone
         gray = 255 - gray
     found, see_through = Image.fromarray(gray), image.info.get("transparency")
     if isinstance(see_through, int):  # one brightness, as a PNG of 16 bits says it
-        found.putalpha(Image.fromarray(np.where(np.asarray(image) == see_through, 0, 255).astype(np.uint8)))
+        found.putalpha(Image.fromarray(np.where(values == see_through, 0, 255).astype(np.uint8)))
     return _with_info(found, image)
 
 
-def _convert_whole(values: np.ndarray, tags: Mapping[int, Any]) -> np.ndarray:
-    highest = 2**12 - 1 if tags.get(BITSPERSAMPLE) == (12,) else 2**16 - 1
+def _convert_whole(values: np.ndarray, highest: int) -> np.ndarray:
     rounded = np.empty(values.shape, np.uint8)
     for top in range(0, len(values), _STRIP):
         strip = values[top : top + _STRIP].clip(0, highest).astype(np.uint32)
@@ -64,7 +62,7 @@ def _convert_whole(values: np.ndarray, tags: Mapping[int, Any]) -> np.ndarray:
     return rounded
 
 
-def _convert_fractions(values: np.ndarray, tags: Mapping[int, Any]) -> np.ndarray:
+def _convert_fractions(values: np.ndarray) -> np.ndarray:
     if not (np.isfinite(values).all() and values.min() >= 0.0 and values.max() <= 1.0):
         raise ValueError("its brightness is given in fractions outside of [0, 1]")
     return np.rint(values * 255.0).astype(np.uint8)

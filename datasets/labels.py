@@ -174,7 +174,8 @@ def read_landmarks(path: Path) -> dict[str, np.ndarray]:
     """The five points of each file in CelebA's list of landmarks, or in a CSV file of its columns.
 
     Columns are found by their names (`lefteye_x` or `left_eye_x`), the first is the file's name; others are passed
-    over, and so are rows without points, so that the manifest of `facezoo align` is such a file too.
+    over, and so are rows without points, so that the manifest of `facezoo align` is such a file too, if it has one face
+    of each photograph.
 
     Returns:
       By file name, `alignment.POINT_NAMES`, float64 [5, 2], (x, y) in pixels.
@@ -190,7 +191,7 @@ def read_landmarks(path: Path) -> dict[str, np.ndarray]:
             if _has(cells, columns):
                 name, points = _points(cells, columns, f"{path}, line {line}")
                 if name in known:
-                    raise DatasetError(f"{path}, line {line}: a second row for {name}")
+                    raise DatasetError(f"{path}, line {line}: a second row for {name}; one face of each is meant")
                 known[name] = points
         return known
     except csv.Error as error:

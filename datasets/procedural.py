@@ -114,6 +114,11 @@ def make_drawn_source(
     )
 
 
+def find_pair(test: Source) -> tuple[int, int] | None:
+    """`PAIR` where a source is these faces' test split; None of all others."""
+    return PAIR if test.name == "procedural_faces/test" else None
+
+
 def _source(
     name: str,
     names: Sequence[str],

@@ -40,11 +40,11 @@ GUIDES = {
         (
             Example(
                 "facezoo studio PHOTOGRAPHS --out=studio",
-                "Faces, training, measures, a morph and a page, one after the other.",
+                "Faces, training, measures, a morph and a model card, one after the other.",
             ),
             Example(
                 "facezoo studio PHOTOGRAPHS --out=studio --size=128 --pictures",
-                "At 128 pixels, with faces on the page.",
+                "At 128 pixels, with faces on the card.",
             ),
         ),
     ),

@@ -28,7 +28,7 @@ def read_frames(film: Film, first: int = 0) -> Iterator[np.ndarray]:
       uint8 [H, W, 3], all of one size.
 
     Raises:
-      FilmError: not one frame can be read.
+      FilmError: not one frame can be read, or ffmpeg was stopped.
     """
     if film.read:
         yield from film.read(first)
@@ -82,7 +82,7 @@ def count_frames(film: Film) -> int:
     """How many frames `read_frames` gives, which only reading tells: a film's length may be its sound's, or absent.
 
     Raises:
-      FilmError: not one frame can be read.
+      FilmError: not one frame can be read, or ffmpeg was stopped.
     """
     return sum(1 for _ in read_frames(film))
 

@@ -1,4 +1,4 @@
-"""Attribute vectors: what to add to a code so that its face smiles, wears glasses or grows old."""
+"""Attribute vectors: what to add to a code so that its face has a beard, wears glasses or grows old."""
 
 import dataclasses
 import difflib

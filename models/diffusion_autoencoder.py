@@ -88,7 +88,7 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         super().__init__(image_size=autoencoder.image_size, channels=autoencoder.channels, seed=seed, name=name)
         check_positive(patch=patch, width=width, depth=depth, levels=levels)
         if patch == 1:
-            raise ValueError("patch=1 must be at least 2: a patch of one pixel has no components")
+            raise ValueError("patch=1 must be at least 2")
         check_positive(sampling_steps=sampling_steps, components=1 if components is None else components)
         check_not_negative(doubt=doubt)
         check_fraction(least_noise=least_noise)
@@ -97,7 +97,7 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         self.width, self.depth, self.levels = width, depth, levels
         self.least_noise, self.doubt, self.sampling_steps = least_noise, doubt, sampling_steps
         self._least_angle = math.asin(least_noise)
-        components = max(1, patch * patch * self.channels * 5 // 12) if components is None else components
+        components = patch * patch * self.channels * 5 // 12 if components is None else components
         self.patch_code = PatchCode(patch, self.channels, components)
         grid = 2 ** (levels - 1) * code_size(self.image_size, patch * 2 ** (levels - 1))
         self.noise_shape = (grid, grid, components)

@@ -20,7 +20,8 @@ PARTS = ("decoder", "autoencoder")
 
 def measure_exports(settings: ExportsSettings) -> Iterator[list[dict[str, Any]]]:
     """The rows of each model: a file in each format and precision that goes with it, or why there is none."""
-    for name, opened in {name: open_run(name) for name in settings.exported}.items():
+    for name in settings.exported:
+        opened = open_run(name)
         trial = make_trial(opened.model(), opened.source)
         every = itertools.product(PARTS, FORMATS, PRECISIONS)
         cases = [case for case in every if case[2] in FORMATS[case[1]].precisions]

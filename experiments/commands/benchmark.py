@@ -31,6 +31,7 @@ from ..flags import groups
 from ..flags.groups import DataSettings, LandmarkSettings
 from ..flags.kinds import define, define_path, list_names, read
 from ..pages import align, write_table
+from ..runs.run import open_run
 from ..tables import markdown_table
 
 # Of which measures flags are; those that are not among them are of all.
@@ -71,6 +72,9 @@ def run(values: flags.FlagValues) -> None:
         raise UsageError(f"--out={values.out} exists: choose another file")
     if values.page:
         write_table(Path(values.page), [], "--page")  # or it says what is wrong with it
+    if "export" in measures:
+        for name in read(values, ExportsSettings).exported:
+            open_run(name)  # or it says that there is none
     tf = load_tensorflow()
     models = _models(settings)
     if tuple(measures) == ("export",):

@@ -76,15 +76,15 @@ def _faces(names: list[str], size: int) -> Framed:
 def _make_rows(model, names: list[str]) -> list[_Row]:
     """The ways of a warp, of a warp with the codes that were trained, of shapes, and of those codes alone."""
     faces = _faces(names, model.image_size)
-    learned = f"these two come back at {_find_psnr(model, faces.pictures):.1f} dB"
+    learned = f"these two are reconstructed at {_find_psnr(model, faces.pictures):.1f} dB"
     return [
         _Row("a warp, without any model", warp_through(*faces.material, COLUMNS)),
         _Row(
-            f"a warp and the codes that were trained: {learned}",
+            f"a warp and the trained model's codes: {learned}",
             warp_and_code_through(model, *faces.material, COLUMNS),
         ),
         _Row(f"codes of {SHARPEST}, which knows shapes", _morph_by_shapes(names, COLUMNS)),
-        _Row("the codes that were trained alone", morph_through(model, faces.pictures, COLUMNS)),
+        _Row("the trained model's codes alone", morph_through(model, faces.pictures, COLUMNS)),
     ]
 
 

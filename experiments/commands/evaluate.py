@@ -15,7 +15,7 @@ from ..flags import groups, kinds
 from ..flags.kinds import read_given
 from ..flags.sources import for_model
 from ..runs.checkpoints import MODEL_FILE
-from ..runs.results import ASKED, METRICS_FILE, refuse_others
+from ..runs.results import ASKED, METRICS_FILE, refuse_foreign_figures
 from ..runs.run import Run, open_run
 from ..runs.settings import with_data
 from ..tables import figures_table, markdown_row, table
@@ -63,7 +63,7 @@ def run(values: flags.FlagValues) -> None:
         raise UsageError(f"--what={values.what} needs --metrics=all, or names of some")
     _refuse_useless(values)
     place = opened.folder / (METRICS_FILE if values.what == WHOLE else f"metrics-{values.what}.json")
-    refuse_others(place)
+    refuse_foreign_figures(place)
     load_tensorflow()
 
     from ...datasets.pipeline import source_errors

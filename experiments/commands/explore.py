@@ -14,6 +14,7 @@ from ..backend import check_installed
 from ..errors import UsageError
 from ..explorer import server
 from ..explorer.explored import Explored
+from ..faces.origins import refuse_useless_cut
 from ..flags import groups, kinds
 from ..flags.groups import MAX_IMAGE_SIZE, MIN_IMAGE_SIZE, AlignmentSettings, LandmarkSettings
 from ..flags.kinds import read
@@ -81,6 +82,7 @@ def _explore(values: flags.FlagValues, opened: Run | None) -> Explored:
     if opened is None:
         from ..explorer.photographs import WarpExplorer
 
+        refuse_useless_cut(alignment, given)
         return WarpExplorer(alignment, landmarks, given, values.size)
     from ..explorer.explorer import Explorer
 

@@ -6,6 +6,7 @@ from absl import flags
 from ... import files, pictures
 from ..codes.morphing import NOTICE, warp_through
 from ..errors import UsageError
+from ..faces.origins import refuse_useless_cut
 from ..faces.places import check_there, is_place
 from ..films.making import new_film
 from ..flags import groups, kinds
@@ -39,6 +40,9 @@ def run(values: flags.FlagValues) -> None:
         raise UsageError("make-morph needs two photographs or more: facezoo make-morph a.jpg b.jpg --out=film.mp4")
     for stop in stops:
         check_there(stop)
+    alignment = AlignmentSettings(True, values.template, values.margin)
+    given = groups.read_given_data(values, groups.NOT_DATA)
+    refuse_useless_cut(alignment, given)
     path = new_film(values.out, "what is made is a film")
     pictures.find_ffmpeg()  # or it says which way there is to one
     ways = len(stops) - (not values.closed)
@@ -52,8 +56,6 @@ def run(values: flags.FlagValues) -> None:
         )
     from ..faces.framing import frame_photographs
 
-    alignment = AlignmentSettings(True, values.template, values.margin)
-    given = groups.read_given_data(values, groups.NOT_DATA)
     back = " and back to the first" if values.closed else ""
     with files.whole_file(path, is_new=True) as partial:
         faces, points, scheme = frame_photographs(

@@ -22,7 +22,7 @@ from ..codes.morphing import (
 )
 from ..errors import UsageError
 from ..faces.fitting import FaceFitter, describe_fitter
-from ..faces.origins import refuse_crop
+from ..faces.origins import refuse_crop, refuse_useless_cut
 from ..faces.places import check_there, is_place
 from ..faces.reader import LARGEST
 from ..films.changing import Amount, find_target_points, keep_faces, lead_codes, lead_shapes, make_amount
@@ -135,11 +135,12 @@ def _check(values: flags.FlagValues, opened: Run | None, method: str) -> None:
         for name in FROM_RUN:
             if values[name].present and not (name == "person" and values.video):  # a film's people are followed
                 raise UsageError(f"--{name} does nothing without --run_dir")
+        refuse_useless_cut(read(values, groups.AlignmentSettings), groups.read_given_data(values, groups.NOT_DATA))
     elif values.size is not None:
         raise UsageError("--size does nothing with --run_dir: pictures have the size of its model's")
-    if method == "warp" and opened and not values.video:
+    if method == "warp" and opened:
         for name in ("person", "sampling_steps"):
-            if values[name].present:
+            if values[name].present and not (name == "person" and values.video):  # a film's people are followed
                 raise UsageError(f"--{name} does nothing with --method=warp, which asks no model")
     if method == "warp" and values.path not in WARP_PATHS:
         raise UsageError(f"--path={values.path} leads through codes: --method=warp takes {' or '.join(WARP_PATHS)}")

@@ -1,4 +1,4 @@
-"""From a folder of photographs to a trained model, its measures and its page: one command, which goes on."""
+"""From a folder of photographs to a trained model, its measures and its model card: one command, which goes on."""
 
 import os
 import sys
@@ -14,6 +14,7 @@ from ..flags import groups, kinds
 from ..folders import take_folder
 from ..runs.checkpoints import MODEL_FILE
 from ..runs.results import METRICS_FILE
+from ..terminal import announce
 from ..training.launcher import Team
 from ..training.telling import Stages
 
@@ -52,7 +53,7 @@ def define_flags(values: flags.FlagValues) -> None:
     text = "CelebA's list of landmarks, or a CSV of its columns: the five points of each file, instead of a detector's."
     kinds.define_path(values, "landmarks", text)
     kinds.define_number(values, "steps", None, f"Of the training; four epochs and at least {LEAST_STEPS} if absent.", 1)
-    flags.DEFINE_bool("pictures", False, "Show faces of the photographs on the page.", flag_values=values)
+    flags.DEFINE_bool("pictures", False, "Show faces of the photographs on the model card.", flag_values=values)
 
 
 def run(values: flags.FlagValues) -> int:
@@ -82,6 +83,7 @@ def run(values: flags.FlagValues) -> int:
             team.arguments = stage.arguments
             _, code = team.work()
             if code == REFUSED and stage.others and not team.signals:
+                announce("So the morph is by codes alone.")
                 team.arguments = stage.others
                 _, code = team.work()
             if team.signals:
@@ -131,9 +133,9 @@ def _list_stages(values: flags.FlagValues, root: Path, out: Path) -> list[Stage]
             by_codes,  # where no landmarks are found
         ),
         Stage(
-            "page",
+            "card",
             ["publish", f"--run_dir={model}", shown, f"--out={published}"],
-            lambda: any(published.glob("*.md")),  # a stopped one may leave the folder
+            lambda: any(published.glob("*.npz")),  # a stopped one may leave the folder
             A_PAGE,
         ),
     ]

@@ -15,7 +15,7 @@ from ...warping.shapes import SCHEMES, Scheme
 from ..errors import UsageError
 from ..flags.groups import LandmarkSettings, PastingSettings
 from .framing import Stop, keep_quiet, largest_face
-from .landmarks.readers import READERS, LandmarkReader, list_readers
+from .landmarks.readers import READERS, LandmarkReader, check_landmark_model, list_readers
 
 
 class FaceFitter:
@@ -105,8 +105,7 @@ def describe_fitter(fitter: FaceFitter | None) -> list[Any]:
 def _open_reader(landmarks: LandmarkSettings) -> LandmarkReader | None:
     if landmarks.landmarks != "auto":
         return READERS[landmarks.landmarks](landmarks.landmark_model)
-    if landmarks.landmark_model:  # whoever names a file wants it
-        return READERS[list_readers()[0]](landmarks.landmark_model)
+    check_landmark_model(landmarks)
     try:
         return READERS[list_readers()[0]](landmarks.landmark_model)
     except UsageError as error:

@@ -17,7 +17,7 @@ from ..errors import UsageError
 from ..flags.groups import AlignmentSettings, LandmarkSettings, parse_square
 from ..flags.sources import open_given
 from ..terminal import announce
-from .landmarks.readers import READERS, LandmarkReader, list_readers
+from .landmarks.readers import READERS, LandmarkReader, check_landmark_model, list_readers
 from .places import example_at, find_known_points, is_place, parse_place
 
 # Of frames of photographs: the face is large, and its chin inside.
@@ -121,9 +121,6 @@ def frame_stops(
         pictures = np.stack([np.asarray(stop.photograph, np.float32) / 255.0 for stop in stops])
         return frame_face(pictures, [stop.name for stop in stops], landmarks, [stop.points for stop in stops], tell)
     if "crop" in given:
-        for name in ("template", "margin"):
-            if getattr(alignment_settings, name) is not None:
-                raise UsageError(f"--{name} does nothing with --crop, which leaves a photograph as it lies")
         return _crop(stops, landmarks, parse_square(given["crop"]), size, most, tell)
     return _align(stops, _find(stops, landmarks, tell), alignment_settings, size, most, tell)
 
@@ -186,6 +183,7 @@ def _find_by_best(stops: Sequence[Stop], settings: LandmarkSettings, tell: Tell)
     """Finds the landmarks of all by the best reader that finds all faces."""
     if settings.landmarks != "auto":
         return _read_by(settings.landmarks, stops, settings, tell)
+    check_landmark_model(settings)
     known = [stop.points for stop in stops if stop.points is not None]
     if len(known) == len(stops):
         return _Found(known, SCHEMES["drawn"], None)
@@ -193,7 +191,7 @@ def _find_by_best(stops: Sequence[Stop], settings: LandmarkSettings, tell: Tell)
     try:
         return _read_by(first, stops, settings, tell)
     except UsageError as error:
-        if not others or settings.landmark_model:  # whoever names a file wants it
+        if not others:
             raise
         found = _read_by(others[0], stops, settings, tell)
         tell(f"{first}: {error}; {others[0]} is used instead, whose fit is weaker")

@@ -62,6 +62,13 @@ def refuse_crop(alignment: AlignmentSettings, given: Mapping[str, Any]) -> None:
         raise UsageError("--crop and --align: either a crop or the face that is found")
 
 
+def refuse_useless_cut(alignment: AlignmentSettings, given: Mapping[str, Any]) -> None:
+    """Raises UsageError where a crop is given, and besides how a crop is cut out around a face."""
+    for name in ("template", "margin"):
+        if "crop" in given and getattr(alignment, name) is not None:
+            raise UsageError(f"--{name} does nothing with --crop, which leaves a photograph as it lies")
+
+
 def find_data_cut(data: DataSettings, origin: Origin | None = None) -> Cut:
     """How the faces lie in the pictures that a run was trained on; where nothing tells, as in drawn ones.
 

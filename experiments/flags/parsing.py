@@ -1,5 +1,6 @@
 """From the words of a command line to flags."""
 
+import itertools
 import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 from absl import flags
 
 from ..errors import UsageError
-from .files import expand
+from .files import NAMES, expand
 from .kinds import define, define_path, read
 from .training import TrainingSettings
 
@@ -69,7 +70,7 @@ def parse(
     try:
         rest = values(["facezoo", *arguments])[1:]
     except flags.IllegalFlagValueError as error:
-        if "=None: is required" in str(error) and (bare := _bare_words(own)):
+        if "=None: is required" in str(error) and (bare := list(itertools.compress(own, _are_bare(own, values)))):
             raise _no_flag(bare, own, words) from error
         raise UsageError(*str(error).replace("=None: is required", " is required").splitlines()) from error
     except flags.UnrecognizedFlagError as error:
@@ -95,33 +96,25 @@ def parse(
 
 
 def name_items(arguments: Sequence[str], item: str, define_flags: Callable[[flags.FlagValues], None]) -> list[str]:
-    """Arguments with a flag's name before words that are neither flags nor, as `--flag value`, follow one.
+    """Arguments with a flag's name before words that are neither flags nor values of the flag before them.
 
     Args:
       arguments: as they were given.
       item: the flag that such words are values of.
       define_flags: of the command.
     """
-    values, named, follows = define_all(define_flags), [], False
+    bare = _are_bare(arguments, define_all(define_flags))
+    return [f"--{item}={word}" if is_bare else word for word, is_bare in zip(arguments, bare, strict=True)]
+
+
+def _are_bare(arguments: Sequence[str], values: flags.FlagValues) -> list[bool]:
+    """Of each word whether it is neither a flag nor, as `--flag value`, follows one that waits for its value."""
+    found, waits = [], False
     for word in arguments:
-        if word.startswith("-"):
-            name = word.lstrip("-")
-            follows = name in values and not values[name].boolean
-            named.append(word)
-        else:
-            named.append(word if follows else f"--{item}={word}")
-            follows = False
-    return named
-
-
-def _bare_words(arguments: Sequence[str]) -> list[str]:
-    """Words that are neither flags nor, as `--flag value`, follow one."""
-    before = ["", *arguments]
-    return [
-        word
-        for last, word in zip(before, arguments, strict=False)
-        if not word.startswith("-") and not (last.startswith("-") and "=" not in last)
-    ]
+        is_flag, name = word.startswith("-"), word.lstrip("-")
+        found.append(not is_flag and not waits)
+        waits = is_flag and (word in NAMES or (name in values and not values[name].boolean))
+    return found
 
 
 def _no_flag(rest: Sequence[str], arguments: Sequence[str], words: Sequence[str]) -> UsageError:

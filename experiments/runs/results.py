@@ -28,8 +28,8 @@ def read_results(folder: Path, name: str = METRICS_FILE) -> Mapping[str, Any]:
     return found if is_by_default else {}
 
 
-def refuse_others(path: Path) -> None:
-    """Raises UsageError where a file is in the place of figures and no run beside it that it is of, unless it is such.
+def refuse_foreign_figures(path: Path) -> None:
+    """Raises UsageError if the file exists outside of a run and `facezoo evaluate` did not write it.
 
     What a model without a run makes goes into a folder of its name, in which something else may lie.
     """

@@ -1,11 +1,12 @@
 """A page that morphs, edits and draws faces in a browser, with all that it needs in its folder."""
 
 import base64
+import functools
 import gzip
 import json
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from ...datasets.alignment import template_points
 from ...datasets.origins import is_drawn
-from ...datasets.procedural import PAIR
+from ...datasets.procedural import find_pair
 from ...datasets.source import Source
 from ...latents.attributes import find_attributes
 from ..codes.encoding import encode_source, floats, list_attributes
@@ -81,7 +82,9 @@ def write_page(
         "models": models,
         "mean": _numbers(mean),
         "directions": [_numbers(direction) for direction in directions],
-        "starts": choose_starts(trial, with_data(run.settings, given).data.dataset, run.source("test", given)),
+        "starts": choose_starts(
+            trial, with_data(run.settings, given).data.dataset, functools.partial(run.source, "test", given)
+        ),
         "vectors": [{"name": name, "vector": _numbers(vector)} for name, vector in vectors.items()],
     }
     _write_script(folder / MODEL, "facezooModel", told)
@@ -114,12 +117,13 @@ def _survey(run: Run, model: Any, source: Source) -> tuple[np.ndarray, np.ndarra
     return mean, directions, dict(zip(made.names, made.vectors["mean"], strict=True))
 
 
-def choose_starts(trial: Trial, dataset: str, test: Source) -> list[str]:
+def choose_starts(trial: Trial, dataset: str, open_test: Callable[[], Source]) -> list[str]:
     """Codes of two drawn faces to begin with, that lie alike or that the model shows best; none of people's."""
     if not is_drawn(dataset):
         return []
-    if len(test) > max(PAIR):
-        faces = floats(test.load(np.array(PAIR))["image"])
+    test = open_test()
+    if pair := find_pair(test):
+        faces = floats(test.load(np.array(pair))["image"])
     else:
         contrast = 10.0 * np.log10(np.maximum(trial.tested.var(axis=(1, 2, 3)), 1e-6))  # dark ones have little to lose
         faces = trial.tested[np.argsort(trial.losses - contrast)[:2]]

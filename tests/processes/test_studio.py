@@ -1,4 +1,4 @@
-"""`facezoo studio`: from photographs to a page, once, and on where it was stopped."""
+"""`facezoo studio`: from photographs to a model card, once, and on where it was stopped."""
 
 import pytest
 from command_line import assert_refused, photographs_with_points, started
@@ -20,7 +20,7 @@ def test_a_studio_is_made_stage_by_stage(photographs, tmp_path):
     done = started(*arguments, timeout=600)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-3:] == [str(out / name) for name in ("model", "morph", "published")]
-    for number, title in enumerate(("faces", "training", "measures", "morph", "page"), 1):
+    for number, title in enumerate(("faces", "training", "measures", "morph", "card"), 1):
         assert f"stage {number} of 5, {title}: " in done.stderr
     assert "left for all" in done.stderr
     assert len([*(out / "crops").glob("*.png")]) == 60
@@ -35,7 +35,7 @@ def test_it_goes_on_with_what_is_missing(command, monkeypatch, photographs, tmp_
         "train": "model/model.keras",
         "evaluate": "model/metrics.json",
         "morph": "morph/sheet.png",
-        "publish": "published/a.md",
+        "publish": "published/model.npz",
     }
     asked = []
 

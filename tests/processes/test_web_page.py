@@ -10,7 +10,7 @@ import facezoo
 import numpy as np
 import pytest
 from command_line import SOFTWARE, assert_refused
-from facezoo.datasets.procedural import procedural_faces
+from facezoo.datasets.procedural import PAIR, procedural_faces
 from facezoo.experiments import cli
 from facezoo.experiments.errors import UsageError
 from facezoo.experiments.shipping.runtime import find_runtime
@@ -275,8 +275,15 @@ def test_npm_that_is_not_there_is_told_of(monkeypatch, empty_folder):
 )
 def test_a_page_holds_codes_of_drawn_faces_alone(model, pictures, dataset, count):
     faces = procedural_faces("test", image_size=32)
-    for test in (faces, dataclasses.replace(faces, names=faces.names[:10])):
-        assert len(choose_starts(Trial(model, {}, pictures[:1], pictures[:3]), dataset, test)) == count
+    trial = Trial(model, {}, pictures[:1], pictures[:3])
+    found = choose_starts(trial, dataset, lambda: faces)
+    others = choose_starts(trial, dataset, lambda: dataclasses.replace(faces, name="others"))
+    assert (len(found), len(others)) == (count, count)
+    if count:
+        codes = np.asarray(model.encode(faces.load(np.array(PAIR))["image"] / np.float32(255.0)))
+        first = np.frombuffer(base64.b64decode(found[0]), "<f4")
+        np.testing.assert_allclose(first, codes[0].ravel(), atol=1e-4)
+        assert found != others
 
 
 def test_directions_draw_codes_as_they_are_distributed():

@@ -1,12 +1,14 @@
 """The readers of landmarks by name; a further one is a file and a line here."""
 
 import importlib.util
+from pathlib import Path
 from typing import ClassVar, Protocol
 
 import numpy as np
 from PIL import Image
 
 from ...errors import UsageError
+from ...flags.groups import LandmarkSettings
 from .drawn_points import DrawnPoints
 from .face_mesh import FaceMesh
 from .five_points import FivePoints
@@ -45,6 +47,12 @@ READERS: dict[str, type[LandmarkReader]] = {
     "face": DrawnPoints,
 }
 BY_THEMSELVES = ("mediapipe", "mtcnn")  # those that find faces in any photograph, the best first
+
+
+def check_landmark_model(settings: LandmarkSettings) -> None:
+    """Raises UsageError where a file is named that is not there, whoever would read it."""
+    if settings.landmark_model and not Path(settings.landmark_model).is_file():
+        raise UsageError(f"--landmark_model={settings.landmark_model}: there is no such file")
 
 
 def list_readers() -> list[str]:

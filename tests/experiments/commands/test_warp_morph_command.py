@@ -252,11 +252,15 @@ MORPH = ("--start=test:0", "--end=test:1")
         (["--size=512"], ["32 to 256"]),
         (["--landmarks=mine"], ["--landmarks", "mediapipe|mtcnn"]),
         (["--landmarks=mediapipe", "--landmark_model=gone.task"], ["gone.task", "no such file"]),
+        (["--landmark_model=gone.task"], ["gone.task", "no such file"]),
+        (["--crop=", "--margin=0.2"], ["--margin does nothing with --crop"]),
         (["--start=test:4000"], ["test:4000", "test:0 to test:1999"]),
         (["--start=gone.jpg"], ["gone.jpg"]),
         (["--run_dir={run}", "--size=64"], ["--size does nothing with --run_dir"]),
         (["--run_dir={run}", "--landmarks=face"], ["--landmarks does nothing with --method=code"]),
         (["--run_dir={run}", "--method=warp", "--path=normalized"], ["--path=normalized leads through codes"]),
+        (["--run_dir={run}", "--method=warp", "--person=ann"], ["--person does nothing with --method=warp"]),
+        (["--run_dir={run}", "--method=warp", "--sampling_steps=5"], ["--sampling_steps", "--method=warp"]),
     ],
 )
 def test_what_a_warp_cannot_do_is_refused(finished, command, flags, words):

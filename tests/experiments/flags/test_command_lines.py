@@ -12,11 +12,13 @@ THREE = ("a.jpg", "b.jpg", "c.jpg")
         ("make-morph a.jpg b.jpg --out film.mp4", "photograph", ["a.jpg", "b.jpg"], ("out", "film.mp4")),
         ("make-morph a.jpg --out f.mp4 b.jpg --closed c.jpg", "photograph", [*THREE], ("closed", True)),
         ("compare a b --out=side", "run", ["a", "b"], ("out", "side")),
+        ("make-morph a.jpg b.jpg c.jpg --flagfile FILE", "photograph", [*THREE], ("out", "film.mp4")),
         ("studio photographs --out studio", "in", ["photographs"], ("out", "studio")),
     ],
 )
-def test_words_are_items_unless_a_flag_before_waits_for_its_value(line, name, items, other):
-    command, *arguments = line.split()
+def test_words_are_items_unless_a_flag_before_waits_for_its_value(line, name, items, other, tmp_path):
+    (tmp_path / "film.flags").write_text("--out=film.mp4\n")
+    command, *arguments = line.replace("FILE", str(tmp_path / "film.flags")).split()
     values = cli.parse_command(command, arguments)
     assert values[name].value == items
     assert values[other[0]].value == other[1]
