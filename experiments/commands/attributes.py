@@ -1,4 +1,4 @@
-"""Find what to add to a code so that a face has a beard or wears glasses: attribute vectors, kept with the run."""
+"""Find what to add to a code to give a face a beard or glasses: attribute vectors, kept with the run."""
 
 import functools
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""From a folder of photographs to a trained model, its measures and its model card: one command, which goes on."""
+"""From a folder of photographs to a trained model, its measures and its model card: one command, which resumes."""
 
 import os
 import sys
