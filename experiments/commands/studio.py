@@ -1,4 +1,4 @@
-"""From a folder of photographs to a trained model, its measures and its model card: one command, which resumes."""
+"""From a folder of photographs to a trained model, its measures and a model card, in one command."""
 
 import os
 import sys
