@@ -40,7 +40,6 @@ def read(path):
 
 
 start, end = encode(read(first)), encode(read(second))
-shares = np.linspace(0, 1, 8, dtype=np.float32)
-row = np.concatenate([decode((1 - share) * start + share * end)[0] for share in shares], axis=1)
+row = np.concatenate([decode(start + np.float32(share) * (end - start))[0] for share in np.linspace(0, 1, 8)], axis=1)
 Image.fromarray(np.rint(255 * row).astype(np.uint8).squeeze()).save(out)
 print(out)
