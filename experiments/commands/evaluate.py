@@ -1,12 +1,10 @@
 """Measure a trained run on a split: PSNR, SSIM, every loss term, active units; and what the field measures."""
 
-import json
 from typing import Any
 
 import numpy as np
 from absl import flags
 
-from ... import files
 from ...datasets.source import SPLITS
 from ..backend import load_tensorflow
 from ..codes.measure_names import CLIPS, OF_SETS, chosen
@@ -15,7 +13,7 @@ from ..flags import groups, kinds
 from ..flags.kinds import read_given
 from ..flags.sources import for_model
 from ..runs.checkpoints import MODEL_FILE
-from ..runs.results import ASKED, METRICS_FILE, refuse_foreign_figures
+from ..runs.results import ASKED, METRICS_FILE, keep_figures, refuse_foreign_figures
 from ..runs.run import Run, open_run
 from ..runs.settings import with_data
 from ..tables import figures_table, markdown_row, table
@@ -92,13 +90,15 @@ def run(values: flags.FlagValues) -> None:
         kept["kid_network"] = values.kid_network
     if found:
         kept["intervals"] = {name: list(figure.interval) for name, figure in found.items()}
-    if values.metrics:
-        kept[ASKED] = _list_asked(values, opened)
+    kept[ASKED] = _list_asked(values, opened)
     try:
         opened.folder.mkdir(parents=True, exist_ok=True)  # of a model without a run
-        files.write_text(place, json.dumps(kept, indent=2) + "\n", is_shared=True)
+        elsewhere = keep_figures(place, kept)
     finally:  # figures that cannot be kept are told
         _tell(opened, kept, provenance, measured, found)
+    print(place)
+    if elsewhere:
+        print(f"{elsewhere}: what was measured before, of other pictures")
 
 
 def _list_asked(values: flags.FlagValues, opened: Run) -> dict[str, Any]:
@@ -120,13 +120,13 @@ def _refuse_useless(values: flags.FlagValues) -> None:
 def _tell(
     opened: Run, kept: dict[str, Any], provenance: dict[str, Any], measured: dict[str, Any], found: dict[str, Any]
 ) -> None:
-    print(table({name: value for name, value in kept.items() if name not in ("intervals", ASKED, *found)}))
+    shown = kept | ({"crop": ",".join(kept["crop"])} if "crop" in kept else {})
+    print(table({name: value for name, value in shown.items() if name not in ("intervals", ASKED, *found)}))
     if found:
         from ..codes.judging import MEASURES
 
         print(figures_table(found, {name: MEASURES[name].better for name in found}))
-        about = {name: value for name, value in provenance.items() if name != "data_dir"}
-        about |= {"crop": ",".join(about["crop"])} if "crop" in about else {}
+        about = {name: shown[name] for name in provenance if name != "data_dir"}
         print("\n" + markdown_row({"run": opened.folder.name, **about, "count": kept["count"]}, measured))
 
 

@@ -1,6 +1,8 @@
 """What was measured of a finished run, as a line of a table."""
 
+import itertools
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from .settings import read_settings
 
 METRICS_FILE, SAMPLES_FILE, CLIPS_FILE = "metrics.json", "metrics-samples.json", "metrics-clips.json"
 ASKED = "asked"  # what was, of the figures
+OF_PICTURES = ("dataset", "data_dir", "crop", "split", "what")  # of the figures, those that say which were measured
 MOST_BYTES = 10_000_000
 
 
@@ -43,11 +46,52 @@ def refuse_foreign_figures(path: Path) -> None:
         raise UsageError(f"{path} is there, and not from facezoo evaluate: move it elsewhere")
 
 
+def keep_figures(path: Path, figures: Mapping[str, Any]) -> Path | None:
+    """Writes figures into a file, beside those that it has of the same pictures and the model as it is now.
+
+    Args:
+      path: of the file.
+      figures: by name, with `asked`, and `intervals` where they have some.
+
+    Returns:
+      The file into which what was there of other pictures went; None where there was nothing of that kind.
+    """
+    found, elsewhere = _read(path.parent, path.name), None
+    if found and _tell_pictures(found) == _tell_pictures(figures):
+        figures = _join(found, figures)
+    elif found:
+        places = (path.with_stem(f"{path.stem}-{number}") for number in itertools.count(1))
+        elsewhere = next(place for place in places if not os.path.lexists(place))
+        path.rename(elsewhere)
+    files.write_text(path, json.dumps(figures, indent=2) + "\n", is_shared=True)
+    return elsewhere
+
+
+def _tell_pictures(figures: Mapping[str, Any]) -> list[Any]:
+    conditions = {name: value for name, value in _get_table(figures, ASKED).items() if name != "metrics"}
+    return [conditions, *(figures.get(name) for name in OF_PICTURES)]
+
+
+def _join(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """Figures of the same pictures, the later ones where both have them."""
+    intervals, asked = (_get_table(before, name) | _get_table(now, name) for name in ("intervals", ASKED))
+    names = [name for each in (before, now) for name in _get_table(each, ASKED).get("metrics", [])]
+    if names:
+        asked["metrics"] = ["all"] if "all" in names else list(dict.fromkeys(names))
+    return {**before, **now, **({"intervals": intervals} if intervals else {}), ASKED: asked}
+
+
+def _get_table(figures: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """What figures have by a name; nothing where it is no table."""
+    found = figures.get(name)
+    return found if isinstance(found, dict) else {}
+
+
 def _read(folder: Path, name: str) -> dict[str, Any]:
     """What a file of figures says of the model as it is now, whatever was asked for; nothing where there is none."""
     path, model = folder / name, folder / MODEL_FILE
     try:
-        if path.stat().st_mtime_ns < model.stat().st_mtime_ns:
+        if model.exists() and path.stat().st_mtime_ns < model.stat().st_mtime_ns:
             return {}
         found = json.loads(files.read_text(path, MOST_BYTES))
     except (OSError, ValueError, RecursionError):

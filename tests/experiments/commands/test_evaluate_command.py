@@ -36,6 +36,8 @@ def test_evaluate_counts_each_example_once(copied, command, model, count):
     np.testing.assert_allclose(measured["loss"], 1000 * errors.mean() + divergence.mean(), rtol=1e-4)
     assert measured["active_units"] == (mean.var(axis=0) > 0.01).sum()
     for name, value in measured.items():
+        if name == "asked":
+            continue
         line = next(line for line in done.out.splitlines() if line.split()[0] == name)
         assert line.split()[1].startswith(str(value)[:3])
 
@@ -56,6 +58,28 @@ def test_somebody_else_s_figures_stay(command, empty_folder):
     assert (empty_folder / "vae" / "metrics.json").read_text() == '{"accuracy": 0.9}'
 
 
+def test_figures_of_other_pictures_stay(copied, command):
+    (copied / "metrics.json").unlink(missing_ok=True)
+
+    def measure(*asked):
+        done = command("evaluate", f"--run_dir={copied}", *asked)
+        assert done.code == 0, done.err
+        return done.out.splitlines()[-1], json.loads((copied / "metrics.json").read_text())
+
+    line, whole = measure("--count=70")
+    assert line == str(copied / "metrics.json")
+    line, few = measure("--count=8", "--metrics=psnr")
+    assert line == f"{copied / 'metrics-1.json'}: what was measured before, of other pictures"
+    assert json.loads((copied / "metrics-1.json").read_text()) == whole
+    assert (few["count"], few.keys() & {"ssim", "kl"}) == (8, set())
+    line, more = measure("--count=8", "--metrics=ssim")
+    assert line == str(copied / "metrics.json")
+    assert more == {**few, **more}  # and the others are as they were
+    assert more["asked"] == {"count": 8, "metrics": ["psnr", "ssim"]}
+    assert more["intervals"].keys() == {"psnr", "ssim"}
+    assert sorted(path.name for path in copied.glob("metrics*.json")) == ["metrics-1.json", "metrics.json"]
+
+
 def test_a_spatial_code_has_no_active_units(train, command):
     run = train("run", *CAE_FLAGS)
     assert command("evaluate", f"--run_dir={run}", "--count=5").code == 0
@@ -67,4 +91,5 @@ def test_a_spatial_code_has_no_active_units(train, command):
         "reconstruction",
         "psnr",
         "ssim",
+        "asked",
     }

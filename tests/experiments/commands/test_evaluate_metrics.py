@@ -51,7 +51,8 @@ def test_figures_are_those_of_the_functions_over_all_pictures(copied, command, m
         assert low < kept[name] < high
         (line,) = [line for line in done.out.splitlines() if line.startswith(f"{name} ")]
         assert "of 70" in line
-    head, rule, row = done.out.strip().splitlines()[-3:]
+    head, rule, row, place = done.out.strip().splitlines()[-4:]
+    assert place == str(copied / "metrics.json")
     assert head == f"| run | dataset | split | count | {FREE.replace(',', ' | ')} |"
     assert set(rule) == {"|", "-", " "}
     assert row.startswith("| copied | procedural_faces | test | 70 | ")
