@@ -131,6 +131,7 @@ def save_curves(
         panel.plot(along, above, marker=".", label=_plain(name))
     panel.set_xlabel(x_axis)
     panel.set_ylabel(y_axis)
+    panel.ticklabel_format(axis="y", useOffset=False)
     panel.grid(alpha=0.3)
     panel.legend()
     _save(figure, path, description)

@@ -1,4 +1,4 @@
-"""Put runs side by side: the settings that differ, figures, of clips too, curves, and pictures of one split."""
+"""Put runs side by side: settings that differ, figures, curves, and pictures of a split, new ones and morphs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,13 +14,17 @@ from ..errors import UsageError
 from ..flags import groups, kinds
 from ..folders import new_folder
 from ..runs.epochs import VALIDATION, find_pace, read_epochs
-from ..runs.results import read_clip_figures
+from ..runs.checkpoints import MODEL_FILE
+from ..runs.results import SAMPLES_FILE, read_clip_figures, read_results
 from ..runs.run import Run, open_run
 from ..tables import markdown_table
 from ..terminal import announce
 
 ITEM = "run"  # words without dashes are its values
-FACES, SIDE, FONT, STEPS = 4, 128, 14, 5
+FACES, DRAWN, STEPS = 4, 3, 5  # pictures of a row: reconstructions, new ones, a morph
+COLUMNS = FACES + DRAWN + STEPS
+SIDE, FONT = 128, 14
+FITTED = 1000  # training faces that new ones are drawn like
 NO_SETTINGS = (
     "run_dir",
     "seed",
@@ -31,7 +35,7 @@ NO_SETTINGS = (
     "cache_gb",
     "perception_count",
 )
-MEASURES = ("psnr", "ssim")
+MEASURES = ("psnr", "ssim")  # of validation
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -55,6 +59,7 @@ def run(values: flags.FlagValues) -> None:
             "run": name,
             **about,
             **_figures(each),
+            **_measured(each),
             **read_clip_figures(each.folder),
             "parameters": f"{model.count_params():,}",
         }
@@ -119,6 +124,16 @@ def _figures(each: Run) -> dict[str, Any]:
     return measures | find_pace(epochs, each.settings.schedule.batch_size)
 
 
+def _measured(each: Run) -> dict[str, Any]:
+    """What `facezoo evaluate --metrics` has found on the whole test split, of the run's last model."""
+    if each.model_path != each.folder / MODEL_FILE:
+        return {}
+    tested, samples = read_results(each.folder), read_results(each.folder, SAMPLES_FILE)
+    return {f"test {name}": tested[name] for name in tested.get("intervals", ())} | {
+        f"{name} of samples": samples[name] for name in samples.get("intervals", ())
+    }
+
+
 def _curve(each: Run) -> tuple[list[float], list[float]]:
     """How many pictures were seen after each epoch, and the PSNR then."""
     known = [row for row in read_epochs(each.folder) if row.get("val_psnr")]
@@ -126,8 +141,8 @@ def _curve(each: Run) -> tuple[list[float], list[float]]:
     return seen, [float(row["val_psnr"]) for row in known]
 
 
-def _make_pictures(each: Run, model, split: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Faces of a split, what the model makes of them, and the way from the first to the second."""
+def _make_pictures(each: Run, model, split: str) -> tuple[np.ndarray, ...]:
+    """Faces of a split, what the model makes of them, new ones or none, and the way from the first to the second."""
     from ..codes.encoding import choose_conditions, decode_codes, encode_batch, floats, tell_person
     from ..codes.morphing import morph_through
     from ..flags.sources import for_model
@@ -138,19 +153,42 @@ def _make_pictures(each: Run, model, split: str) -> tuple[np.ndarray, np.ndarray
     examples = source.load(np.linspace(0, len(source) - 1, FACES).astype(int))  # neighbours may show one person
     faces, told = floats(examples["image"]), choose_conditions(model, examples)
     made = decode_codes(model, encode_batch(model, faces, told), told or tell_person(model, None))
-    return faces, made, morph_through(model, faces[:2], STEPS)
+    return faces, made, _draw_new(each, model), morph_through(model, faces[:2], STEPS)
+
+
+def _draw_new(each: Run, model) -> np.ndarray:
+    """Faces as `facezoo sample` draws them; none of a model whose codes are maps or of given people."""
+    from ..codes.encoding import floats, list_people
+    from ..codes.kept import CodeKeeper
+    from ..codes.sampling import SamplingSettings, sample_source
+    from ..flags.sources import for_model
+
+    train = for_model(each.source("train"), model, each.settings.objective.masks)
+    components = min(SamplingSettings().components, len(train) // 2)
+    if len(model.shape_of_code()) > 1 or list_people(model) or not components:
+        return np.empty((0, *train.image_shape), np.float32)
+    asked = SamplingSettings(count=DRAWN, fit_count=FITTED, components=components)
+    return floats(sample_source(model, train, asked, CodeKeeper(each)).load(np.arange(DRAWN))["image"])
 
 
 def _sheet(names: list[str], shown: Sequence[tuple[np.ndarray, ...]], split: str) -> np.ndarray:
-    """A row for each run, reconstructions and a morph, below the faces where those are other ones: uint8 [H, W, 3]."""
+    """A row for each run, below the faces where those are other ones: uint8 [H, W, 3]."""
+    blank = np.full((COLUMNS, SIDE, SIDE, 3), 255, np.uint8)
     rows, labels, above = [], [], None
     for name, each in zip(names, shown, strict=True):
-        faces, made, way = (pictures.resize(pictures.to_uint8(part), SIDE) for part in each)
-        faces, made, way = (np.broadcast_to(part, (len(part), SIDE, SIDE, 3)) for part in (faces, made, way))
+        faces, made, drawn, way = map(_enlarge, each)
         if above is None or not np.array_equal(faces, above):
-            rows.append(np.concatenate([faces, np.full_like(way, 255)]))
-            labels += [f"{split} faces", *[""] * (FACES + STEPS - 1)]
-        rows.append(np.concatenate([made, way]))
-        labels += [name, *[""] * (FACES - 1), "morph", *[""] * (STEPS - 1)]
+            rows += [faces, blank[FACES:]]
+            labels += [f"{split} faces", *[""] * (COLUMNS - 1)]
+        rows += [made, drawn, blank[len(drawn) : DRAWN], way]
+        labels += [name, *[""] * (FACES - 1), "new faces" if len(drawn) else "", *[""] * (DRAWN - 1)]
+        labels += ["morph of the first two", *[""] * (STEPS - 1)]
         above = faces
-    return pictures.draw_labelled_sheet(np.concatenate(rows), labels, FACES + STEPS, 1, FONT, is_above=True)
+    return pictures.draw_labelled_sheet(np.concatenate(rows), labels, COLUMNS, 1, FONT, is_above=True)
+
+
+def _enlarge(made: np.ndarray) -> np.ndarray:
+    """[N, H, W, C] in [0, 1] -> uint8 [N, SIDE, SIDE, 3]."""
+    if not len(made):
+        return np.empty((0, SIDE, SIDE, 3), np.uint8)
+    return np.broadcast_to(pictures.resize(pictures.to_uint8(made), SIDE), (len(made), SIDE, SIDE, 3))

@@ -1,8 +1,11 @@
 """`facezoo compare`: the table, the chart and the sheet that it leaves."""
 
+import json
+
 import pytest
 from command_line import CAE_FLAGS
 from facezoo.experiments.commands import compare
+from facezoo.experiments.runs.run import open_run
 from PIL import Image
 
 
@@ -17,10 +20,27 @@ def test_runs_stand_side_by_side(train, command, finished, empty_folder):
     assert "dataset" not in table  # the same of both
     assert [table[name][1].strip() for name in ("model", "learning_rate", "steps")] == ["cae", "0.01", "2"]
     with Image.open(empty_folder / "comparison" / "sheet.png") as sheet:
-        assert sheet.width == (compare.FACES + compare.STEPS) * compare.SIDE
+        assert sheet.width == compare.COLUMNS * compare.SIDE
         assert sheet.height == 3 * (compare.SIDE + compare.FONT + 6)  # the faces once, and a row for each run
     assert (empty_folder / "comparison" / "curves.png").exists()
     assert "comparison-2/table.md" in command("compare", finished, finished).out
+
+
+def test_what_was_measured_of_the_test_split_stands_in_the_table(copied, command, finished, empty_folder):
+    for asked in (["--metrics=psnr"], ["--what=samples", "--metrics=sharpness", "--count=8"]):
+        assert command("evaluate", f"--run_dir={copied}", *asked).code == 0
+    assert command("compare", copied, finished).code == 0
+    found = json.loads((copied / "metrics.json").read_text())
+    table = (empty_folder / "comparison" / "table.md").read_text()
+    assert f"| test psnr | {found['psnr']:.5g} |  |" in table
+    assert "of samples" not in table  # of eight only
+
+
+def test_new_faces_are_shown_of_models_that_have_some(train, finished):
+    other = train("other", *CAE_FLAGS, "--dataset=procedural_faces")
+    for folder, count in ((finished, compare.DRAWN), (other, 0)):
+        opened = open_run(folder)
+        assert len(compare._draw_new(opened, opened.model())) == count
 
 
 def test_figures_of_clips_stand_in_the_table(copied, command, finished, empty_folder):
