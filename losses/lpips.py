@@ -80,14 +80,12 @@ def lpips_network(name: str, weights: str | None, image_size: int) -> keras.Mode
       ValueError: no such network, or pictures too small for it.
       WeightsError: the weights cannot be had, or are damaged or another network's.
     """
-    if name not in _NETWORKS:
-        raise ValueError(f"no network {name!r} of LPIPS; there are {', '.join(_NETWORKS)}")
+    if name not in _SLICES:
+        raise ValueError(f"no network {name!r} of LPIPS; there are {', '.join(_SLICES)}")
     if image_size < SMALLEST[name]:
         raise ValueError(f"LPIPS of {name} needs pictures of at least {SMALLEST[name]} pixels, not {image_size}")
-    shapes, build = _NETWORKS[name]
-    channels = _channels(name)
-    heads = {f"lin{number}": (count,) for number, count in enumerate(channels)}
-    arrays = read_arrays(find_weights(f"lpips_{name}.npz", weights), shapes() | heads)
+    channels, build = _channels(name), _SLICES[name]
+    arrays = read_arrays(find_weights(f"lpips_{name}.npz", weights), list_arrays(name))
     images = keras.Input((image_size, image_size, None), dtype="float32")
     slices = build(LPIPSPreprocessing(dtype="float32")(images), arrays)
     maps = []
@@ -98,6 +96,18 @@ def lpips_network(name: str, weights: str | None, image_size: int) -> keras.Mode
     model = keras.Model(images, maps, name=f"lpips_{name}")
     model.trainable = False
     return model
+
+
+def list_arrays(name: str) -> Shapes:
+    """The arrays of a file of weights and their shapes: each convolution's kernel and bias in turn, then the heads.
+
+    Kernels are (height, width, inputs, outputs); heads are vectors of a weight for each channel.
+
+    >>> list(list_arrays("alex"))[-1]
+    'lin4'
+    """
+    heads = {f"lin{number}": (count,) for number, count in enumerate(_channels(name))}
+    return (_alex_shapes() if name == "alex" else _squeeze_shapes()) | heads
 
 
 def _channels(name: str) -> Sequence[int]:
@@ -185,7 +195,4 @@ def _convolution(x: Any, arrays: Arrays, place: str, stride: int = 1, padding: s
     return y
 
 
-_NETWORKS: dict[str, tuple[Callable[[], Shapes], Callable[[Any, Arrays], list[Any]]]] = {
-    "alex": (_alex_shapes, _alex_slices),
-    "squeeze": (_squeeze_shapes, _squeeze_slices),
-}
+_SLICES: dict[str, Callable[[Any, Arrays], list[Any]]] = {"alex": _alex_slices, "squeeze": _squeeze_slices}

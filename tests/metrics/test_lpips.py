@@ -1,6 +1,9 @@
 """LPIPS against a plain NumPy one with weights of chance, and against known values with the real ones."""
 
 import os
+import runpy
+import sys
+from pathlib import Path
 
 import facezoo
 import numpy as np
@@ -11,18 +14,18 @@ from facezoo.losses import WeightsError, lpips
 from facezoo.metrics import LPIPS
 
 needs_real_weights = pytest.mark.skipif("FACEZOO_WEIGHTS" not in os.environ, reason="FACEZOO_WEIGHTS is not set")
-SHAPES = {"alex": lpips._alex_shapes, "squeeze": lpips._squeeze_shapes}
 
 
 def random_weights(name):
     """Arrays of chance that keep the size of what passes through."""
     numbers = np.random.default_rng(0)
     arrays = {}
-    for key, shape in SHAPES[name]().items():
+    for key, shape in lpips.list_arrays(name).items():
+        if len(shape) == 1 and key.startswith("lin"):
+            arrays[key] = numbers.uniform(0, 1, shape).astype(np.float32)
+            continue
         spread = np.sqrt(2 / np.prod(shape[:3])) if len(shape) == 4 else 0.1
         arrays[key] = (spread * numbers.standard_normal(shape)).astype(np.float32)
-    for number, count in enumerate(lpips._channels(name)):
-        arrays[f"lin{number}"] = numbers.uniform(0, 1, count).astype(np.float32)
     return arrays
 
 
@@ -60,7 +63,8 @@ def pooled(x, rounds_up):
 
 
 def slices_of(name, arrays, image):
-    weights = {key.removesuffix("/conv2d/vars/0"): (arrays[key], arrays[key[:-1] + "1"]) for key in SHAPES[name]()}
+    kernels = [key for key in lpips.list_arrays(name) if key.endswith("/0")]
+    weights = {key.removesuffix("/conv2d/vars/0"): (arrays[key], arrays[key[:-1] + "1"]) for key in kernels}
     x = (2 * image.astype(np.float64) - 1 - (-0.030, -0.088, -0.188)) / (0.458, 0.448, 0.450)
     if name == "alex":
         plans = [(4, 2), (1, 2), (1, 1), (1, 1), (1, 1)]  # stride and padding
@@ -121,6 +125,41 @@ def test_black_pictures_have_finite_gradients(network):
         tape.watch(images)
         value = tf.add_n([tf.reduce_sum(features) for features in loss(images)])
     assert np.isfinite(tape.gradient(value, images)).all()
+
+
+def test_the_weights_of_pytorch_are_converted(tmp_path, monkeypatch, pairs):
+    torch = pytest.importorskip("torch")
+    expected, networks = {}, {}
+    package = tmp_path / "site" / "lpips"
+    (package / "weights" / "v0.1").mkdir(parents=True)
+    (package / "__init__.py").write_text("1 / 0\n")  # it would want torchvision
+    for name in ("alex", "squeeze"):
+        expected[name] = random_weights(name)
+        heads = {f"{key}.model.1.weight": expected[name][key] for key in expected[name] if key.startswith("lin")}
+        heads = {key: torch.tensor(array.reshape(1, -1, 1, 1)) for key, array in heads.items()}
+        torch.save(heads, package / "weights" / "v0.1" / f"{name}.pth")
+        arrays = [array for key, array in expected[name].items() if not key.startswith("lin")]
+        state = {f"features.{number}": array for number, array in enumerate(arrays)}
+        state = {key: torch.tensor(each.transpose(3, 2, 0, 1) if each.ndim == 4 else each) for key, each in state.items()}
+        networks[name] = state | {"classifier.1.weight": torch.zeros(2, 2)}
+    monkeypatch.syspath_prepend(package.parent)
+    asked = []
+
+    def download(address, **options):
+        asked.append(address)
+        return networks["alex" if "alexnet" in address else "squeeze"]
+
+    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", download)
+    script = Path(facezoo.__file__).parent / "docs" / "examples" / "convert_lpips.py"
+    monkeypatch.setattr(sys, "argv", [str(script), str(tmp_path / "weights")])
+    runpy.run_path(str(script))
+    assert len(asked) == 2
+    for name, arrays in expected.items():
+        found = np.load(tmp_path / "weights" / f"lpips_{name}.npz")
+        assert list(found) == list(lpips.list_arrays(name))
+        for key in found:
+            np.testing.assert_array_equal(found[key], arrays[key])
+        LPIPS(name, 46, str(tmp_path / "weights"))
 
 
 @pytest.mark.parametrize(("name", "size"), [("alex", 30), ("squeeze", 16)])

@@ -68,7 +68,7 @@ runpy.run_path({str(script)!r}, run_name="__main__")
 
 def test_every_example_is_run_and_short():
     examples = {path.stem: path for path in (ROOT / "docs" / "examples").glob("*.py")}
-    assert examples.keys() == {*EXAMPLES, "morph_litert", "morph_onnx"}
+    assert examples.keys() == {*EXAMPLES, "convert_lpips", "morph_litert", "morph_onnx"}
     assert all(len(path.read_text("utf-8").splitlines()) <= 45 for path in examples.values())
 
 
