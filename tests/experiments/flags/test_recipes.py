@@ -1,6 +1,7 @@
 """Every recipe is understood, named and open to changes."""
 
 import dataclasses
+import re
 import tomllib
 
 import pytest
@@ -28,7 +29,7 @@ def test_every_recipe_is_understood(command, recipe, tmp_path):
         small += ["--crop="]
     if "=procedural_clips" in text:
         small += ["--frames=4"]
-    if "perceptual_network=vgg" in text:
+    if re.search("perceptual_network=(vgg|lpips)", text):
         small += ["--perceptual_network=face", "--perceptual_layers="]  # what needs no download
     done = command(
         "train", f"--recipe={recipe}", *folder, *small, "--warmup_steps=0", "--steps_per_epoch=2", "--dry_run"
