@@ -1,7 +1,7 @@
 """Writes the weights of LPIPS 0.1 as facezoo reads them: `lpips_alex.npz` and `lpips_squeeze.npz`.
 
 python convert_lpips.py FOLDER, and FACEZOO_WEIGHTS=FOLDER from then on. Needs PyTorch, and the package with the heads:
-pip install torch && pip install --no-deps lpips==0.1.4. The networks (238 MB) are downloaded from PyTorch's own address.
+pip install torch && pip install --no-deps lpips==0.1.4. The networks (238 MB) are downloaded from PyTorch.
 """
 
 import importlib.util

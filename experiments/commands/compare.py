@@ -13,8 +13,8 @@ from ...pictures import charts
 from ..errors import UsageError
 from ..flags import groups, kinds
 from ..folders import new_folder
-from ..runs.epochs import VALIDATION, find_pace, read_epochs
 from ..runs.checkpoints import MODEL_FILE
+from ..runs.epochs import VALIDATION, find_pace, read_epochs
 from ..runs.results import SAMPLES_FILE, read_clip_figures, read_results
 from ..runs.run import Run, open_run
 from ..tables import markdown_table

@@ -140,7 +140,9 @@ def test_the_weights_of_pytorch_are_converted(tmp_path, monkeypatch, pairs):
         torch.save(heads, package / "weights" / "v0.1" / f"{name}.pth")
         arrays = [array for key, array in expected[name].items() if not key.startswith("lin")]
         state = {f"features.{number}": array for number, array in enumerate(arrays)}
-        state = {key: torch.tensor(each.transpose(3, 2, 0, 1) if each.ndim == 4 else each) for key, each in state.items()}
+        state = {
+            key: torch.tensor(each.transpose(3, 2, 0, 1) if each.ndim == 4 else each) for key, each in state.items()
+        }
         networks[name] = state | {"classifier.1.weight": torch.zeros(2, 2)}
     monkeypatch.syspath_prepend(package.parent)
     asked = []
