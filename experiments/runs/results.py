@@ -62,7 +62,7 @@ def keep_figures(path: Path, figures: Mapping[str, Any]) -> Path | None:
     elif found:
         places = (path.with_stem(f"{path.stem}-{number}") for number in itertools.count(1))
         elsewhere = next(place for place in places if not os.path.lexists(place))
-        path.rename(elsewhere)
+        files.write_text(elsewhere, files.read_text(path, MOST_BYTES), is_shared=True)
     files.write_text(path, json.dumps(figures, indent=2) + "\n", is_shared=True)
     return elsewhere
 
