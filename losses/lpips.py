@@ -80,12 +80,11 @@ def lpips_network(name: str, weights: str | None, image_size: int) -> keras.Mode
       ValueError: no such network, or pictures too small for it.
       WeightsError: the weights cannot be had, or are damaged or another network's.
     """
-    if name not in _SLICES:
-        raise ValueError(f"no network {name!r} of LPIPS; there are {', '.join(_SLICES)}")
+    shapes = list_arrays(name)
     if image_size < SMALLEST[name]:
         raise ValueError(f"LPIPS of {name} needs pictures of at least {SMALLEST[name]} pixels, not {image_size}")
-    channels, build = _channels(name), _SLICES[name]
-    arrays = read_arrays(find_weights(f"lpips_{name}.npz", weights), list_arrays(name))
+    channels, build = _channels(name), _NETWORKS[name][1]
+    arrays = read_arrays(find_weights(f"lpips_{name}.npz", weights), shapes)
     images = keras.Input((image_size, image_size, None), dtype="float32")
     slices = build(LPIPSPreprocessing(dtype="float32")(images), arrays)
     maps = []
@@ -105,9 +104,14 @@ def list_arrays(name: str) -> Shapes:
 
     >>> list(list_arrays("alex"))[-1]
     'lin4'
+
+    Raises:
+      ValueError: no such network.
     """
+    if name not in _NETWORKS:
+        raise ValueError(f"no network {name!r} of LPIPS; there are {', '.join(_NETWORKS)}")
     heads = {f"lin{number}": (count,) for number, count in enumerate(_channels(name))}
-    return (_alex_shapes() if name == "alex" else _squeeze_shapes()) | heads
+    return _NETWORKS[name][0]() | heads
 
 
 def _channels(name: str) -> Sequence[int]:
@@ -195,4 +199,7 @@ def _convolution(x: Any, arrays: Arrays, place: str, stride: int = 1, padding: s
     return y
 
 
-_SLICES: dict[str, Callable[[Any, Arrays], list[Any]]] = {"alex": _alex_slices, "squeeze": _squeeze_slices}
+_NETWORKS: dict[str, tuple[Callable[[], Shapes], Callable[[Any, Arrays], list[Any]]]] = {
+    "alex": (_alex_shapes, _alex_slices),
+    "squeeze": (_squeeze_shapes, _squeeze_slices),
+}

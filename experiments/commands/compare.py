@@ -15,7 +15,7 @@ from ..flags import groups, kinds
 from ..folders import new_folder
 from ..runs.checkpoints import MODEL_FILE
 from ..runs.epochs import VALIDATION, find_pace, read_epochs
-from ..runs.results import SAMPLES_FILE, read_clip_figures, read_results
+from ..runs.results import read_measured
 from ..runs.run import Run, open_run
 from ..tables import markdown_table
 from ..terminal import announce
@@ -59,8 +59,7 @@ def run(values: flags.FlagValues) -> None:
             "run": name,
             **about,
             **_figures(each),
-            **_measured(each),
-            **read_clip_figures(each.folder),
+            **(read_measured(each.folder) if each.model_path == each.folder / MODEL_FILE else {}),
             "parameters": f"{model.count_params():,}",
         }
         for name, about, each, model in zip(names, _find_differing(runs), runs, models, strict=True)
@@ -124,16 +123,6 @@ def _figures(each: Run) -> dict[str, Any]:
     return measures | find_pace(epochs, each.settings.schedule.batch_size)
 
 
-def _measured(each: Run) -> dict[str, Any]:
-    """What `facezoo evaluate --metrics` has found on the whole test split, of the run's last model."""
-    if each.model_path != each.folder / MODEL_FILE:
-        return {}
-    tested, samples = read_results(each.folder), read_results(each.folder, SAMPLES_FILE)
-    return {f"test {name}": tested[name] for name in tested.get("intervals", ())} | {
-        f"{name} of samples": samples[name] for name in samples.get("intervals", ())
-    }
-
-
 def _curve(each: Run) -> tuple[list[float], list[float]]:
     """How many pictures were seen after each epoch, and the PSNR then."""
     known = [row for row in read_epochs(each.folder) if row.get("val_psnr")]
@@ -157,18 +146,23 @@ def _make_pictures(each: Run, model, split: str) -> tuple[np.ndarray, ...]:
 
 
 def _draw_new(each: Run, model) -> np.ndarray:
-    """Faces as `facezoo sample` draws them; none of a model whose codes are maps or of given people."""
+    """Faces as `facezoo sample` draws them; none where codes are maps or of given people, or training faces are lost."""
     from ..codes.encoding import floats, list_people
     from ..codes.kept import CodeKeeper
     from ..codes.sampling import SamplingSettings, sample_source
     from ..flags.sources import for_model
 
-    train = for_model(each.source("train"), model, each.settings.objective.masks)
-    components = min(SamplingSettings().components, len(train) // 2)
-    if len(model.shape_of_code()) > 1 or list_people(model) or not components:
-        return np.empty((0, *train.image_shape), np.float32)
-    asked = SamplingSettings(count=DRAWN, fit_count=FITTED, components=components)
-    return floats(sample_source(model, train, asked, CodeKeeper(each)).load(np.arange(DRAWN))["image"])
+    none = np.empty((0, *each.image_shape), np.float32)
+    if len(model.shape_of_code()) > 1 or list_people(model):
+        return none
+    try:
+        train = for_model(each.source("train"), model, each.settings.objective.masks)
+        components = min(SamplingSettings().components, len(train) // 2)
+        asked = SamplingSettings(count=DRAWN, fit_count=FITTED, components=components)
+        return floats(sample_source(model, train, asked, CodeKeeper(each)).load(np.arange(DRAWN))["image"])
+    except UsageError as error:
+        announce(f"{each.folder}: no new faces, {error}")
+        return none
 
 
 def _sheet(names: list[str], shown: Sequence[tuple[np.ndarray, ...]], split: str) -> np.ndarray:

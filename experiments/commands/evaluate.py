@@ -13,7 +13,7 @@ from ..flags import groups, kinds
 from ..flags.kinds import read_given
 from ..flags.sources import for_model
 from ..runs.checkpoints import MODEL_FILE
-from ..runs.results import ASKED, METRICS_FILE, keep_figures, refuse_foreign_figures
+from ..runs.results import ASKED, METRICS_FILE, MODEL_HASH, keep_figures, refuse_foreign_figures
 from ..runs.run import Run, open_run
 from ..runs.settings import with_data
 from ..tables import figures_table, markdown_row, table
@@ -30,6 +30,7 @@ DECIDING = (
     "sampling_steps",
     *kinds.list_names(groups.DataSettings),
 )  # of what figures are
+HIDDEN = ("intervals", MODEL_HASH, ASKED)  # in the file alone
 WORDS = ("run_dir",)  # flags that words without dashes are meant as
 
 
@@ -90,15 +91,13 @@ def run(values: flags.FlagValues) -> None:
         kept["kid_network"] = values.kid_network
     if found:
         kept["intervals"] = {name: list(figure.interval) for name, figure in found.items()}
-    kept[ASKED] = _list_asked(values, opened)
+    kept |= {MODEL_HASH: opened.model_hash, ASKED: _list_asked(values, opened)}
     try:
         opened.folder.mkdir(parents=True, exist_ok=True)  # of a model without a run
-        elsewhere = keep_figures(place, kept)
+        place = keep_figures(place, kept)
     finally:  # figures that cannot be kept are told
         _tell(opened, kept, provenance, measured, found)
     print(place)
-    if elsewhere:
-        print(f"{elsewhere}: what was measured before, of other pictures")
 
 
 def _list_asked(values: flags.FlagValues, opened: Run) -> dict[str, Any]:
@@ -121,7 +120,7 @@ def _tell(
     opened: Run, kept: dict[str, Any], provenance: dict[str, Any], measured: dict[str, Any], found: dict[str, Any]
 ) -> None:
     shown = kept | ({"crop": ",".join(kept["crop"])} if "crop" in kept else {})
-    print(table({name: value for name, value in shown.items() if name not in ("intervals", ASKED, *found)}))
+    print(table({name: value for name, value in shown.items() if name not in (*HIDDEN, *found)}))
     if found:
         from ..codes.judging import MEASURES
 

@@ -16,7 +16,8 @@ from .settings import read_settings
 
 METRICS_FILE, SAMPLES_FILE, CLIPS_FILE = "metrics.json", "metrics-samples.json", "metrics-clips.json"
 ASKED = "asked"  # what was, of the figures
-OF_PICTURES = ("dataset", "data_dir", "crop", "split", "what")  # of the figures, those that say which were measured
+# Of the figures, those that say which pictures were measured, and by which model.
+ABOUT = ("dataset", "data_dir", "crop", "split", "what", MODEL_HASH := "model_sha256")
 MOST_BYTES = 10_000_000
 
 
@@ -46,39 +47,56 @@ def refuse_foreign_figures(path: Path) -> None:
         raise UsageError(f"{path} is there, and not from facezoo evaluate: move it elsewhere")
 
 
-def keep_figures(path: Path, figures: Mapping[str, Any]) -> Path | None:
-    """Writes figures into a file, beside those that it has of the same pictures and the model as it is now.
+def keep_figures(path: Path, figures: Mapping[str, Any]) -> Path:
+    """Writes figures into a file, beside those of the same model and pictures; those of other pictures stay.
+
+    The file is for the whole test split and, until that is measured, for what was measured first; others are numbered.
+    What was measured of an earlier state of a run's model is overwritten.
 
     Args:
       path: of the file.
       figures: by name, with `asked`, and `intervals` where they have some.
 
     Returns:
-      The file into which what was there of other pictures went; None where there was nothing of that kind.
+      The file that has them.
     """
-    found, elsewhere = _read(path.parent, path.name), None
-    if found and _tell_pictures(found) == _tell_pictures(figures):
-        figures = _join(found, figures)
-    elif found:
-        places = (path.with_stem(f"{path.stem}-{number}") for number in itertools.count(1))
-        elsewhere = next(place for place in places if not os.path.lexists(place))
-        files.write_text(elsewhere, files.read_text(path, MOST_BYTES), is_shared=True)
+    numbered = (path.with_stem(f"{path.stem}-{number}") for number in itertools.count(1))
+    others = list(itertools.takewhile(os.path.lexists, numbered))
+    for place in (path, *others):
+        found = _read(place.parent, place.name)
+        if _tell_conditions(found) == _tell_conditions(figures):
+            return _write(place, _join(found, figures))
+    found, free = _read(path.parent, path.name), path.with_stem(f"{path.stem}-{len(others) + 1}")
+    if found and _list_conditions(figures):
+        return _write(free, figures)
+    if found:
+        _write(free, found)
+    return _write(path, figures)
+
+
+def _write(path: Path, figures: Mapping[str, Any]) -> Path:
     files.write_text(path, json.dumps(figures, indent=2) + "\n", is_shared=True)
-    return elsewhere
+    return path
 
 
-def _tell_pictures(figures: Mapping[str, Any]) -> list[Any]:
-    conditions = {name: value for name, value in _get_table(figures, ASKED).items() if name != "metrics"}
-    return [conditions, *(figures.get(name) for name in OF_PICTURES)]
+def _tell_conditions(figures: Mapping[str, Any]) -> list[Any]:
+    """What two sets of figures share that are of the same pictures and model."""
+    return [_list_conditions(figures), *(figures.get(name) for name in ABOUT)]
+
+
+def _list_conditions(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """What was asked for besides the names of measures."""
+    return {name: value for name, value in _get_table(figures, ASKED).items() if name != "metrics"}
 
 
 def _join(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
-    """Figures of the same pictures, the later ones where both have them."""
+    """Figures of the same pictures, the later ones where both have them, and the least count."""
     intervals, asked = (_get_table(before, name) | _get_table(now, name) for name in ("intervals", ASKED))
     names = [name for each in (before, now) for name in _get_table(each, ASKED).get("metrics", [])]
     if names:
         asked["metrics"] = ["all"] if "all" in names else list(dict.fromkeys(names))
-    return {**before, **now, **({"intervals": intervals} if intervals else {}), ASKED: asked}
+    counts = {"count": min(each["count"] for each in (before, now))}
+    return {**before, **now, **counts, **({"intervals": intervals} if intervals else {}), ASKED: asked}
 
 
 def _get_table(figures: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -99,7 +117,15 @@ def _read(folder: Path, name: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def read_clip_figures(folder: Path) -> dict[str, Any]:
+def read_measured(folder: Path) -> dict[str, Any]:
+    """All that `facezoo evaluate --metrics` has left of a run's last model: of test pictures, of samples, of clips."""
+    tested, samples = read_results(folder), read_results(folder, SAMPLES_FILE)
+    found = {f"test {name}": tested.get(name) for name in _get_table(tested, "intervals")}
+    found |= {f"{name} of samples": samples.get(name) for name in _get_table(samples, "intervals")}
+    return {name: value for name, value in found.items() if isinstance(value, int | float)} | _read_clip_figures(folder)
+
+
+def _read_clip_figures(folder: Path) -> dict[str, Any]:
     """What `facezoo evaluate --what=clips` has left in a run folder, and of which clips; nothing where it was not."""
     found = _read(folder, CLIPS_FILE)
     asked = found.get(ASKED)

@@ -1,7 +1,10 @@
 """`facezoo evaluate`: each number against the same number from the formula."""
 
 import json
+import shutil
+from pathlib import Path
 
+import facezoo
 import numpy as np
 import pytest
 from command_line import CAE_FLAGS, drawn
@@ -36,7 +39,7 @@ def test_evaluate_counts_each_example_once(copied, command, model, count):
     np.testing.assert_allclose(measured["loss"], 1000 * errors.mean() + divergence.mean(), rtol=1e-4)
     assert measured["active_units"] == (mean.var(axis=0) > 0.01).sum()
     for name, value in measured.items():
-        if name == "asked":
+        if name in ("model_sha256", "asked"):
             continue
         line = next(line for line in done.out.splitlines() if line.split()[0] == name)
         assert line.split()[1].startswith(str(value)[:3])
@@ -59,25 +62,36 @@ def test_somebody_else_s_figures_stay(command, empty_folder):
 
 
 def test_figures_of_other_pictures_stay(copied, command):
-    (copied / "metrics.json").unlink(missing_ok=True)
-
     def measure(*asked):
         done = command("evaluate", f"--run_dir={copied}", *asked)
         assert done.code == 0, done.err
-        return done.out.splitlines()[-1], json.loads((copied / "metrics.json").read_text())
+        place = Path(done.out.splitlines()[-1])
+        return place.name, json.loads(place.read_text())
 
-    line, whole = measure("--count=70")
-    assert line == str(copied / "metrics.json")
-    line, few = measure("--count=8", "--metrics=psnr")
-    assert line == f"{copied / 'metrics-1.json'}: what was measured before, of other pictures"
-    assert json.loads((copied / "metrics-1.json").read_text()) == whole
-    assert (few["count"], few.keys() & {"ssim", "kl"}) == (8, set())
-    line, more = measure("--count=8", "--metrics=ssim")
-    assert line == str(copied / "metrics.json")
-    assert more == {**few, **more}  # and the others are as they were
-    assert more["asked"] == {"count": 8, "metrics": ["psnr", "ssim"]}
-    assert more["intervals"].keys() == {"psnr", "ssim"}
-    assert sorted(path.name for path in copied.glob("metrics*.json")) == ["metrics-1.json", "metrics.json"]
+    name, few = measure("--count=8", "--metrics=psnr")
+    assert (name, few["count"], few["asked"]) == ("metrics.json", 8, {"count": 8, "metrics": ["psnr"]})
+    name, whole = measure("--metrics=sharpness")
+    assert (name, whole["count"]) == ("metrics.json", 2000)  # what is of the whole split is there
+    assert json.loads((copied / "metrics-1.json").read_text()) == few
+    name, more = measure("--count=8", "--metrics=ssim")
+    assert name == "metrics-1.json" and more == {**few, **more}  # beside those of the same pictures
+    assert more["asked"]["metrics"] == ["psnr", "ssim"] and more["intervals"].keys() == {"psnr", "ssim"}
+    assert measure("--count=9", "--metrics=psnr")[0] == "metrics-2.json"
+    assert json.loads((copied / "metrics.json").read_text()) == whole
+    facezoo.load(copied).save(copied / "model.keras")
+    assert measure("--count=8", "--metrics=psnr")[0] == "metrics.json"  # what was there is of an earlier state
+
+
+def test_figures_of_another_model_by_the_same_path_stay_apart(copied, command):
+    shutil.copy(copied / "model.keras", "mine.keras")
+    facezoo.load("mine.keras")
+    assert command("evaluate", "--run_dir=mine.keras", "--count=8", "--metrics=psnr").code == 0
+    model = facezoo.load("mine.keras")
+    model.decoder.set_weights([0.9 * weight for weight in model.decoder.get_weights()])
+    model.save("mine.keras")
+    done = command("evaluate", "--run_dir=mine.keras", "--count=8", "--metrics=ssim")
+    assert done.out.splitlines()[-1] == "mine/metrics-1.json"
+    assert "psnr" not in json.loads(Path("mine/metrics-1.json").read_text())
 
 
 def test_a_spatial_code_has_no_active_units(train, command):
@@ -91,5 +105,6 @@ def test_a_spatial_code_has_no_active_units(train, command):
         "reconstruction",
         "psnr",
         "ssim",
+        "model_sha256",
         "asked",
     }

@@ -42,7 +42,7 @@ def test_figures_are_those_of_the_functions_over_all_pictures(copied, command, m
         "sharpness": np.mean(laplacian_variance(made)) / np.mean(laplacian_variance(images)),
         "lattice": lattice(log_lattices(images), log_lattices(made)),
     }
-    assert list(kept) == ["dataset", "split", "count", *expected, "intervals", "asked"]
+    assert list(kept) == ["dataset", "split", "count", *expected, "intervals", "model_sha256", "asked"]
     assert kept["asked"] == {"metrics": FREE.split(","), "count": 70}
     assert (kept["dataset"], kept["split"], kept["count"]) == ("procedural_faces", "test", 70)
     for name, value in expected.items():
