@@ -146,7 +146,7 @@ def _make_pictures(each: Run, model, split: str) -> tuple[np.ndarray, ...]:
 
 
 def _draw_new(each: Run, model) -> np.ndarray:
-    """Faces as `facezoo sample` draws them; none where codes are maps or of given people, or training faces are lost."""
+    """Faces as `facezoo sample` draws them; none of codes that are maps or of given people."""
     from ..codes.encoding import floats, list_people
     from ..codes.kept import CodeKeeper
     from ..codes.sampling import SamplingSettings, sample_source
