@@ -65,7 +65,7 @@ def test_a_diffusion_autoencoder_holds_a_trained_one(autoencoder, tmp_path, comm
     assert done.code == 0
     assert "noise_kurtosis" in done.out
     finer = command("evaluate", "--run_dir=run", "--what=inversions", metrics, "--count=8", "--sampling_steps=5")
-    kept = json.loads(Path("run/metrics-inversions.json").read_text())
+    kept = json.loads(Path(finer.out.splitlines()[-1]).read_text())
     assert (finer.code, kept["sampling_steps"]) == (0, 5)
     assert str(kept["noise_kurtosis"]) not in done.out
     done = command("evaluate", f"--run_dir={tmp_path / 'vae.keras'}", "--what=inversions", "--metrics=psnr", *DATA)
