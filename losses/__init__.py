@@ -3,7 +3,7 @@
 from .adversarial import ADVERSARIAL_LOSSES, AdversarialTerm, FeatureMatching, r1_penalty
 from .clips import ClipKLDivergence, OfFrames, TemporalError
 from .detail import DetailError
-from .diffusion import VelocityError
+from .diffusion import Surprise, VelocityError
 from .distillation import CodeError, TaughtError
 from .expression import ExpressionCode
 from .kl import KLDivergence, vae_kl_loss
@@ -35,6 +35,7 @@ __all__ = [
     "PerceptualLoss",
     "SquaredError",
     "SquaredMaskError",
+    "Surprise",
     "TaughtError",
     "TemporalError",
     "VelocityError",

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ..losses import VelocityError
+from ..losses import Surprise, VelocityError
 from . import randomness
 from .autoencoder import Autoencoder
 from .batches import as_pictures, check_trains
@@ -17,6 +17,7 @@ from .holding import HoldingAutoencoder, choose_held
 from .patch_code import PatchCode
 
 RIGHT_ANGLE = math.pi / 2.0
+MOST_LOGARITHM = 4.0  # of how much more or less than on average the differences of a place are spread
 
 
 @keras.saving.register_keras_serializable("facezoo")
@@ -27,10 +28,14 @@ class DiffusionAutoencoder(HoldingAutoencoder):
     picture is a code of what it shows, here the held autoencoder's, and a noise that holds all the rest, found by
     following the denoiser's flow backwards. Unlike theirs, the code is not learned with the denoiser, and what is noisy
     is no picture but the code of the patches (`PatchCode`) of its difference from the reconstruction, of few and
-    equally large numbers. That makes trainings on a CPU possible.
+    equally large numbers. A second, small network tells from the code what difference each place has on average, and
+    how far it is spread there: less in a background than in hair. The mean taken away, and divided by the spread, what
+    is left is nearly normal before the denoiser has learned anything. That makes trainings on a CPU possible.
 
     The noisy code at an angle a in [0, pi / 2] is cos(a) x + sin(a) noise; the network learns its velocity
-    cos(a) noise - sin(a) x (Salimans and Ho, "Progressive Distillation" (2022), appendix D). Reconstruction and code
+    cos(a) noise - sin(a) x (Salimans and Ho, "Progressive Distillation" (2022), appendix D), of which what it would be
+    if every number of x were normal, with its spread, is computed and only the rest learned (as Karras et al.,
+    "Elucidating the Design Space of Diffusion-Based Generative Models" (2022), section 5). Reconstruction and code
     are told to it with a part of noise, the doubt, and how much that is (conditioning augmentation, Ho et al.,
     "Cascaded Diffusion Models" (2022), section 4.2): codes between two faces are pictures that no face has, and with a
     doubt they need not be believed in all they show.
@@ -50,6 +55,7 @@ class DiffusionAutoencoder(HoldingAutoencoder):
       width: channels of the denoiser.
       depth: of its residual blocks on each way of each level.
       levels: of the denoiser, each half as large as the one above.
+      spread_width: channels of the network that tells means and spreads; 0 is none, and nothing counts as normal.
       least_noise: part of noise, in [0, 1), that a picture's own patches are given before its noise is found: drawn
         faces have places without details, from which no noise would come. Of drawn pictures it is taken away at once.
       doubt: highest one that is learned; at 1 as much noise as code.
@@ -60,7 +66,7 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         people; or another argument is out of its range.
     """
 
-    default_factors: ClassVar = {"velocity": 1.0}
+    default_factors: ClassVar = {"velocity": 1.0, "surprise": 0.1}
     free_arguments: ClassVar = (*Autoencoder.free_arguments, "doubt", "least_noise", "sampling_steps")
     model_arguments: ClassVar = ("autoencoder",)
     adapts_to: ClassVar = 2048
@@ -77,6 +83,7 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         width: int = 192,
         depth: int = 2,
         levels: int = 1,
+        spread_width: int = 96,
         least_noise: float = 0.15,
         doubt: float = 1.0,
         sampling_steps: int = 10,
@@ -90,11 +97,11 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         if patch == 1:
             raise ValueError("patch=1 must be at least 2")
         check_positive(sampling_steps=sampling_steps, components=1 if components is None else components)
-        check_not_negative(doubt=doubt)
+        check_not_negative(doubt=doubt, spread_width=spread_width)
         check_fraction(least_noise=least_noise)
         autoencoder.trainable = False
         self.autoencoder, self.patch, self.components = autoencoder, patch, components
-        self.width, self.depth, self.levels = width, depth, levels
+        self.width, self.depth, self.levels, self.spread_width = width, depth, levels, spread_width
         self.least_noise, self.doubt, self.sampling_steps = least_noise, doubt, sampling_steps
         self._least_angle = math.asin(least_noise)
         components = patch * patch * self.channels * 5 // 12 if components is None else components
@@ -106,9 +113,12 @@ class DiffusionAutoencoder(HoldingAutoencoder):
             self.add_weight(shape=self._code_shape, initializer=start, trainable=False, autocast=False, name=title)
             for start, title in (("zeros", "code_means"), ("ones", "code_deviations"))
         )
-        self.denoiser = build_denoiser(
-            self.noise_shape, 4 * WAVES + self._code_shape[-1], width, depth, levels, patch * patch * self.channels
-        )
+        told, seen = 4 * WAVES + self._code_shape[-1], patch * patch * self.channels
+        self.denoiser = build_denoiser(self.noise_shape, told, width, depth, levels, seen)
+        self.spreader = None
+        if spread_width:
+            told = 2 * WAVES + self._code_shape[-1]
+            self.spreader = build_denoiser((grid, grid, seen), told, spread_width, 1, levels, outputs=2 * components)
         self.build()
 
     @property
@@ -145,7 +155,8 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         if not noise:
             return codes
         pictures, doubts = self.autoencoder.decode(codes), tf.zeros((tf.shape(codes)[0], 1))
-        change = self.patch_code(images - pictures)
+        means, spreads = self._find_spread(pictures, codes, doubts)
+        change = (self.patch_code(images - pictures) - means) / spreads
         seen = math.cos(self._least_angle) * change + self.least_noise * self._draw_shared("least noise")
         return codes, self._follow(seen, codes, pictures, doubts, self._least_angle, RIGHT_ANGLE)
 
@@ -165,11 +176,10 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         count = tf.shape(codes)[0]
         if noise is None:
             noise = tf.repeat(self._draw_shared("noise"), count, axis=0)
-        pictures, doubts = self.autoencoder.decode(codes), tf.cast(doubt, tf.float32) * tf.ones(count)
-        change = self._follow(
-            tf.cast(noise, tf.float32), codes, pictures, doubts[:, None], RIGHT_ANGLE, self._least_angle
-        )
-        return tf.clip_by_value(pictures + self.patch_code.decode(change), 0.0, 1.0)
+        pictures, doubts = self.autoencoder.decode(codes), (tf.cast(doubt, tf.float32) * tf.ones(count))[:, None]
+        means, spreads = self._find_spread(pictures, codes, doubts)
+        change = self._follow(tf.cast(noise, tf.float32), codes, pictures, doubts, RIGHT_ANGLE, self._least_angle)
+        return tf.clip_by_value(pictures + self.patch_code.decode(means + spreads * change), 0.0, 1.0)
 
     def draw_noise(self, count: int, stream: str = "noise"):
         """Noise for `count` pictures, a function of the model's seed and the stream's name: [count, *noise_shape]."""
@@ -178,38 +188,43 @@ class DiffusionAutoencoder(HoldingAutoencoder):
     def call(self, batch, training=False):
         """Outputs `reconstruction`, `z`, and `velocity` and `true_velocity` [B, *noise_shape] at an angle.
 
-        The angle is drawn. In training half of the codes are doubtful, and the reconstruction is what the denoiser
-        guesses in one step; otherwise no code is doubtful, and the reconstruction is `decode(z)`.
+        The angle is drawn, rather from the middle, where there is most to tell (logit-normal, Esser et al., "Scaling
+        Rectified Flow Transformers for High-Resolution Image Synthesis" (2024), section 3.1). In training half of the
+        codes are doubtful, and the reconstruction is what the denoiser guesses in one step; otherwise no code is
+        doubtful, and the reconstruction is `decode(z)`.
         """
         images = tf.cast(as_pictures(batch["image"]), tf.float32)
         count = tf.shape(images)[0]
         codes = self.autoencoder.encode(images)
-        angles, doubts = self._draw(count, "angles"), tf.zeros((count, 1))
+        angles = tf.sigmoid(randomness.normal(count, (1,), seed=self.seed, stream="angles"))
+        doubts = tf.zeros((count, 1))
         if training:
-            doubts = tf.nn.relu(2.0 * self._draw(count, "doubts") - 1.0)
+            doubts = tf.nn.relu(2.0 * randomness.uniform(count, (1,), seed=self.seed, stream="doubts") - 1.0)
         told = self._make_doubtful(codes, doubts)
         pictures = self.autoencoder.decode(told)
+        means, logarithms = self._tell_spread(pictures, told, doubts)
         change, noise = self.patch_code(images - pictures), self.draw_noise(count)
+        errors = (change - means) / self.patch_code.spread
+        means, spreads = tf.stop_gradient(means), tf.stop_gradient(tf.exp(logarithms))
+        change = (change - means) / spreads
         angles = self._least_angle / RIGHT_ANGLE * (1.0 - angles) + angles
         cosines, sines = _turn(RIGHT_ANGLE * angles)
         noisy = cosines * change + sines * noise
         velocity = self._find_velocity(noisy, self._find_guide(pictures), self._normalize(told), angles, doubts)
         if training:
-            pictures = pictures + self.patch_code.decode(cosines * noisy - sines * velocity)
+            pictures = pictures + self.patch_code.decode(means + spreads * (cosines * noisy - sines * velocity))
         else:
             pictures = self.decode(codes)
         true = cosines * noise - sines * change
-        return {"reconstruction": pictures, "z": codes, "velocity": velocity, "true_velocity": true}
+        outputs = {"reconstruction": pictures, "z": codes, "velocity": velocity, "true_velocity": true}
+        return outputs | {"errors": errors, "log_deviations": logarithms}
 
     def loss_terms(self):
-        return {**super().loss_terms(), "velocity": VelocityError()}
+        return {**super().loss_terms(), "velocity": VelocityError(), "surprise": Surprise()}
 
     def _draw_shared(self, stream: str):
         """Noise that is the same for all pictures, wherever they are: [1, *noise_shape]."""
         return randomness.normal_for_all(self.noise_shape, seed=self.seed, stream=stream)
-
-    def _draw(self, count, stream: str):
-        return randomness.uniform(count, (1,), seed=self.seed, stream=stream)
 
     def _make_doubtful(self, codes, doubts):
         """Codes with noise, together as large as before: [B, ...], of doubts [B, 1] as shares of the largest."""
@@ -227,10 +242,43 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         """What the denoiser sees of pictures: all their patches, about as large as noise."""
         return 4.0 * (self.patch_code.cut(pictures) - 0.5)
 
+    def _tell_spread(self, pictures, codes, doubts):
+        """Of differences from pictures the means, and the logarithms of spreads beside those that all have together.
+
+        Args:
+          pictures: of the codes, [B, H, W, C].
+          codes: [B, ...].
+          doubts: [B, 1] as shares of the largest.
+
+        Returns:
+          Two float32 [B, *noise_shape].
+        """
+        if self.spreader is None:
+            nothing = tf.zeros((tf.shape(pictures)[0], *self.noise_shape))
+            return nothing, nothing
+        told = tf.concat([make_waves(doubts), tf.cast(self._normalize(codes), tf.float32)], axis=-1)
+        means, logarithms = tf.split(self.spreader([self._find_guide(pictures), told]), 2, axis=-1)
+        return self.patch_code.spread * means, MOST_LOGARITHM * tf.tanh(logarithms / MOST_LOGARITHM)
+
+    def _find_spread(self, pictures, codes, doubts):
+        """Means and spreads, two float32 [B, *noise_shape], of doubts [B, 1]."""
+        means, logarithms = self._tell_spread(pictures, codes, self._find_shares(doubts))
+        return means, tf.exp(logarithms)
+
+    def _find_shares(self, doubts):
+        """Doubts as shares of the largest."""
+        return tf.clip_by_value(tf.math.divide_no_nan(doubts, self.doubt), 0.0, 1.0)
+
     def _find_velocity(self, noisy, guide, codes, angles, doubts):
         """float32 [B, *noise_shape], of angles and doubts [B, 1] as shares of the largest."""
         told = tf.concat([make_waves(angles), make_waves(doubts), tf.cast(codes, tf.float32)], axis=-1)
-        return self.denoiser([noisy, guide, told])
+        if self.spreader is None:
+            return self.denoiser([noisy, guide, told])
+        cosines, sines = _turn(RIGHT_ANGLE * angles)
+        variances = tf.square(self.patch_code.spread)
+        total = cosines**2 * variances + sines**2
+        rest = self.denoiser([noisy / tf.sqrt(total), guide, told])
+        return cosines * sines * (1.0 - variances) / total * noisy + tf.sqrt(variances / total) * rest
 
     @tf.function(reduce_retracing=True)
     def _follow(self, start, codes, pictures, doubts, begin: float, end: float):
@@ -242,7 +290,7 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         that and of what it sees at its end: where the pair stays the same, a step of any length makes no error.
         """
         guide, told = self._find_guide(pictures), self._normalize(codes)
-        shares = tf.clip_by_value(tf.math.divide_no_nan(doubts, self.doubt), 0.0, 1.0)
+        shares = self._find_shares(doubts)
         step = (end - begin) / self.sampling_steps
 
         def find_pair(noisy, angle):
@@ -264,6 +312,10 @@ class DiffusionAutoencoder(HoldingAutoencoder):
 
         found = tf.while_loop(lambda number, _: number < self.sampling_steps, take_step, (0, start))[1]
         return find_pair(found, end)[0] if 0.0 < end < begin else found
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return super().from_config({"spread_width": 0, **config}, custom_objects)  # of files from when there was none
 
 
 def _turn(angles):

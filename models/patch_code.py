@@ -57,6 +57,11 @@ class PatchCode(keras.layers.Layer):
         patches = tf.einsum("bhwd,pd->bhwp", tf.cast(code, tf.float32) * self.deviations, self.basis)
         return tf.nn.depth_to_space(patches, self.patch)
 
+    @property
+    def spread(self):
+        """The standard deviation of each component: [D]."""
+        return self.deviations / self.deviations[0]
+
     def cut(self, pictures):
         """All numbers of each patch: [B, H, W, C] -> [B, H / patch, W / patch, patch * patch * C]."""
         return tf.nn.space_to_depth(pictures, self.patch)

@@ -14,6 +14,7 @@ FILTERS, LATENT_DIM, SLOPE = (32, 64, 128, 256), 64, 0.3
 PATCH, GRID, COMPONENTS = 8, 8, 80
 PATCH_NUMBERS = 3 * PATCH * PATCH
 WIDTH, DEPTH, GROUP_CHANNELS, HEAD_CHANNELS, WAVES = 192, 2, 16, 32, 32
+SPREAD_WIDTH, SPREAD_DEPTH, MOST_LOGARITHM, SURPRISE_FACTOR = 96, 1, 4.0, 0.1
 RIGHT_ANGLE, LEAST_NOISE = math.pi / 2.0, 0.15
 
 
@@ -50,10 +51,10 @@ def _stage(convolution: nn.Module, channels: int) -> nn.Module:
 class Steered(nn.Module):
     """Group normalisation, scaled and shifted as `steer` says, then SiLU."""
 
-    def __init__(self, channels: int):
+    def __init__(self, channels: int, steered_by: int):
         super().__init__()
         self.normalization = nn.GroupNorm(channels // GROUP_CHANNELS, channels, eps=1e-3)
-        self.scale_and_shift = nn.Linear(WIDTH, 2 * channels)
+        self.scale_and_shift = nn.Linear(steered_by, 2 * channels)
 
     def forward(self, x, steer):
         scale, shift = self.scale_and_shift(steer)[:, :, None, None].chunk(2, dim=1)
@@ -84,7 +85,7 @@ class Block(nn.Module):
 
     def __init__(self, inputs: int, outputs: int):
         super().__init__()
-        self.first, self.second = Steered(inputs), Steered(outputs)
+        self.first, self.second = Steered(inputs, outputs), Steered(outputs, outputs)
         self.widen = nn.Conv2d(inputs, outputs, 3, padding=1)
         self.change = nn.Conv2d(outputs, outputs, 3, padding=1)
         self.skip = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
@@ -95,23 +96,22 @@ class Block(nn.Module):
         return self.attention(self.skip(x) + change)
 
 
-class Denoiser(nn.Module):
-    """Noisy patches, patches of the reconstruction [B, *, 8, 8] and what is told [B, *] -> velocity [B, 80, 8, 8]."""
+class Network(nn.Module):
+    """What is seen [B, inputs, 8, 8] and what is told [B, told] -> [B, outputs, 8, 8]."""
 
-    def __init__(self):
+    def __init__(self, inputs: int, told: int, width: int, depth: int, outputs: int):
         super().__init__()
-        told = 4 * WAVES + LATENT_DIM
-        self.steer = nn.Sequential(nn.Linear(told, 2 * WIDTH), nn.SiLU(), nn.Linear(2 * WIDTH, WIDTH), nn.SiLU())
-        self.first = nn.Conv2d(COMPONENTS + PATCH_NUMBERS, WIDTH, 3, padding=1)
-        self.places = nn.Parameter(0.02 * torch.randn(WIDTH, GRID, GRID))
-        self.down = nn.ModuleList(Block(WIDTH, WIDTH) for _ in range(DEPTH))
-        self.up = nn.ModuleList(Block(2 * WIDTH, WIDTH) for _ in range(DEPTH))
-        self.last_normalization = Steered(WIDTH)
-        self.last = nn.Conv2d(WIDTH, COMPONENTS, 1)
+        self.steer = nn.Sequential(nn.Linear(told, 2 * width), nn.SiLU(), nn.Linear(2 * width, width), nn.SiLU())
+        self.first = nn.Conv2d(inputs, width, 3, padding=1)
+        self.places = nn.Parameter(0.02 * torch.randn(width, GRID, GRID))
+        self.down = nn.ModuleList(Block(width, width) for _ in range(depth))
+        self.up = nn.ModuleList(Block(2 * width, width) for _ in range(depth))
+        self.last_normalization = Steered(width, width)
+        self.last = nn.Conv2d(width, outputs, 1)
 
-    def forward(self, noisy, guide, told):
+    def forward(self, seen, told):
         steer = self.steer(told)
-        x, passed = self.first(torch.cat([noisy, guide], dim=1)) + self.places, []
+        x, passed = self.first(seen) + self.places, []
         for block in self.down:
             x = block(x, steer)
             passed.append(x)
@@ -121,12 +121,18 @@ class Denoiser(nn.Module):
 
 
 class DiffusionLoss(nn.Module):
-    """The mean squared error of the velocity at an angle that is drawn, half of the codes with a doubt."""
+    """The mean squared error of the velocity at an angle that is drawn, half of the codes with a doubt.
+
+    And how much what is to be drawn surprises who tells its means and spreads.
+    """
 
     def __init__(self):
         super().__init__()
-        self.held, self.denoiser = HeldVAE(), Denoiser()
+        self.held = HeldVAE()
+        self.denoiser = Network(COMPONENTS + PATCH_NUMBERS, 4 * WAVES + LATENT_DIM, WIDTH, DEPTH, COMPONENTS)
+        self.spreader = Network(PATCH_NUMBERS, 2 * WAVES + LATENT_DIM, SPREAD_WIDTH, SPREAD_DEPTH, 2 * COMPONENTS)
         self.register_buffer("basis", torch.linalg.qr(torch.randn(PATCH_NUMBERS, COMPONENTS))[0])
+        self.register_buffer("variances", torch.linspace(1.0, 0.05, COMPONENTS)[:, None, None])
 
     def forward(self, images):
         count = len(images)
@@ -136,14 +142,25 @@ class DiffusionLoss(nn.Module):
             told = (codes + doubts * torch.randn_like(codes)) / torch.sqrt(1.0 + doubts**2)
             pictures = self.held.decode(told)
             change = torch.einsum("bphw,pd->bdhw", functional.pixel_unshuffle(images - pictures, PATCH), self.basis)
+            guide = 4.0 * (functional.pixel_unshuffle(pictures, PATCH) - 0.5)
+            doubt_waves = _make_waves(doubts)
+        means, logarithms = self.spreader(guide, torch.cat([doubt_waves, told], dim=1)).float().chunk(2, dim=1)
+        logarithms = MOST_LOGARITHM * torch.tanh(logarithms / MOST_LOGARITHM)
+        errors = (change - means) * torch.exp(-logarithms)
+        surprise = (0.5 * errors.square() + logarithms).mean()
+        with torch.no_grad():
+            change = errors.detach()
             least = math.asin(LEAST_NOISE)
-            angles = least + (RIGHT_ANGLE - least) * torch.rand(count, 1)
+            angles = least + (RIGHT_ANGLE - least) * torch.sigmoid(torch.randn(count, 1))
             cosines, sines = torch.cos(angles)[..., None, None], torch.sin(angles)[..., None, None]
             noise = torch.randn_like(change)
             noisy, velocity = cosines * change + sines * noise, cosines * noise - sines * change
-            guide = 4.0 * (functional.pixel_unshuffle(pictures, PATCH) - 0.5)
-            known = torch.cat([_make_waves(angles / RIGHT_ANGLE), _make_waves(doubts), told], dim=1)
-        return functional.mse_loss(self.denoiser(noisy, guide, known).float(), velocity)
+            known = torch.cat([_make_waves(angles / RIGHT_ANGLE), doubt_waves, told], dim=1)
+            total = cosines**2 * self.variances + sines**2
+            normal = cosines * sines * (1.0 - self.variances) / total * noisy
+        rest = self.denoiser(torch.cat([noisy / torch.sqrt(total), guide], dim=1), known).float()
+        found = normal + torch.sqrt(self.variances / total) * rest
+        return functional.mse_loss(found, velocity) + SURPRISE_FACTOR * surprise
 
 
 def _make_waves(numbers):

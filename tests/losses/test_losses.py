@@ -11,6 +11,7 @@ from facezoo.losses import (
     MissingTerm,
     Objective,
     SquaredError,
+    Surprise,
     ssim,
     vae_kl_loss,
     vae_r_loss,
@@ -141,6 +142,16 @@ def test_free_bits_average_over_the_global_batch(two_devices):
 def test_capacity_is_the_distance_from_the_target():
     outputs = posterior([[2, 0], [4, 0]], np.zeros((2, 2))) | {"capacity": np.float32([3, 3])}
     np.testing.assert_allclose(KLDivergence()({}, outputs), [3 - 2, 8 - 3], rtol=1e-6)
+
+
+def test_the_true_deviation_surprises_least():
+    errors = np.random.default_rng(0).normal(0, 0.3, (1, 100_000)).astype(np.float32)
+    found = {}
+    for deviation in (0.2, 0.3, 0.4):
+        told = {"errors": errors, "log_deviations": np.full_like(errors, np.log(deviation))}
+        found[deviation] = float(Surprise()({}, told)[0])
+    assert min(found, key=found.get) == 0.3
+    np.testing.assert_allclose(found[0.3], 0.5 + np.log(0.3), atol=0.01)
 
 
 # Structural similarity.

@@ -22,6 +22,7 @@ def model():
         components=48,
         width=16,
         depth=1,
+        spread_width=16,
         least_noise=0.0,
         sampling_steps=12,
         seed=3,
@@ -59,6 +60,48 @@ def test_fused_group_normalization_is_that_of_keras(shape):
         found.append([outputs, *tape.gradient(loss, [inputs, *layer.trainable_variables])])
     for one, other in zip(*found, strict=True):
         np.testing.assert_allclose(one, other, rtol=2e-4, atol=2e-4)
+
+
+def test_spreads_are_those_of_the_differences(model):
+    """Differences whose upper half varies ten times as much; the code tells nothing of them."""
+    images = batch()["image"]
+    pictures = model.autoencoder.decode(model.encode(images)).numpy()
+    numbers = np.random.default_rng(0)
+    amounts = np.where(np.arange(SIZE) < SIZE // 2, 0.1, 0.01)[:, None, None]
+
+    def draw():
+        return (pictures + amounts * numbers.normal(size=pictures.shape)).astype(np.float32)
+
+    model.adapt(np.concatenate([draw() for _ in range(20)]))
+    model.compile(keras.optimizers.Adam(1e-2))
+    for _ in range(60):
+        model.train_step({"image": draw()})
+    spreads = model._find_spread(pictures, model.encode(pictures), tf.zeros((8, 1)))[1].numpy()
+    upper, lower = np.split(spreads.mean(axis=(0, 2, 3)), 2)
+    assert upper.min() > 4.0 * lower.max()
+
+
+def test_what_is_normal_is_known_before_anything_is_learned(model):
+    for kernel in model.last_kernels[0]:
+        kernel.assign(tf.zeros_like(kernel))
+    model.sampling_steps = 50
+    codes, noise = model.encode(batch()["image"]), noise_of(model)
+    pictures, doubts, deviations = model.autoencoder.decode(codes), tf.zeros((8, 1)), model.patch_code.spread.numpy()
+    assert deviations.min() < 0.5
+    drawn = model._follow(noise, codes, pictures, doubts, np.pi / 2.0, 0.0)
+    np.testing.assert_allclose(drawn, deviations * noise, atol=0.02)
+    np.testing.assert_allclose(model._follow(drawn, codes, pictures, doubts, 0.0, np.pi / 2.0), noise, atol=0.2)
+
+
+def test_a_file_of_before_has_one_spread():
+    before = DiffusionAutoencoder(image_size=SIZE, patch=4, components=48, width=16, depth=1, spread_width=0)
+    config = before.get_config()
+    del config["spread_width"]
+    again = DiffusionAutoencoder.from_config(config)
+    assert again.spreader is None
+    again.set_weights(before.get_weights())
+    codes = before.encode(batch()["image"])
+    np.testing.assert_array_equal(again.decode(codes), before.decode(codes))
 
 
 def test_files_with_the_normalization_of_keras_are_read(model, tmp_path, monkeypatch):

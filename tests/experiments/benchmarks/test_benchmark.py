@@ -208,10 +208,14 @@ def test_the_peer_of_the_diffusion_autoencoder_has_its_networks():
     from facezoo.experiments.benchmarks import torch_diffusion
 
     ours, theirs = DiffusionAutoencoder(), torch_diffusion.DiffusionLoss()
-    pairs = ((ours.denoiser, theirs.denoiser), (ours.autoencoder.decoder, (theirs.held.dense, theirs.held.decoder)))
+    pairs = (
+        (ours.denoiser, theirs.denoiser),
+        (ours.spreader, theirs.spreader),
+        (ours.autoencoder.decoder, (theirs.held.dense, theirs.held.decoder)),
+    )
     for network, modules in pairs:
         fixed = sum(variable.shape[0] for variable in network.variables if "moving" in variable.name)
         parts = modules if isinstance(modules, tuple) else (modules,)
         assert sum(weight.numel() for part in parts for weight in part.parameters()) == network.count_params() - fixed
     learned = [name for name, weight in theirs.named_parameters() if weight.requires_grad]
-    assert {name.partition(".")[0] for name in learned} == {"denoiser"}
+    assert {name.partition(".")[0] for name in learned} == {"denoiser", "spreader"}
