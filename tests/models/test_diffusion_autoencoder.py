@@ -41,6 +41,7 @@ def ideal(model, monkeypatch):
         return noisy * cosines * sines * (1.0 - DEVIATION**2) / variances
 
     monkeypatch.setattr(model, "_find_velocity", find_velocity)
+    monkeypatch.setattr(model, "spreader", None)  # no place has a mean or spread of its own
     return model
 
 
