@@ -17,7 +17,7 @@ from .holding import HoldingAutoencoder, choose_held
 from .patch_code import PatchCode
 
 RIGHT_ANGLE = math.pi / 2.0
-MOST_LOGARITHM = 4.0  # of how much more or less than on average the differences of a place are spread
+MOST_LOGARITHM = math.log(10.0)  # a place deviates at most ten times as much as all do, and at least a tenth
 
 
 @keras.saving.register_keras_serializable("facezoo")
@@ -28,17 +28,17 @@ class DiffusionAutoencoder(HoldingAutoencoder):
     picture is a code of what it shows, here the held autoencoder's, and a noise that holds all the rest, found by
     following the denoiser's flow backwards. Unlike theirs, the code is not learned with the denoiser, and what is noisy
     is no picture but the code of the patches (`PatchCode`) of its difference from the reconstruction, of few and
-    equally large numbers. A second, small network tells from the code what difference each place has on average, and
-    how far it is spread there: less in a background than in hair. The mean taken away, and divided by the spread, what
-    is left is nearly normal before the denoiser has learned anything. That makes trainings on a CPU possible.
+    equally large numbers. A second, small network tells from the code the mean of each of these numbers, and its
+    deviation: less in a background than in hair. The mean taken away, and divided by the deviation, what is left is
+    nearly normal before the denoiser has learned anything. That makes trainings on a CPU possible.
 
-    The noisy code at an angle a in [0, pi / 2] is cos(a) x + sin(a) noise; the network learns its velocity
-    cos(a) noise - sin(a) x (Salimans and Ho, "Progressive Distillation" (2022), appendix D), of which what it would be
-    if every number of x were normal, with its spread, is computed and only the rest learned (as Karras et al.,
-    "Elucidating the Design Space of Diffusion-Based Generative Models" (2022), section 5). Reconstruction and code
-    are told to it with a part of noise, the doubt, and how much that is (conditioning augmentation, Ho et al.,
-    "Cascaded Diffusion Models" (2022), section 4.2): codes between two faces are pictures that no face has, and with a
-    doubt they need not be believed in all they show.
+    A number x of them at an angle a in [0, pi / 2] is cos(a) x + sin(a) noise; the network learns its velocity
+    cos(a) noise - sin(a) x (Salimans and Ho, "Progressive Distillation" (2022), appendix D), which is 0 on average
+    where x is normal. Each component has an angle of its own, as if noise were added to numbers of their true sizes:
+    fine ones are lost in noise while coarse ones are still to be seen, and are drawn last. Errors count the same at
+    every angle of a component. Reconstruction and code are told to the networks with a part of noise, the doubt, and
+    how much that is (conditioning augmentation, Ho et al., "Cascaded Diffusion Models" (2022), section 4.2): codes
+    between two faces are pictures that no face has, and with a doubt they need not be believed in all they show.
 
     >>> from facezoo.models import VAE
     >>> autoencoder = VAE(image_size=32, filters=(8, 8), latent_dim=4)
@@ -55,7 +55,7 @@ class DiffusionAutoencoder(HoldingAutoencoder):
       width: channels of the denoiser.
       depth: of its residual blocks on each way of each level.
       levels: of the denoiser, each half as large as the one above.
-      spread_width: channels of the network that tells means and spreads; 0 is none, and nothing counts as normal.
+      moments_width: channels of the network that tells means and deviations.
       least_noise: part of noise, in [0, 1), that a picture's own patches are given before its noise is found: drawn
         faces have places without details, from which no noise would come. Of drawn pictures it is taken away at once.
       doubt: highest one that is learned; at 1 as much noise as code.
@@ -83,8 +83,8 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         width: int = 192,
         depth: int = 2,
         levels: int = 1,
-        spread_width: int = 96,
-        least_noise: float = 0.15,
+        moments_width: int = 96,
+        least_noise: float = 0.05,
         doubt: float = 1.0,
         sampling_steps: int = 10,
         seed: int = 0,
@@ -93,15 +93,15 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         check_trains("drawing")
         autoencoder = choose_held(autoencoder, image_size, channels, seed)
         super().__init__(image_size=autoencoder.image_size, channels=autoencoder.channels, seed=seed, name=name)
-        check_positive(patch=patch, width=width, depth=depth, levels=levels)
+        check_positive(patch=patch, width=width, depth=depth, levels=levels, moments_width=moments_width)
         if patch == 1:
             raise ValueError("patch=1 must be at least 2")
         check_positive(sampling_steps=sampling_steps, components=1 if components is None else components)
-        check_not_negative(doubt=doubt, spread_width=spread_width)
+        check_not_negative(doubt=doubt)
         check_fraction(least_noise=least_noise)
         autoencoder.trainable = False
         self.autoencoder, self.patch, self.components = autoencoder, patch, components
-        self.width, self.depth, self.levels, self.spread_width = width, depth, levels, spread_width
+        self.width, self.depth, self.levels, self.moments_width = width, depth, levels, moments_width
         self.least_noise, self.doubt, self.sampling_steps = least_noise, doubt, sampling_steps
         self._least_angle = math.asin(least_noise)
         components = patch * patch * self.channels * 5 // 12 if components is None else components
@@ -113,12 +113,11 @@ class DiffusionAutoencoder(HoldingAutoencoder):
             self.add_weight(shape=self._code_shape, initializer=start, trainable=False, autocast=False, name=title)
             for start, title in (("zeros", "code_means"), ("ones", "code_deviations"))
         )
-        told, seen = 4 * WAVES + self._code_shape[-1], patch * patch * self.channels
-        self.denoiser = build_denoiser(self.noise_shape, told, width, depth, levels, seen)
-        self.spreader = None
-        if spread_width:
-            told = 2 * WAVES + self._code_shape[-1]
-            self.spreader = build_denoiser((grid, grid, seen), told, spread_width, 1, levels, outputs=2 * components)
+        told, seen = 2 * WAVES + self._code_shape[-1], patch * patch * self.channels
+        self.denoiser = build_denoiser(self.noise_shape, 2 * WAVES + told, width, depth, levels, seen)
+        self.moments = build_denoiser(
+            (grid, grid, seen), told, moments_width, 1, levels, outputs=2 * components, name="moments"
+        )
         self.build()
 
     @property
@@ -155,9 +154,10 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         if not noise:
             return codes
         pictures, doubts = self.autoencoder.decode(codes), tf.zeros((tf.shape(codes)[0], 1))
-        means, spreads = self._find_spread(pictures, codes, doubts)
-        change = (self.patch_code(images - pictures) - means) / spreads
-        seen = math.cos(self._least_angle) * change + self.least_noise * self._draw_shared("least noise")
+        means, deviations = self._find_moments(pictures, codes, doubts)
+        details = (self.patch_code(images - pictures) - means) / deviations
+        cosines, sines = self._turn(self._least_angle)
+        seen = cosines * details + sines * self._draw_shared("least noise")
         return codes, self._follow(seen, codes, pictures, doubts, self._least_angle, RIGHT_ANGLE)
 
     def decode(self, codes, noise=None, doubt=0.0):
@@ -177,47 +177,48 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         if noise is None:
             noise = tf.repeat(self._draw_shared("noise"), count, axis=0)
         pictures, doubts = self.autoencoder.decode(codes), (tf.cast(doubt, tf.float32) * tf.ones(count))[:, None]
-        means, spreads = self._find_spread(pictures, codes, doubts)
-        change = self._follow(tf.cast(noise, tf.float32), codes, pictures, doubts, RIGHT_ANGLE, self._least_angle)
-        return tf.clip_by_value(pictures + self.patch_code.decode(means + spreads * change), 0.0, 1.0)
+        means, deviations = self._find_moments(pictures, codes, doubts)
+        details = self._follow(tf.cast(noise, tf.float32), codes, pictures, doubts, RIGHT_ANGLE, self._least_angle)
+        return tf.clip_by_value(pictures + self.patch_code.decode(means + deviations * details), 0.0, 1.0)
 
     def draw_noise(self, count: int, stream: str = "noise"):
         """Noise for `count` pictures, a function of the model's seed and the stream's name: [count, *noise_shape]."""
         return randomness.normal(count, self.noise_shape, seed=self.seed, stream=stream)
 
     def call(self, batch, training=False):
-        """Outputs `reconstruction`, `z`, and `velocity` and `true_velocity` [B, *noise_shape] at an angle.
+        """Outputs `reconstruction`, `z`, and four of [B, *noise_shape] that the losses read.
 
-        The angle is drawn, rather from the middle, where there is most to tell (logit-normal, Esser et al., "Scaling
-        Rectified Flow Transformers for High-Resolution Image Synthesis" (2024), section 3.1). In training half of the
-        codes are doubtful, and the reconstruction is what the denoiser guesses in one step; otherwise no code is
-        doubtful, and the reconstruction is `decode(z)`.
+        These are `velocity` and `true_velocity` at an angle that is drawn, each times the root of what the component
+        counts there, and `errors` of the means in deviations that all places have together, and `log_deviations` in
+        the same. In training half of the codes are doubtful, and the reconstruction is what the denoiser guesses in
+        one step; otherwise no code is doubtful, and the reconstruction is `decode(z)`.
         """
         images = tf.cast(as_pictures(batch["image"]), tf.float32)
         count = tf.shape(images)[0]
         codes = self.autoencoder.encode(images)
-        angles = tf.sigmoid(randomness.normal(count, (1,), seed=self.seed, stream="angles"))
+        angles = randomness.uniform(count, (1,), seed=self.seed, stream="angles")
+        angles = self._least_angle + (RIGHT_ANGLE - self._least_angle) * angles
         doubts = tf.zeros((count, 1))
         if training:
             doubts = tf.nn.relu(2.0 * randomness.uniform(count, (1,), seed=self.seed, stream="doubts") - 1.0)
         told = self._make_doubtful(codes, doubts)
         pictures = self.autoencoder.decode(told)
-        means, logarithms = self._tell_spread(pictures, told, doubts)
-        change, noise = self.patch_code(images - pictures), self.draw_noise(count)
-        errors = (change - means) / self.patch_code.spread
-        means, spreads = tf.stop_gradient(means), tf.stop_gradient(tf.exp(logarithms))
-        change = (change - means) / spreads
-        angles = self._least_angle / RIGHT_ANGLE * (1.0 - angles) + angles
-        cosines, sines = _turn(RIGHT_ANGLE * angles)
-        noisy = cosines * change + sines * noise
+        means, logarithms = self._tell_moments(pictures, told, doubts)
+        errors, noise = self.patch_code(images - pictures) / self.patch_code.spread - means, self.draw_noise(count)
+        means, deviations = (tf.stop_gradient(part) for part in (means, tf.exp(logarithms)))
+        details = tf.stop_gradient(errors) / deviations
+        cosines, sines = self._turn(angles)
+        noisy = cosines * details + sines * noise
         velocity = self._find_velocity(noisy, self._find_guide(pictures), self._normalize(told), angles, doubts)
         if training:
-            pictures = pictures + self.patch_code.decode(means + spreads * (cosines * noisy - sines * velocity))
+            guessed = means + deviations * (cosines * noisy - sines * velocity)
+            pictures = pictures + self.patch_code.decode(self.patch_code.spread * guessed)
         else:
             pictures = self.decode(codes)
-        true = cosines * noise - sines * change
-        outputs = {"reconstruction": pictures, "z": codes, "velocity": velocity, "true_velocity": true}
-        return outputs | {"errors": errors, "log_deviations": logarithms}
+        roots = tf.sqrt(self._find_paces(angles))
+        outputs = {"velocity": roots * velocity, "true_velocity": roots * (cosines * noise - sines * details)}
+        outputs |= {"errors": errors, "log_deviations": logarithms}
+        return {"reconstruction": pictures, "z": codes, **outputs}
 
     def loss_terms(self):
         return {**super().loss_terms(), "velocity": VelocityError(), "surprise": Surprise()}
@@ -230,8 +231,8 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         """Codes with noise, together as large as before: [B, ...], of doubts [B, 1] as shares of the largest."""
         parts = tf.reshape(self.doubt * doubts, (-1,) + (1,) * len(self._code_shape))
         noise = randomness.normal(tf.shape(codes)[0], self._code_shape, seed=self.seed, stream="codes")
-        spread = (codes - self.code_means + parts * self.code_deviations * noise) / tf.sqrt(1.0 + parts**2)
-        return self.code_means + spread
+        changed = (codes - self.code_means + parts * self.code_deviations * noise) / tf.sqrt(1.0 + parts**2)
+        return self.code_means + changed
 
     def _normalize(self, codes):
         """What the denoiser is told of codes, [B, D]; of maps the mean over all places."""
@@ -242,8 +243,8 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         """What the denoiser sees of pictures: all their patches, about as large as noise."""
         return 4.0 * (self.patch_code.cut(pictures) - 0.5)
 
-    def _tell_spread(self, pictures, codes, doubts):
-        """Of differences from pictures the means, and the logarithms of spreads beside those that all have together.
+    def _tell_moments(self, pictures, codes, doubts):
+        """Of differences from pictures the means and the logarithms of deviations, in those that all places share.
 
         Args:
           pictures: of the codes, [B, H, W, C].
@@ -253,72 +254,73 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         Returns:
           Two float32 [B, *noise_shape].
         """
-        if self.spreader is None:
-            nothing = tf.zeros((tf.shape(pictures)[0], *self.noise_shape))
-            return nothing, nothing
         told = tf.concat([make_waves(doubts), tf.cast(self._normalize(codes), tf.float32)], axis=-1)
-        means, logarithms = tf.split(self.spreader([self._find_guide(pictures), told]), 2, axis=-1)
-        return self.patch_code.spread * means, MOST_LOGARITHM * tf.tanh(logarithms / MOST_LOGARITHM)
+        means, logarithms = tf.split(self.moments([self._find_guide(pictures), told]), 2, axis=-1)
+        return means, MOST_LOGARITHM * tf.tanh(logarithms / MOST_LOGARITHM)
 
-    def _find_spread(self, pictures, codes, doubts):
-        """Means and spreads, two float32 [B, *noise_shape], of doubts [B, 1]."""
-        means, logarithms = self._tell_spread(pictures, codes, self._find_shares(doubts))
-        return means, tf.exp(logarithms)
+    def _find_moments(self, pictures, codes, doubts):
+        """Means and deviations of differences, two float32 [B, *noise_shape], of doubts [B, 1]."""
+        means, logarithms = self._tell_moments(pictures, codes, self._find_shares(doubts))
+        return self.patch_code.spread * means, self.patch_code.spread * tf.exp(logarithms)
 
     def _find_shares(self, doubts):
         """Doubts as shares of the largest."""
         return tf.clip_by_value(tf.math.divide_no_nan(doubts, self.doubt), 0.0, 1.0)
 
+    def _find_sizes(self):
+        """Of each component, beside those of the middle: [D]."""
+        logarithms = tf.math.log(self.patch_code.spread)
+        return tf.exp(logarithms - tf.reduce_mean(logarithms))
+
+    def _find_angles(self, angle):
+        """The angle of each component where a middling one is at an angle [] or [B, 1]: [..., 1, 1, D]."""
+        angle = tf.reshape(angle, (-1, 1, 1, 1))
+        return tf.atan2(tf.sin(angle), self._find_sizes() * tf.cos(angle))
+
+    def _find_paces(self, angle):
+        """How fast each component's angle changes with the middling one's: as `_find_angles`, 1 on average over all."""
+        angle, sizes = tf.reshape(angle, (-1, 1, 1, 1)), self._find_sizes()
+        return sizes / (tf.sin(angle) ** 2 + (sizes * tf.cos(angle)) ** 2)
+
+    def _turn(self, angle):
+        """Cosines and sines of all components' angles, as `_find_angles`."""
+        angles = self._find_angles(angle)
+        return tf.cos(angles), tf.sin(angles)
+
     def _find_velocity(self, noisy, guide, codes, angles, doubts):
-        """float32 [B, *noise_shape], of angles and doubts [B, 1] as shares of the largest."""
-        told = tf.concat([make_waves(angles), make_waves(doubts), tf.cast(codes, tf.float32)], axis=-1)
-        if self.spreader is None:
-            return self.denoiser([noisy, guide, told])
-        cosines, sines = _turn(RIGHT_ANGLE * angles)
-        variances = tf.square(self.patch_code.spread)
-        total = cosines**2 * variances + sines**2
-        rest = self.denoiser([noisy / tf.sqrt(total), guide, told])
-        return cosines * sines * (1.0 - variances) / total * noisy + tf.sqrt(variances / total) * rest
+        """float32 [B, *noise_shape], of angles and doubts [B, 1], the doubts as shares of the largest."""
+        waves = make_waves(angles / RIGHT_ANGLE), make_waves(doubts)
+        return self.denoiser([noisy, guide, tf.concat([*waves, tf.cast(codes, tf.float32)], axis=-1)])
 
     @tf.function(reduce_retracing=True)
     def _follow(self, start, codes, pictures, doubts, begin: float, end: float):
-        """Follows the flow from one angle to another, in `sampling_steps` steps of Heun's method.
+        """Follows the flow from one angle to another, in `sampling_steps` steps of Heun's method in angles.
 
-        Down at the least angle the rest of the noise is taken away at once.
-
-        A step turns by the pair (picture code, noise) that the denoiser sees at its beginning, and then by the mean of
-        that and of what it sees at its end: where the pair stays the same, a step of any length makes no error.
+        Where details are normal nothing moves, and no step makes an error. Down at the least angle the rest of the
+        noise is taken away at once.
         """
         guide, told = self._find_guide(pictures), self._normalize(codes)
         shares = self._find_shares(doubts)
         step = (end - begin) / self.sampling_steps
 
-        def find_pair(noisy, angle):
-            angles = tf.fill(tf.shape(shares), angle / RIGHT_ANGLE)
-            velocity = self._find_velocity(noisy, guide, told, angles, shares)
-            cosine, sine = tf.cos(angle), tf.sin(angle)
-            return cosine * noisy - sine * velocity, sine * noisy + cosine * velocity
-
-        def turn(noisy, pair, angle):
-            cosines, sines = (function(angle + step) - function(angle) for function in (tf.cos, tf.sin))
-            return noisy + cosines * pair[0] + sines * pair[1]
+        def find_velocity(noisy, angle):
+            return self._find_velocity(noisy, guide, told, tf.fill(tf.shape(shares), angle), shares)
 
         def take_step(number, noisy):
             angle = begin + step * tf.cast(number, tf.float32)
-            first = find_pair(noisy, angle)
-            second = find_pair(turn(noisy, first, angle), angle + step)
-            mean = [(one + other) / 2.0 for one, other in zip(first, second, strict=True)]
-            return number + 1, turn(noisy, mean, angle)
+            turns = self._find_angles(angle + step) - self._find_angles(angle)
+            first = find_velocity(noisy, angle)
+            second = find_velocity(noisy + turns * first, angle + step)
+            return number + 1, noisy + turns * (first + second) / 2.0
 
         found = tf.while_loop(lambda number, _: number < self.sampling_steps, take_step, (0, start))[1]
-        return find_pair(found, end)[0] if 0.0 < end < begin else found
+        if not 0.0 < end < begin:
+            return found
+        cosines, sines = self._turn(end)
+        return cosines * found - sines * find_velocity(found, end)
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        return super().from_config({"spread_width": 0, **config}, custom_objects)  # of files from when there was none
-
-
-def _turn(angles):
-    """Cosines and sines of angles [B, 1], each [B, 1, 1, 1]."""
-    angles = angles[:, None, None]
-    return tf.cos(angles), tf.sin(angles)
+        if "moments_width" not in config:
+            raise ValueError("diffusion autoencoders of before means and deviations were told are to be trained anew")
+        return super().from_config(config, custom_objects)

@@ -7,6 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 
+LEAST_SIZE = 1e-4  # of a component beside the largest, where pictures have none of it
+
+
 @keras.saving.register_keras_serializable("facezoo")
 class PatchCode(keras.layers.Layer):
     """Pictures as the principal components of their patches: [B, H, W, C] -> float32 [B, H / patch, W / patch, D].
@@ -44,6 +47,7 @@ class PatchCode(keras.layers.Layer):
         patches = self.cut(pictures).numpy().reshape(-1, self.patch * self.patch * self.channels).astype(np.float64)
         variances, directions = np.linalg.eigh(patches.T @ patches / len(patches))
         deviations = np.sqrt(np.maximum(variances[::-1][: self.components], 1e-12))
+        deviations = np.maximum(deviations, LEAST_SIZE * deviations[0])
         largest = np.argmax(np.abs(directions), axis=0)  # whose sign is made positive: eigenvectors have none
         directions = directions * np.sign(directions[largest, np.arange(len(largest))])
         self.basis.assign(directions[:, ::-1][:, : self.components])

@@ -14,8 +14,8 @@ FILTERS, LATENT_DIM, SLOPE = (32, 64, 128, 256), 64, 0.3
 PATCH, GRID, COMPONENTS = 8, 8, 80
 PATCH_NUMBERS = 3 * PATCH * PATCH
 WIDTH, DEPTH, GROUP_CHANNELS, HEAD_CHANNELS, WAVES = 192, 2, 16, 32, 32
-SPREAD_WIDTH, SPREAD_DEPTH, MOST_LOGARITHM, SURPRISE_FACTOR = 96, 1, 4.0, 0.1
-RIGHT_ANGLE, LEAST_NOISE = math.pi / 2.0, 0.15
+MOMENTS_WIDTH, MOMENTS_DEPTH, MOST_LOGARITHM, SURPRISE_FACTOR = 96, 1, math.log(10.0), 0.1
+RIGHT_ANGLE, LEAST_NOISE = math.pi / 2.0, 0.05
 
 
 class HeldVAE(nn.Module):
@@ -123,16 +123,16 @@ class Network(nn.Module):
 class DiffusionLoss(nn.Module):
     """The mean squared error of the velocity at an angle that is drawn, half of the codes with a doubt.
 
-    And how much what is to be drawn surprises who tells its means and spreads.
+    And how much what is to be drawn surprises who tells its means and deviations.
     """
 
     def __init__(self):
         super().__init__()
         self.held = HeldVAE()
         self.denoiser = Network(COMPONENTS + PATCH_NUMBERS, 4 * WAVES + LATENT_DIM, WIDTH, DEPTH, COMPONENTS)
-        self.spreader = Network(PATCH_NUMBERS, 2 * WAVES + LATENT_DIM, SPREAD_WIDTH, SPREAD_DEPTH, 2 * COMPONENTS)
+        self.moments = Network(PATCH_NUMBERS, 2 * WAVES + LATENT_DIM, MOMENTS_WIDTH, MOMENTS_DEPTH, 2 * COMPONENTS)
         self.register_buffer("basis", torch.linalg.qr(torch.randn(PATCH_NUMBERS, COMPONENTS))[0])
-        self.register_buffer("variances", torch.linspace(1.0, 0.05, COMPONENTS)[:, None, None])
+        self.register_buffer("sizes", torch.linspace(2.0, 0.3, COMPONENTS)[:, None, None])
 
     def forward(self, images):
         count = len(images)
@@ -144,23 +144,21 @@ class DiffusionLoss(nn.Module):
             change = torch.einsum("bphw,pd->bdhw", functional.pixel_unshuffle(images - pictures, PATCH), self.basis)
             guide = 4.0 * (functional.pixel_unshuffle(pictures, PATCH) - 0.5)
             doubt_waves = _make_waves(doubts)
-        means, logarithms = self.spreader(guide, torch.cat([doubt_waves, told], dim=1)).float().chunk(2, dim=1)
+        means, logarithms = self.moments(guide, torch.cat([doubt_waves, told], dim=1)).float().chunk(2, dim=1)
         logarithms = MOST_LOGARITHM * torch.tanh(logarithms / MOST_LOGARITHM)
         errors = (change - means) * torch.exp(-logarithms)
         surprise = (0.5 * errors.square() + logarithms).mean()
         with torch.no_grad():
-            change = errors.detach()
+            details, noise = errors.detach(), torch.randn_like(change)
             least = math.asin(LEAST_NOISE)
-            angles = least + (RIGHT_ANGLE - least) * torch.sigmoid(torch.randn(count, 1))
-            cosines, sines = torch.cos(angles)[..., None, None], torch.sin(angles)[..., None, None]
-            noise = torch.randn_like(change)
-            noisy, velocity = cosines * change + sines * noise, cosines * noise - sines * change
+            angles = least + (RIGHT_ANGLE - least) * torch.rand(count, 1)
+            across, along = torch.sin(angles)[..., None, None], self.sizes * torch.cos(angles)[..., None, None]
+            cosines, sines = torch.cos(own := torch.atan2(across, along)), torch.sin(own)
+            noisy, velocity = cosines * details + sines * noise, cosines * noise - sines * details
             known = torch.cat([_make_waves(angles / RIGHT_ANGLE), doubt_waves, told], dim=1)
-            total = cosines**2 * self.variances + sines**2
-            normal = cosines * sines * (1.0 - self.variances) / total * noisy
-        rest = self.denoiser(torch.cat([noisy / torch.sqrt(total), guide], dim=1), known).float()
-        found = normal + torch.sqrt(self.variances / total) * rest
-        return functional.mse_loss(found, velocity) + SURPRISE_FACTOR * surprise
+            paces = self.sizes / (across**2 + along**2)
+        found = self.denoiser(torch.cat([noisy, guide], dim=1), known).float()
+        return (paces * (found - velocity).square()).mean() + SURPRISE_FACTOR * surprise
 
 
 def _make_waves(numbers):

@@ -22,7 +22,7 @@ def model():
         components=48,
         width=16,
         depth=1,
-        spread_width=16,
+        moments_width=16,
         least_noise=0.0,
         sampling_steps=12,
         seed=3,
@@ -33,15 +33,18 @@ def model():
 
 @pytest.fixture
 def ideal(model, monkeypatch):
-    """A model of independent normal numbers, whose best denoiser has a closed form."""
+    """A model of normal numbers that deviate half as much as it is told, whose best denoiser has a closed form."""
 
     def find_velocity(noisy, guide, codes, angles, doubts):
-        cosines, sines = (function(np.pi / 2.0 * tf.reshape(angles, (-1, 1, 1, 1))) for function in (tf.cos, tf.sin))
+        cosines, sines = model._turn(angles)
         variances = (cosines * DEVIATION) ** 2 + sines**2
         return noisy * cosines * sines * (1.0 - DEVIATION**2) / variances
 
     monkeypatch.setattr(model, "_find_velocity", find_velocity)
-    monkeypatch.setattr(model, "spreader", None)  # no place has a mean or spread of its own
+    model.patch_code.deviations.assign(np.linspace(1.0, 0.3, 48))
+    model.sampling_steps = 16
+    nothing = tf.zeros((8, *model.noise_shape))
+    monkeypatch.setattr(model, "_tell_moments", lambda pictures, codes, doubts: (nothing, nothing))
     return model
 
 
@@ -63,7 +66,7 @@ def test_fused_group_normalization_is_that_of_keras(shape):
         np.testing.assert_allclose(one, other, rtol=2e-4, atol=2e-4)
 
 
-def test_spreads_are_those_of_the_differences(model):
+def test_deviations_are_those_of_the_differences(model):
     """Differences whose upper half varies ten times as much; the code tells nothing of them."""
     images = batch()["image"]
     pictures = model.autoencoder.decode(model.encode(images)).numpy()
@@ -77,34 +80,41 @@ def test_spreads_are_those_of_the_differences(model):
     model.compile(keras.optimizers.Adam(1e-2))
     for _ in range(60):
         model.train_step({"image": draw()})
-    spreads = model._find_spread(pictures, model.encode(pictures), tf.zeros((8, 1)))[1].numpy()
-    upper, lower = np.split(spreads.mean(axis=(0, 2, 3)), 2)
+    deviations = model._find_moments(pictures, model.encode(pictures), tf.zeros((8, 1)))[1].numpy()
+    upper, lower = np.split(deviations.mean(axis=(0, 2, 3)), 2)
     assert upper.min() > 4.0 * lower.max()
 
 
 def test_what_is_normal_is_known_before_anything_is_learned(model):
+    """Then noise is turned into details as large as they are told to be, whatever the steps, and these into that noise."""
     for kernel in model.last_kernels:
         kernel.assign(tf.zeros_like(kernel))
-    model.sampling_steps = 50
+    model.sampling_steps = 1
     codes, noise = model.encode(batch()["image"]), noise_of(model)
-    pictures, doubts, deviations = model.autoencoder.decode(codes), tf.zeros((8, 1)), model.patch_code.spread.numpy()
-    drawn = model._follow(noise, codes, pictures, doubts, np.pi / 2.0, 0.0).numpy()
-    found = model._follow(drawn, codes, pictures, doubts, 0.0, np.pi / 2.0).numpy()
-    large = deviations > 0.1  # finer ones want finer steps near the picture, where no noise is left
-    assert deviations[large].min() < 0.3
-    np.testing.assert_allclose(drawn[..., large], (deviations * noise)[..., large], atol=0.02)
-    np.testing.assert_allclose(found[..., large], noise[..., large], atol=0.05)
+    pictures, doubts = model.autoencoder.decode(codes), tf.zeros((8, 1))
+    assert model.patch_code.spread.numpy().min() < 0.3  # of components of many sizes
+    drawn = model._follow(noise, codes, pictures, doubts, np.pi / 2.0, 0.0)
+    np.testing.assert_allclose(drawn, noise, atol=1e-5)
+    np.testing.assert_allclose(model._follow(drawn, codes, pictures, doubts, 0.0, np.pi / 2.0), noise, atol=1e-5)
 
 
-def test_a_file_of_before_has_one_spread():
-    before = DiffusionAutoencoder(image_size=SIZE, patch=4, components=48, width=16, depth=1, spread_width=0)
-    config = before.get_config()
-    del config["spread_width"]
-    again = DiffusionAutoencoder.from_config(config)
-    assert again.spreader is None
-    again.set_weights(before.get_weights())
-    codes = before.encode(batch()["image"])
-    np.testing.assert_array_equal(again.decode(codes), before.decode(codes))
+def test_a_component_turns_as_if_noise_were_added_at_its_size(model):
+    sizes, angle = model.patch_code.spread.numpy(), 0.3
+    middle = np.exp(np.mean(np.log(sizes)))
+    cosines, sines = (part.numpy().ravel() for part in model._turn(angle))
+    np.testing.assert_allclose(sines / cosines, np.tan(angle) * middle / sizes, rtol=1e-4)
+    places = np.linspace(0.0, np.pi / 2.0, 20_001, dtype=np.float32)[:, None]
+    paces = model._find_paces(places).numpy()
+    np.testing.assert_allclose(paces.mean(axis=(0, 1, 2)), 1.0, rtol=0.01)
+    turns = np.diff(model._find_angles(places).numpy(), axis=0)
+    np.testing.assert_allclose(paces[5_000], turns[5_000] / np.diff(places[:2, 0]), rtol=0.02)
+
+
+def test_a_file_of_before_is_to_be_trained_anew(model):
+    config = model.get_config()
+    del config["moments_width"]
+    with pytest.raises(ValueError, match="are to be trained anew"):
+        DiffusionAutoencoder.from_config(config)
 
 
 def test_files_with_the_normalization_of_keras_are_read(model, tmp_path, monkeypatch):
@@ -159,10 +169,12 @@ def test_a_place_without_details_gives_noise_too(ideal):
     flat = ideal.autoencoder.decode(codes)
     assert np.median(np.abs(ideal.encode(flat, noise=True)[1])) < 0.01
     ideal.least_noise, ideal._least_angle = 0.6, float(np.arcsin(0.6))
+    cosines, sines = (np.ravel(part) for part in ideal._turn(ideal._least_angle))
     noise = np.asarray(ideal.encode(flat, noise=True)[1])
-    np.testing.assert_allclose(noise.std(), 0.6 / np.hypot(0.8 * DEVIATION, 0.6), rtol=0.05)
-    drawn = np.asarray(ideal.patch_code(ideal.decode(codes, noise) - flat))
-    expected = noise * DEVIATION**2 * 0.8 / np.hypot(0.8 * DEVIATION, 0.6)  # the mean of what may be below the noise
+    sizes = np.hypot(cosines * DEVIATION, sines)
+    np.testing.assert_allclose(noise.std(axis=(0, 1, 2)).mean(), (sines / sizes).mean(), rtol=0.05)
+    drawn = np.asarray(ideal.patch_code(ideal.decode(codes, noise) - flat)) / ideal.patch_code.spread
+    expected = noise * DEVIATION**2 * cosines / sizes  # the mean of what may be below the noise
     kept = np.abs(np.asarray(ideal.decode(codes, noise)) - 0.5).max(axis=(1, 2, 3)) < 0.5  # not clipped
     np.testing.assert_allclose(drawn[kept], expected[kept], atol=0.02)
 
