@@ -6,7 +6,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-
 LEAST_SIZE = 1e-4  # of a component beside the largest, where pictures have none of it
 
 

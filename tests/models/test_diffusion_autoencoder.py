@@ -86,7 +86,7 @@ def test_deviations_are_those_of_the_differences(model):
 
 
 def test_what_is_normal_is_known_before_anything_is_learned(model):
-    """Then noise is turned into details as large as they are told to be, whatever the steps, and these into that noise."""
+    """Then noise becomes details as large as they are told to be, whatever the steps, and these that noise."""
     for kernel in model.last_kernels:
         kernel.assign(tf.zeros_like(kernel))
     model.sampling_steps = 1
