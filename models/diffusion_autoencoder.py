@@ -83,7 +83,7 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         width: int = 192,
         depth: int = 2,
         levels: int = 1,
-        moments_width: int = 96,
+        moments_width: int = 64,
         least_noise: float = 0.05,
         doubt: float = 1.0,
         sampling_steps: int = 10,
