@@ -22,7 +22,6 @@ from ..terminal import announce
 
 ITEM = "run"  # words without dashes are its values
 FACES, DRAWN, STEPS = 4, 3, 5  # pictures of a row: reconstructions, new ones, a morph
-COLUMNS = FACES + DRAWN + STEPS
 SIDE, FONT = 128, 14
 FITTED = 1000  # training faces that new ones are drawn like
 NO_SETTINGS = (
@@ -167,18 +166,20 @@ def _draw_new(each: Run, model) -> np.ndarray:
 
 def _sheet(names: list[str], shown: Sequence[tuple[np.ndarray, ...]], split: str) -> np.ndarray:
     """A row for each run, below the faces where those are other ones: uint8 [H, W, 3]."""
-    blank = np.full((COLUMNS, SIDE, SIDE, 3), 255, np.uint8)
+    most_drawn = max(len(drawn) for _, _, drawn, _ in shown)
+    columns = FACES + most_drawn + STEPS
+    blank = np.full((columns, SIDE, SIDE, 3), 255, np.uint8)
     rows, labels, above = [], [], None
     for name, each in zip(names, shown, strict=True):
         faces, made, drawn, way = map(_enlarge, each)
         if above is None or not np.array_equal(faces, above):
             rows += [faces, blank[FACES:]]
-            labels += [f"{split} faces", *[""] * (COLUMNS - 1)]
-        rows += [made, drawn, blank[len(drawn) : DRAWN], way]
-        labels += [name, *[""] * (FACES - 1), "new faces" if len(drawn) else "", *[""] * (DRAWN - 1)]
-        labels += ["morph of the first two", *[""] * (STEPS - 1)]
+            labels += [f"{split} faces", *[""] * (columns - 1)]
+        rows += [made, drawn, blank[len(drawn) : most_drawn], way]
+        labels += [name, *[""] * (FACES - 1), *["new faces" if len(drawn) else ""] * (most_drawn > 0)]
+        labels += [*[""] * (most_drawn - 1), "morph of the first two", *[""] * (STEPS - 1)]
         above = faces
-    return pictures.draw_labelled_sheet(np.concatenate(rows), labels, COLUMNS, 1, FONT, is_above=True)
+    return pictures.draw_labelled_sheet(np.concatenate(rows), labels, columns, 1, FONT, is_above=True)
 
 
 def _enlarge(made: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ def test_runs_stand_side_by_side(train, command, finished, empty_folder):
     assert "dataset" not in table  # the same of both
     assert [table[name][1].strip() for name in ("model", "learning_rate", "steps")] == ["cae", "0.01", "2"]
     with Image.open(empty_folder / "comparison" / "sheet.png") as sheet:
-        assert sheet.width == compare.COLUMNS * compare.SIDE
+        assert sheet.width == (compare.FACES + compare.DRAWN + compare.STEPS) * compare.SIDE
         assert sheet.height == 3 * (compare.SIDE + compare.FONT + 6)  # the faces once, and a row for each run
     assert (empty_folder / "comparison" / "curves.png").exists()
     assert "comparison-2/table.md" in command("compare", finished, finished).out
@@ -36,11 +36,14 @@ def test_what_was_measured_of_the_test_split_stands_in_the_table(copied, command
     assert "of samples" not in table  # of eight only
 
 
-def test_new_faces_are_shown_of_models_that_have_some(train, finished):
+def test_new_faces_are_shown_of_models_that_have_some(train, command, finished, empty_folder):
     other = train("other", *CAE_FLAGS, "--dataset=procedural_faces")
     for folder, count in ((finished, compare.DRAWN), (other, 0)):
         opened = open_run(folder)
         assert len(compare._draw_new(opened, opened.model())) == count
+    assert command("compare", other, other).code == 0
+    with Image.open(empty_folder / "comparison" / "sheet.png") as sheet:
+        assert sheet.width == (compare.FACES + compare.STEPS) * compare.SIDE
 
 
 def test_figures_of_clips_stand_in_the_table(copied, command, finished, empty_folder):
