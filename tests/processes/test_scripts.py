@@ -10,6 +10,7 @@ from pathlib import Path
 import facezoo
 import numpy as np
 import pytest
+from facezoo.datasets.procedural import procedural_faces
 from PIL import Image, ImageOps
 
 ROOT = Path(facezoo.__file__).parent
@@ -66,9 +67,22 @@ runpy.run_path({str(script)!r}, run_name="__main__")
     assert np.abs(row[:, :32] / 255.0 - first).max() < 0.01
 
 
+def test_the_judge_of_priors_is_run(tmp_path):
+    attributes = procedural_faces("train").attribute_names
+    prior = facezoo.models.CodePrior(autoencoder=facezoo.load("vae"), attributes=attributes, width=16, depth=1)
+    prior.save(tmp_path / "prior.keras")
+    command = [sys.executable, ROOT / "docs" / "examples" / "judge_prior.py", tmp_path / "prior.keras", "40"]
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["mixture", "flow", *attributes]
+    assert re.fullmatch(r".+: with \d+%, without \d+%", lines[-1])
+
+
 def test_every_example_is_run_and_short():
     examples = {path.stem: path for path in (ROOT / "docs" / "examples").glob("*.py")}
-    assert examples.keys() == {*EXAMPLES, "convert_lpips", "morph_litert", "morph_onnx"}
+    assert examples.keys() == {*EXAMPLES, "convert_lpips", "judge_prior", "morph_litert", "morph_onnx"}
     assert all(len(path.read_text("utf-8").splitlines()) <= 45 for path in examples.values())
 
 
