@@ -17,7 +17,7 @@ from .holding import HoldingAutoencoder, choose_held
 from .patch_code import PatchCode
 
 RIGHT_ANGLE = math.pi / 2.0
-MOST_LOGARITHM = math.log(10.0)  # a place deviates at most ten times as much as all do, and at least a tenth
+MOST_LOGARITHM = math.log(30.0)  # a place deviates at most so many times as much as all do, and at least a thirtieth
 
 
 @keras.saving.register_keras_serializable("facezoo")
