@@ -1,6 +1,6 @@
 """Judges a code prior on drawn faces by the face network: python judge_prior.py RUN/model.keras [COUNT]
 
-Prints the Frechet distances of new faces to COUNT training faces (10,000), in the numbers that the network's heads read;
+Prints Frechet distances of new faces to COUNT training faces (10,000), in the numbers that the network's heads read;
 then in how many of 200 faces that were drawn with an attribute, and without it, the network sees that.
 """
 
