@@ -1,4 +1,4 @@
-"""Put runs side by side: settings that differ, figures, curves, and pictures of a split, new ones and morphs."""
+"""Put runs side by side: settings that differ, figures, curves, pictures of a split, new ones and morphs."""
 
 from collections.abc import Sequence
 from pathlib import Path
