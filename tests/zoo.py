@@ -234,7 +234,7 @@ ZOO = [
         ),
         (4,),
         "of a VAE",
-        epochs=8,  # since each step sees one angle of many
+        epochs=12,  # since each step sees one angle of many
     ),
     Specimen(
         "diffusion_autoencoder",
