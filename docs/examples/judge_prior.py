@@ -22,7 +22,7 @@ parts = [range(start, min(start + 250, count)) for start in range(0, count, 250)
 
 
 def draw(count, attributes=None, seed=0):
-    noise = np.random.default_rng(seed).standard_normal((count, *prior.code_shape), np.float32)
+    noise = np.random.default_rng(seed).standard_normal((count, *prior.code_shape)).astype(np.float32)
     return np.asarray(prior.draw(noise, attributes, guidance if attributes is not None else 1.0))
 
 
