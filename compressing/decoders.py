@@ -1,4 +1,4 @@
-"""A small decoder, to be taught by a large one."""
+"""Small networks of blocks on coarse grids: a decoder, to be taught by a large one, and others of maps."""
 
 import keras
 
@@ -142,16 +142,54 @@ def draw_on_grids(codes, picture_shape, width: int, depth: int, grid: int, stage
         x = keras.layers.Reshape((grid, grid, start))(keras.layers.Dense(grid * grid * start, name="start")(x))
     x = keras.layers.Conv2D(width, 1, name="widen")(x)
     leading = codes if stages > 1 and len(code_shape) == 1 else None
-    for stage in range(stages):
-        if stage:
-            x = JoinedPatches(2)(keras.layers.Conv2D(4 * count_channels(width, stage), 1, name=f"enlarge_{stage}")(x))
-        if stages > 1:
-            x = PlaceBias(name=f"places_{stage}")(x)
-        for number in range(depth):
-            x = _block(x, f"block_{stage * depth + number}", leading)
+    x = _work_on_grids(x, leading, width, depth, stages, has_places=stages > 1)
     patch = size // last
     x = keras.layers.Conv2D(patch * patch * channels, 1, name="patches")(x)
     return keras.layers.Activation("sigmoid", dtype="float32")(JoinedPatches(patch)(x))
+
+
+def build_grid_network(
+    shape: tuple[int, int, int],
+    told: int,
+    width: int,
+    depth: int,
+    stages: int,
+    outputs: int,
+    last_initializer: str | dict = "glorot_uniform",
+    name: str | None = None,
+) -> keras.Model:
+    """A network of the blocks of `build_small_decoder` that makes maps of maps, and is led by vectors.
+
+    Args:
+      shape: of the maps that it sees, (H, W, C).
+      told: numbers that lead it: they scale the channels of every block.
+      width: channels on the first grid; the next has five sixths of them, and so on.
+      depth: residual blocks on each grid.
+      stages: grids, each after the first twice as high and wide.
+      outputs: channels of the maps that it makes.
+      last_initializer: of the last kernel, as Keras names them.
+      name: of the network.
+
+    Returns:
+      A network of [maps [B, H, W, C], vectors [B, told]] -> float32 [B, s H, s W, outputs], s = 2^(stages - 1).
+    """
+    seen, known = keras.Input(shape), keras.Input((told,))
+    x = keras.layers.Conv2D(width, 1, name="widen")(seen)
+    x = _work_on_grids(x, known, width, depth, stages, has_places=True)
+    last = keras.layers.Conv2D(outputs, 1, kernel_initializer=last_initializer, dtype="float32", name="last")
+    return keras.Model([seen, known], last(x), name=name)
+
+
+def _work_on_grids(x, leading, width: int, depth: int, stages: int, has_places: bool):
+    """The blocks of all grids: [B, H, W, width] -> the maps of the last grid; leading as in `_block`."""
+    for stage in range(stages):
+        if stage:
+            x = JoinedPatches(2)(keras.layers.Conv2D(4 * count_channels(width, stage), 1, name=f"enlarge_{stage}")(x))
+        if has_places:
+            x = PlaceBias(name=f"places_{stage}")(x)
+        for number in range(depth):
+            x = _block(x, f"block_{stage * depth + number}", leading)
+    return x
 
 
 def _block(x, name: str, leading):

@@ -3,7 +3,7 @@
 from .adversarial import ADVERSARIAL_LOSSES, AdversarialTerm, FeatureMatching, r1_penalty
 from .clips import ClipKLDivergence, OfFrames, TemporalError
 from .detail import DetailError
-from .diffusion import Surprise, VelocityError
+from .diffusion import DetailDivergence, OfDrawn, VelocityError
 from .distillation import CodeError, TaughtError
 from .expression import ExpressionCode
 from .kl import KLDivergence, vae_kl_loss
@@ -22,6 +22,7 @@ __all__ = [
     "AdversarialTerm",
     "ClipKLDivergence",
     "CodeError",
+    "DetailDivergence",
     "DetailError",
     "ExpressionCode",
     "FeatureMatching",
@@ -31,11 +32,11 @@ __all__ = [
     "Masked",
     "MissingTerm",
     "Objective",
+    "OfDrawn",
     "OfFrames",
     "PerceptualLoss",
     "SquaredError",
     "SquaredMaskError",
-    "Surprise",
     "TaughtError",
     "TemporalError",
     "VelocityError",

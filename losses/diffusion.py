@@ -2,6 +2,9 @@
 
 import tensorflow as tf
 
+from .kl import kl_per_dimension
+from .perceptual import TARGET_COLUMN, PerceptualLoss
+
 
 class VelocityError:
     """Mean squared difference of the velocity that a denoiser gives and the true one, [B].
@@ -17,19 +20,46 @@ class VelocityError:
         return tf.reduce_mean(tf.math.squared_difference(wanted, given), axis=tuple(range(1, wanted.shape.rank)))
 
 
-class Surprise:
-    """Negative log likelihood of errors that are normal with deviations of their own, less a constant, a mean: [B].
+class DetailDivergence:
+    """The divergence of a picture's details from normal ones, in nats, summed over all: [B].
 
-    Of numbers e in units of the deviation that all have together, and logarithms s of their own deviations in that
-    unit: (e / exp(s))^2 / 2 + s (Nix and Weigend, "Estimating the mean and variance of the target probability
-    distribution" (1994), equation 6).
+    As `KLDivergence`, of the outputs `detail_mean` and `detail_log_var`, [B, ...]. Where the outputs hold
+    `detail_share`, a scalar, that share of it counts and is reported: at the start of a training details would else be
+    given up before any are drawn
+    (Sønderby et al., "Ladder Variational Autoencoders" (2016), section 2.3).
 
-    >>> told = {"errors": tf.fill((1, 4), 2.0), "log_deviations": tf.zeros((1, 4))}
-    >>> Surprise()({}, told).numpy().tolist()
+    >>> outputs = {"detail_mean": tf.ones((1, 2, 2)), "detail_log_var": tf.zeros((1, 2, 2))}
+    >>> DetailDivergence()({}, outputs).numpy().tolist()
     [2.0]
     """
 
     def __call__(self, batch, outputs):
-        errors, logarithms = (tf.cast(outputs[name], tf.float32) for name in ("errors", "log_deviations"))
-        surprises = 0.5 * tf.square(errors * tf.exp(-logarithms)) + logarithms
-        return tf.reduce_mean(surprises, axis=tuple(range(1, surprises.shape.rank)))
+        divergence = kl_per_dimension(outputs["detail_mean"], outputs["detail_log_var"])
+        total = tf.reduce_sum(divergence, axis=tuple(range(1, divergence.shape.rank)))
+        return outputs.get("detail_share", 1.0) * total
+
+
+class OfDrawn:
+    """A distance of two reconstructions, one of a picture's own details and one of others, the mean of both: [B].
+
+    Outputs without `drawn` have but the first. The picture is looked at once.
+
+    >>> black, gray = tf.zeros((1, 2, 2, 3)), tf.fill((1, 2, 2, 3), 0.5)
+    >>> term = OfDrawn(PerceptualLoss(lambda images, training: [images]))
+    >>> term({"image": black}, {"reconstruction": black, "drawn": gray}).numpy().tolist()
+    [0.125]
+
+    Args:
+      term: reads the `reconstruction` of the outputs.
+    """
+
+    def __init__(self, term: PerceptualLoss):
+        self.term, self.target_columns = term, term.target_columns
+
+    def __call__(self, batch, outputs):
+        if "drawn" not in outputs:
+            return self.term(batch, outputs)
+        if TARGET_COLUMN.format(0) not in batch:
+            batch = {**batch, **tf.nest.map_structure(tf.stop_gradient, self.target_columns(batch["image"]))}
+        drawn = {**outputs, "reconstruction": outputs["drawn"]}
+        return 0.5 * (self.term(batch, outputs) + self.term(batch, drawn))

@@ -163,6 +163,9 @@ class AutoencoderGAN(HoldingAutoencoder):
     def inside(self, term):
         return self.autoencoder.inside(term)
 
+    def as_in_training(self, outputs):
+        return self.autoencoder.as_in_training(outputs)
+
     def evaluate_batch(self, batch, outputs):
         """As for any model; `loss` is that of the autoencoder alone, since a discriminator's judgement drifts."""
         values = super().evaluate_batch(batch, outputs)

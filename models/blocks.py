@@ -27,7 +27,7 @@ def leaky_relu(x, negative_slope: float = 0.1):
 
 @keras.saving.register_keras_serializable("facezoo")
 def sampling(mean, log_var, epsilon):
-    """The reparameterisation trick, `mean + exp(log_var / 2) * epsilon`: three [B, D] -> [B, D].
+    """The reparameterisation trick, `mean + exp(log_var / 2) * epsilon`: three [B, ...] -> [B, ...].
 
     >>> sampling(np.array([[1.0]]), np.array([[0.0]]), np.array([[0.5]])).numpy().tolist()
     [[1.5]]

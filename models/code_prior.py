@@ -12,7 +12,7 @@ from .autoencoder import Autoencoder
 from .batches import as_pictures, check_trains
 from .blocks import check_fraction, check_names, check_positive, sign_attributes
 from .denoiser import WAVES, build_denoiser, make_waves
-from .holding import choose_held
+from .holding import add_code_spread, choose_held, measure_code_spread
 from .trainable import TrainableModel
 
 
@@ -76,19 +76,15 @@ class CodePrior(TrainableModel):
         self.attribute_dropout, self.width, self.depth = attribute_dropout, width, depth
         self.sampling_steps, self.seed = sampling_steps, seed
         self.code_shape = autoencoder.shape_of_code()
-        self.code_means, self.code_deviations = (
-            self.add_weight(shape=self.code_shape, initializer=start, trainable=False, autocast=False, name=title)
-            for start, title in (("zeros", "code_means"), ("ones", "code_deviations"))
-        )
+        self.code_means, self.code_deviations = add_code_spread(self, self.code_shape)
         self.denoiser = build_denoiser(self.code_shape, 2 * WAVES + 2 * len(self.attributes), width, depth)
         self.build()
 
     def adapt(self, images: np.ndarray) -> None:
         """Finds the codes' spread in pictures of the training split, [N, H, W, C]."""
-        parts = np.array_split(images, -(-len(images) // 64))
-        codes = np.concatenate([self.autoencoder.encode(part).numpy() for part in parts])
-        self.code_means.assign(codes.mean(0))
-        self.code_deviations.assign(codes.std(0) + 1e-6)
+        means, deviations = measure_code_spread(self.autoencoder, images)
+        self.code_means.assign(means)
+        self.code_deviations.assign(deviations)
 
     def columns_to_keep(self, images) -> dict[str, tf.Tensor]:
         """What of pictures [B, H, W, C] in [0, 1] need not be found again at each step."""

@@ -91,10 +91,8 @@ def build_denoiser(
     depth: int,
     levels: int = 1,
     guide_channels: int = 0,
-    outputs: int | None = None,
-    name: str = "denoiser",
 ) -> keras.Model:
-    """A network that finds the velocity of what is noisy, or whatever else; every block is steered by scale and shift.
+    """A network that finds the velocity of what is noisy; every block is steered by scale and shift.
 
     Of maps it is a U-Net (Ronneberger et al. 2015) of residual blocks with attention and adaptive group normalisation
     (Dhariwal and Nichol, "Diffusion Models Beat GANs on Image Synthesis" (2021), section 3), of vectors as many
@@ -107,27 +105,24 @@ def build_denoiser(
       depth: blocks of each level on the way down, and on the way up.
       levels: each after the first halves the maps; vectors have one.
       guide_channels: of maps that are known, and as large.
-      outputs: channels or numbers of what is found; None are those of what is noisy.
-      name: of the network.
 
     Returns:
       A network of [noisy [B, *shape], told [B, told]], or [noisy, guide [B, H, W, guide_channels], told]
-      -> float32 [B, H, W, outputs] or [B, outputs].
+      -> float32 [B, *shape].
     """
     noisy, known = keras.Input(shape), keras.Input((told,))
-    outputs = shape[-1] if outputs is None else outputs
     steer = keras.layers.Dense(width, activation="silu")(keras.layers.Dense(2 * width, activation="silu")(known))
     if len(shape) == 1:
         x = keras.layers.Dense(width)(noisy)
         for _ in range(2 * depth):
             x = _dense_block(x, steer)
-        last = keras.layers.Dense(outputs, kernel_initializer=SMALL, dtype="float32")
-        return keras.Model([noisy, known], last(_normalize(x, steer)), name=name)
+        last = keras.layers.Dense(shape[-1], kernel_initializer=SMALL, dtype="float32")
+        return keras.Model([noisy, known], last(_normalize(x, steer)), name="denoiser")
     guides = [keras.Input((*shape[:2], guide_channels))] if guide_channels else []
     seen = keras.layers.Concatenate()([noisy, *guides]) if guides else noisy
     x = _build_maps(Places()(CONVOLUTION.conv(width)(seen)), steer, width, depth, levels)
-    last = keras.layers.Conv2D(outputs, 1, kernel_initializer=SMALL, dtype="float32")
-    return keras.Model([noisy, *guides, known], last(_normalize(x, steer)), name=name)
+    last = keras.layers.Conv2D(shape[-1], 1, kernel_initializer=SMALL, dtype="float32")
+    return keras.Model([noisy, *guides, known], last(_normalize(x, steer)), name="denoiser")
 
 
 def _build_maps(x, steer, width: int, depth: int, levels: int):

@@ -1,6 +1,7 @@
 """What all autoencoders share that hold another one."""
 
 import keras
+import numpy as np
 
 from .autoencoder import Autoencoder
 from .vae import VAE
@@ -22,6 +23,21 @@ def choose_held(autoencoder: Autoencoder | None, image_size: int, channels: int,
     if held.conditions:
         raise ValueError(f"autoencoder: a {type(held).__name__} is told {', '.join(held.conditions)}")
     return held
+
+
+def add_code_spread(model: keras.Model, shape: tuple[int, ...]) -> tuple:
+    """Weights for the means and deviations of codes, each of the code's shape: 0 and 1 until they are measured."""
+    return tuple(
+        model.add_weight(shape=shape, initializer=start, trainable=False, autocast=False, name=title)
+        for start, title in (("zeros", "code_means"), ("ones", "code_deviations"))
+    )
+
+
+def measure_code_spread(autoencoder: Autoencoder, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Means and deviations of the codes of pictures, [N, H, W, C]: two of the code's shape."""
+    parts = np.array_split(images, -(-len(images) // 64))
+    codes = np.concatenate([autoencoder.encode(part) for part in parts])
+    return codes.mean(0), codes.std(0) + 1e-6
 
 
 class HoldingAutoencoder(Autoencoder):

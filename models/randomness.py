@@ -58,6 +58,27 @@ def normal_for_all(shape: tuple[int, ...], *, seed: int, stream: str):
     return tf.random.stateless_normal((1, *shape), seed=_make_key(seed, stream))
 
 
+def normal_of(pictures, shape: tuple[int, ...], *, seed: int, stream: str):
+    """What `normal` draws for one example, of a picture's own: the same whatever it is in a batch with, and when.
+
+    Args:
+      pictures: [B, H, W, C] in [0, 1], of which 8 bits are read.
+      shape: what one example gets.
+      seed: the model's.
+      stream: names the place that draws.
+
+    Returns:
+      float32 [B, *shape].
+    """
+    bits = tf.reshape(tf.cast(tf.round(255.0 * pictures), tf.int32), (tf.shape(pictures)[0], -1))
+    factors = tf.random.stateless_uniform(tf.shape(bits)[1:], (0, 0), minval=None, maxval=None, dtype=tf.int32)
+    first = tf.constant((seed ^ zlib.crc32(stream.encode())) & 0x7FFFFFFF, tf.int32)
+    keys = tf.reduce_sum(bits * factors, axis=1)  # runs over, as it may
+    return tf.map_fn(
+        lambda key: tf.random.stateless_normal(shape, tf.stack([first, key])), keys, fn_output_signature=tf.float32
+    )
+
+
 def uniform(batch_size, shape: tuple[int, ...], *, seed: int, stream: str):
     """Uniform numbers in [0, 1), otherwise as `normal`."""
     return _draw_rows(tf.random.stateless_uniform, batch_size, shape, seed, stream)

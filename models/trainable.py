@@ -355,7 +355,11 @@ class TrainableModel(keras.Model):
     def evaluate_batch(self, batch, outputs) -> dict[str, tf.Tensor]:
         """What evaluation tells of a batch, as `Objective.measure`: the unweighted terms and `loss`, float32 [B]."""
         with skip_checks():  # what a term encodes again may lie a little outside of [0, 1]
-            return self.objective.measure(batch, outputs)
+            return self.objective.measure(batch, self.as_in_training(outputs))
+
+    def as_in_training(self, outputs):
+        """Outputs of evaluation with what the terms see in training, where that is something else."""
+        return outputs
 
     def regularization(self):
         """This replica's share of the layers' own penalties (L2), a float32 scalar."""

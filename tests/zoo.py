@@ -225,9 +225,10 @@ ZOO = [
             DiffusionAutoencoder(
                 autoencoder=VAE(image_size=SIZE, latent_dim=4, filters=(8, 8)),
                 patch=4,
-                components=12,
+                components=6,
                 width=32,
                 depth=1,
+                denoiser_width=32,
                 doubt=0.2,
                 sampling_steps=2,
             )
@@ -241,10 +242,13 @@ ZOO = [
         lambda: adapted(
             DiffusionAutoencoder(
                 autoencoder=ConvolutionalAutoencoder(image_size=SIZE, filters=(8, 8)),
-                patch=4,
+                patch=2,
                 components=6,
                 width=32,
                 depth=1,
+                denoiser_width=32,
+                levels=2,
+                finish=0,
                 doubt=0.0,
                 sampling_steps=2,
             )

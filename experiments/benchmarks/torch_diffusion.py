@@ -4,6 +4,7 @@ An untrained VAE is held, of which nothing is learned; attention is PyTorch's ow
 all normalisations of a block are found in one multiplication.
 """
 
+import itertools
 import math
 
 import torch
@@ -11,11 +12,10 @@ from torch import nn
 from torch.nn import functional
 
 FILTERS, LATENT_DIM, SLOPE = (32, 64, 128, 256), 64, 0.3
-PATCH, GRID, COMPONENTS = 8, 8, 80
+PATCH, GRID, COMPONENTS = 8, 8, 16
 PATCH_NUMBERS = 3 * PATCH * PATCH
-WIDTH, DEPTH, GROUP_CHANNELS, HEAD_CHANNELS, WAVES = 192, 2, 16, 32, 32
-MOMENTS_WIDTH, MOMENTS_DEPTH, MOST_LOGARITHM, SURPRISE_FACTOR = 64, 1, math.log(30.0), 0.1
-RIGHT_ANGLE, LEAST_NOISE = math.pi / 2.0, 0.05
+WIDTH, NEXT_WIDTH, DEPTH, NARROW, FINISH, GROUP_CHANNELS, HEAD_CHANNELS, WAVES = 128, 106, 2, 64, 8, 16, 32, 32
+RIGHT_ANGLE, FIRST_LOG_VAR, RECONSTRUCTION_FACTOR, KL_FACTOR = math.pi / 2.0, -4.0, 1000.0, 1e-3
 
 
 class HeldVAE(nn.Module):
@@ -120,19 +120,62 @@ class Network(nn.Module):
         return self.last(self.last_normalization(x, steer))
 
 
-class DiffusionLoss(nn.Module):
-    """The mean squared error of the velocity at an angle that is drawn, half of the codes with a doubt.
+class GridBlock(nn.Module):
+    """A depthwise convolution and two dense layers of each place, scaled as it is told, added to what it reads."""
 
-    And how much what is to be drawn surprises who tells its means and deviations.
+    def __init__(self, width: int, told: int):
+        super().__init__()
+        self.places = nn.Conv2d(width, width, 3, padding=1, groups=width)
+        self.wide, self.narrow = nn.Conv2d(width, 2 * width, 1), nn.Conv2d(2 * width, width, 1)
+        self.scales = nn.Linear(told, 2 * width)
+
+    def forward(self, x, told):
+        change = self.wide(self.places(x)) * self.scales(told)[:, :, None, None]
+        return x + self.narrow(functional.relu(change))
+
+
+class GridNetwork(nn.Module):
+    """Maps [B, inputs, 8, 8] and what is told [B, told] -> [B, outputs, 8, 8], twice as large with each more width."""
+
+    def __init__(self, inputs: int, told: int, widths: tuple[int, ...], outputs: int):
+        super().__init__()
+        self.widen = nn.Conv2d(inputs, widths[0], 1)
+        sizes = enumerate(widths)
+        self.places = nn.ParameterList(torch.zeros(width, GRID * 2**n, GRID * 2**n) for n, width in sizes)
+        pairs = itertools.pairwise(widths)
+        self.enlarge = nn.ModuleList(nn.Conv2d(width, 4 * wanted, 1) for width, wanted in pairs)
+        self.blocks = nn.ModuleList(nn.ModuleList(GridBlock(width, told) for _ in range(DEPTH)) for width in widths)
+        self.last = nn.Conv2d(widths[-1], outputs, 1)
+
+    def forward(self, seen, told):
+        x = self.widen(seen)
+        for stage, (places, blocks) in enumerate(zip(self.places, self.blocks, strict=True)):
+            if stage:
+                x = functional.pixel_shuffle(self.enlarge[stage - 1](x), 2)
+            x = x + places
+            for block in blocks:
+                x = block(x, told)
+        return self.last(x)
+
+
+class DiffusionLoss(nn.Module):
+    """What details give a picture back, how far they are from normal ones, and what the denoiser knows of them.
+
+    Half of the codes have a doubt; pictures are drawn of other details, too, of which no term of these tells.
     """
 
     def __init__(self):
         super().__init__()
+        told = 2 * WAVES + LATENT_DIM
         self.held = HeldVAE()
-        self.denoiser = Network(COMPONENTS + PATCH_NUMBERS, 4 * WAVES + LATENT_DIM, WIDTH, DEPTH, COMPONENTS)
-        self.moments = Network(PATCH_NUMBERS, 2 * WAVES + LATENT_DIM, MOMENTS_WIDTH, MOMENTS_DEPTH, 2 * COMPONENTS)
-        self.register_buffer("basis", torch.linalg.qr(torch.randn(PATCH_NUMBERS, COMPONENTS))[0])
-        self.register_buffer("sizes", torch.linspace(2.0, 0.3, COMPONENTS)[:, None, None])
+        self.detail_encoder = GridNetwork(2 * PATCH_NUMBERS, told, (NARROW,), 2 * COMPONENTS)
+        self.detail_decoder = GridNetwork(COMPONENTS + PATCH_NUMBERS, told, (WIDTH, NEXT_WIDTH), PATCH_NUMBERS // 4)
+        self.denoiser = Network(COMPONENTS + PATCH_NUMBERS, 2 * WAVES + told, NARROW, 1, COMPONENTS)
+        self.finisher = nn.Sequential(
+            *(nn.Conv2d(3, FINISH, 5, padding=2), nn.ReLU()),
+            *(nn.Conv2d(FINISH, FINISH, 3, padding=1), nn.ReLU()),
+            nn.Conv2d(FINISH, 3, 3, padding=1),
+        )
 
     def forward(self, images):
         count = len(images)
@@ -141,24 +184,30 @@ class DiffusionLoss(nn.Module):
             doubts = functional.relu(2.0 * torch.rand(count, 1) - 1.0)
             told = (codes + doubts * torch.randn_like(codes)) / torch.sqrt(1.0 + doubts**2)
             pictures = self.held.decode(told)
-            change = torch.einsum("bphw,pd->bdhw", functional.pixel_unshuffle(images - pictures, PATCH), self.basis)
-            guide = 4.0 * (functional.pixel_unshuffle(pictures, PATCH) - 0.5)
-            doubt_waves = _make_waves(doubts)
-        means, logarithms = self.moments(guide, torch.cat([doubt_waves, told], dim=1)).float().chunk(2, dim=1)
-        logarithms = MOST_LOGARITHM * torch.tanh(logarithms / MOST_LOGARITHM)
-        errors = (change - means) * torch.exp(-logarithms)
-        surprise = (0.5 * errors.square() + logarithms).mean()
-        with torch.no_grad():
-            details, noise = errors.detach(), torch.randn_like(change)
-            least = math.asin(LEAST_NOISE)
-            angles = least + (RIGHT_ANGLE - least) * torch.rand(count, 1)
-            across, along = torch.sin(angles)[..., None, None], self.sizes * torch.cos(angles)[..., None, None]
-            cosines, sines = torch.cos(own := torch.atan2(across, along)), torch.sin(own)
-            noisy, velocity = cosines * details + sines * noise, cosines * noise - sines * details
-            known = torch.cat([_make_waves(angles / RIGHT_ANGLE), doubt_waves, told], dim=1)
-            paces = self.sizes / (across**2 + along**2)
-        found = self.denoiser(torch.cat([noisy, guide], dim=1), known).float()
-        return (paces * (found - velocity).square()).mean() + SURPRISE_FACTOR * surprise
+            guide, known = _cut(pictures), torch.cat([_make_waves(doubts), told], dim=1)
+        found = self.detail_encoder(torch.cat([_cut(images) - guide, guide], dim=1), known).float()
+        mean, log_var = found.chunk(2, dim=1)
+        log_var = log_var + FIRST_LOG_VAR
+        details = mean + torch.exp(log_var / 2.0) * torch.randn_like(mean)
+        drawn = torch.cat([details, torch.randn_like(details)])
+        changes = self.detail_decoder(torch.cat([drawn, guide.repeat(2, 1, 1, 1)], dim=1), known.repeat(2, 1)).float()
+        changed = pictures.repeat(2, 1, 1, 1) + functional.pixel_shuffle(changes, PATCH // 2)
+        own = (changed + self.finisher(changed))[:count]
+        divergence = 0.5 * (mean.square() + log_var.exp() - 1.0 - log_var).sum(dim=(1, 2, 3)).mean()
+        error = (own - images).square().mean()
+        return RECONSTRUCTION_FACTOR * error + KL_FACTOR * divergence + self._find_error(details.detach(), guide, known)
+
+    def _find_error(self, details, guide, known):
+        """The mean squared error of the velocity at angles that are drawn."""
+        angles, noise = RIGHT_ANGLE * torch.rand(len(details), 1), torch.randn_like(details)
+        cosines, sines = torch.cos(angles)[..., None, None], torch.sin(angles)[..., None, None]
+        noisy, velocity = cosines * details + sines * noise, cosines * noise - sines * details
+        told = torch.cat([_make_waves(angles / RIGHT_ANGLE), known], dim=1)
+        return (self.denoiser(torch.cat([noisy, guide], dim=1), told).float() - velocity).square().mean()
+
+
+def _cut(pictures):
+    return 4.0 * (functional.pixel_unshuffle(pictures, PATCH) - 0.5)
 
 
 def _make_waves(numbers):

@@ -308,7 +308,8 @@ class TrainingRun:
 def _warn_of_collapse(epoch: Epoch, validation: Measurement) -> None:
     """Says it where a code tells nothing any more, or where one player of two has lost."""
     if validation.values.get("active_units") == 0:
-        advice = " (posterior collapse): lower --kl_factor or raise the other factors" if "kl" in epoch.terms else ""
+        has_kl = validation.kl is not None
+        advice = " (posterior collapse): lower --kl_factor or raise the other factors" if has_kl else ""
         logging.warning(
             "epoch %d: no unit of the code is active, all pictures get the same one%s", epoch.number, advice
         )

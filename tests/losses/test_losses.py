@@ -6,12 +6,14 @@ import tensorflow as tf
 from facezoo.losses import (
     DSSIM,
     AbsoluteError,
+    DetailDivergence,
     DetailError,
     KLDivergence,
     MissingTerm,
     Objective,
+    OfDrawn,
+    PerceptualLoss,
     SquaredError,
-    Surprise,
     ssim,
     vae_kl_loss,
     vae_r_loss,
@@ -144,14 +146,28 @@ def test_capacity_is_the_distance_from_the_target():
     np.testing.assert_allclose(KLDivergence()({}, outputs), [3 - 2, 8 - 3], rtol=1e-6)
 
 
-def test_the_true_deviation_surprises_least():
-    errors = np.random.default_rng(0).normal(0, 0.3, (1, 100_000)).astype(np.float32)
-    found = {}
-    for deviation in (0.2, 0.3, 0.4):
-        told = {"errors": errors, "log_deviations": np.full_like(errors, np.log(deviation))}
-        found[deviation] = float(Surprise()({}, told)[0])
-    assert min(found, key=found.get) == 0.3
-    np.testing.assert_allclose(found[0.3], 0.5 + np.log(0.3), atol=0.01)
+def test_details_diverge_by_all_their_numbers():
+    maps = {"detail_mean": np.ones((2, 3, 3, 4), np.float32), "detail_log_var": np.zeros((2, 3, 3, 4), np.float32)}
+    np.testing.assert_allclose(DetailDivergence()({}, maps), [18.0, 18.0])
+
+
+def test_drawn_pictures_count_as_much_as_reconstructions(pair):
+    images, noisy = pair
+    seen = []
+
+    def network(pictures, training):
+        seen.append(len(pictures))
+        return [pictures, tf.square(pictures)]
+
+    plain = PerceptualLoss(network, [0.5, 2.0])
+    term, batch = OfDrawn(plain), {"image": images}
+    expected = plain(batch, {"reconstruction": noisy})
+    np.testing.assert_array_equal(term(batch, {"reconstruction": noisy}), expected)
+    del seen[:]
+    np.testing.assert_allclose(term(batch, {"reconstruction": images, "drawn": noisy}), 0.5 * expected, rtol=1e-6)
+    assert len(seen) == 3  # the picture itself once
+    known = batch | term.target_columns(images)
+    np.testing.assert_allclose(term(known, {"reconstruction": noisy, "drawn": noisy}), expected, rtol=1e-6)
 
 
 # Structural similarity.

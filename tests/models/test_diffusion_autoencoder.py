@@ -1,15 +1,26 @@
-"""The diffusion autoencoder: its patches, its flow, and what codes and noise carry."""
+"""The diffusion autoencoder: its details, its flow, and what codes and noise carry."""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from facezoo.models import VAE, ConditionalVAE, DiffusionAutoencoder
+from facezoo.losses import DSSIM, PerceptualLoss
+from facezoo.models import (
+    VAE,
+    CodePrior,
+    ConditionalVAE,
+    ConvolutionalAutoencoder,
+    DiffusionAutoencoder,
+    randomness,
+)
 from facezoo.models.denoiser import GroupNormalization, build_denoiser
-from facezoo.models.patch_code import PatchCode
 from zoo import SIZE, batch
 
 DEVIATION = 0.5  # of what is drawn, where the best denoiser is known
+
+
+def last_kernel_of(network):
+    return [weight for weight in network.trainable_variables if weight.name == "kernel"][-1]
 
 
 @pytest.fixture
@@ -19,32 +30,34 @@ def model():
     made = DiffusionAutoencoder(
         autoencoder=autoencoder,
         patch=4,
-        components=48,
-        width=16,
+        components=6,
+        width=32,
         depth=1,
-        moments_width=16,
-        least_noise=0.0,
         sampling_steps=12,
         seed=3,
     )
     made.adapt(batch()["image"])
+    decoder = made.detail_decoder
+    for kernel, deviation in (
+        (decoder.get_layer("last").kernel, 0.3),  # these begin as hardly any change
+        (decoder.get_layer("block_0_scales").kernel, 0.1),
+        (last_kernel_of(made.denoiser), 0.1),
+    ):
+        kernel.assign(deviation * tf.random.stateless_normal(kernel.shape, (0, 1)))
     return made
 
 
 @pytest.fixture
 def ideal(model, monkeypatch):
-    """A model of normal numbers that deviate half as much as it is told, whose best denoiser has a closed form."""
+    """A model of normal details that deviate half as much as noise, whose best denoiser has a closed form."""
 
-    def find_velocity(noisy, guide, codes, angles, doubts):
-        cosines, sines = model._turn(angles)
+    def find_velocity(noisy, guide, told, angles):
+        cosines, sines = (part[:, :, None, None] for part in (tf.cos(angles), tf.sin(angles)))
         variances = (cosines * DEVIATION) ** 2 + sines**2
         return noisy * cosines * sines * (1.0 - DEVIATION**2) / variances
 
     monkeypatch.setattr(model, "_find_velocity", find_velocity)
-    model.patch_code.deviations.assign(np.linspace(1.0, 0.3, 48))
     model.sampling_steps = 16
-    nothing = tf.zeros((8, *model.noise_shape))
-    monkeypatch.setattr(model, "_tell_moments", lambda pictures, codes, doubts: (nothing, nothing))
     return model
 
 
@@ -66,60 +79,17 @@ def test_fused_group_normalization_is_that_of_keras(shape):
         np.testing.assert_allclose(one, other, rtol=2e-4, atol=2e-4)
 
 
-def test_deviations_are_those_of_the_differences(model):
-    """Differences whose upper half varies ten times as much; the code tells nothing of them."""
-    images = batch()["image"]
-    pictures = model.autoencoder.decode(model.encode(images)).numpy()
-    numbers = np.random.default_rng(0)
-    amounts = np.where(np.arange(SIZE) < SIZE // 2, 0.1, 0.01)[:, None, None]
-
-    def draw():
-        return (pictures + amounts * numbers.normal(size=pictures.shape)).astype(np.float32)
-
-    model.adapt(np.concatenate([draw() for _ in range(20)]))
-    model.compile(keras.optimizers.Adam(1e-2))
-    for _ in range(60):
-        model.train_step({"image": draw()})
-    deviations = model._find_moments(pictures, model.encode(pictures), tf.zeros((8, 1)))[1].numpy()
-    upper, lower = np.split(deviations.mean(axis=(0, 2, 3)), 2)
-    assert upper.min() > 4.0 * lower.max()
-
-
-def test_what_is_normal_is_known_before_anything_is_learned(model):
-    """Then noise becomes details as large as they are told to be, whatever the steps, and these that noise."""
-    for kernel in model.last_kernels:
-        kernel.assign(tf.zeros_like(kernel))
-    model.sampling_steps = 1
-    codes, noise = model.encode(batch()["image"]), noise_of(model)
-    pictures, doubts = model.autoencoder.decode(codes), tf.zeros((8, 1))
-    assert model.patch_code.spread.numpy().min() < 0.3  # of components of many sizes
-    drawn = model._follow(noise, codes, pictures, doubts, np.pi / 2.0, 0.0)
-    np.testing.assert_allclose(drawn, noise, atol=1e-5)
-    np.testing.assert_allclose(model._follow(drawn, codes, pictures, doubts, 0.0, np.pi / 2.0), noise, atol=1e-5)
-
-
-def test_a_component_turns_as_if_noise_were_added_at_its_size(model):
-    sizes, angle = model.patch_code.spread.numpy(), 0.3
-    middle = np.exp(np.mean(np.log(sizes)))
-    cosines, sines = (part.numpy().ravel() for part in model._turn(angle))
-    np.testing.assert_allclose(sines / cosines, np.tan(angle) * middle / sizes, rtol=1e-4)
-    places = np.linspace(0.0, np.pi / 2.0, 20_001, dtype=np.float32)[:, None]
-    paces = model._find_paces(places).numpy()
-    np.testing.assert_allclose(paces.mean(axis=(0, 1, 2)), 1.0, rtol=0.01)
-    turns = np.diff(model._find_angles(places).numpy(), axis=0)
-    np.testing.assert_allclose(paces[5_000], turns[5_000] / np.diff(places[:2, 0]), rtol=0.02)
-
-
 def test_a_file_of_before_is_to_be_trained_anew(model):
     config = model.get_config()
-    del config["moments_width"]
+    del config["finish"]
     with pytest.raises(ValueError, match="are to be trained anew"):
         DiffusionAutoencoder.from_config(config)
 
 
-def test_files_with_the_normalization_of_keras_are_read(model, tmp_path, monkeypatch):
+def test_files_with_the_normalization_of_keras_are_read(tmp_path, monkeypatch):
+    autoencoder = ConvolutionalAutoencoder(image_size=SIZE, filters=(8, 8))
     monkeypatch.setattr("facezoo.models.denoiser.GroupNormalization", keras.layers.GroupNormalization)
-    before = DiffusionAutoencoder(autoencoder=model.autoencoder, patch=4, components=48, width=16, depth=1)
+    before = CodePrior(autoencoder=autoencoder, width=16, depth=1)
     monkeypatch.undo()
     before.save(tmp_path / "before.keras")
     again = keras.models.load_model(tmp_path / "before.keras")
@@ -132,51 +102,100 @@ def noise_of(model, count=8, seed=0):
     return np.random.default_rng(seed).standard_normal((count, *model.noise_shape)).astype(np.float32)
 
 
-def test_flow_turns_noise_into_what_has_the_deviation_of_the_pictures_and_back(ideal):
-    codes, noise = ideal.encode(batch()["image"]), noise_of(ideal)
-    pictures, doubts = ideal.autoencoder.decode(codes), tf.zeros((8, 1))
-    drawn = ideal._follow(noise, codes, pictures, doubts, np.pi / 2.0, 0.0)
+def seen_of(model):
+    """What the denoiser is given of the batch's faces besides noise."""
+    codes = model.encode(batch()["image"])
+    return model._cut(model.autoencoder.decode(codes)), model._tell(codes, tf.zeros((8, 1)))
+
+
+def test_flow_turns_noise_into_what_has_the_deviation_of_details_and_back(ideal):
+    noise, seen = noise_of(ideal), seen_of(ideal)
+    drawn = ideal._follow(noise, *seen, np.pi / 2.0, 0.0)
     np.testing.assert_allclose(drawn, DEVIATION * noise, rtol=0.01, atol=0.01)
-    np.testing.assert_allclose(
-        ideal._follow(drawn, codes, pictures, doubts, 0.0, np.pi / 2.0), noise, rtol=0.02, atol=0.02
-    )
+    np.testing.assert_allclose(ideal._follow(drawn, *seen, 0.0, np.pi / 2.0), noise, rtol=0.02, atol=0.02)
 
 
 def test_steps_of_second_order_make_a_quarter_of_the_error_when_they_are_halved(ideal):
-    codes, noise = ideal.encode(batch()["image"]), noise_of(ideal)
-    pictures = ideal.autoencoder.decode(codes)
+    noise, seen = noise_of(ideal), seen_of(ideal)
 
     def error_of(steps):
         ideal.sampling_steps = steps
         follow = DiffusionAutoencoder._follow.python_function
-        drawn = follow(ideal, noise, codes, pictures, tf.zeros((8, 1)), np.pi / 2.0, 0.0)
-        return np.abs(drawn - DEVIATION * noise).max()
+        return np.abs(follow(ideal, noise, *seen, np.pi / 2.0, 0.0) - DEVIATION * noise).max()
 
     assert error_of(32) < 0.3 * error_of(16)
 
 
-def test_code_and_noise_together_give_the_picture_back(model):
+def test_details_become_noise_and_are_found_again(model):
     images = batch()["image"]
     codes, noise = model.encode(images, noise=True)
     assert noise.shape == (8, *model.noise_shape)
-    np.testing.assert_allclose(model.decode(codes, noise), images, atol=0.01)
-    assert np.abs(model.decode(codes) - images).mean() > 0.02  # other noise, another picture
+    guide, told = seen_of(model)
+    mean, log_var = model._find_details(images, guide, told)
+    found = model._follow(noise, guide, told, np.pi / 2.0, 0.0)
+    deviations = np.exp(0.5 * np.asarray(log_var))
+    assert np.abs(noise - found).mean() > 0.1
+    np.testing.assert_allclose(np.std((found - mean) / deviations), 1.0, rtol=0.15)  # drawn within what is told
+    expected = model._draw(model.autoencoder.decode(codes), found, guide, told)
+    np.testing.assert_allclose(model.decode(codes, noise), tf.clip_by_value(expected, 0.0, 1.0), atol=1e-5)
 
 
-def test_a_place_without_details_gives_noise_too(ideal):
-    """Of numbers that are all 0 the flow makes noise that is 0, and of the least noise as much as it is of all."""
-    codes = ideal.encode(batch()["image"])
-    flat = ideal.autoencoder.decode(codes)
-    assert np.median(np.abs(ideal.encode(flat, noise=True)[1])) < 0.01
-    ideal.least_noise, ideal._least_angle = 0.6, float(np.arcsin(0.6))
-    cosines, sines = (np.ravel(part) for part in ideal._turn(ideal._least_angle))
-    noise = np.asarray(ideal.encode(flat, noise=True)[1])
-    sizes = np.hypot(cosines * DEVIATION, sines)
-    np.testing.assert_allclose(noise.std(axis=(0, 1, 2)).mean(), (sines / sizes).mean(), rtol=0.05)
-    drawn = np.asarray(ideal.patch_code(ideal.decode(codes, noise) - flat)) / ideal.patch_code.spread
-    expected = noise * DEVIATION**2 * cosines / sizes  # the mean of what may be below the noise
-    kept = np.abs(np.asarray(ideal.decode(codes, noise)) - 0.5).max(axis=(1, 2, 3)) < 0.5  # not clipped
-    np.testing.assert_allclose(drawn[kept], expected[kept], atol=0.02)
+def test_noise_of_a_picture_is_its_own_whichever_batch_it_is_in(model):
+    images = batch()["image"]
+    noise, alone = (np.asarray(model.encode(pictures, noise=True)[1]) for pictures in (images, images[3:4]))
+    np.testing.assert_allclose(noise[3:4], alone, atol=1e-4)
+    numbers = randomness.normal_of(images, (1000,), seed=0, stream="details").numpy()
+    np.testing.assert_allclose(np.corrcoef(numbers), np.eye(8), atol=0.15)
+
+
+def test_two_pictures_are_drawn_where_a_term_looks_at_them(model):
+    term = PerceptualLoss(lambda pictures, training: [pictures])
+    assert "drawn" not in model(batch(), training=True)
+    assert model.inside(term).term is term
+    outputs = model(batch(), training=True)
+    assert np.abs(outputs["drawn"] - outputs["reconstruction"]).mean() > 0.01
+    other = DSSIM()
+    assert model.inside(other) is other
+
+
+def test_evaluation_tells_of_a_picture_s_own_details(model):
+    model.compile("adam")
+    outputs = model(batch(), training=False)
+    told = model.evaluate_batch(batch(), outputs)["reconstruction"]
+    np.testing.assert_allclose(told, np.mean((outputs["own"] - batch()["image"]) ** 2, axis=(1, 2, 3)), rtol=1e-5)
+    np.testing.assert_array_equal(outputs["reconstruction"], model.decode(outputs["z"]))
+
+
+def test_divergence_comes_to_count(model):
+    model.divergence_steps = 4
+    shares = []
+    for step in (0, 2, 9):
+        with randomness.at_step(step):
+            shares.append(float(model(batch(), training=True)["detail_share"]))
+    assert shares == [0.0, 0.5, 1.0]
+    assert "detail_share" not in model(batch(), training=False)
+
+
+def test_own_details_give_back_what_codes_do_not():
+    """Pictures of noise, of which no code of four numbers tells more than one which it is."""
+    keras.utils.set_random_seed(0)
+    autoencoder = VAE(image_size=SIZE, latent_dim=4, filters=(8, 8))
+    model = DiffusionAutoencoder(autoencoder=autoencoder, patch=4, components=12, width=48, depth=1, finish=0)
+    numbers = np.random.default_rng(0)
+    model.compile(keras.optimizers.Adam(3e-3))
+
+    def draw():
+        return np.repeat(np.repeat(numbers.uniform(size=(8, SIZE // 2, SIZE // 2, 3)), 2, 1), 2, 2).astype(np.float32)
+
+    train_step = tf.function(model.train_step)
+    for _ in range(150):
+        train_step({"image": draw()})
+    images = draw()
+    codes, noise = model.encode(images, noise=True)
+    own, held = (
+        np.mean((np.asarray(made) - images) ** 2) for made in (model.decode(codes, noise), autoencoder.decode(codes))
+    )
+    assert own < 0.5 * held
 
 
 def test_codes_are_those_of_the_autoencoder(model):
@@ -189,7 +208,7 @@ def test_a_picture_depends_on_its_code_alone_unless_noise_is_given(model):
     assert np.abs(model.decode(codes, noise_of(model)) - model.decode(codes)).max() > 0.05
 
 
-def test_doubt_is_told_to_the_denoiser(model):
+def test_doubt_is_told_to_the_networks(model):
     codes = model.encode(batch()["image"])
     np.testing.assert_array_equal(model.decode(codes), model.decode(codes, doubt=np.zeros(8, np.float32)))
     assert np.abs(model.decode(codes, doubt=0.5) - model.decode(codes)).max() > 1e-4
@@ -231,33 +250,8 @@ def test_a_denoiser_may_have_levels():
     assert {weight.shape[-1] for weight in denoiser.trainable_variables if len(weight.shape) == 4} >= {16, 24}
 
 
-def test_patches_of_few_dimensions_are_kept_whole():
-    directions = np.linalg.qr(np.random.default_rng(0).standard_normal((48, 3)))[0]
-    numbers = np.random.default_rng(1).standard_normal((8, 4, 4, 3)) * (1.0, 0.5, 0.25)
-    pictures = tf.nn.depth_to_space(tf.constant(numbers @ directions.T, tf.float32), 4)
-    code = PatchCode(4, 3, 3)
-    code.adapt(pictures.numpy())
-    np.testing.assert_allclose(code.decode(code(pictures)), pictures, atol=1e-5)
-    deviations = code(pictures).numpy().std((0, 1, 2))
-    np.testing.assert_allclose(deviations / deviations[0], np.sqrt((1.0, 0.5, 0.25)), rtol=0.1)
-
-
-def test_patches_begin_as_waves_that_keep_what_is_smooth():
-    code = PatchCode(4, 3, 48)
-    np.testing.assert_allclose(tf.transpose(code.basis) @ code.basis, np.eye(48), atol=1e-6)
-    np.testing.assert_allclose(code.decode(code(batch()["image"])), batch()["image"], atol=1e-5)
-    flat = PatchCode(4, 3, 3)
-    gray = np.full((1, 8, 8, 3), 0.25, np.float32)
-    np.testing.assert_allclose(flat.decode(flat(gray)), gray, atol=1e-6)
-
-
-def test_more_components_than_numbers_are_refused():
-    with pytest.raises(ValueError, match="components=49 must be at most 48"):
-        PatchCode(4, 3, 49)
-
-
 def test_a_patch_is_no_pixel():
-    with pytest.raises(ValueError, match="patch=1 must be at least 2"):
+    with pytest.raises(ValueError, match="patch=1 must be even"):
         DiffusionAutoencoder(image_size=SIZE, patch=1, width=16, depth=1)
 
 

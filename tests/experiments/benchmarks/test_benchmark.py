@@ -210,7 +210,9 @@ def test_the_peer_of_the_diffusion_autoencoder_has_its_networks():
     ours, theirs = DiffusionAutoencoder(), torch_diffusion.DiffusionLoss()
     pairs = (
         (ours.denoiser, theirs.denoiser),
-        (ours.moments, theirs.moments),
+        (ours.detail_encoder, theirs.detail_encoder),
+        (ours.detail_decoder, theirs.detail_decoder),
+        (ours.finisher, theirs.finisher),
         (ours.autoencoder.decoder, (theirs.held.dense, theirs.held.decoder)),
     )
     for network, modules in pairs:
@@ -218,4 +220,4 @@ def test_the_peer_of_the_diffusion_autoencoder_has_its_networks():
         parts = modules if isinstance(modules, tuple) else (modules,)
         assert sum(weight.numel() for part in parts for weight in part.parameters()) == network.count_params() - fixed
     learned = [name for name, weight in theirs.named_parameters() if weight.requires_grad]
-    assert {name.partition(".")[0] for name in learned} == {"denoiser", "moments"}
+    assert {name.partition(".")[0] for name in learned} == {"denoiser", "detail_encoder", "detail_decoder", "finisher"}

@@ -45,16 +45,16 @@ def test_a_diffusion_autoencoder_holds_a_trained_one(autoencoder, tmp_path, comm
     model = facezoo.load("run")
     for held, own in zip(model.autoencoder.get_weights(), autoencoder.get_weights(), strict=True):
         np.testing.assert_array_equal(held, own)
-    assert np.ptp(model.patch_code.deviations) > 0.01  # measured on the training faces
-    assert np.ptp(model.code_deviations) > 0
+    assert np.ptp(model.code_deviations) > 0  # measured on the training faces
 
     assert command("train", *given, "--run_dir=halves", "--epochs=1").code == 0
     assert command("train", *given, "--run_dir=halves", "--epochs=2").code == 0
     assert_same(weights_of("run"), weights_of("halves"))
 
-    assert command("train", "--init_from=./run", *SMALL[1:5], "--run_dir=further", "--epochs=1").code == 0
+    others = ("--dataset=procedural_people", *SMALL[1:5])
+    assert command("train", "--init_from=./run", *others, "--run_dir=further", "--epochs=1").code == 0
     further = facezoo.load("further")
-    np.testing.assert_array_equal(further.patch_code.basis, model.patch_code.basis)
+    np.testing.assert_array_equal(further.code_deviations, model.code_deviations)
     assert further.get_config()["width"] == 16
 
     assert command("morph", "--run_dir=run", "--start=test:0", "--end=test:1", "--steps=3", "--out=way").code == 0
