@@ -12,6 +12,7 @@ from .objective import MissingTerm, Objective
 from .perceptual import PerceptualLoss, feature_scales, perceptual_loss
 from .pixel import AbsoluteError, Masked, SquaredError, SquaredMaskError, vae_r_loss
 from .ssim import DSSIM, ssim
+from .texture import TextureError
 from .vgg import vgg_features
 from .weights import WeightsError
 
@@ -39,6 +40,7 @@ __all__ = [
     "SquaredMaskError",
     "TaughtError",
     "TemporalError",
+    "TextureError",
     "VelocityError",
     "WeightsError",
     "feature_scales",

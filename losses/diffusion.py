@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from .kl import kl_per_dimension
+from .objective import Term
 from .perceptual import TARGET_COLUMN, PerceptualLoss
 
 
@@ -40,9 +41,9 @@ class DetailDivergence:
 
 
 class OfDrawn:
-    """A distance of two reconstructions, one of a picture's own details and one of others, the mean of both: [B].
+    """A term of two reconstructions, one of a picture's own details and one of others, the mean of both: [B].
 
-    Outputs without `drawn` have but the first. The picture is looked at once.
+    Outputs without `drawn` have but the first. A network looks at the picture once.
 
     >>> black, gray = tf.zeros((1, 2, 2, 3)), tf.fill((1, 2, 2, 3), 0.5)
     >>> term = OfDrawn(PerceptualLoss(lambda images, training: [images]))
@@ -53,13 +54,15 @@ class OfDrawn:
       term: reads the `reconstruction` of the outputs.
     """
 
-    def __init__(self, term: PerceptualLoss):
-        self.term, self.target_columns = term, term.target_columns
+    def __init__(self, term: Term):
+        self.term = term
+        if isinstance(term, PerceptualLoss):
+            self.target_columns = term.target_columns
 
     def __call__(self, batch, outputs):
         if "drawn" not in outputs:
             return self.term(batch, outputs)
-        if TARGET_COLUMN.format(0) not in batch:
+        if isinstance(self.term, PerceptualLoss) and TARGET_COLUMN.format(0) not in batch:
             batch = {**batch, **tf.nest.map_structure(tf.stop_gradient, self.target_columns(batch["image"]))}
         drawn = {**outputs, "reconstruction": outputs["drawn"]}
         return 0.5 * (self.term(batch, outputs) + self.term(batch, drawn))

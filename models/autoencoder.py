@@ -6,7 +6,7 @@ from typing import ClassVar
 import keras
 import numpy as np
 
-from ..losses import DSSIM, AbsoluteError, DetailError, SquaredError
+from ..losses import DSSIM, AbsoluteError, DetailError, SquaredError, TextureError
 from ..losses.objective import Term
 from .batches import as_pictures
 from .blocks import check_name, check_pictures
@@ -84,6 +84,7 @@ class Autoencoder(TrainableModel):
             "absolute": AbsoluteError(),
             "dssim": DSSIM(),
             "detail": DetailError(),
+            "texture": TextureError(),
         }
 
     def shape_of_code(self) -> tuple[int, ...]:

@@ -45,9 +45,10 @@ class DiffusionAutoencoder(HoldingAutoencoder):
     (Vahdat, Kreis and Kautz, "Score-based Generative Modeling in Latent Space" (2021)). That makes trainings on a CPU
     possible.
 
-    The decoder learns to give the picture back from its own details. Where it is trained by a distance of features too,
-    such as LPIPS, that is of two pictures: of the own details and of normal ones (`losses.OfDrawn`), so that what is
-    drawn without a picture looks like one. An adversarial training sees the first alone.
+    The decoder learns to give the picture back from its own details. What says how pictures look, the error of texture
+    and a distance of features such as LPIPS, is of two pictures, of the own details and of normal ones
+    (`losses.OfDrawn`), so that what is drawn without a picture looks like one. An adversarial training sees the first
+    alone.
 
     A number x of the details at an angle a in [0, pi / 2] is cos(a) x + sin(a) noise; the denoiser learns its velocity
     cos(a) noise - sin(a) x (Salimans and Ho, "Progressive Distillation" (2022), appendix D), which is 0 on average
@@ -82,7 +83,7 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         people; or another argument is out of its range.
     """
 
-    default_factors: ClassVar = {"reconstruction": 1000.0, "kl": 1e-3, "velocity": 1.0}
+    default_factors: ClassVar = {"reconstruction": 1000.0, "texture": 10.0, "kl": 1e-3, "velocity": 1.0}
     free_arguments: ClassVar = (*Autoencoder.free_arguments, "divergence_steps", "doubt", "sampling_steps")
     model_arguments: ClassVar = ("autoencoder",)
     adapts_to: ClassVar = 2048
@@ -138,7 +139,6 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         )
         self.denoiser = build_denoiser(self.noise_shape, 2 * WAVES + told, denoiser_width, denoiser_depth, levels, seen)
         self.finisher = self._build_finisher()
-        self._is_looked_at = False  # pictures of normal details, by a term
         self.build()
 
     def _build_finisher(self) -> keras.Model:
@@ -219,9 +219,9 @@ class DiffusionAutoencoder(HoldingAutoencoder):
 
         These are `detail_mean` and `detail_log_var` of the details of each picture, and `velocity` and `true_velocity`
         at an angle that is drawn, each [B, *noise_shape]. In training half of the codes are doubtful, the
-        reconstruction is of the picture's own details, and `detail_share` says how much the divergence counts; where
-        a term looks at it, `drawn` is a picture of normal details. Otherwise no code is doubtful, the reconstruction is
-        `decode(z)`, and `own` is the one of the picture's own details.
+        reconstruction is of the picture's own details, `drawn` is a picture of normal ones, and `detail_share` says how
+        much the divergence counts. Otherwise no code is doubtful, the reconstruction is `decode(z)`, and `own` is the
+        one of the picture's own details.
         """
         images = tf.cast(as_pictures(batch["image"]), tf.float32)
         count = tf.shape(images)[0]
@@ -240,21 +240,18 @@ class DiffusionAutoencoder(HoldingAutoencoder):
             return {"reconstruction": self.decode(codes), "own": own, **outputs}
         progress = tf.cast(randomness.current_step(), tf.float32) / self.divergence_steps
         outputs["detail_share"] = tf.minimum(progress, 1.0)
-        if not self._is_looked_at:
-            return {"reconstruction": self._draw(pictures, details, guide, told), **outputs}
         details = tf.concat([details, self.draw_noise(count, "drawn")], axis=0)
         pictures, guide, told = (tf.concat([part, part], axis=0) for part in (pictures, guide, told))
         own, drawn = tf.split(self._draw(pictures, details, guide, told), 2)
         return {"reconstruction": own, "drawn": drawn, **outputs}
 
     def loss_terms(self):
-        return {**super().loss_terms(), "kl": DetailDivergence(), "velocity": VelocityError()}
+        terms = super().loss_terms()
+        texture = OfDrawn(terms["texture"])
+        return {**terms, "texture": texture, "kl": DetailDivergence(), "velocity": VelocityError()}
 
     def inside(self, term: Term) -> Term:
-        if not isinstance(term, PerceptualLoss):
-            return term
-        self._is_looked_at = True
-        return OfDrawn(term)
+        return OfDrawn(term) if isinstance(term, PerceptualLoss) else term
 
     def as_in_training(self, outputs):
         return {**outputs, "reconstruction": outputs["own"], "drawn": outputs["reconstruction"]}

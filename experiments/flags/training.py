@@ -109,6 +109,7 @@ class ObjectiveSettings(Settings):
     kl_factor: float | None = factor("kl", "the KL divergence, beta")
     ssim_factor: float | None = factor("dssim", "the dissimilarity (1 - SSIM) / 2")
     detail_factor: float | None = factor("detail", "the error of fine detail, larger where the picture is flat")
+    texture_factor: float | None = factor("texture", "the distance of the distributions of fine structure")
     temporal_factor: float | None = factor("temporal", "the squared error of how successive frames of a clip differ")
     mask_factor: float | None = factor("mask", "the squared error of the face's mask")
     perceptual_factor: float | None = factor(

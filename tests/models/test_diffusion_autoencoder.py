@@ -148,14 +148,15 @@ def test_noise_of_a_picture_is_its_own_whichever_batch_it_is_in(model):
     np.testing.assert_allclose(np.corrcoef(numbers), np.eye(8), atol=0.15)
 
 
-def test_two_pictures_are_drawn_where_a_term_looks_at_them(model):
-    term = PerceptualLoss(lambda pictures, training: [pictures])
-    assert "drawn" not in model(batch(), training=True)
+def test_terms_of_how_pictures_look_see_two(model):
+    term, other = PerceptualLoss(lambda pictures, training: [pictures]), DSSIM()
     assert model.inside(term).term is term
+    assert model.inside(other) is other
     outputs = model(batch(), training=True)
     assert np.abs(outputs["drawn"] - outputs["reconstruction"]).mean() > 0.01
-    other = DSSIM()
-    assert model.inside(other) is other
+    changed = {**outputs, "drawn": outputs["reconstruction"]}
+    said = [model.loss_terms()["texture"](batch(), made) for made in (outputs, changed)]
+    assert np.abs(said[0] - said[1]).min() > 1e-4
 
 
 def test_evaluation_tells_of_a_picture_s_own_details(model):
