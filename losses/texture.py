@@ -12,10 +12,10 @@ class TextureError:
     """Mean distance of the distributions of what small filters say of two pictures, [B].
 
     The filters are random ones of 5x5 pixels that say 0 where a picture is flat. All that one of them says of a
-    picture is sorted, and compared in this order (the Wasserstein distance of one dimension, of filters: Heitz, Vanhoey,
-    Chambon and Belcour, "A Sliced Wasserstein Loss for Neural Texture Synthesis" (2021); as a loss of pictures
-    Delbracio, Talebi and Milanfar, "Projected Distribution Loss for Image Enhancement" (2021)). A blurred picture has
-    too little of everything, whereas strands of hair that lie elsewhere cost nothing.
+    picture is sorted, and compared in this order: the Wasserstein distance of one dimension (Heitz, Vanhoey, Chambon
+    and Belcour, "A Sliced Wasserstein Loss for Neural Texture Synthesis" (2021); as a loss of pictures Delbracio,
+    Talebi and Milanfar, "Projected Distribution Loss for Image Enhancement" (2021)). A blurred picture has too little
+    of everything, whereas strands of hair that lie elsewhere cost nothing.
 
     >>> stripes = tf.cast(tf.range(16) % 4 < 2, tf.float32)[None, None, :, None] * tf.ones((1, 16, 16, 3))
     >>> moved, flat = tf.roll(stripes, 2, axis=2), tf.fill((1, 16, 16, 3), 0.5)

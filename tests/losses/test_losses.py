@@ -14,10 +14,12 @@ from facezoo.losses import (
     OfDrawn,
     PerceptualLoss,
     SquaredError,
+    TextureError,
     ssim,
     vae_kl_loss,
     vae_r_loss,
 )
+from scipy import ndimage
 from skimage.metrics import structural_similarity
 
 
@@ -168,6 +170,21 @@ def test_drawn_pictures_count_as_much_as_reconstructions(pair):
     assert len(seen) == 3  # the picture itself once
     known = batch | term.target_columns(images)
     np.testing.assert_allclose(term(known, {"reconstruction": noisy, "drawn": noisy}), expected, rtol=1e-6)
+
+
+def test_texture_is_what_a_blur_lacks_wherever_it_lies():
+    numbers = np.random.default_rng(0)
+    strands, others = numbers.uniform(size=(2, 3, 64, 64, 3)).astype(np.float32)
+    blurred = ndimage.gaussian_filter(strands, (0, 1, 1, 0))
+
+    def measure(made):
+        return TextureError()({"image": strands}, {"reconstruction": made}).numpy()
+
+    assert measure(others).max() < 0.1 * measure(blurred).min()
+    np.testing.assert_allclose(measure(strands + 0.1), 0.0, atol=1e-6)  # a flat change is none
+    assert measure(2.0 * strands).min() > measure(blurred).min()  # nor is too much texture right
+    with pytest.raises(ValueError, match="at least 5 pixels"):
+        TextureError()({"image": strands[:, :4]}, {"reconstruction": strands[:, :4]})
 
 
 # Structural similarity.
