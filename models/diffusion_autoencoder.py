@@ -83,7 +83,7 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         people; or another argument is out of its range.
     """
 
-    default_factors: ClassVar = {"reconstruction": 1000.0, "texture": 10.0, "kl": 1e-3, "velocity": 1.0}
+    default_factors: ClassVar = {"reconstruction": 100.0, "texture": 1.0, "kl": 1e-4, "velocity": 1.0}
     free_arguments: ClassVar = (*Autoencoder.free_arguments, "divergence_steps", "doubt", "sampling_steps")
     model_arguments: ClassVar = ("autoencoder",)
     adapts_to: ClassVar = 2048

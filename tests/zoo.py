@@ -235,6 +235,7 @@ ZOO = [
         ),
         (4,),
         "of a VAE",
+        factors={"reconstruction": 1.0, "texture": 0.1, "kl": 1e-5, "velocity": 1.0},
         epochs=12,  # since each step sees one angle of many
     ),
     Specimen(
