@@ -14,8 +14,19 @@ from torch.nn import functional
 FILTERS, LATENT_DIM, SLOPE = (32, 64, 128, 256), 64, 0.3
 PATCH, GRID, COMPONENTS = 8, 8, 16
 PATCH_NUMBERS = 3 * PATCH * PATCH
-WIDTH, NEXT_WIDTH, DEPTH, NARROW, FINISH, GROUP_CHANNELS, HEAD_CHANNELS, WAVES = 128, 106, 2, 64, 8, 16, 32, 32
-RIGHT_ANGLE, FIRST_LOG_VAR, RECONSTRUCTION_FACTOR, KL_FACTOR = math.pi / 2.0, -4.0, 1000.0, 1e-3
+WIDTH, NEXT_WIDTH, DEPTH, NARROW, DENOISER_WIDTH, FINISH, GROUP_CHANNELS, HEAD_CHANNELS, WAVES = (
+    128,
+    106,
+    2,
+    64,
+    96,
+    8,
+    16,
+    32,
+    32,
+)
+RIGHT_ANGLE, FIRST_LOG_VAR, RECONSTRUCTION_FACTOR, KL_FACTOR = math.pi / 2.0, -4.0, 100.0, 1e-4
+TEXTURE_FILTERS, TEXTURE_SIZE, TEXTURE_STRIDE = 32, 5, 2
 
 
 class HeldVAE(nn.Module):
@@ -161,7 +172,7 @@ class GridNetwork(nn.Module):
 class DiffusionLoss(nn.Module):
     """What details give a picture back, how far they are from normal ones, and what the denoiser knows of them.
 
-    Half of the codes have a doubt; pictures are drawn of other details, too, of which no term of these tells.
+    Half of the codes have a doubt; pictures are drawn of other details, too, of which only the texture counts.
     """
 
     def __init__(self):
@@ -170,12 +181,16 @@ class DiffusionLoss(nn.Module):
         self.held = HeldVAE()
         self.detail_encoder = GridNetwork(2 * PATCH_NUMBERS, told, (NARROW,), 2 * COMPONENTS)
         self.detail_decoder = GridNetwork(COMPONENTS + PATCH_NUMBERS, told, (WIDTH, NEXT_WIDTH), PATCH_NUMBERS // 4)
-        self.denoiser = Network(COMPONENTS + PATCH_NUMBERS, 2 * WAVES + told, NARROW, 1, COMPONENTS)
+        self.denoiser = Network(COMPONENTS + PATCH_NUMBERS, 2 * WAVES + told, DENOISER_WIDTH, 1, COMPONENTS)
         self.finisher = nn.Sequential(
             *(nn.Conv2d(3, FINISH, 5, padding=2), nn.ReLU()),
             *(nn.Conv2d(FINISH, FINISH, 3, padding=1), nn.ReLU()),
             nn.Conv2d(FINISH, 3, 3, padding=1),
         )
+
+        filters = torch.randn(TEXTURE_FILTERS, 3, TEXTURE_SIZE, TEXTURE_SIZE)
+        filters = filters - filters.mean(dim=(2, 3), keepdim=True)
+        self.register_buffer("filters", functional.normalize(filters.flatten(1)).view_as(filters))
 
     def forward(self, images):
         count = len(images)
@@ -192,10 +207,16 @@ class DiffusionLoss(nn.Module):
         drawn = torch.cat([details, torch.randn_like(details)])
         changes = self.detail_decoder(torch.cat([drawn, guide.repeat(2, 1, 1, 1)], dim=1), known.repeat(2, 1)).float()
         changed = pictures.repeat(2, 1, 1, 1) + functional.pixel_shuffle(changes, PATCH // 2)
-        own = (changed + self.finisher(changed))[:count]
+        own, other = (changed + self.finisher(changed)).chunk(2)
         divergence = 0.5 * (mean.square() + log_var.exp() - 1.0 - log_var).sum(dim=(1, 2, 3)).mean()
-        error = (own - images).square().mean()
-        return RECONSTRUCTION_FACTOR * error + KL_FACTOR * divergence + self._find_error(details.detach(), guide, known)
+        texture = self._sort(images)
+        texture = 0.5 * sum((self._sort(made) - texture).abs().mean() for made in (own, other))
+        error = RECONSTRUCTION_FACTOR * (own - images).square().mean() + texture + KL_FACTOR * divergence
+        return error + self._find_error(details.detach(), guide, known)
+
+    def _sort(self, images):
+        """What small filters say of pictures, in order: [B, TEXTURE_FILTERS, N]."""
+        return functional.conv2d(images, self.filters, stride=TEXTURE_STRIDE).flatten(2).sort(dim=-1).values
 
     def _find_error(self, details, guide, known):
         """The mean squared error of the velocity at angles that are drawn."""
