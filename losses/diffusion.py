@@ -26,8 +26,7 @@ class DetailDivergence:
 
     As `KLDivergence`, of the outputs `detail_mean` and `detail_log_var`, [B, ...]. Where the outputs hold
     `detail_share`, a scalar, that share of it counts and is reported: at the start of a training details would else be
-    given up before any are drawn
-    (Sønderby et al., "Ladder Variational Autoencoders" (2016), section 2.3).
+    given up before any are drawn (Sønderby et al., "Ladder Variational Autoencoders" (2016), section 2.3).
 
     >>> outputs = {"detail_mean": tf.ones((1, 2, 2)), "detail_log_var": tf.zeros((1, 2, 2))}
     >>> DetailDivergence()({}, outputs).numpy().tolist()
