@@ -650,11 +650,11 @@ def test_a_code_that_tells_nothing_is_warned_of(command, tmp_path):
 
 
 def test_only_where_there_is_a_kl_term_its_factor_is_blamed(caplog):
-    nothing_active = training_run.Measurement({"active_units": 0}, 8)
-    training_run._warn_of_collapse(loop.Epoch(1, 5, {"reconstruction": 0.1}, 1.0), nothing_active)
+    epoch = loop.Epoch(1, 5, {"kl": 0.1}, 1.0)  # which may be that of another code
+    training_run._warn_of_collapse(epoch, training_run.Measurement({"active_units": 0}, 8))
     assert "no unit of the code is active" in caplog.text
     assert "--kl_factor" not in caplog.text
-    training_run._warn_of_collapse(loop.Epoch(1, 5, {"kl": 0.1}, 1.0), nothing_active)
+    training_run._warn_of_collapse(epoch, training_run.Measurement({"active_units": 0}, 8, kl=np.zeros(4)))
     assert "--kl_factor" in caplog.text
 
 
