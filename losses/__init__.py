@@ -3,7 +3,7 @@
 from .adversarial import ADVERSARIAL_LOSSES, AdversarialTerm, FeatureMatching, r1_penalty
 from .clips import ClipKLDivergence, OfFrames, TemporalError
 from .detail import DetailError
-from .diffusion import DetailDivergence, OfDrawn, VelocityError
+from .diffusion import DetailDivergence, OfOutput, VelocityError
 from .distillation import CodeError, TaughtError
 from .expression import ExpressionCode
 from .kl import KLDivergence, vae_kl_loss
@@ -33,8 +33,8 @@ __all__ = [
     "Masked",
     "MissingTerm",
     "Objective",
-    "OfDrawn",
     "OfFrames",
+    "OfOutput",
     "PerceptualLoss",
     "SquaredError",
     "SquaredMaskError",

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from .kl import kl_per_dimension
 from .objective import Term
-from .perceptual import TARGET_COLUMN, PerceptualLoss
+from .perceptual import PerceptualLoss
 
 
 class VelocityError:
@@ -39,29 +39,23 @@ class DetailDivergence:
         return outputs.get("detail_share", 1.0) * total
 
 
-class OfDrawn:
-    """A term of two reconstructions, one of a picture's own details and one of others, the mean of both: [B].
-
-    Outputs without `drawn` have but the first. A network looks at the picture once.
+class OfOutput:
+    """A term of another output than `reconstruction`, where there is one of this name.
 
     >>> black, gray = tf.zeros((1, 2, 2, 3)), tf.fill((1, 2, 2, 3), 0.5)
-    >>> term = OfDrawn(PerceptualLoss(lambda images, training: [images]))
-    >>> term({"image": black}, {"reconstruction": black, "drawn": gray}).numpy().tolist()
-    [0.125]
+    >>> term = OfOutput("shown", SquaredError())
+    >>> term({"image": black}, {"reconstruction": black, "shown": gray}).numpy().tolist()
+    [0.25]
 
     Args:
+      name: of the output.
       term: reads the `reconstruction` of the outputs.
     """
 
-    def __init__(self, term: Term):
-        self.term = term
+    def __init__(self, name: str, term: Term):
+        self.name, self.term = name, term
         if isinstance(term, PerceptualLoss):
             self.target_columns = term.target_columns
 
     def __call__(self, batch, outputs):
-        if "drawn" not in outputs:
-            return self.term(batch, outputs)
-        if isinstance(self.term, PerceptualLoss) and TARGET_COLUMN.format(0) not in batch:
-            batch = {**batch, **tf.nest.map_structure(tf.stop_gradient, self.target_columns(batch["image"]))}
-        drawn = {**outputs, "reconstruction": outputs["drawn"]}
-        return 0.5 * (self.term(batch, outputs) + self.term(batch, drawn))
+        return self.term(batch, {**outputs, "reconstruction": outputs.get(self.name, outputs["reconstruction"])})

@@ -80,21 +80,55 @@ def lpips_network(name: str, weights: str | None, image_size: int) -> keras.Mode
       ValueError: no such network, or pictures too small for it.
       WeightsError: the weights cannot be had, or are damaged or another network's.
     """
-    shapes = list_arrays(name)
-    if image_size < SMALLEST[name]:
-        raise ValueError(f"LPIPS of {name} needs pictures of at least {SMALLEST[name]} pixels, not {image_size}")
-    channels, build = _channels(name), _NETWORKS[name][1]
-    arrays = read_arrays(find_weights(f"lpips_{name}.npz", weights), shapes)
-    images = keras.Input((image_size, image_size, None), dtype="float32")
-    slices = build(LPIPSPreprocessing(dtype="float32")(images), arrays)
+    _check_size(name, image_size)
+    arrays = read_lpips(name, weights)
+    network, channels = slice_network(name, arrays, image_size), _channels(name)
     maps = []
-    for number, (features, count) in enumerate(zip(slices, channels, strict=True)):
+    for number, (features, count) in enumerate(zip(network.outputs, channels, strict=True)):
         layer = WeighedUnitFeatures(dtype="float32", name=f"lin{number}")
         maps.append(layer(features))
         layer.set_weights([np.sqrt(np.maximum(arrays[f"lin{number}"], 0.0) * count * len(channels))])
-    model = keras.Model(images, maps, name=f"lpips_{name}")
+    model = keras.Model(network.inputs, maps, name=f"lpips_{name}")
     model.trainable = False
     return model
+
+
+def read_lpips(name: str, weights: str | None = None) -> Arrays:
+    """The arrays of a file of weights, see `lpips_network`.
+
+    Raises:
+      ValueError: no such network.
+      WeightsError: the weights cannot be had, or are damaged or another network's.
+    """
+    shapes = list_arrays(name)
+    return read_arrays(find_weights(f"lpips_{name}.npz", weights), shapes)
+
+
+def slice_network(name: str, arrays: Arrays | None, image_size: int) -> keras.Model:
+    """The network under LPIPS, frozen: float32 [B, H, W, 3 or 1] in [0, 1] -> list of feature maps, 5 or 7.
+
+    Args:
+      name: "alex" or "squeeze".
+      arrays: as `read_lpips` gives them; None are zeros, where weights come later.
+      image_size: H and W in pixels.
+
+    Raises:
+      ValueError: no such network, or pictures too small for it.
+    """
+    if arrays is None:
+        arrays = {place: np.zeros(shape, np.float32) for place, shape in list_arrays(name).items()}
+    _check_size(name, image_size)
+    images = keras.Input((image_size, image_size, None), dtype="float32")
+    slices = _NETWORKS[name][1](LPIPSPreprocessing(dtype="float32")(images), arrays)
+    model = keras.Model(images, slices, name=f"slices_{name}")
+    model.trainable = False
+    return model
+
+
+def _check_size(name: str, image_size: int) -> None:
+    list_arrays(name)
+    if image_size < SMALLEST[name]:
+        raise ValueError(f"LPIPS of {name} needs pictures of at least {SMALLEST[name]} pixels, not {image_size}")
 
 
 def list_arrays(name: str) -> Shapes:

@@ -20,6 +20,7 @@ from .face_features import FaceFeatures
 from .face_mapping import FaceMapping
 from .learning_rate import Schedule
 from .pretrained import load_pretrained, pretrained_names
+from .projected_discriminator import ProjectedDiscriminator
 from .trainable import TrainableModel
 from .vae import VAE, VariationalEncoder
 from .video_autoencoder import VideoAutoencoder
@@ -63,6 +64,7 @@ __all__ = [
     "DistilledAutoencoder",
     "FaceFeatures",
     "FaceMapping",
+    "ProjectedDiscriminator",
     "Schedule",
     "TrainableModel",
     "VariationalEncoder",

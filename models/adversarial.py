@@ -15,7 +15,7 @@ from .autoencoder import Autoencoder
 from .balance import BALANCES
 from .batches import choose_targets, is_tensorflow, skip_checks
 from .blocks import check_choice, check_count, check_not_negative
-from .discriminator import Discriminator
+from .discriminator import Judge
 from .holding import HoldingAutoencoder
 from .trainable import apply_gradients, find_gradients, in_parts, sum_replicas
 
@@ -28,9 +28,9 @@ class AutoencoderGAN(HoldingAutoencoder):
 
     After Larsen et al., "Autoencoding beyond pixels using a learned similarity metric" (2016), the VAE-GAN, with either
     player's loss from `losses.adversarial`. Both players move at once, from one forward pass of each network. Unlike
-    theirs, and as in Esser et al. (below), the adversarial gradient reaches the encoder too, and only reconstructions
-    are judged, no samples of the prior. Where the autoencoder reads masks, the discriminator sees both pictures inside
-    of the mask.
+    theirs, and as in Esser et al. (below), the adversarial gradient reaches the encoder too, and only one kind of
+    pictures is judged, in most models the reconstructions (`Autoencoder.judged`). Where the autoencoder reads masks,
+    the discriminator sees both pictures inside of the mask.
 
     `balance` keeps either side from overpowering the other, see `balance.py`: "adaptive" (Esser et al.), "skip" (Larsen
     et al.) or "none".
@@ -60,7 +60,7 @@ class AutoencoderGAN(HoldingAutoencoder):
         self,
         *,
         autoencoder: Autoencoder,
-        discriminator: Discriminator,
+        discriminator: Judge,
         loss: str = "hinge",
         balance: str = "adaptive",
         start_step: int = 0,
@@ -139,8 +139,9 @@ class AutoencoderGAN(HoldingAutoencoder):
         return outputs
 
     def _pictures(self, batch, outputs):
-        """What the discriminator sees: picture and reconstruction, float32 [B, H, W, C]."""
-        real, fake = (tf.cast(images, tf.float32) for images in (batch["image"], outputs["reconstruction"]))
+        """What the discriminator sees: a picture and one that was made, float32 [B, H, W, C]."""
+        made = outputs.get(self.autoencoder.judged, outputs["reconstruction"])
+        real, fake = (tf.cast(images, tf.float32) for images in (batch["image"], made))
         if "mask" in batch and "mask" in self.batch_columns:
             mask = tf.cast(batch["mask"], tf.float32)
             return mask * real, mask * fake
@@ -272,7 +273,8 @@ class AutoencoderGAN(HoldingAutoencoder):
             judging_loss = objective.reduce(real_loss + fake_loss + self._r1(real)) + self.regularization()
             judging_loss = self.discriminator_optimizer.scale_loss(judging_loss)
         by_output = {name: grad for name, grad in judging_tape.gradient(scaled_rest, made).items() if grad is not None}
-        picture = made["reconstruction"]
+        judged_name = self.autoencoder.judged
+        picture = made[judged_name]
         by_picture = judging_tape.gradient(scaled_adversarial, picture, unconnected_gradients="zero")
         judging = judging_tape.gradient(judging_loss, self.discriminator.trainable_variables)
 
@@ -281,16 +283,16 @@ class AutoencoderGAN(HoldingAutoencoder):
         learns, learns_against = has_started & learns, tf.cast(has_started & learns_against, tf.float32)
         weight = tf.ones(())
         if factor:
-            at_picture = (by_output.get("reconstruction"), by_picture)
+            sides = by_output, {judged_name: by_picture}
             weight = balance.weigh(
-                lambda: [self._norm_at_last_layer(tape, picture, gradient) for gradient in at_picture],
+                lambda: [self._norm_at_last_layer(tape, outputs, gradients) for gradients in sides],
                 getattr(self.optimizer, "dynamic_scale", 1.0),
             )
         weight = learns_against * weight
 
         # The second stage: all that has come back to the outputs goes through the autoencoder at once.
-        by_output = {"reconstruction": 0.0, **by_output}
-        by_output["reconstruction"] += factor * weight * by_picture
+        by_output = {judged_name: 0.0, **by_output}
+        by_output[judged_name] += factor * weight * by_picture
         ends = [*(outputs[name] for name in by_output), penalty]
         own = find_gradients(tape, ends, self.learned_variables, [*by_output.values(), tf.ones(())])
 
@@ -307,11 +309,12 @@ class AutoencoderGAN(HoldingAutoencoder):
             return 0.0
         return self.r1_factor * r1_penalty(lambda images: self.discriminator(images)["logits"], real)
 
-    def _norm_at_last_layer(self, tape: tf.GradientTape, picture, gradient):
-        """Norm over the global batch of a gradient by the kernels that give the pictures: a float32 scalar."""
-        if gradient is None:
+    def _norm_at_last_layer(self, tape: tf.GradientTape, outputs, gradients):
+        """Norm over the global batch of gradients, by output, at the kernels that give pictures: a float32 scalar."""
+        if not gradients:
             return tf.zeros(())
-        kernels = tape.gradient(picture, self.last_kernels, output_gradients=gradient, unconnected_gradients="zero")
+        ends = [outputs[name] for name in gradients]
+        kernels = tape.gradient(ends, self.last_kernels, [*gradients.values()], unconnected_gradients="zero")
         return tf.linalg.global_norm(sum_replicas(kernels))
 
     def _track(self, values, norm, is_good):
@@ -347,7 +350,7 @@ class AutoencoderGAN(HoldingAutoencoder):
 _GAME = ("discriminator", "discriminator_accuracy", "adversarial_weight")
 
 
-def _check_same_pictures(autoencoder: Autoencoder, discriminator: Discriminator) -> None:
+def _check_same_pictures(autoencoder: Autoencoder, discriminator: Judge) -> None:
     for argument in ("image_size", "channels"):
         ours, theirs = getattr(autoencoder, argument), getattr(discriminator, argument)
         if ours != theirs:

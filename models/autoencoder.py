@@ -40,6 +40,7 @@ class Autoencoder(TrainableModel):
     default_factors: ClassVar[Mapping[str, float]] = {"reconstruction": 1.0}
     reconstructs: ClassVar[bool] = True
     has_prior: ClassVar[bool] = False  # whether codes [B, latent_dim] drawn from N(0, 1) decode to faces
+    judged: ClassVar[str] = "reconstruction"  # the output that a discriminator sees in training
     noise_shape: tuple[int, ...] | None = None  # of what a picture is made of besides its code
     encoder: keras.Model
     decoder: keras.Model

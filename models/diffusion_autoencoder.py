@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..compressing import build_grid_network
-from ..losses import DetailDivergence, OfDrawn, PerceptualLoss, VelocityError
+from ..losses import DetailDivergence, OfOutput, PerceptualLoss, VelocityError
 from ..losses.objective import Term
 from . import randomness
 from .autoencoder import Autoencoder
@@ -46,9 +46,11 @@ class DiffusionAutoencoder(HoldingAutoencoder):
     possible.
 
     The decoder learns to give the picture back from its own details. What says how pictures look, the error of texture
-    and a distance of features such as LPIPS, is of two pictures, of the own details and of normal ones
-    (`losses.OfDrawn`), so that what is drawn without a picture looks like one. An adversarial training sees the first
-    alone.
+    and a distance of features such as LPIPS, is by turns of a picture of its own details and of normal ones, so that
+    what is drawn without a picture looks like one. A discriminator judges what nobody can have seen: pictures of
+    normal details, and pictures between two faces, of codes along the line and details along the great circle
+    (Berthelot et al., "Understanding and Improving Interpolation in Autoencoders via an Adversarial Regularizer"
+    (2019)).
 
     A number x of the details at an angle a in [0, pi / 2] is cos(a) x + sin(a) noise; the denoiser learns its velocity
     cos(a) noise - sin(a) x (Salimans and Ho, "Progressive Distillation" (2022), appendix D), which is 0 on average
@@ -85,6 +87,7 @@ class DiffusionAutoencoder(HoldingAutoencoder):
 
     default_factors: ClassVar = {"reconstruction": 100.0, "texture": 1.0, "kl": 1e-4, "velocity": 1.0}
     free_arguments: ClassVar = (*Autoencoder.free_arguments, "divergence_steps", "doubt", "sampling_steps")
+    judged: ClassVar = "judged"
     model_arguments: ClassVar = ("autoencoder",)
     adapts_to: ClassVar = 2048
     noise_shape: tuple[int, int, int]
@@ -219,9 +222,10 @@ class DiffusionAutoencoder(HoldingAutoencoder):
 
         These are `detail_mean` and `detail_log_var` of the details of each picture, and `velocity` and `true_velocity`
         at an angle that is drawn, each [B, *noise_shape]. In training half of the codes are doubtful, the
-        reconstruction is of the picture's own details, `drawn` is a picture of normal ones, and `detail_share` says how
-        much the divergence counts. Otherwise no code is doubtful, the reconstruction is `decode(z)`, and `own` is the
-        one of the picture's own details.
+        reconstruction is of the picture's own details, and `detail_share` says how much the divergence counts. `shown`
+        is by chance this reconstruction or one of normal details, and `judged` one of normal details or a picture
+        between this one and the next of the batch. Otherwise no code is doubtful, the reconstruction is `decode(z)`,
+        and `own` is the one of the picture's own details.
         """
         images = tf.cast(as_pictures(batch["image"]), tf.float32)
         count = tf.shape(images)[0]
@@ -240,21 +244,40 @@ class DiffusionAutoencoder(HoldingAutoencoder):
             return {"reconstruction": self.decode(codes), "own": own, **outputs}
         progress = tf.cast(randomness.current_step(), tf.float32) / self.divergence_steps
         outputs["detail_share"] = tf.minimum(progress, 1.0)
-        details = tf.concat([details, self.draw_noise(count, "drawn")], axis=0)
-        pictures, guide, told = (tf.concat([part, part], axis=0) for part in (pictures, guide, told))
-        own, drawn = tf.split(self._draw(pictures, details, guide, told), 2)
-        return {"reconstruction": own, "drawn": drawn, **outputs}
+        kinds = (pictures, details, guide, told), (pictures, self.draw_noise(count, "drawn"), guide, told)
+        kinds += (self._mix(codes, tf.stop_gradient(details)),)
+        parts = (tf.concat(part, axis=0) for part in zip(*kinds, strict=True))
+        own, drawn, between = tf.split(self._draw(*parts), 3)
+        shown, judged = self._choose(own, drawn, "shown"), self._choose(drawn, between, "judged")
+        return {"reconstruction": own, "shown": shown, "judged": judged, **outputs}
 
     def loss_terms(self):
         terms = super().loss_terms()
-        texture = OfDrawn(terms["texture"])
+        texture = OfOutput("shown", terms["texture"])
         return {**terms, "texture": texture, "kl": DetailDivergence(), "velocity": VelocityError()}
 
     def inside(self, term: Term) -> Term:
-        return OfDrawn(term) if isinstance(term, PerceptualLoss) else term
+        return OfOutput("shown", term) if isinstance(term, PerceptualLoss) else term
 
     def as_in_training(self, outputs):
-        return {**outputs, "reconstruction": outputs["own"], "drawn": outputs["reconstruction"]}
+        own, drawn = outputs["own"], outputs["reconstruction"]
+        return {**outputs, "reconstruction": own, "shown": self._choose(own, drawn, "shown"), "judged": drawn}
+
+    def _choose(self, first, second, stream: str):
+        """By chance one picture or the other: two [B, H, W, C] -> the same shape."""
+        is_first = randomness.uniform(tf.shape(first)[0], (1, 1, 1), seed=self.seed, stream=stream) < 0.5
+        return tf.where(is_first, first, second)
+
+    def _mix(self, codes, details):
+        """What `_draw` takes, of pictures somewhere between each one of a batch and the next, as in a morph."""
+        count = tf.shape(codes)[0]
+        shares = randomness.uniform(count, (1,), seed=self.seed, stream="between")
+        along = tf.reshape(shares, (-1,) + (1,) * len(self._code_shape))
+        codes = codes + along * (tf.roll(codes, 1, axis=0) - codes)
+        angles = RIGHT_ANGLE * shares[:, None, None, :]
+        details = tf.cos(angles) * details + tf.sin(angles) * tf.roll(details, 1, axis=0)
+        pictures = self.autoencoder.decode(codes)
+        return pictures, details, self._cut(pictures), self._tell(codes, tf.sin(math.pi * shares))
 
     def _draw_shared(self, stream: str):
         """Noise that is the same for all pictures, wherever they are: [1, *noise_shape]."""

@@ -18,8 +18,37 @@ KINDS = ("global", "patch")
 NEGATIVE_SLOPE = 0.2
 
 
+class Judge(keras.Model):
+    """What all discriminators share: `network`, pictures [B, H, W, C] -> `logits` and `features`."""
+
+    network: keras.Model
+    image_size: int
+    channels: int
+
+    def build(self, input_shape=None):
+        """Nothing is left to build."""
+        self.built = True
+
+    def export(self, filepath, *arguments, **options):
+        """As Keras' `export`: pictures -> logits."""
+        return keras.Model(self.network.input, self.network.output["logits"]).export(filepath, *arguments, **options)
+
+    def call(self, images, training=False):
+        return self.network(images, training=training)
+
+    def get_config(self):
+        """The constructor's keyword arguments."""
+        return {
+            name: getattr(self, name) for name in inspect.signature(type(self).__init__).parameters if name != "self"
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return cls(**config)
+
+
 @keras.saving.register_keras_serializable("facezoo")
-class Discriminator(keras.Model):
+class Discriminator(Judge):
     """Judges whether pictures are real: [B, H, W, C] -> logits, positive for real.
 
     The convolutions are those of Radford et al., "Unsupervised Representation Learning with Deep Convolutional
@@ -114,24 +143,3 @@ class Discriminator(keras.Model):
         """Height and width in pixels of what one cell of the last stage sees."""
         halved = 3 * 2**self.halvings - 2
         return halved + 2 * 2**self.halvings * (len(self.filters) - self.halvings)
-
-    def build(self, input_shape=None):
-        """Nothing is left to build."""
-        self.built = True
-
-    def export(self, filepath, *arguments, **options):
-        """As Keras' `export`: pictures -> logits."""
-        return keras.Model(self.network.input, self.network.output["logits"]).export(filepath, *arguments, **options)
-
-    def call(self, images, training=False):
-        return self.network(images, training=training)
-
-    def get_config(self):
-        """The constructor's keyword arguments."""
-        return {
-            name: getattr(self, name) for name in inspect.signature(type(self).__init__).parameters if name != "self"
-        }
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        return cls(**config)

@@ -176,7 +176,9 @@ class AdversarialSettings(Settings):
         "How both players are kept in balance: by their gradients, by skipping the stronger's steps, or not at all.",
     )
     discriminator: str = one_of(
-        ("global", "patch"), "global", "Kind of discriminator: one judgement of a picture, or a map of them."
+        ("global", "patch", "projected"),
+        "global",
+        "Kind of discriminator: one judgement of a picture, a map of them, or many of what SqueezeNet sees in it.",
     )
     discriminator_filters: tuple[int, ...] = words(
         (32, 64, 128, 256),

@@ -10,11 +10,12 @@ import tensorflow as tf
 from absl import logging
 
 from ...datasets.source import Source
-from ...models import NETWORKS, AutoencoderGAN, Discriminator, TrainableModel
+from ...models import NETWORKS, AutoencoderGAN, Discriminator, ProjectedDiscriminator, TrainableModel
+from ...models.discriminator import Judge
 from ...models.learning_rate import Schedule
 from ...models.pretrained import reason
 from ..errors import UsageError
-from ..flags.training import OWN_FLAGS, ModelSettings, TrainingSettings
+from ..flags.training import OWN_FLAGS, AdversarialSettings, ModelSettings, TrainingSettings
 from ..runs.model_files import load_model
 from ..runs.places import find_model_file
 from ..terminal import announce
@@ -97,15 +98,9 @@ def add_discriminator(model: TrainableModel, settings: TrainingSettings) -> Trai
     if not (chosen.adversarial_factor or chosen.feature_matching_factor) or not model.reconstructs:
         return model
     try:
-        discriminator = Discriminator(
-            kind=chosen.discriminator,
-            image_size=model.image_size,
-            channels=model.channels,
-            filters=chosen.discriminator_filters,
-        )
         return AutoencoderGAN(
             autoencoder=model,
-            discriminator=discriminator,
+            discriminator=_make_discriminator(model, chosen),
             loss=chosen.adversarial_loss,
             balance=chosen.balance,
             start_step=chosen.adversarial_start,
@@ -116,6 +111,24 @@ def add_discriminator(model: TrainableModel, settings: TrainingSettings) -> Trai
     except tf.errors.OpError as error:
         given = ",".join(map(str, chosen.discriminator_filters))
         raise UsageError(f"--discriminator_filters={given}: the discriminator does not fit into memory") from error
+
+
+def _make_discriminator(model: TrainableModel, chosen: AdversarialSettings) -> Judge:
+    """Of the kind that the flags ask for.
+
+    Raises:
+      ValueError: its channels do not fit the pictures, or weights that it needs cannot be had.
+    """
+    arguments = {
+        "image_size": model.image_size,
+        "channels": model.channels,
+        "filters": chosen.discriminator_filters,
+    }
+    if chosen.discriminator != "projected":
+        return Discriminator(kind=chosen.discriminator, **arguments)
+    discriminator = ProjectedDiscriminator(**arguments)
+    discriminator.read_weights()
+    return discriminator
 
 
 def compile_model(
