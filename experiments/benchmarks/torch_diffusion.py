@@ -163,7 +163,7 @@ class GridNetwork(nn.Module):
 class DiffusionLoss(nn.Module):
     """What details give a picture back, how far they are from normal ones, and what the denoiser knows of them.
 
-    Half of the codes have a doubt; pictures are drawn of other details, too, of which only the texture counts.
+    Half of the codes have a doubt; pictures are drawn of other details, too, and the texture counts of one of both.
     """
 
     def __init__(self):
@@ -200,8 +200,8 @@ class DiffusionLoss(nn.Module):
         changed = pictures.repeat(2, 1, 1, 1) + functional.pixel_shuffle(changes, PATCH // 2)
         own, other = (changed + self.finisher(changed)).chunk(2)
         divergence = 0.5 * (mean.square() + log_var.exp() - 1.0 - log_var).sum(dim=(1, 2, 3)).mean()
-        texture = self._sort(images)
-        texture = 0.5 * sum((self._sort(made) - texture).abs().mean() for made in (own, other))
+        shown = torch.where(torch.rand(count, 1, 1, 1) < 0.5, own, other)
+        texture = (self._sort(shown) - self._sort(images)).abs().mean()
         error = RECONSTRUCTION_FACTOR * (own - images).square().mean() + texture + KL_FACTOR * divergence
         return error + self._find_error(details.detach(), guide, known)
 

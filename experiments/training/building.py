@@ -117,7 +117,8 @@ def _make_discriminator(model: TrainableModel, chosen: AdversarialSettings) -> J
     """Of the kind that the flags ask for.
 
     Raises:
-      ValueError: its channels do not fit the pictures, or weights that it needs cannot be had.
+      ValueError: its channels do not fit the pictures.
+      UsageError: the same of a projected one, or weights that it needs cannot be had.
     """
     arguments = {
         "image_size": model.image_size,
@@ -126,8 +127,11 @@ def _make_discriminator(model: TrainableModel, chosen: AdversarialSettings) -> J
     }
     if chosen.discriminator != "projected":
         return Discriminator(kind=chosen.discriminator, **arguments)
-    discriminator = ProjectedDiscriminator(**arguments)
-    discriminator.read_weights()
+    try:
+        discriminator = ProjectedDiscriminator(**arguments)
+        discriminator.read_weights()
+    except ValueError as error:
+        raise UsageError(f"--discriminator=projected: {reason(error)}") from error
     return discriminator
 
 

@@ -37,7 +37,7 @@ BASES = {
         "--dataset=packed --data_dir=@/pack --image_size=16 --model=cae --set=filters=4,4",
         "--dataset=folder --data_dir=@/people --subfolders=identity --model=face_mapping --image_size=64",
         "--init_from=@/run",
-        "--model=diffusion_autoencoder --autoencoder=@/run --set=width=16,depth=1 --image_size=32",
+        "--model=diffusion_autoencoder --autoencoder=@/run --set=width=16 --set=depth=1 --image_size=32",
         "--model=code_prior --autoencoder=@/run --image_size=32",
         "--model=video_autoencoder --dataset=procedural_clips --image_size=32 --frames=4 --window=3 --batch_size=4",
         "--model=video_autoencoder --dataset=clips --data_dir=@/pictures --split_by=file --image_size=16 --frames=2",

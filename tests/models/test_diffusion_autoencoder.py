@@ -7,10 +7,12 @@ import tensorflow as tf
 from facezoo.losses import DSSIM, PerceptualLoss
 from facezoo.models import (
     VAE,
+    AutoencoderGAN,
     CodePrior,
     ConditionalVAE,
     ConvolutionalAutoencoder,
     DiffusionAutoencoder,
+    Discriminator,
     randomness,
 )
 from facezoo.models.denoiser import GroupNormalization, build_denoiser
@@ -176,6 +178,21 @@ def test_pictures_between_two_faces_are_those_of_a_morph(model, monkeypatch):
     np.testing.assert_allclose(guide, model._cut(pictures))
     expected = model._tell(middle[None], tf.constant([[np.sin(np.pi / 4.0)]], tf.float32))
     np.testing.assert_allclose(told[3:], expected, atol=1e-5)
+
+
+def test_a_discriminator_judges_drawn_details_and_pictures_between_faces(model):
+    judge = Discriminator(image_size=SIZE, filters=(4, 8))
+    game = AutoencoderGAN(autoencoder=model, discriminator=judge, balance="none")
+    game.compile(keras.optimizers.SGD(0.1), discriminator_optimizer=keras.optimizers.SGD(0.1))
+    examples = batch(32)
+    outputs = game(examples, training=True)
+    np.testing.assert_allclose(outputs["fake_logits"], judge(outputs["judged"])["logits"], atol=1e-5)
+    decoder = model.detail_decoder.get_layer("last").kernel
+    before = [weight.numpy() for weight in (decoder, judge.trainable_variables[0])]
+    game.objective.factors = dict.fromkeys(game.objective.factors, 0.0) | {"adversarial": 1.0}
+    tf.function(game.train_step)({"image": tf.constant(examples["image"])})
+    for start, weight in zip(before, (decoder, judge.trainable_variables[0]), strict=True):
+        assert np.abs(weight - start).max() > 0
 
 
 def test_evaluation_tells_of_a_picture_s_own_details(model):

@@ -390,6 +390,11 @@ COMBINATIONS = [
         ("image_size=32", "6 times", "filters"),
     ),
     Case(
+        "projected-with-few-heads",
+        f"train {TINY} --adversarial_factor=1 --discriminator=projected --discriminator_filters=4,4",
+        ("--discriminator=projected", "filters=(4, 4)", "must be 4"),
+    ),
+    Case(
         "discriminator-beyond-memory",
         f"train {TINY} --adversarial_factor=1 --discriminator_filters=4,1{'0' * 14}",
         ("--discriminator_filters=4,1", "memory"),
