@@ -40,7 +40,7 @@ class DetailDivergence:
 
 
 class OfOutput:
-    """A term of another output than `reconstruction`, where there is one of this name.
+    """A term of another output than `reconstruction`.
 
     >>> black, gray = tf.zeros((1, 2, 2, 3)), tf.fill((1, 2, 2, 3), 0.5)
     >>> term = OfOutput("shown", SquaredError())
@@ -58,4 +58,4 @@ class OfOutput:
             self.target_columns = term.target_columns
 
     def __call__(self, batch, outputs):
-        return self.term(batch, {**outputs, "reconstruction": outputs.get(self.name, outputs["reconstruction"])})
+        return self.term(batch, {**outputs, "reconstruction": outputs[self.name]})

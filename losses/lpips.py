@@ -80,9 +80,9 @@ def lpips_network(name: str, weights: str | None, image_size: int) -> keras.Mode
       ValueError: no such network, or pictures too small for it.
       WeightsError: the weights cannot be had, or are damaged or another network's.
     """
-    _check_size(name, image_size)
+    network, channels = slice_network(name, image_size), _channels(name)
     arrays = read_lpips(name, weights)
-    network, channels = slice_network(name, arrays, image_size), _channels(name)
+    set_slices(network, arrays)
     maps = []
     for number, (features, count) in enumerate(zip(network.outputs, channels, strict=True)):
         layer = WeighedUnitFeatures(dtype="float32", name=f"lin{number}")
@@ -104,31 +104,35 @@ def read_lpips(name: str, weights: str | None = None) -> Arrays:
     return read_arrays(find_weights(f"lpips_{name}.npz", weights), shapes)
 
 
-def slice_network(name: str, arrays: Arrays | None, image_size: int) -> keras.Model:
-    """The network under LPIPS, frozen: float32 [B, H, W, 3 or 1] in [0, 1] -> list of feature maps, 5 or 7.
+def slice_network(name: str, image_size: int, channels: int | None = None) -> keras.Model:
+    """The network under LPIPS, frozen and all zeros: float32 [B, H, W, 3 or 1] in [0, 1] -> 5 or 7 feature maps.
 
     Args:
       name: "alex" or "squeeze".
-      arrays: as `read_lpips` gives them; None are zeros, where weights come later.
       image_size: H and W in pixels.
+      channels: of the pictures; None takes both.
 
     Raises:
       ValueError: no such network, or pictures too small for it.
     """
-    if arrays is None:
-        arrays = {place: np.zeros(shape, np.float32) for place, shape in list_arrays(name).items()}
-    _check_size(name, image_size)
-    images = keras.Input((image_size, image_size, None), dtype="float32")
-    slices = _NETWORKS[name][1](LPIPSPreprocessing(dtype="float32")(images), arrays)
+    shapes = list_arrays(name)
+    if image_size < SMALLEST[name]:
+        raise ValueError(
+            f"{name}, as LPIPS has it, needs pictures of at least {SMALLEST[name]} pixels, not {image_size}"
+        )
+    images = keras.Input((image_size, image_size, channels), dtype="float32")
+    slices = _NETWORKS[name][1](LPIPSPreprocessing(dtype="float32")(images), shapes)
     model = keras.Model(images, slices, name=f"slices_{name}")
     model.trainable = False
     return model
 
 
-def _check_size(name: str, image_size: int) -> None:
-    list_arrays(name)
-    if image_size < SMALLEST[name]:
-        raise ValueError(f"LPIPS of {name} needs pictures of at least {SMALLEST[name]} pixels, not {image_size}")
+def set_slices(network: keras.Model, arrays: Arrays) -> None:
+    """Gives a `slice_network` its weights, as `read_lpips` gives them."""
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.Conv2D):
+            place = layer.name.replace(".", "/")
+            layer.set_weights([arrays[f"{place}/conv2d/vars/{number}"] for number in (0, 1)])
 
 
 def list_arrays(name: str) -> Shapes:
@@ -162,17 +166,17 @@ def _alex_shapes() -> Shapes:
     return shapes
 
 
-def _alex_slices(x: Any, arrays: Arrays) -> list[Any]:
+def _alex_slices(x: Any, shapes: Shapes) -> list[Any]:
     """Krizhevsky, "One weird trick for parallelizing convolutional neural networks" (2014): the five convolutions."""
     slices = []
     for number in range(1, len(ALEX_FILTERS) + 1):
         place = f"slice{number}/layers/sequential/layers"
         if number == 1:
-            x = _convolution(keras.layers.ZeroPadding2D(2, dtype="float32")(x), arrays, place, 4, "valid")
+            x = _convolution(keras.layers.ZeroPadding2D(2, dtype="float32")(x), shapes, place, 4, "valid")
         else:
             if number <= 3:
                 x = keras.layers.MaxPooling2D(3, 2, dtype="float32")(x)
-            x = _convolution(x, arrays, place)
+            x = _convolution(x, shapes, place)
         slices.append(x)
     return slices
 
@@ -189,15 +193,15 @@ def _squeeze_shapes() -> Shapes:
     return shapes
 
 
-def _squeeze_slices(x: Any, arrays: Arrays) -> list[Any]:
+def _squeeze_slices(x: Any, shapes: Shapes) -> list[Any]:
     """Iandola et al., "SqueezeNet" (2016), version 1.1: a convolution and eight fire modules, in seven slices."""
-    slices = [_convolution(x, arrays, "slice1/layers/sequential/layers", 2, "valid")]
+    slices = [_convolution(x, shapes, "slice1/layers/sequential/layers", 2, "valid")]
     places = [place for place, _ in _fires()]
     for number in range(2, 2 + len(SQUEEZED)):
         x = _pool_to_the_edge(slices[-1]) if number <= 4 else slices[-1]
         for place in (place for place in places if place.startswith(f"slice{number}/")):
-            x = _convolution(x, arrays, f"{place}/layers/sequential/layers")
-            expanded = [_convolution(x, arrays, f"{place}/expand{kind}/layers") for kind in ("1x1", "3x3")]
+            x = _convolution(x, shapes, f"{place}/layers/sequential/layers")
+            expanded = [_convolution(x, shapes, f"{place}/expand{kind}/layers") for kind in ("1x1", "3x3")]
             x = keras.layers.Concatenate(dtype="float32")(expanded)
         slices.append(x)
     return slices
@@ -223,17 +227,13 @@ def _convolution_shapes(place: str, size: int, channels: int, filters: int) -> S
     return {f"{place}/conv2d/vars/0": (size, size, channels, filters), f"{place}/conv2d/vars/1": (filters,)}
 
 
-def _convolution(x: Any, arrays: Arrays, place: str, stride: int = 1, padding: str = "same") -> Any:
-    kernel, bias = (arrays[f"{place}/conv2d/vars/{number}"] for number in (0, 1))
-    layer = keras.layers.Conv2D(
-        len(bias), kernel.shape[0], stride, padding, activation="relu", kernel_initializer="zeros", dtype="float32"
-    )
-    y = layer(x)
-    layer.set_weights([kernel, bias])
-    return y
+def _convolution(x: Any, shapes: Shapes, place: str, stride: int = 1, padding: str = "same") -> Any:
+    size, _, _, filters = shapes[f"{place}/conv2d/vars/0"]
+    options = {"activation": "relu", "kernel_initializer": "zeros", "dtype": "float32"}
+    return keras.layers.Conv2D(filters, size, stride, padding, name=place.replace("/", "."), **options)(x)
 
 
-_NETWORKS: dict[str, tuple[Callable[[], Shapes], Callable[[Any, Arrays], list[Any]]]] = {
+_NETWORKS: dict[str, tuple[Callable[[], Shapes], Callable[[Any, Shapes], list[Any]]]] = {
     "alex": (_alex_shapes, _alex_slices),
     "squeeze": (_squeeze_shapes, _squeeze_slices),
 }

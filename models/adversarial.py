@@ -28,9 +28,9 @@ class AutoencoderGAN(HoldingAutoencoder):
 
     After Larsen et al., "Autoencoding beyond pixels using a learned similarity metric" (2016), the VAE-GAN, with either
     player's loss from `losses.adversarial`. Both players move at once, from one forward pass of each network. Unlike
-    theirs, and as in Esser et al. (below), the adversarial gradient reaches the encoder too, and only one kind of
-    pictures is judged, in most models the reconstructions (`Autoencoder.judged`). Where the autoencoder reads masks,
-    the discriminator sees both pictures inside of the mask.
+    theirs, and as in Esser et al. (below), the adversarial gradient goes back through all that made the pictures, and
+    only one kind of them is judged, in most models the reconstructions (`Autoencoder.show_to_discriminator`). Where the
+    autoencoder reads masks, the discriminator sees both pictures inside of the mask.
 
     `balance` keeps either side from overpowering the other, see `balance.py`: "adaptive" (Esser et al.), "skip" (Larsen
     et al.) or "none".
@@ -132,15 +132,23 @@ class AutoencoderGAN(HoldingAutoencoder):
     # What is judged.
 
     def call(self, batch, training=False):
-        """The autoencoder's outputs, and what the discriminator says of them where a term asks for it."""
+        """The autoencoder's outputs, and what the discriminator says of them where a term asks for it.
+
+        In training `judged` is among them, the pictures that the discriminator sees.
+        """
         outputs = self.autoencoder(batch, training=training)
+        if training:
+            outputs = {**outputs, "judged": self.autoencoder.show_to_discriminator(outputs)}
         if self.can_train and not self.objective.terms.keys().isdisjoint(JUDGED_TERMS):
             return outputs | self._judgement(*self._pictures(choose_targets(batch), outputs))
         return outputs
 
+    def _judges_reconstructions(self) -> bool:
+        return type(self.autoencoder).show_to_discriminator is Autoencoder.show_to_discriminator
+
     def _pictures(self, batch, outputs):
         """What the discriminator sees: a picture and one that was made, float32 [B, H, W, C]."""
-        made = outputs.get(self.autoencoder.judged, outputs["reconstruction"])
+        made = outputs["judged"] if "judged" in outputs else outputs["reconstruction"]
         real, fake = (tf.cast(images, tf.float32) for images in (batch["image"], made))
         if "mask" in batch and "mask" in self.batch_columns:
             mask = tf.cast(batch["mask"], tf.float32)
@@ -195,9 +203,13 @@ class AutoencoderGAN(HoldingAutoencoder):
           options: metrics, run_eagerly, steps_per_execution and jit_compile, as `TrainableModel.compile` has them.
 
         Raises:
-          ValueError: the objective has no term but the discriminator's.
+          ValueError: the objective has no term but the discriminator's, or compares features of pictures that are not
+            the reconstructions.
         """
         super().compile(optimizer, objective, clip_norm, accumulation_steps, **options)
+        if self.objective.factors.get("feature_matching") and not self._judges_reconstructions():
+            kind = type(self.autoencoder).__name__
+            raise ValueError(f"'feature_matching' compares reconstructions, and of a {kind} other pictures are judged")
         if self.objective.terms.keys() <= set(JUDGED_TERMS):
             only = " and ".join(map(repr, self.objective.terms))
             raise ValueError(f"the only loss term is {only}: give the autoencoder a reconstruction term besides")
@@ -250,7 +262,9 @@ class AutoencoderGAN(HoldingAutoencoder):
 
         # The autoencoder, on a tape for the second stage.
         with tf.GradientTape(persistent=True) as tape:
-            outputs = self.autoencoder(batch, training=True)
+            outputs = {**self.autoencoder(batch, training=True)}
+            # A tensor of its own, so that the two gradients of a reconstruction stay apart.
+            outputs["judged"] = tf.identity(self.autoencoder.show_to_discriminator(outputs))
             penalty = tf.convert_to_tensor(self.optimizer.scale_loss(self.regularization()))
         # Not all outputs are tensors, see `KLDivergence`'s settings.
         made = {name: value for name, value in outputs.items() if tf.is_tensor(value) and value.dtype.is_floating}
@@ -273,9 +287,7 @@ class AutoencoderGAN(HoldingAutoencoder):
             judging_loss = objective.reduce(real_loss + fake_loss + self._r1(real)) + self.regularization()
             judging_loss = self.discriminator_optimizer.scale_loss(judging_loss)
         by_output = {name: grad for name, grad in judging_tape.gradient(scaled_rest, made).items() if grad is not None}
-        judged_name = self.autoencoder.judged
-        picture = made[judged_name]
-        by_picture = judging_tape.gradient(scaled_adversarial, picture, unconnected_gradients="zero")
+        by_picture = judging_tape.gradient(scaled_adversarial, made["judged"], unconnected_gradients="zero")
         judging = judging_tape.gradient(judging_loss, self.discriminator.trainable_variables)
 
         # Whose turn it is, and how much the adversarial gradient counts.
@@ -283,7 +295,7 @@ class AutoencoderGAN(HoldingAutoencoder):
         learns, learns_against = has_started & learns, tf.cast(has_started & learns_against, tf.float32)
         weight = tf.ones(())
         if factor:
-            sides = by_output, {judged_name: by_picture}
+            sides = by_output, {"judged": by_picture}
             weight = balance.weigh(
                 lambda: [self._norm_at_last_layer(tape, outputs, gradients) for gradients in sides],
                 getattr(self.optimizer, "dynamic_scale", 1.0),
@@ -291,8 +303,8 @@ class AutoencoderGAN(HoldingAutoencoder):
         weight = learns_against * weight
 
         # The second stage: all that has come back to the outputs goes through the autoencoder at once.
-        by_output = {judged_name: 0.0, **by_output}
-        by_output[judged_name] += factor * weight * by_picture
+        by_output = {"judged": 0.0, **by_output}
+        by_output["judged"] += factor * weight * by_picture
         ends = [*(outputs[name] for name in by_output), penalty]
         own = find_gradients(tape, ends, self.learned_variables, [*by_output.values(), tf.ones(())])
 

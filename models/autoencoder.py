@@ -40,7 +40,6 @@ class Autoencoder(TrainableModel):
     default_factors: ClassVar[Mapping[str, float]] = {"reconstruction": 1.0}
     reconstructs: ClassVar[bool] = True
     has_prior: ClassVar[bool] = False  # whether codes [B, latent_dim] drawn from N(0, 1) decode to faces
-    judged: ClassVar[str] = "reconstruction"  # the output that a discriminator sees in training
     noise_shape: tuple[int, ...] | None = None  # of what a picture is made of besides its code
     encoder: keras.Model
     decoder: keras.Model
@@ -74,6 +73,10 @@ class Autoencoder(TrainableModel):
     def picture_network(self) -> keras.Model:
         """The network of `decode`, as Keras' functional one: codes, and whatever else it is told, to pictures."""
         return self.decoder
+
+    def show_to_discriminator(self, outputs):
+        """The pictures of a training step that a discriminator judges: [B, H, W, C], of what `call` gives."""
+        return outputs["reconstruction"]
 
     def call(self, batch, training=False):
         codes = self.encoder(batch["image"], training=training)

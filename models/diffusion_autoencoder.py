@@ -28,6 +28,7 @@ from .holding import HoldingAutoencoder, add_code_spread, choose_held, measure_c
 
 RIGHT_ANGLE = math.pi / 2.0
 DETAIL_GRIDS = 2  # on which details are drawn, the second twice as high and wide as theirs
+DOUBT_BETWEEN = 0.5  # of the code in the middle between two faces
 FIRST_LOG_VAR = -4.0  # of details: where they begin as noise, their decoder learns to do without them
 
 
@@ -47,8 +48,8 @@ class DiffusionAutoencoder(HoldingAutoencoder):
 
     The decoder learns to give the picture back from its own details. What says how pictures look, the error of texture
     and a distance of features such as LPIPS, is by turns of a picture of its own details and of normal ones, so that
-    what is drawn without a picture looks like one. A discriminator judges what nobody can have seen: pictures of
-    normal details, and pictures between two faces, of codes along the line and details along the great circle
+    what is drawn without a picture looks like one. A discriminator judges pictures that have no original: those of
+    normal details, and those between two faces, of codes along the line and details along the great circle
     (Berthelot et al., "Understanding and Improving Interpolation in Autoencoders via an Adversarial Regularizer"
     (2019)).
 
@@ -87,7 +88,6 @@ class DiffusionAutoencoder(HoldingAutoencoder):
 
     default_factors: ClassVar = {"reconstruction": 100.0, "texture": 1.0, "kl": 1e-4, "velocity": 1.0}
     free_arguments: ClassVar = (*Autoencoder.free_arguments, "divergence_steps", "doubt", "sampling_steps")
-    judged: ClassVar = "judged"
     model_arguments: ClassVar = ("autoencoder",)
     adapts_to: ClassVar = 2048
     noise_shape: tuple[int, int, int]
@@ -207,8 +207,7 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         if noise is None:
             noise = tf.repeat(self._draw_shared("noise"), count, axis=0)
         doubts = (tf.cast(doubt, tf.float32) * tf.ones(count))[:, None]
-        shares = tf.clip_by_value(tf.math.divide_no_nan(doubts, self.doubt), 0.0, 1.0)
-        pictures, told = self.autoencoder.decode(codes), self._tell(codes, shares)
+        pictures, told = self.autoencoder.decode(codes), self._tell(codes, self._share_of(doubts))
         guide = self._cut(pictures)
         details = self._follow(tf.cast(noise, tf.float32), guide, told, RIGHT_ANGLE, 0.0)
         return tf.clip_by_value(self._draw(pictures, details, guide, told), 0.0, 1.0)
@@ -222,10 +221,10 @@ class DiffusionAutoencoder(HoldingAutoencoder):
 
         These are `detail_mean` and `detail_log_var` of the details of each picture, and `velocity` and `true_velocity`
         at an angle that is drawn, each [B, *noise_shape]. In training half of the codes are doubtful, the
-        reconstruction is of the picture's own details, and `detail_share` says how much the divergence counts. `shown`
-        is by chance this reconstruction or one of normal details, and `judged` one of normal details or a picture
-        between this one and the next of the batch. Otherwise no code is doubtful, the reconstruction is `decode(z)`,
-        and `own` is the one of the picture's own details.
+        reconstruction is of the picture's own details, `drawn` is one of normal ones, `shown` by chance either, and
+        `detail_share` says how much the divergence counts; `details`, `believed` and `shares` are the details, the code
+        that they were found for, and its doubt. Otherwise no code is doubtful, the reconstruction is `decode(z)`, and
+        `own` is the one of the picture's own details.
         """
         images = tf.cast(as_pictures(batch["image"]), tf.float32)
         count = tf.shape(images)[0]
@@ -244,12 +243,17 @@ class DiffusionAutoencoder(HoldingAutoencoder):
             return {"reconstruction": self.decode(codes), "own": own, **outputs}
         progress = tf.cast(randomness.current_step(), tf.float32) / self.divergence_steps
         outputs["detail_share"] = tf.minimum(progress, 1.0)
-        kinds = (pictures, details, guide, told), (pictures, self.draw_noise(count, "drawn"), guide, told)
-        kinds += (self._mix(codes, tf.stop_gradient(details)),)
-        parts = (tf.concat(part, axis=0) for part in zip(*kinds, strict=True))
-        own, drawn, between = tf.split(self._draw(*parts), 3)
-        shown, judged = self._choose(own, drawn, "shown"), self._choose(drawn, between, "judged")
-        return {"reconstruction": own, "shown": shown, "judged": judged, **outputs}
+        outputs |= {"details": details, "believed": believed, "shares": shares}
+        details = tf.concat([details, self.draw_noise(count, "drawn")], axis=0)
+        pictures, guide, told = (tf.concat([part, part], axis=0) for part in (pictures, guide, told))
+        own, drawn = tf.split(self._draw(pictures, details, guide, told), 2)
+        return {"reconstruction": own, "drawn": drawn, "shown": self._choose(own, drawn, "shown"), **outputs}
+
+    def show_to_discriminator(self, outputs):
+        """By chance a picture of normal details, or one somewhere between this picture and its neighbour's."""
+        details = tf.stop_gradient(outputs["details"])
+        between = self._draw(*self._mix(outputs["believed"], details, outputs["shares"]))
+        return self._choose(outputs["drawn"], between, "judged")
 
     def loss_terms(self):
         terms = super().loss_terms()
@@ -260,24 +264,38 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         return OfOutput("shown", term) if isinstance(term, PerceptualLoss) else term
 
     def as_in_training(self, outputs):
-        own, drawn = outputs["own"], outputs["reconstruction"]
-        return {**outputs, "reconstruction": own, "shown": self._choose(own, drawn, "shown"), "judged": drawn}
+        return {**outputs, "reconstruction": outputs["own"], "shown": outputs["own"]}
 
     def _choose(self, first, second, stream: str):
         """By chance one picture or the other: two [B, H, W, C] -> the same shape."""
         is_first = randomness.uniform(tf.shape(first)[0], (1, 1, 1), seed=self.seed, stream=stream) < 0.5
         return tf.where(is_first, first, second)
 
-    def _mix(self, codes, details):
-        """What `_draw` takes, of pictures somewhere between each one of a batch and the next, as in a morph."""
+    def _mix(self, codes, details, doubts):
+        """What `_draw` takes, of pictures somewhere between two neighbours of a batch, as in a morph.
+
+        Two and two are neighbours, so that replicas of even shares of a batch have the same ones; a last one that is
+        left over is its own.
+
+        Args:
+          codes: [B, ...].
+          details: [B, *noise_shape].
+          doubts: of the codes, as shares of the largest one, [B, 1].
+        """
         count = tf.shape(codes)[0]
-        shares = randomness.uniform(count, (1,), seed=self.seed, stream="between")
-        along = tf.reshape(shares, (-1,) + (1,) * len(self._code_shape))
-        codes = codes + along * (tf.roll(codes, 1, axis=0) - codes)
-        angles = RIGHT_ANGLE * shares[:, None, None, :]
-        details = tf.cos(angles) * details + tf.sin(angles) * tf.roll(details, 1, axis=0)
+        neighbours = tf.minimum(tf.bitwise.bitwise_xor(tf.range(count), 1), count - 1)
+        places = randomness.uniform(count, (1,), seed=self.seed, stream="between")
+        along = tf.reshape(places, (-1,) + (1,) * len(self._code_shape))
+        codes = codes + along * (tf.gather(codes, neighbours) - codes)
+        doubts = doubts + places * (tf.gather(doubts, neighbours) - doubts)
+        doubts = tf.maximum(doubts, self._share_of(DOUBT_BETWEEN * tf.sin(math.pi * places)))
+        details = _slerp(details, tf.gather(details, neighbours), places[:, None, None, :])
         pictures = self.autoencoder.decode(codes)
-        return pictures, details, self._cut(pictures), self._tell(codes, tf.sin(math.pi * shares))
+        return pictures, details, self._cut(pictures), self._tell(codes, doubts)
+
+    def _share_of(self, doubts):
+        """Doubts as shares of the largest one."""
+        return tf.clip_by_value(tf.math.divide_no_nan(doubts, self.doubt), 0.0, 1.0)
 
     def _draw_shared(self, stream: str):
         """Noise that is the same for all pictures, wherever they are: [1, *noise_shape]."""
@@ -366,3 +384,14 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         if "finish" not in config:
             raise ValueError("diffusion autoencoders of before details had a code of their own are to be trained anew")
         return super().from_config(config, custom_objects)
+
+
+def _slerp(start, end, shares):
+    """So far along the great circle between two of [B, H, W, C], for shares [B, 1, 1, 1]; lengths go along a line."""
+    axes = (1, 2, 3)
+    lengths = [tf.sqrt(tf.reduce_sum(tf.square(one), axes, keepdims=True)) for one in (start, end)]
+    first, second = (tf.math.l2_normalize(one, axes) for one in (start, end))
+    cosines = tf.reduce_sum(first * second, axes, keepdims=True)
+    angles = tf.acos(tf.clip_by_value(cosines, -1.0 + 1e-6, 1.0 - 1e-6))  # parallel ones have no circle
+    directions = tf.sin((1.0 - shares) * angles) * first + tf.sin(shares * angles) * second
+    return (lengths[0] + shares * (lengths[1] - lengths[0])) * tf.math.l2_normalize(directions, axes)

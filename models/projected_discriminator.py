@@ -3,8 +3,8 @@
 import keras
 import tensorflow as tf
 
-from ..losses.lpips import read_lpips, slice_network
-from .blocks import check_name, check_pictures, check_positive, check_stages
+from ..losses.lpips import read_lpips, set_slices, slice_network
+from .blocks import check_name, check_pictures, check_stages
 from .discriminator import NEGATIVE_SLOPE, Judge
 
 SLICES = (0, 1, 2, 6)  # of SqueezeNet's, of every size the last
@@ -20,8 +20,8 @@ class ProjectedDiscriminator(Judge):
     convolutions that are random and never learn, from the coarsest to the finest, so that no head can rest on few of
     them; what learns is a small head on each. Far fewer pictures are needed than by a discriminator that begins with
     nothing. Unlike theirs, features are brought to mean 0 and variance 1 in each picture, heads have no batch
-    normalisation, and no kernel of theirs can grow beyond a largest singular value of 1 (after Miyato et al., "Spectral
-    Normalization for Generative Adversarial Networks" (2018)).
+    normalisation, and each update brings their kernels back to a largest singular value of at most 1 (after Miyato et
+    al., "Spectral Normalization for Generative Adversarial Networks" (2018)).
 
     Outputs: `logits`, float32 [B, cells, 1], those of all heads; `features`, a list of what follows each leaky ReLU.
 
@@ -54,11 +54,10 @@ class ProjectedDiscriminator(Judge):
         super().__init__(name=name)
         check_pictures(image_size, channels)
         check_stages(filters=filters)
-        check_positive(filters=min(filters))
-        if len(filters) != len(SLICES):
+        if len(filters or ()) != len(SLICES):
             raise ValueError(f"filters={filters} must be {len(SLICES)}: a head for features of each size")
         self.image_size, self.channels, self.filters, self.seed = image_size, channels, tuple(filters), seed
-        self.slices = slice_network("squeeze", None, image_size)
+        self.slices = slice_network("squeeze", image_size, channels)
         self.network = self._build_network()
         self.build()
 
@@ -68,40 +67,31 @@ class ProjectedDiscriminator(Judge):
         Raises:
           WeightsError: they cannot be had, or are damaged or another network's.
         """
-        self.slices.set_weights(slice_network("squeeze", read_lpips("squeeze", weights), self.image_size).get_weights())
+        set_slices(self.slices, read_lpips("squeeze", weights))
 
     def _build_network(self) -> keras.Model:
-        images = keras.Input((self.image_size, self.image_size, self.channels))
+        images = keras.Input((self.image_size, self.image_size, self.channels), dtype="float32")
         maps = self.slices(images)
         logits, features = [], []
-        for number, seen in enumerate(self._mix([maps[place] for place in SLICES])):
-            x, learned = self._judge(f"head_{number}", seen, self.filters[number])
-            logits.append(keras.layers.Reshape((-1, 1))(x))
+        for number, seen in enumerate(self._build_mixtures([maps[place] for place in SLICES])):
+            x, learned = _build_head(f"head_{number}", seen, self.filters[number])
+            logits.append(keras.layers.Reshape((-1, 1), dtype="float32")(x))
             features += learned
         joined = keras.layers.Concatenate(axis=1, dtype="float32")(logits)
         return keras.Model(images, {"logits": joined, "features": features}, name="network")
 
-    def _mix(self, maps: list) -> list:
+    def _build_mixtures(self, maps: list) -> list:
         """Random mixtures over channels and sizes, each of mean 0 and variance 1 in each picture."""
         mixed, coarser = [], None
         for number, seen in reversed(list(enumerate(maps))):
-            x = _random(self.filters[number], 1, self.seed + number, f"mix_{number}")(_standardise(seen))
+            x = _make_random(self.filters[number], 1, self.seed + number, f"mix_{number}")(_standardise(seen))
             if coarser is not None:
                 larger = keras.layers.Resizing(*seen.shape[1:3], dtype="float32")(coarser)
-                spread = _random(self.filters[number], 3, self.seed + len(SLICES) + number, f"spread_{number}")
+                spread = _make_random(self.filters[number], 3, self.seed + len(SLICES) + number, f"spread_{number}")
                 x = keras.layers.Add(dtype="float32")([x, spread(larger)])
             coarser = _standardise(x)
             mixed.insert(0, coarser)
         return mixed
-
-    def _judge(self, name: str, x, filters: int) -> tuple:
-        """One head: maps -> a map of logits, and what follows each leaky ReLU."""
-        features = []
-        while x.shape[1] > MOST_SIDE:
-            x = keras.layers.LeakyReLU(NEGATIVE_SLOPE)(_learned(filters, 3, f"{name}_{len(features)}", 2)(x))
-            features.append(x)
-        x = keras.layers.LeakyReLU(NEGATIVE_SLOPE)(_learned(filters, 3, f"{name}_{len(features)}")(x))
-        return _learned(1, 1, f"{name}_logits", dtype="float32")(x), [*features, x]
 
 
 @keras.saving.register_keras_serializable("facezoo")
@@ -132,12 +122,22 @@ class LargestSingularValue(keras.constraints.Constraint):
         return {"limit": self.limit}
 
 
+def _build_head(name: str, x, filters: int) -> tuple:
+    """Maps -> a map of logits, and what follows each leaky ReLU."""
+    features = []
+    while x.shape[1] > MOST_SIDE:
+        x = keras.layers.LeakyReLU(NEGATIVE_SLOPE)(_make_limited(filters, 3, f"{name}_{len(features)}", 2)(x))
+        features.append(x)
+    x = keras.layers.LeakyReLU(NEGATIVE_SLOPE)(_make_limited(filters, 3, f"{name}_{len(features)}")(x))
+    return _make_limited(1, 1, f"{name}_logits", dtype="float32")(x), [*features, x]
+
+
 def _standardise(x):
     """To mean 0 and variance 1 over places and channels, in each picture."""
     return keras.layers.GroupNormalization(1, center=False, scale=False, dtype="float32")(x)
 
 
-def _random(filters: int, kernel_size: int, seed: int, name: str) -> keras.layers.Layer:
+def _make_random(filters: int, kernel_size: int, seed: int, name: str) -> keras.layers.Layer:
     """A convolution that never learns."""
     start = keras.initializers.HeNormal(seed=seed)
     return keras.layers.Conv2D(
@@ -145,9 +145,10 @@ def _random(filters: int, kernel_size: int, seed: int, name: str) -> keras.layer
     )
 
 
-def _learned(
+def _make_limited(
     filters: int, kernel_size: int, name: str, strides: int = 1, dtype: str | None = None
 ) -> keras.layers.Layer:
+    """A convolution that learns within the limit of its kernel."""
     padding = "same" if strides == 1 else "valid"
     return keras.layers.Conv2D(
         filters, kernel_size, strides, padding, kernel_constraint=LargestSingularValue(), dtype=dtype, name=name

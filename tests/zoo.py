@@ -2,10 +2,12 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import keras
 import numpy as np
 from facezoo.losses import PerceptualLoss
+from facezoo.losses.lpips import list_arrays
 from facezoo.losses.objective import Term
 from facezoo.models import (
     DFCVAE,
@@ -91,6 +93,16 @@ def _frozen_convolution(filters: int, x):
     return layer(x)
 
 
+def save_squeezenet(file: Path) -> None:
+    """A file of random weights for what sees as `lpips_squeeze.npz`'s network does."""
+    numbers = np.random.default_rng(0)
+    arrays = {
+        place: numbers.standard_normal(shape).astype(np.float32) * np.sqrt(2.0 / max(1, np.prod(shape[:-1])))
+        for place, shape in list_arrays("squeeze").items()
+    }
+    np.savez(file, **arrays)
+
+
 def adversarial(autoencoder: Autoencoder, kind: str, **rules) -> AutoencoderGAN:
     """An autoencoder that holds a small discriminator."""
     judge = Discriminator(kind=kind, image_size=SIZE, filters=(8, 8), dense_units=8, l2=1e-4)
@@ -105,6 +117,15 @@ def adapted(model: Autoencoder) -> Autoencoder:
 
 TEACHING = {"reconstruction": 1.0, "taught": 0.1}  # by a teacher that has learned nothing
 GAME = ("discriminator", "discriminator_accuracy", "adversarial_weight")
+
+
+def diffusion(autoencoder: Autoencoder, **arguments) -> Autoencoder:
+    """A small diffusion autoencoder that has measured `batch`."""
+    small = {"components": 6, "width": 32, "depth": 1, "denoiser_width": 32, "sampling_steps": 2}
+    return adapted(DiffusionAutoencoder(autoencoder=autoencoder, **small, **arguments))
+
+
+DIFFUSION = {"reconstruction": 1.0, "texture": 0.1, "kl": 1e-5, "velocity": 1.0}
 
 ZOO = [
     Specimen(
@@ -221,38 +242,16 @@ ZOO = [
     ),
     Specimen(
         "diffusion_autoencoder",
-        lambda: adapted(
-            DiffusionAutoencoder(
-                autoencoder=VAE(image_size=SIZE, latent_dim=4, filters=(8, 8)),
-                patch=4,
-                components=6,
-                width=32,
-                depth=1,
-                denoiser_width=32,
-                doubt=0.2,
-                sampling_steps=2,
-            )
-        ),
+        lambda: diffusion(VAE(image_size=SIZE, latent_dim=4, filters=(8, 8)), patch=4, doubt=0.2),
         (4,),
         "of a VAE",
-        factors={"reconstruction": 1.0, "texture": 0.1, "kl": 1e-5, "velocity": 1.0},
+        factors=DIFFUSION,
         epochs=12,  # since each step sees one angle of many
     ),
     Specimen(
         "diffusion_autoencoder",
-        lambda: adapted(
-            DiffusionAutoencoder(
-                autoencoder=ConvolutionalAutoencoder(image_size=SIZE, filters=(8, 8)),
-                patch=2,
-                components=6,
-                width=32,
-                depth=1,
-                denoiser_width=32,
-                levels=2,
-                finish=0,
-                doubt=0.0,
-                sampling_steps=2,
-            )
+        lambda: diffusion(
+            ConvolutionalAutoencoder(image_size=SIZE, filters=(8, 8)), patch=2, levels=2, finish=0, doubt=0.0
         ),
         (4, 4, 8),
         "of a CAE",
@@ -300,5 +299,19 @@ ZOO = [
         "CAE, patch, cross-entropy, skip, R1",
         factors={"reconstruction": 1.0, "adversarial": 0.01, "feature_matching": 0.01},
         reports=GAME,
+    ),
+    Specimen(
+        "adversarial",
+        lambda: adversarial(
+            diffusion(VAE(image_size=SIZE, latent_dim=4, filters=(8, 8)), patch=4, doubt=0.2),
+            "patch",
+            loss="bce",
+            balance="none",
+        ),
+        (4,),
+        "diffusion autoencoder, patch, cross-entropy",
+        factors=DIFFUSION | {"adversarial": 0.001},
+        reports=GAME,
+        epochs=12,
     ),
 ]

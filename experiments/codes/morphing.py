@@ -9,6 +9,7 @@ from absl import logging
 
 from ... import pictures
 from ...latents.interpolation import even_alphas, find_equal_change, interpolate, interpolate_through
+from ...models.diffusion_autoencoder import DOUBT_BETWEEN
 from ...warping import morph as warps
 from ...warping.shapes import Scheme
 from .encoding import BATCH_SIZE, NOTHING, Columns, decode_codes, encode_exactly, tell_person
@@ -16,7 +17,6 @@ from .encoding import BATCH_SIZE, NOTHING, Columns, decode_codes, encode_exactly
 METHODS = ("code", "warp", "warp+code")
 WARP_PATHS = ("linear", "uniform")  # the others lead through codes
 NOTICE = "a generated picture of nobody; a morph has no place in an identity document"
-MOST_DOUBT = 0.5  # of a code in the middle between two faces
 SMALL = 64  # pixels at which frames of equal distances are looked for
 ROW_SIDE, GIF_SIDE = 256, 480  # pixels of a frame at most, in a row and in a GIF
 MOST_ROW = 2560  # pixels of a row, after which another one begins
@@ -114,7 +114,7 @@ def _blend(first: np.ndarray, second: np.ndarray, shares: np.ndarray, path: str)
 
 def _doubt(details: Columns, shares: np.ndarray) -> Columns:
     """How little a model that draws details is to believe codes so far between two faces: most in the middle."""
-    return {"doubt": (MOST_DOUBT * np.sin(np.pi * shares)).astype(np.float32)} if details else NOTHING
+    return {"doubt": (DOUBT_BETWEEN * np.sin(np.pi * shares)).astype(np.float32)} if details else NOTHING
 
 
 def _place(pictures_at: Callable[[np.ndarray], np.ndarray], steps: int, path: str, closed: bool) -> np.ndarray:

@@ -205,9 +205,7 @@ def _networks(machine: Machine) -> Iterator[Finding]:
     missing = [name for name, is_there in machine.networks.items() if not is_there]
     there = [name for name, is_there in machine.networks.items() if is_there]
     if missing:
-        text = (
-            f"without {', '.join(missing)}: LPIPS, KID and identity need them; put them into a folder and name it in "
-        )
+        text = f"without {', '.join(missing)}: LPIPS, KID, identity and projected discriminators need them; put them into a folder and name it in "
         yield Finding(NOTE, "networks", f"{text}FACEZOO_WEIGHTS")
     else:
         yield Finding(OK, "networks", ", ".join(there))

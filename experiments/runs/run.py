@@ -92,9 +92,10 @@ class Run:
 
             round_kernels(model.network().decoder, self.settings.compression.bits)
         if self.sampling_steps is not None:
-            if not hasattr(model, "sampling_steps"):
-                raise UsageError(f"--sampling_steps does nothing here: a {type(model).__name__} draws in no steps")
-            model.sampling_steps = self.sampling_steps
+            network = model.network()
+            if not hasattr(network, "sampling_steps"):
+                raise UsageError(f"--sampling_steps does nothing here: a {type(network).__name__} draws in no steps")
+            network.sampling_steps = self.sampling_steps
         return model
 
 

@@ -92,15 +92,24 @@ def _data_arguments(network: type[TrainableModel], source: Source) -> dict[str, 
     return {argument: told for argument, told in known.items() if told}
 
 
-def add_discriminator(model: TrainableModel, settings: TrainingSettings) -> TrainableModel:
-    """The model as it is, or, where an adversarial factor is above 0, held together with a discriminator."""
+def add_discriminator(model: TrainableModel, settings: TrainingSettings, is_new: bool = True) -> TrainableModel:
+    """The model as it is, or, where an adversarial factor is above 0, held together with a discriminator.
+
+    Args:
+      model: that is to be judged.
+      settings: of training.
+      is_new: whether the discriminator is to have its first weights; where a training goes on they come from a file.
+
+    Raises:
+      UsageError: no such discriminator for this model, or weights that it needs cannot be had.
+    """
     chosen = settings.adversarial
     if not (chosen.adversarial_factor or chosen.feature_matching_factor) or not model.reconstructs:
         return model
     try:
         return AutoencoderGAN(
             autoencoder=model,
-            discriminator=_make_discriminator(model, chosen),
+            discriminator=_make_discriminator(model, chosen, is_new),
             loss=chosen.adversarial_loss,
             balance=chosen.balance,
             start_step=chosen.adversarial_start,
@@ -113,7 +122,7 @@ def add_discriminator(model: TrainableModel, settings: TrainingSettings) -> Trai
         raise UsageError(f"--discriminator_filters={given}: the discriminator does not fit into memory") from error
 
 
-def _make_discriminator(model: TrainableModel, chosen: AdversarialSettings) -> Judge:
+def _make_discriminator(model: TrainableModel, chosen: AdversarialSettings, is_new: bool) -> Judge:
     """Of the kind that the flags ask for.
 
     Raises:
@@ -129,7 +138,8 @@ def _make_discriminator(model: TrainableModel, chosen: AdversarialSettings) -> J
         return Discriminator(kind=chosen.discriminator, **arguments)
     try:
         discriminator = ProjectedDiscriminator(**arguments)
-        discriminator.read_weights()
+        if is_new:
+            discriminator.read_weights()
     except ValueError as error:
         raise UsageError(f"--discriminator=projected: {reason(error)}") from error
     return discriminator

@@ -77,7 +77,7 @@ class Session:
                 network.adapt(*(examples[column] for column in network.adapts_by))
             if settings.compression.is_asked and network.reconstructs:
                 network.freeze_codes()
-            self.model = add_discriminator(network, settings)
+            self.model = add_discriminator(network, settings, is_new=state is None)
         self._uncached = {
             name: for_model(source, self.model, settings.objective.masks) for name, source in sources.items()
         }

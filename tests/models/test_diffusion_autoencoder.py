@@ -4,7 +4,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from facezoo.losses import DSSIM, PerceptualLoss
+from facezoo.experiments.codes.morphing import lead_details
+from facezoo.latents.interpolation import interpolate
+from facezoo.losses import DSSIM, Objective, PerceptualLoss
 from facezoo.models import (
     VAE,
     AutoencoderGAN,
@@ -16,6 +18,7 @@ from facezoo.models import (
     randomness,
 )
 from facezoo.models.denoiser import GroupNormalization, build_denoiser
+from facezoo.models.diffusion_autoencoder import _slerp
 from zoo import SIZE, batch
 
 DEVIATION = 0.5  # of what is drawn, where the best denoiser is known
@@ -165,19 +168,29 @@ def test_terms_of_how_pictures_look_see_one_of_two(model):
 
 
 def test_pictures_between_two_faces_are_those_of_a_morph(model, monkeypatch):
-    """Codes on the line, details on the great circle, and most doubt in the middle."""
-    shares = np.array([0.0, 1.0, 0.5, 0.25])
-    monkeypatch.setattr(randomness, "uniform", lambda *_, **__: tf.constant(shares[:, None], tf.float32))
-    codes, details = model.encode(batch(4)["image"]), model.draw_noise(4)
-    pictures, mixed, guide, told = model._mix(codes, details)
-    np.testing.assert_allclose(mixed[0], details[0])
-    np.testing.assert_allclose(mixed[1], details[0], atol=1e-6)  # of the one before
-    np.testing.assert_allclose(mixed[2], (details[1] + details[2]) / np.sqrt(2.0), rtol=1e-4, atol=1e-6)
-    middle = 0.75 * codes[3] + 0.25 * codes[2]
-    np.testing.assert_allclose(pictures[3], model.autoencoder.decode(middle[None])[0], atol=1e-5)
+    """Codes on the line, details on the great circle, and the doubt that `morph` tells."""
+    places = np.array([0.0, 1.0, 0.5, 0.25, 0.5], np.float32)
+    monkeypatch.setattr(randomness, "uniform", lambda *_, **__: tf.constant(places[:, None]))
+    codes, details = np.asarray(model.encode(batch(5)["image"])), np.array(model.draw_noise(5))
+    details[3] = details[2] + 0.3 * details[3]  # these are alike
+    pictures, mixed, guide, told = model._mix(tf.constant(codes), tf.constant(details), tf.zeros((5, 1)))
+    neighbours = [1, 0, 3, 2, 4]  # the last one has none
+    for row, (other, place) in enumerate(zip(neighbours, places, strict=True)):
+        expected = interpolate(details[row], details[other], place[None], "slerp")[0]
+        np.testing.assert_allclose(mixed[row], expected, atol=2e-3)
+        code = interpolate(codes[row], codes[other], place[None], "linear")
+        np.testing.assert_allclose(pictures[row], model.autoencoder.decode(code)[0], atol=1e-5)
+        doubt = lead_details({"noise": details[[row, other]]}, place[None])["doubt"]
+        np.testing.assert_allclose(told[row], model._tell(code, doubt[:, None] / model.doubt)[0], atol=1e-5)
     np.testing.assert_allclose(guide, model._cut(pictures))
-    expected = model._tell(middle[None], tf.constant([[np.sin(np.pi / 4.0)]], tf.float32))
-    np.testing.assert_allclose(told[3:], expected, atol=1e-5)
+
+
+def test_pictures_between_two_faces_do_not_depend_on_how_a_batch_is_shared_out(model):
+    codes, details, doubts = model.encode(batch(8)["image"]), model.draw_noise(8), tf.zeros((8, 1))
+    mixed = model._mix(codes, details, doubts)[1]
+    places = randomness.uniform(8, (1,), seed=model.seed, stream="between")
+    half = _slerp(details[4:], tf.gather(details[4:], [1, 0, 3, 2]), places[4:, :, None, None])
+    np.testing.assert_allclose(mixed[4:], half, atol=1e-5)
 
 
 def test_a_discriminator_judges_drawn_details_and_pictures_between_faces(model):
@@ -187,12 +200,20 @@ def test_a_discriminator_judges_drawn_details_and_pictures_between_faces(model):
     examples = batch(32)
     outputs = game(examples, training=True)
     np.testing.assert_allclose(outputs["fake_logits"], judge(outputs["judged"])["logits"], atol=1e-5)
+    is_drawn = np.abs(outputs["judged"] - outputs["drawn"]).max(axis=(1, 2, 3)) == 0
+    assert 6 <= np.count_nonzero(is_drawn) <= 26  # others lie between two faces
     decoder = model.detail_decoder.get_layer("last").kernel
     before = [weight.numpy() for weight in (decoder, judge.trainable_variables[0])]
     game.objective.factors = dict.fromkeys(game.objective.factors, 0.0) | {"adversarial": 1.0}
     tf.function(game.train_step)({"image": tf.constant(examples["image"])})
     for start, weight in zip(before, (decoder, judge.trainable_variables[0]), strict=True):
         assert np.abs(weight - start).max() > 0
+
+
+def test_features_of_pictures_without_an_original_are_not_compared(model):
+    game = AutoencoderGAN(autoencoder=model, discriminator=Discriminator(image_size=SIZE, filters=(4, 8)))
+    with pytest.raises(ValueError, match="'feature_matching' compares reconstructions, and of a DiffusionAutoencoder"):
+        game.compile(objective=Objective(game.loss_terms(), {"reconstruction": 1.0, "feature_matching": 1.0}))
 
 
 def test_evaluation_tells_of_a_picture_s_own_details(model):

@@ -4,24 +4,18 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from facezoo.losses.lpips import list_arrays
 from facezoo.models import AutoencoderGAN, ConvolutionalAutoencoder, ProjectedDiscriminator
 from facezoo.models.projected_discriminator import LargestSingularValue
 from steps import take_steps
-from zoo import batch
+from zoo import batch, save_squeezenet
 
 SIDE = 32
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
-    """A file of random weights of SqueezeNet, as large as trained ones."""
-    numbers, file = np.random.default_rng(0), tmp_path_factory.mktemp("weights") / "lpips_squeeze.npz"
-    arrays = {
-        place: numbers.standard_normal(shape).astype(np.float32) * np.sqrt(2.0 / max(1, np.prod(shape[:-1])))
-        for place, shape in list_arrays("squeeze").items()
-    }
-    np.savez(file, **arrays)
+    file = tmp_path_factory.mktemp("weights") / "lpips_squeeze.npz"
+    save_squeezenet(file)
     return str(file)
 
 
@@ -72,6 +66,31 @@ def test_it_is_saved_with_its_network(judge, tmp_path):
     np.testing.assert_array_equal(loaded(pictures())["logits"], judge(pictures())["logits"])
 
 
+def test_it_is_exported(judge, tmp_path):
+    judge.export(tmp_path / "saved", verbose=False)
+    served = tf.saved_model.load(str(tmp_path / "saved"))
+    np.testing.assert_allclose(served.serve(pictures()), judge(pictures())["logits"], atol=1e-5)
+
+
+def test_gray_pictures_are_judged(weights):
+    gray = ProjectedDiscriminator(image_size=SIDE, channels=1, filters=(4, 6, 8, 8))
+    gray.read_weights(weights)
+    assert np.ptp(gray(batch(channels=1, size=SIDE)["image"])["logits"], axis=0).min() > 1e-4
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_the_frozen_network_and_the_logits_are_float32_in_mixed_precision(policy, weights, judge):
+    keras.config.set_dtype_policy(policy)
+    mixed = ProjectedDiscriminator(image_size=SIDE, filters=(4, 6, 8, 8))
+    mixed.set_weights(judge.get_weights())
+    judged = mixed(pictures())
+    assert judged["logits"].dtype == tf.float32
+    assert judged["features"][0].dtype == policy.removeprefix("mixed_")
+    fine = pictures() + np.float32(1e-4)  # less than half precision tells apart near 1
+    np.testing.assert_array_equal(mixed.slices(fine)[0], judge.slices(fine)[0])
+    assert np.abs(mixed(fine)["logits"] - judged["logits"]).max() > 0
+
+
 def test_its_random_convolutions_are_those_of_its_seed(judge, weights):
     again, other = (ProjectedDiscriminator(image_size=SIDE, filters=(4, 6, 8, 8), seed=seed) for seed in (0, 7))
     kernels = [made.network.get_layer("mix_2").kernel.numpy() for made in (judge, again, other)]
@@ -111,7 +130,8 @@ def test_a_kernel_is_brought_to_its_limit_and_not_beyond(shape):
     ("arguments", "message"),
     [
         ({"filters": (4, 4)}, r"filters=\(4, 4\) must be 4: a head for features of each size"),
-        ({"image_size": 16}, "needs pictures of at least 17 pixels, not 16"),
+        ({"image_size": 16}, "squeeze, as LPIPS has it, needs pictures of at least 17 pixels, not 16"),
+        ({"filters": None}, "filters=None"),
         ({"channels": 2}, "channels=2"),
     ],
 )

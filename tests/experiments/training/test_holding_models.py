@@ -10,6 +10,7 @@ import pytest
 from command_line import assert_same, weights_of
 from facezoo.experiments.runs.model_files import load_model
 from facezoo.models import VAE, CodePrior, ConvolutionalAutoencoder, DiffusionAutoencoder
+from zoo import save_squeezenet
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
@@ -37,6 +38,24 @@ def autoencoder(tmp_path):
     model = VAE(image_size=32, filters=(4, 4), latent_dim=4)
     model.save(tmp_path / "vae.keras")
     return model
+
+
+def test_a_game_about_drawn_details_goes_on_without_the_file_of_its_discriminator(
+    autoencoder, tmp_path, command, monkeypatch
+):
+    save_squeezenet(tmp_path / "lpips_squeeze.npz")
+    monkeypatch.setenv("FACEZOO_WEIGHTS", str(tmp_path))
+    game = ("--adversarial_factor=0.5", "--discriminator=projected", "--discriminator_filters=4,4,4,4")
+    given = (*SMALL, f"--autoencoder={tmp_path / 'vae.keras'}", *game, "--perception_count=0", "--steps_per_epoch=1")
+    assert command("train", *given, "--run_dir=whole", "--epochs=2").code == 0
+    assert command("train", *given, "--run_dir=halves", "--epochs=1").code == 0
+    (tmp_path / "lpips_squeeze.npz").unlink()
+    assert command("train", *given, "--run_dir=halves", "--epochs=2").code == 0
+    assert_same(weights_of("whole"), weights_of("halves"))
+    done = command("train", *given, "--run_dir=another")
+    assert (done.code, "--discriminator=projected: lpips_squeeze.npz is not there" in done.err) == (2, True)
+    finer = ("--what=inversions", "--metrics=noise_deviation", "--count=8", "--sampling_steps=3")
+    assert command("evaluate", "--run_dir=halves", *finer).code == 0
 
 
 def test_a_diffusion_autoencoder_holds_a_trained_one(autoencoder, tmp_path, command):
