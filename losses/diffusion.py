@@ -43,9 +43,9 @@ class OfOutput:
     """A term of another output than `reconstruction`.
 
     >>> black, gray = tf.zeros((1, 2, 2, 3)), tf.fill((1, 2, 2, 3), 0.5)
-    >>> term = OfOutput("shown", SquaredError())
+    >>> term = OfOutput("shown", lambda batch, outputs: tf.reduce_mean(outputs["reconstruction"], axis=(1, 2, 3)))
     >>> term({"image": black}, {"reconstruction": black, "shown": gray}).numpy().tolist()
-    [0.25]
+    [0.5]
 
     Args:
       name: of the output.

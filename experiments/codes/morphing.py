@@ -9,7 +9,6 @@ from absl import logging
 
 from ... import pictures
 from ...latents.interpolation import even_alphas, find_equal_change, interpolate, interpolate_through
-from ...models.diffusion_autoencoder import DOUBT_BETWEEN
 from ...warping import morph as warps
 from ...warping.shapes import Scheme
 from .encoding import BATCH_SIZE, NOTHING, Columns, decode_codes, encode_exactly, tell_person
@@ -114,7 +113,11 @@ def _blend(first: np.ndarray, second: np.ndarray, shares: np.ndarray, path: str)
 
 def _doubt(details: Columns, shares: np.ndarray) -> Columns:
     """How little a model that draws details is to believe codes so far between two faces: most in the middle."""
-    return {"doubt": (DOUBT_BETWEEN * np.sin(np.pi * shares)).astype(np.float32)} if details else NOTHING
+    if not details:
+        return NOTHING
+    from ...models.diffusion_autoencoder import DOUBT_BETWEEN
+
+    return {"doubt": (DOUBT_BETWEEN * np.sin(np.pi * shares)).astype(np.float32)}
 
 
 def _place(pictures_at: Callable[[np.ndarray], np.ndarray], steps: int, path: str, closed: bool) -> np.ndarray:

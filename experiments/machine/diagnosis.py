@@ -191,7 +191,10 @@ def _extras(machine: Machine) -> Iterator[Finding]:
             yield Finding(OK, subject, "not installed, nor needed without one of NVIDIA's cards")
         elif extra.missing:
             more = f" and {len(extra.missing) - SHOWN} more" if len(extra.missing) > SHOWN else ""
-            text = f"without {', '.join(extra.missing[:SHOWN])}{more}: pip install 'facezoo[{name}]'"
+            text = (
+                f"without {', '.join(missing)}: LPIPS, KID, identity and projected discriminators need them; put them "
+            )
+            "into a folder and name it in "
             yield Finding(NOTE, subject, f"{text} {EXTRAS[name]}" if name in EXTRAS else text)
         else:
             yield Finding(
