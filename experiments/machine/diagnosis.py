@@ -191,10 +191,7 @@ def _extras(machine: Machine) -> Iterator[Finding]:
             yield Finding(OK, subject, "not installed, nor needed without one of NVIDIA's cards")
         elif extra.missing:
             more = f" and {len(extra.missing) - SHOWN} more" if len(extra.missing) > SHOWN else ""
-            text = (
-                f"without {', '.join(missing)}: LPIPS, KID, identity and projected discriminators need them; put them "
-            )
-            "into a folder and name it in "
+            text = f"without {', '.join(extra.missing[:SHOWN])}{more}: pip install 'facezoo[{name}]'"
             yield Finding(NOTE, subject, f"{text} {EXTRAS[name]}" if name in EXTRAS else text)
         else:
             yield Finding(
@@ -208,7 +205,10 @@ def _networks(machine: Machine) -> Iterator[Finding]:
     missing = [name for name, is_there in machine.networks.items() if not is_there]
     there = [name for name, is_there in machine.networks.items() if is_there]
     if missing:
-        text = f"without {', '.join(missing)}: LPIPS, KID, identity and projected discriminators need them; put them into a folder and name it in "
+        text = (
+            f"without {', '.join(missing)}: LPIPS, KID, identity and projected discriminators need them; "
+            "put them into a folder and name it in "
+        )
         yield Finding(NOTE, "networks", f"{text}FACEZOO_WEIGHTS")
     else:
         yield Finding(OK, "networks", ", ".join(there))
