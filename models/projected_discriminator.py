@@ -9,6 +9,7 @@ from .discriminator import NEGATIVE_SLOPE, Judge
 
 SLICES = (0, 1, 2, 6)  # of SqueezeNet's, of every size the last
 MOST_SIDE = 4  # of a map that is judged
+LARGEST = 3.0  # singular value of what learns
 DOUBLINGS = 6  # of a power
 
 
@@ -20,7 +21,7 @@ class ProjectedDiscriminator(Judge):
     convolutions that are random and never learn, from the coarsest to the finest, so that no head can rest on few of
     them; what learns is a small head on each. Far fewer pictures are needed than by a discriminator that begins with
     nothing. Unlike theirs, features are brought to mean 0 and variance 1 in each picture, heads have no batch
-    normalisation, and each update brings their kernels back to a largest singular value of at most 1 (after Miyato et
+    normalisation, and each update brings their kernels back to a largest singular value of at most 3 (after Miyato et
     al., "Spectral Normalization for Generative Adversarial Networks" (2018)).
 
     Outputs: `logits`, float32 [B, cells, 1], those of all heads; `features`, a list of what follows each leaky ReLU.
@@ -151,5 +152,5 @@ def _make_limited(
     """A convolution that learns within the limit of its kernel."""
     padding = "same" if strides == 1 else "valid"
     return keras.layers.Conv2D(
-        filters, kernel_size, strides, padding, kernel_constraint=LargestSingularValue(), dtype=dtype, name=name
+        filters, kernel_size, strides, padding, kernel_constraint=LargestSingularValue(LARGEST), dtype=dtype, name=name
     )
