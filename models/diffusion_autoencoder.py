@@ -48,8 +48,8 @@ class DiffusionAutoencoder(HoldingAutoencoder):
 
     The decoder learns to give the picture back from its own details. What says how pictures look, the error of texture
     and a distance of features such as LPIPS, is by turns of a picture of its own details and of normal ones, so that
-    what is drawn without a picture looks like one. A discriminator judges pictures that have no original: those of
-    normal details, and those between two faces, of codes along the line and details along the great circle
+    what is drawn without a picture looks like one. A discriminator judges the same and, as often, pictures that have no
+    original: those between two faces, of codes along the line and details along the great circle
     (Berthelot et al., "Understanding and Improving Interpolation in Autoencoders via an Adversarial Regularizer"
     (2019)).
 
@@ -221,7 +221,7 @@ class DiffusionAutoencoder(HoldingAutoencoder):
 
         These are `detail_mean` and `detail_log_var` of the details of each picture, and `velocity` and `true_velocity`
         at an angle that is drawn, each [B, *noise_shape]. In training half of the codes are doubtful, the
-        reconstruction is of the picture's own details, `drawn` is one of normal ones, `shown` by chance either, and
+        reconstruction is of the picture's own details, `shown` by chance this one or one of normal details, and
         `detail_share` says how much the divergence counts; `details`, `believed` and `shares` are the details, the code
         that they were found for, and its doubt. Otherwise no code is doubtful, the reconstruction is `decode(z)`, and
         `own` is the one of the picture's own details.
@@ -247,13 +247,13 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         details = tf.concat([details, self.draw_noise(count, "drawn")], axis=0)
         pictures, guide, told = (tf.concat([part, part], axis=0) for part in (pictures, guide, told))
         own, drawn = tf.split(self._draw(pictures, details, guide, told), 2)
-        return {"reconstruction": own, "drawn": drawn, "shown": self._choose(own, drawn, "shown"), **outputs}
+        return {"reconstruction": own, "shown": self._choose(own, drawn, "shown"), **outputs}
 
     def show_to_discriminator(self, outputs):
-        """By chance a picture of normal details, or one somewhere between this picture and its neighbour's."""
+        """By chance the picture that is `shown`, or one somewhere between this picture and its neighbour's."""
         details = tf.stop_gradient(outputs["details"])
         between = self._draw(*self._mix(outputs["believed"], details, outputs["shares"]))
-        return self._choose(outputs["drawn"], between, "judged")
+        return self._choose(outputs["shown"], between, "judged")
 
     def loss_terms(self):
         terms = super().loss_terms()

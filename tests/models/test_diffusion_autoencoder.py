@@ -193,15 +193,15 @@ def test_pictures_between_two_faces_do_not_depend_on_how_a_batch_is_shared_out(m
     np.testing.assert_allclose(mixed[4:], half, atol=1e-5)
 
 
-def test_a_discriminator_judges_drawn_details_and_pictures_between_faces(model):
+def test_a_discriminator_judges_what_is_shown_and_pictures_between_faces(model):
     judge = Discriminator(image_size=SIZE, filters=(4, 8))
     game = AutoencoderGAN(autoencoder=model, discriminator=judge, balance="none")
     game.compile(keras.optimizers.SGD(0.1), discriminator_optimizer=keras.optimizers.SGD(0.1))
     examples = batch(32)
     outputs = game(examples, training=True)
     np.testing.assert_allclose(outputs["fake_logits"], judge(outputs["judged"])["logits"], atol=1e-5)
-    is_drawn = np.abs(outputs["judged"] - outputs["drawn"]).max(axis=(1, 2, 3)) == 0
-    assert 6 <= np.count_nonzero(is_drawn) <= 26  # others lie between two faces
+    is_shown = np.abs(outputs["judged"] - outputs["shown"]).max(axis=(1, 2, 3)) == 0
+    assert 6 <= np.count_nonzero(is_shown) <= 26  # others lie between two faces
     decoder = model.detail_decoder.get_layer("last").kernel
     before = [weight.numpy() for weight in (decoder, judge.trainable_variables[0])]
     game.objective.factors = dict.fromkeys(game.objective.factors, 0.0) | {"adversarial": 1.0}
