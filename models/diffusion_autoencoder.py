@@ -80,6 +80,8 @@ class DiffusionAutoencoder(HoldingAutoencoder):
       divergence_steps: training steps over which the divergence of details comes to count in full.
       doubt: highest one that is learned; at 1 as much noise as code.
       sampling_steps: of drawing a picture, and of finding the noise of one.
+      temperature: what noise is multiplied by that is drawn for pictures, and not found in one: below 1 details are
+        more usual and cleaner, at 1 as various as those of the data (Kingma and Dhariwal, "Glow" (2018), section 6).
 
     Raises:
       ValueError: `image_size` is not a multiple of patch * 2^(levels - 1); the autoencoder is told attributes or
@@ -87,7 +89,13 @@ class DiffusionAutoencoder(HoldingAutoencoder):
     """
 
     default_factors: ClassVar = {"reconstruction": 100.0, "texture": 1.0, "kl": 1e-4, "velocity": 1.0}
-    free_arguments: ClassVar = (*Autoencoder.free_arguments, "divergence_steps", "doubt", "sampling_steps")
+    free_arguments: ClassVar = (
+        *Autoencoder.free_arguments,
+        "divergence_steps",
+        "doubt",
+        "sampling_steps",
+        "temperature",
+    )
     model_arguments: ClassVar = ("autoencoder",)
     adapts_to: ClassVar = 2048
     noise_shape: tuple[int, int, int]
@@ -109,6 +117,7 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         divergence_steps: int = 1000,
         doubt: float = 1.0,
         sampling_steps: int = 10,
+        temperature: float = 0.7,
         seed: int = 0,
         name: str | None = None,
     ):
@@ -121,12 +130,13 @@ class DiffusionAutoencoder(HoldingAutoencoder):
             raise ValueError(f"patch={patch} must be even: half as large ones are drawn")
         check_positive(divergence_steps=divergence_steps, sampling_steps=sampling_steps)
         check_count(finish=finish)
-        check_not_negative(doubt=doubt)
+        check_not_negative(doubt=doubt, temperature=temperature)
         autoencoder.trainable = False
         self.autoencoder, self.patch, self.components = autoencoder, patch, components
         self.width, self.depth, self.finish = width, depth, finish
         self.denoiser_width, self.denoiser_depth, self.levels = denoiser_width, denoiser_depth, levels
-        self.divergence_steps, self.doubt, self.sampling_steps = divergence_steps, doubt, sampling_steps
+        self.divergence_steps, self.doubt = divergence_steps, doubt
+        self.sampling_steps, self.temperature = sampling_steps, temperature
         grid = 2 ** (levels - 1) * code_size(self.image_size, patch * 2 ** (levels - 1))
         self.noise_shape = (grid, grid, components)
         self._code_shape = autoencoder.shape_of_code()
@@ -195,7 +205,7 @@ class DiffusionAutoencoder(HoldingAutoencoder):
 
         Args:
           codes: [B, ...].
-          noise: [B, *noise_shape]; None is the same for all codes, drawn from the model's seed.
+          noise: [B, *noise_shape]; None is the same for all codes, drawn from the model's seed, times `temperature`.
           doubt: how little the codes are to be believed, 0 for those of a picture and up to the model's `doubt`: a
             number, or [B].
 
@@ -205,7 +215,7 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         codes = tf.convert_to_tensor(codes)
         count = tf.shape(codes)[0]
         if noise is None:
-            noise = tf.repeat(self._draw_shared("noise"), count, axis=0)
+            noise = self.temperature * tf.repeat(self._draw_shared("noise"), count, axis=0)
         doubts = (tf.cast(doubt, tf.float32) * tf.ones(count))[:, None]
         pictures, told = self.autoencoder.decode(codes), self._tell(codes, self._share_of(doubts))
         guide = self._cut(pictures)

@@ -127,10 +127,11 @@ def encode_exactly(model, images: np.ndarray) -> tuple[np.ndarray, Columns]:
 
 def draw_noise(model, count: int, seed: int | tuple[int, ...]) -> Columns:
     """What makes a model draw other details for each of `count` codes; nothing where it draws none."""
-    shape = model.network().noise_shape
-    if shape is None:
+    network = model.network()
+    if network.noise_shape is None:
         return NOTHING
-    return {"noise": np.random.default_rng(seed).standard_normal((count, *shape), np.float32)}
+    noise = np.random.default_rng(seed).standard_normal((count, *network.noise_shape), np.float32)
+    return {"noise": np.float32(network.temperature) * noise}
 
 
 def encode_source(

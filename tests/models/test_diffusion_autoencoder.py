@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from facezoo.experiments.codes.encoding import draw_noise
 from facezoo.experiments.codes.morphing import lead_details
 from facezoo.latents.interpolation import interpolate
 from facezoo.losses import DSSIM, Objective, PerceptualLoss
@@ -143,6 +144,17 @@ def test_details_become_noise_and_are_found_again(model):
     np.testing.assert_allclose(np.std((found - mean) / deviations), 1.0, rtol=0.15)  # drawn within what is told
     expected = model._draw(model.autoencoder.decode(codes), found, guide, told)
     np.testing.assert_allclose(model.decode(codes, noise), tf.clip_by_value(expected, 0.0, 1.0), atol=1e-5)
+
+
+def test_drawn_noise_is_as_warm_as_asked(model):
+    codes = model.encode(batch()["image"])
+    cool = model.decode(codes)
+    np.testing.assert_allclose(model.decode(codes, 0.7 * tf.repeat(model._draw_shared("noise"), 8, axis=0)), cool)
+    noise = draw_noise(model, 4, 0)["noise"]
+    model.temperature = 0.0
+    np.testing.assert_allclose(model.decode(codes), model.decode(codes, tf.zeros((8, *model.noise_shape))))
+    assert np.std(noise) == pytest.approx(0.7, rel=0.1)
+    assert np.std(draw_noise(model, 4, 0)["noise"]) == 0
 
 
 def test_noise_of_a_picture_is_its_own_whichever_batch_it_is_in(model):

@@ -8,7 +8,14 @@ from facezoo.metrics import face_reading, psnr
 from facezoo.metrics.face_reading import column_correlations, nearest_person
 from facezoo.models import load_pretrained, pretrained_names
 
-DECIBELS = {"vae": 26.0, "vae_perceptual": 26.0, "cae": 34.0, "appearance_vae": 25.8, "appearance_vae_128": 25.2}
+DECIBELS = {
+    "vae": 26.0,
+    "vae_perceptual": 26.0,
+    "cae": 34.0,
+    "appearance_vae": 25.8,
+    "appearance_vae_128": 25.2,
+    "diffusion_autoencoder": 26.0,
+}
 KEPT = ("smile", "mouth_open", "eyes_open", "yaw")
 GALLERY_PEOPLE, GALLERY_PICTURES = 100, 10
 
