@@ -31,7 +31,8 @@ def run(values: flags.FlagValues) -> None:
     print()
     for name in list_shipped():
         card = _card(name)
-        print(f"--init_from={name}: recipe {card['recipe']}, {card['image_size']} px, {card['data']}")
+        recipe = "" if card["recipe"] == name else f"recipe {card['recipe']}, "
+        print(f"--init_from={name}: {recipe}{card['image_size']} px, {card['data']}")
 
 
 def list_homes() -> dict[str, tuple[str, str]]:

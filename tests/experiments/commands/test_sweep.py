@@ -39,7 +39,7 @@ def test_networks_are_looked_for_before_the_folder_is_taken(arguments, command, 
     ("name", "size", "said"),
     [
         ("lpips", 64, "--metrics=lpips: lpips_alex.npz is not there"),
-        ("lpips", 16, "--metrics=lpips: LPIPS of alex needs pictures of at least 31 pixels"),
+        ("lpips", 16, "--metrics=lpips: alex, as LPIPS has it, needs pictures of at least 31 pixels, not 16"),
         ("identity", 64, "--metrics=identity: face_recognition.npz is not there"),
         ("vgg19_distance", 64, "--vgg19_weights names its file"),
         ("recall", 64, "--metrics=recall: the ImageNet weights of vgg16 cannot be downloaded"),
