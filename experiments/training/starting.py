@@ -22,7 +22,7 @@ INHERITED = ("model", "image_size", "channels", "latent_dim", "attributes", "aut
 def inherit_settings(
     settings: TrainingSettings, folder: Path | None, given: Collection[str] | None = None
 ) -> TrainingSettings:
-    """Settings whose network is that of --init_from but for what is given.
+    """Settings whose network is that of --init_from but for what is given, and what weights leave free.
 
     A run that has begun goes on with what it has, wherever its beginning came from is now.
 
@@ -49,7 +49,8 @@ def inherit_settings(
     if _is_another(asked, start, given):
         return settings  # which is refused with all that differs
     taken = {name: getattr(start, name) for name in INHERITED if name not in given}
-    return dataclasses.replace(settings, model=dataclasses.replace(asked, **taken, set=_merge(start.set, kept)))
+    own = dataclasses.replace(asked, **taken)
+    return dataclasses.replace(settings, model=dataclasses.replace(own, set=_merge(_list_free(own), start.set, kept)))
 
 
 def _describe(start: str, image_size: int | None) -> ModelSettings:
@@ -139,9 +140,20 @@ def _find_changed(settings: ModelSettings) -> set[str]:
     }
 
 
-def _merge(there: Collection[str], given: Collection[str]) -> tuple[str, ...]:
-    """Arguments as `name=value`, those that are given last and instead of those there."""
-    named: Mapping[str, str] = {text.partition("=")[0]: text for text in (*there, *given)}
+def _list_free(settings: ModelSettings) -> tuple[str, ...]:
+    """The arguments that weights leave free, as `name=value`: a recipe's count where the start has none of its own."""
+    if not settings.set:
+        return ()
+    load_tensorflow()
+    from ...models import NETWORKS
+
+    free = NETWORKS[settings.model].free_arguments
+    return tuple(text for text in settings.set if text.partition("=")[0] in free)
+
+
+def _merge(*sets: Collection[str]) -> tuple[str, ...]:
+    """Arguments as `name=value`, later ones instead of earlier ones."""
+    named: Mapping[str, str] = {text.partition("=")[0]: text for texts in sets for text in texts}
     return tuple(named.values())
 
 

@@ -47,6 +47,14 @@ def test_a_model_that_begins_from_one_of_its_kind_has_its_arguments(model, inher
     assert (made.latent_dim == 64) is inherits
 
 
+def test_of_a_recipe_that_starts_elsewhere_counts_what_weights_leave_free():
+    flags = ["--model=diffusion_autoencoder", "--set=doubt=0.05", "--set=width=16", "--set=divergence_steps=1"]
+    made = inherit_settings(parse_training([*flags, "--init_from=diffusion_autoencoder"]), None, set()).model
+    assert set(made.set) == {"doubt=0.05", "divergence_steps=1", "width=160"}
+    asked = parse_training([*flags, "--init_from=diffusion_autoencoder", "--set=doubt=0.5"])
+    assert "doubt=0.5" in inherit_settings(asked, None, set()).model.set
+
+
 def test_a_card_that_this_tensorflow_fails_on_is_told_of_once_before_training(command, monkeypatch):
     monkeypatch.setattr(devices, "find_cards", lambda tf: [Card("NVIDIA GeForce RTX 5090", (12, 0))] * 2)
     kernels = ("sm_60", "sm_70", "sm_80", "sm_89", "compute_90")
