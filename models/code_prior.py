@@ -125,13 +125,26 @@ class CodePrior(TrainableModel):
           float32 [B, *code_shape], which the autoencoder decodes.
         """
         noise = tf.convert_to_tensor(noise, tf.float32)
-        told = self._tell(attributes, tf.shape(noise)[0])
-        return self.code_means + self.code_deviations * self._follow(noise, told, tf.cast(guidance, tf.float32))
+        return self.code_means + self.code_deviations * self._follow(noise, attributes, guidance, 0.0, 1.0)
+
+    def find_noise(self, codes, attributes=None):
+        """The noise that `draw` makes these codes of, float32 [B, *code_shape]: the flow is followed backwards.
+
+        Args:
+          codes: of the autoencoder, [B, *code_shape].
+          attributes: of the faces, as `draw` takes them.
+        """
+        wanted = (tf.convert_to_tensor(codes, tf.float32) - self.code_means) / self.code_deviations
+        return self._follow(wanted, attributes, 1.0, 1.0, 0.0)
+
+    def _follow(self, codes, attributes, guidance, start, end):
+        told = self._tell(attributes, tf.shape(codes)[0])
+        return self._integrate(codes, told, *(tf.cast(number, tf.float32) for number in (guidance, start, end)))
 
     @tf.function(reduce_retracing=True)
-    def _follow(self, noise, told, guidance):
-        """Follows the flow from noise to codes, in `sampling_steps` steps of Heun's method."""
-        step = 1.0 / self.sampling_steps
+    def _integrate(self, codes, told, guidance, start, end):
+        """Follows the flow from one time to another, in `sampling_steps` steps of Heun's method."""
+        step = (end - start) / self.sampling_steps
 
         def find_velocity(codes, time):
             times = tf.fill(tf.shape(codes)[:1], time)[:, None]
@@ -142,12 +155,12 @@ class CodePrior(TrainableModel):
             return plain + guidance * (velocity - plain)
 
         def take_step(number, codes):
-            time = step * tf.cast(number, tf.float32)
+            time = start + step * tf.cast(number, tf.float32)
             first = find_velocity(codes, time)
             second = find_velocity(codes + step * first, time + step)
             return number + 1, codes + step * (first + second) / 2.0
 
-        return tf.while_loop(lambda number, _: number < self.sampling_steps, take_step, (0, noise))[1]
+        return tf.while_loop(lambda number, _: number < self.sampling_steps, take_step, (0, codes))[1]
 
     def _find_velocity(self, codes, told, times):
         """float32 [B, *code_shape], of times [B, 1] in [0, 1]."""

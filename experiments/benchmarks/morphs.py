@@ -15,7 +15,8 @@ from ...datasets.source import Source
 from ...warping.morph import WarpMorph, warp_to
 from ...warping.shapes import SCHEMES, Scheme, choose_points
 from ..codes.encoding import BATCH_SIZE, floats
-from ..codes.morphing import morph_through, warp_and_code_through
+from ..codes.morphing import FLOW_PATH, morph_through, warp_and_code_through
+from ..codes.priors import load_prior
 from ..errors import UsageError
 from ..faces.framing import Stop, keep_quiet, largest_face
 from ..faces.landmarks.readers import READERS, list_readers
@@ -35,6 +36,7 @@ class MorphBenchmarkSettings(Settings):
     """The faces between which morphs are measured."""
 
     run_dir: str | None = path(None, "Run whose model morphs too, with --measure=morph.")
+    prior: str | None = path(None, "Its code prior, by which codes are led too, with --measure=morph.")
     pairs: int = number(120, "Pairs of faces, with --measure=morph.", 2)
     sheet: str | None = path(None, "New PNG file for some midpoints, with --measure=morph.")
 
@@ -95,12 +97,15 @@ def measure_morphs(
     """
     if settings.sheet and Path(settings.sheet).exists():
         raise UsageError(f"--sheet={settings.sheet} exists: choose another file")
+    if settings.prior and not settings.run_dir:
+        raise UsageError("--prior does nothing without --run_dir, whose codes it knows")
     model = _model(settings.run_dir)
+    prior = load_prior(model, settings.prior) if settings.prior else None
     source = open_source(data, "test", model.image_size if model else image_size, model.channels if model else 3)
     pairs = find_pairs(source, settings.pairs, landmarks)
     judge = Judge(pairs)
     found = [judge.real()]
-    for method, make in _methods(model).items():
+    for method, make in _methods(model, prior).items():
         midpoints = np.clip(make(pairs), 0.0, 1.0).astype(np.float32)
         found.append(judge(method, midpoints))
         if settings.sheet and method == "warp":
@@ -178,7 +183,7 @@ def _with_points(
 # Methods.
 
 
-def _methods(model: Any) -> dict[str, Callable[[Pairs], np.ndarray]]:
+def _methods(model: Any, prior: Any) -> dict[str, Callable[[Pairs], np.ndarray]]:
     """By name, what makes midpoints [N, S, S, C] of pairs. The surroundings are the start's where they are one's."""
     methods: dict[str, Callable[[Pairs], np.ndarray]] = {
         "cross-fade": lambda pairs: (pairs.start + pairs.end) / 2.0,
@@ -191,6 +196,10 @@ def _methods(model: Any) -> dict[str, Callable[[Pairs], np.ndarray]]:
     if model is not None:
         methods["code"] = lambda pairs: np.stack([_half_way(model, *ends) for ends in zip(*pairs[:2], strict=True)])
         methods["warp+code"] = lambda pairs: np.stack([_half_way(model, *pair) for pair in pairs.warped()])
+    if prior is not None:
+        methods["code, by its prior"] = lambda pairs: np.stack(
+            [_half_way(model, *ends, path=FLOW_PATH, prior=prior) for ends in zip(*pairs[:2], strict=True)]
+        )
     return methods
 
 
@@ -210,13 +219,13 @@ def _in_oval(**options: Any) -> Callable[[Pairs], np.ndarray]:
     return make
 
 
-def _half_way(model: Any, start: np.ndarray, end: np.ndarray, *shapes: Any) -> np.ndarray:
+def _half_way(model: Any, start: np.ndarray, end: np.ndarray, *shapes: Any, **way: Any) -> np.ndarray:
     """The middle one of three pictures: by codes, or with (start's points, end's, scheme) by shape and codes."""
     faces = np.stack([start, end])
     if not shapes:
-        return morph_through(model, faces, 3)[1]
+        return morph_through(model, faces, 3, **way)[1]
     start_points, end_points, scheme = shapes
-    return warp_and_code_through(model, faces, np.stack([start_points, end_points]), scheme, 3)[1]
+    return warp_and_code_through(model, faces, np.stack([start_points, end_points]), scheme, 3, **way)[1]
 
 
 # Measures.

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from absl import logging
@@ -11,9 +12,14 @@ from ... import pictures
 from ...latents.interpolation import even_alphas, find_equal_change, interpolate, interpolate_through
 from ...warping import morph as warps
 from ...warping.shapes import Scheme
+from ..backend import as_array
 from .encoding import BATCH_SIZE, NOTHING, Columns, decode_codes, encode_exactly, tell_person
 
+if TYPE_CHECKING:
+    from ...models import CodePrior
+
 METHODS = ("code", "warp", "warp+code")
+FLOW_PATH = "slerp"  # between noises of a code prior, on which noise stays noise
 WARP_PATHS = ("linear", "uniform")  # the others lead through codes
 NOTICE = "a generated picture of nobody; a morph has no place in an identity document"
 SMALL = 64  # pixels at which frames of equal distances are looked for
@@ -29,6 +35,7 @@ def morph_through(
     path: str = "linear",
     closed: bool = False,
     person: str | None = None,
+    prior: "CodePrior | None" = None,
 ) -> np.ndarray:
     """Decoded pictures on the way through faces. A conditional model is told no attributes.
 
@@ -40,6 +47,8 @@ def morph_through(
         face network sees them (the dynamic step).
       closed: the last face leads back to the first.
       person: whose face a mapping model makes of the codes, the last one it knows if absent.
+      prior: of the model's codes; the path, best `FLOW_PATH`, leads through the noises that it draws them from, so that
+        codes on it are as likely as those of faces.
 
     Returns:
       float32 [steps, H, W, C] in [0, 1].
@@ -49,10 +58,11 @@ def morph_through(
     """
     told = tell_person(model, person)
     codes, details = encode_exactly(model, np.asarray(faces))
+    places = _unfold(codes, prior)
 
     def pictures_at(alphas: np.ndarray) -> np.ndarray:
         between = lead_details(details, alphas, closed)
-        return decode_codes(model, interpolate_through(codes, alphas, path, closed), {**told, **between})
+        return decode_codes(model, _fold(interpolate_through(places, alphas, path, closed), prior), {**told, **between})
 
     return pictures_at(_place(pictures_at, steps, path, closed))
 
@@ -83,6 +93,7 @@ def decode_between(
     path: str = "linear",
     told: Columns = NOTHING,
     moved: np.ndarray | float = 0.0,
+    prior: "CodePrior | None" = None,
 ) -> np.ndarray:
     """Pictures so far between two batches of faces, row by row.
 
@@ -94,15 +105,25 @@ def decode_between(
       path: between codes, as in `interpolate`; details go along the great circle, where noise stays noise.
       told: what the model is told besides.
       moved: what is added to every code.
+      prior: of the model's codes, as in `morph_through`.
 
     Returns:
       float32 [N, H, W, C] in [0, 1].
     """
     (codes, details), (others, other_details) = first, second
     between = {name: _blend(details[name], other_details[name], shares, "slerp") for name in details}
-    return decode_codes(
-        model, _blend(codes, others, shares, path) + moved, {**told, **between, **_doubt(details, shares)}
-    )
+    led = _fold(_blend(_unfold(codes, prior), _unfold(others, prior), shares, path), prior)
+    return decode_codes(model, led + moved, {**told, **between, **_doubt(details, shares)})
+
+
+def _unfold(codes: np.ndarray, prior: "CodePrior | None") -> np.ndarray:
+    """Codes as they are led: themselves, or the noises that a prior draws them from."""
+    return codes if prior is None else as_array(prior.find_noise(codes))
+
+
+def _fold(places: np.ndarray, prior: "CodePrior | None") -> np.ndarray:
+    """The codes of what `_unfold` gives."""
+    return places if prior is None else as_array(prior.draw(places))
 
 
 def _blend(first: np.ndarray, second: np.ndarray, shares: np.ndarray, path: str) -> np.ndarray:
@@ -169,13 +190,14 @@ def warp_and_code_through(
     path: str = "linear",
     closed: bool = False,
     person: str | None = None,
+    prior: "CodePrior | None" = None,
 ) -> np.ndarray:
     """The way through codes of faces that have been given one shape before: on each place of it that of the place.
 
     Inside of the face's oval what the codes decode to is shown; around it, as in a warp, the nearer end as it is
     decoded. The arguments are those of `morph_through` and `warp_through`, the pictures those of the first.
     """
-    way = ShapedCodes(model, faces, points, scheme, path, closed, tell_person(model, person))
+    way = ShapedCodes(model, faces, points, scheme, path, closed, tell_person(model, person), prior=prior)
     return way.pictures_at(_place(way.pictures_at, steps, path, closed))
 
 
@@ -186,6 +208,7 @@ class ShapedCodes:
       model, faces, points, scheme, path, closed: as there.
       told: what the model is told when it decodes.
       moved: what is added to every code.
+      prior: of the model's codes, as in `morph_through`.
     """
 
     def __init__(
@@ -198,9 +221,10 @@ class ShapedCodes:
         closed: bool = False,
         told: Columns = NOTHING,
         moved: np.ndarray | float = 0.0,
+        prior: "CodePrior | None" = None,
     ):
         self.model, self.faces, self.points, self.scheme = model, faces, points, scheme
-        self.path, self.closed, self.told, self.moved = path, closed, told, moved
+        self.path, self.closed, self.told, self.moved, self.prior = path, closed, told, moved, prior
         codes, details = encode_exactly(model, faces)
         self.ends = decode_codes(model, codes + moved, {**told, **details})
 
@@ -212,7 +236,9 @@ class ShapedCodes:
             own = slice(start, start + BATCH_SIZE)
             both = [self._in_shape(*place) for place in zip(numbers[own], shares[own], strict=True)]
             first, second = (encode_exactly(self.model, np.stack(side)) for side in zip(*both, strict=True))
-            portions.append(decode_between(self.model, first, second, shares[own], self.path, self.told, self.moved))
+            portions.append(
+                decode_between(self.model, first, second, shares[own], self.path, self.told, self.moved, self.prior)
+            )
         inner = np.concatenate(portions)
         return warps.frame_through(self.ends, self.points, self.scheme, alphas, inner, self.closed)
 

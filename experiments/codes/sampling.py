@@ -12,14 +12,13 @@ from ...datasets.source import Source
 from ...latents import sampling
 from ..errors import UsageError
 from ..flags.kinds import Settings, number, one_of, path, words
-from ..runs.model_files import load_model
 from ..runs.places import find_model_file
 from .encoding import BATCH_SIZE, batches, decode_codes, draw_noise, encode_source, list_attributes, tell_person
 from .kept import CodeKeeper
+from .priors import FLOW, load_prior
 
 LABELS_FILE = "labels.csv"
 SHARD_BYTES = 128_000_000
-FLOW = "flow"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,12 +126,7 @@ def _check(settings: SamplingSettings) -> None:
 
 def _draw_by_flow(model, place: str, settings: SamplingSettings) -> np.ndarray:
     """Codes [N, *code shape] by a code prior of this model."""
-    from ...models import CodePrior
-
-    prior = load_model(find_model_file(place, "prior"), CodePrior)
-    held, own = (network.find_part("autoencoder").get_weights() for network in (prior, model.network()))
-    if len(held) != len(own) or not all(map(np.array_equal, held, own)):
-        raise UsageError(f"--prior={place} knows the codes of another model: train one with --autoencoder of this run")
+    prior = load_prior(model, place)
     wanted = _choose_attributes(settings, place, prior.attributes)
     parts = []
     for start in range(0, settings.count, BATCH_SIZE):

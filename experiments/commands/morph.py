@@ -12,6 +12,7 @@ from ...latents.interpolation import PATHS
 from ..backend import check_keras_backend
 from ..codes.encoding import as_person, ask_person, tell_person
 from ..codes.morphing import (
+    FLOW_PATH,
     METHODS,
     NOTICE,
     WARP_PATHS,
@@ -20,6 +21,7 @@ from ..codes.morphing import (
     warp_and_code_through,
     warp_through,
 )
+from ..codes.priors import FLOW, load_prior
 from ..errors import UsageError
 from ..faces.fitting import FaceFitter, describe_fitter
 from ..faces.origins import refuse_crop, refuse_useless_cut
@@ -36,6 +38,7 @@ from ..flags import groups, kinds
 from ..flags.groups import MAX_IMAGE_SIZE, MIN_IMAGE_SIZE, LandmarkSettings
 from ..flags.kinds import read
 from ..folders import new_folder
+from ..runs.places import find_model_file
 from ..runs.run import Run, open_run
 
 MOST_UNIFORM = 100  # pictures, which are looked at again and again, and held in memory
@@ -43,7 +46,7 @@ MOST_STEPS = 1000
 STEPS = {"code": 10, "warp": 24, "warp+code": 10}
 FROM_RUN = ("checkpoint", "sampling_steps", "person", "align")  # flags that do nothing without a run
 FPS = 10.0
-OF_FACES = ("start", "end", "through", "closed", "steps", "seconds", "path")  # flags that a film has no use for
+OF_FACES = ("start", "end", "through", "closed", "steps", "seconds", "path", "prior")  # flags that films do not use
 OF_FILMS = ("to", "strength", "paste", "colour")
 FILM_SIZE = 256  # pixels of a film's faces without a run
 FILM_METHODS = ("code", "warp")
@@ -90,8 +93,12 @@ def define_flags(values: flags.FlagValues) -> None:
         "a film 256."
     )
     kinds.define_number(values, "size", None, text, MIN_IMAGE_SIZE, MAX_IMAGE_SIZE)
-    text = "Way through the codes; uniform is linear, with frames at equal distances as the face network sees them."
-    flags.DEFINE_enum("path", "linear", PATHS, text, flag_values=values)
+    text = (
+        "Way through the codes; uniform is linear, with frames at equal distances as the face network sees them, and "
+        "flow goes through codes that --prior takes for likely."
+    )
+    flags.DEFINE_enum("path", "linear", (*PATHS, FLOW), text, flag_values=values)
+    kinds.define_path(values, "prior", "Run, model file or pretrained name of the code prior that --path=flow goes by.")
     kinds.define(values, LandmarkSettings)
     groups.define_person(values)
     kinds.define(values, groups.PastingSettings)
@@ -144,6 +151,12 @@ def _check(values: flags.FlagValues, opened: Run | None, method: str) -> None:
                 raise UsageError(f"--{name} does nothing with --method=warp, which asks no model")
     if method == "warp" and values.path not in WARP_PATHS:
         raise UsageError(f"--path={values.path} leads through codes: --method=warp takes {' or '.join(WARP_PATHS)}")
+    if values.path == FLOW and not values.prior:
+        raise UsageError("--path=flow goes by a code prior: name its --prior (--model=code_prior trains one)")
+    if values.prior:
+        if values.path != FLOW:
+            raise UsageError(f"--prior does nothing with --path={values.path}: --path=flow takes it")
+        find_model_file(values.prior, "prior")  # or it says that there is none
     if values.path == "uniform":
         check_keras_backend()  # in which the network is that looks at pictures
     if method == "code" and not values.paste:
@@ -266,8 +279,8 @@ def _from_run(
     model = opened.model()
     person = ask_person(model, values.person)
     by_model = f"{opened.folder.name}{as_person(person)}"
+    prior = load_prior(model, values.prior) if values.prior else None
+    way = steps, FLOW_PATH if prior else values.path, values.closed, person, prior
     if method == "code":
-        return morph_through(model, faces, steps, values.path, values.closed, person), by_model
-    return warp_and_code_through(
-        model, *in_frame().material, steps, values.path, values.closed, person
-    ), f"a warp and {by_model}"
+        return morph_through(model, faces, *way), by_model
+    return warp_and_code_through(model, *in_frame().material, *way), f"a warp and {by_model}"

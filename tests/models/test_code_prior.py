@@ -63,6 +63,17 @@ def test_an_attribute_chooses_the_codes_that_have_it(prior):
 
 
 @pytest.mark.traced
+def test_the_noise_of_codes_is_found_again(prior):
+    for attributes in (None, np.ones((400, 1))):
+        found = prior.find_noise(prior.draw(noise_of(), attributes), attributes).numpy()
+        assert np.median(np.abs(found - noise_of())) < 0.01
+    ends = codes_of(np.array([0, 1]))
+    middles = prior.draw(prior.find_noise(ends).numpy().mean(0, keepdims=True))
+    assert np.linalg.norm(prior.draw(prior.find_noise(ends)) - ends, axis=1).max() < SPREAD
+    assert middles.shape == (1, 2)
+
+
+@pytest.mark.traced
 def test_guidance_exaggerates(prior):
     told = np.ones((400, 1))
     plain, guided = (prior.draw(noise_of(), told, guidance).numpy().mean(0) for guidance in (1.0, 3.0))

@@ -7,7 +7,7 @@ import facezoo
 import keras
 import numpy as np
 import pytest
-from command_line import assert_same, weights_of
+from command_line import assert_same, read_png, weights_of
 from facezoo.experiments.runs.model_files import load_model
 from facezoo.models import VAE, CodePrior, ConvolutionalAutoencoder, DiffusionAutoencoder
 from zoo import save_squeezenet
@@ -136,6 +136,15 @@ def test_a_code_prior_draws_faces_with_attributes(autoencoder, tmp_path, command
     run = ("sample", f"--run_dir={tmp_path / 'vae.keras'}", data, "--count=4", "--sampler=flow")
     assert command(*run, "--prior=./prior", "--attributes=smiling,-beard", "--guidance=2", "--out=smiling").code == 0
     assert len(list(Path("smiling").glob("*.png"))) == 4
+
+    way = ("morph", *run[1:3], "--start=test:1", "--end=test:2", "--steps=3")
+    assert command(*way, "--path=flow", "--prior=./prior", "--out=flow").code == 0
+    assert command(*way, "--out=line").code == 0
+    ends, middles = ([read_png(Path(folder) / f"00{n}.png")[0] for folder in ("flow", "line")] for n in (0, 1))
+    np.testing.assert_allclose(*ends, atol=2)
+    assert np.abs(np.subtract(*middles, dtype=np.float32)).max() > 0
+    assert "--path=flow takes it" in command(*way, "--prior=./prior", "--out=new").err
+    assert "name its --prior" in command(*way, "--path=flow", "--out=new").err
 
     done = command(*run, "--prior=./prior", "--attributes=wings", "--out=new")
     assert done.code == 2
