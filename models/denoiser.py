@@ -111,8 +111,10 @@ def build_denoiser(
       -> float32 [B, *shape].
     """
     noisy, known = keras.Input(shape), keras.Input((told,))
-    steer = keras.layers.Dense(width, activation="silu")(keras.layers.Dense(2 * width, activation="silu")(known))
-    if len(shape) == 1:
+    is_vector = len(shape) == 1
+    steer = keras.layers.Dense(2 * width, activation="silu")(known)
+    steer = keras.layers.Dense(_narrow(width) if is_vector else width, activation="silu")(steer)
+    if is_vector:
         x = keras.layers.Dense(width)(noisy)
         for _ in range(2 * depth):
             x = _dense_block(x, steer)
@@ -176,6 +178,11 @@ def _normalize(x, steer):
 
 def _groups(channels: int) -> keras.layers.Layer:
     return GroupNormalization(_count_parts(channels, GROUP_CHANNELS))
+
+
+def _narrow(width: int) -> int:
+    """Units that steer dense layers: with as many as these have, steering would be two thirds of all weights."""
+    return max(1, width // 4)
 
 
 def _count_parts(channels: int, least: int) -> int:

@@ -1,22 +1,22 @@
-"""Judges a code prior on drawn faces by the face network: python judge_prior.py RUN/model.keras [COUNT]
+"""Judges a code prior on drawn faces by the face network: python judge_prior.py PRIOR [COUNT [GUIDANCE]]
 
 Prints Frechet distances of new faces to COUNT training faces (10,000), in the numbers that the network's heads read;
-then in how many of 200 faces that were drawn with an attribute, and without it, the network sees that.
+then in how many of 200 faces drawn with an attribute, and without it, at a GUIDANCE (2), the network sees that.
 """
 
 import sys
 
-import keras
+import facezoo
 import numpy as np
 from facezoo.datasets.procedural import procedural_faces
 from facezoo.experiments.codes.encoding import decode_codes, encode_source, floats
 from facezoo.latents.sampling import fit_mixture
 from facezoo.metrics import frechet_distance
-from facezoo.models import load_pretrained
 
-prior, judge = keras.models.load_model(sys.argv[1]), load_pretrained("face_features")
+prior, judge = facezoo.load(sys.argv[1]), facezoo.load("face_features")
 count = int(sys.argv[2]) if len(sys.argv) > 2 else 10_000
-asked, guidance, names = min(count, 200), 2.0, prior.attributes
+guidance = float(sys.argv[3]) if len(sys.argv) > 3 else 2.0
+asked, names, seen = min(count, 200), prior.attributes, []
 train = procedural_faces("train")
 parts = [range(start, min(start + 250, count)) for start in range(0, count, 250)]
 
@@ -41,3 +41,5 @@ for place, name in enumerate(names):
         pictures = decode_codes(prior.autoencoder, draw(asked, told.astype(np.float32), place))
         shares.append(np.mean((np.asarray(judge.read(pictures)["attribute_logits"])[:, place] > 0) == wanted))
     print(f"{name}: with {shares[0]:.0%}, without {shares[1]:.0%}")
+    seen.append(shares)
+print("all: with {:.0%}, without {:.0%}".format(*np.mean(seen, axis=0)))

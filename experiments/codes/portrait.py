@@ -94,7 +94,7 @@ def page(card: dict[str, Any], model, rows: list[str], place: str | None = None)
             "## How to use it",
             "",
             "```",
-            f"facezoo morph --run_dir={weights} --start=FACE.jpg --end=FACE.jpg",
+            *_uses(model, weights),
             f"facezoo train --init_from={weights} --dataset=folder --data_dir=PHOTOGRAPHS",
             "```",
             "",
@@ -107,3 +107,12 @@ def page(card: dict[str, Any], model, rows: list[str], place: str | None = None)
             "",
         ]
     )
+
+
+def _uses(model, weights: str) -> list[str]:
+    """Commands that use a network."""
+    if model.reconstructs:
+        return [f"facezoo morph --run_dir={weights} --start=FACE.jpg --end=FACE.jpg"]
+    if "autoencoder" in model.model_arguments:
+        return [f"facezoo sample --run_dir=AUTOENCODER --sampler=flow --prior={weights}"]
+    return []

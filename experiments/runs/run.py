@@ -12,6 +12,7 @@ from absl import logging
 
 from ...datasets.packed import Origin, parse_origin
 from ...datasets.source import Source
+from ..backend import load_tensorflow
 from ..errors import UsageError
 from ..flags.sources import open_source
 from ..flags.training import TrainingSettings
@@ -182,5 +183,8 @@ def load(named: str | Path, checkpoint: str | None = None):
     Raises:
       UsageError: nothing is there, the run has not finished, or the file is not one of facezoo's models.
     """
+    load_tensorflow()
+    from ...models import TrainableModel
+
     place = find_place(named)
-    return _run_in(place, checkpoint).model() if is_run(place) else load_model(place)
+    return _run_in(place, checkpoint).model(TrainableModel) if is_run(place) else load_model(place, TrainableModel)

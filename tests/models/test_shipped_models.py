@@ -62,6 +62,18 @@ def test_autoencoders_reconstruct_faces_that_they_have_not_seen(name):
     assert np.mean(psnr(images, model.decode(model.encode(images)))) > DECIBELS[name]
 
 
+@pytest.mark.parametrize("name", ["smiling", "eyeglasses", "beard", "gray_hair"])
+def test_faces_have_the_attributes_that_the_prior_is_asked_for(judge, name):
+    prior = load_pretrained("code_prior")
+    place = prior.attributes.index(name)
+    told = np.full((200, len(prior.attributes)), 0.5, np.float32)
+    told[:, place] = wanted = np.arange(200) % 2
+    noise = np.random.default_rng(0).standard_normal((200, *prior.code_shape)).astype(np.float32)
+    drawn = prior.autoencoder.decode(prior.draw(noise, told, 2.0))
+    seen = read(judge, np.asarray(drawn))["attribute_logits"][:, place] > 0
+    assert np.mean(seen == wanted) > 0.9
+
+
 @pytest.mark.skipif("face_mapping" not in pretrained_names(), reason="no face mapping ships yet")
 def test_mapped_faces_are_the_target_and_keep_the_expression(judge):
     """400 test pictures of person_0, mapped onto person_1, among 100 people."""

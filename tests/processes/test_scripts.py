@@ -76,7 +76,7 @@ def test_the_judge_of_priors_is_run(tmp_path):
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert [line.partition(":")[0] for line in lines] == ["mixture", "flow", *attributes]
+    assert [line.partition(":")[0] for line in lines] == ["mixture", "flow", *attributes, "all"]
     assert re.fullmatch(r".+: with \d+%, without \d+%", lines[-1])
 
 

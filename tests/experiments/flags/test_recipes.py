@@ -76,4 +76,4 @@ def test_a_run_of_the_zoo_that_begins_from_another_run_is_its_recipe_s(recipe, s
 
 def test_help_of_train_names_the_recipes(command):
     told = " ".join(command("train", "--help").out.split())
-    assert "appearance_vae, appearance_vae_128, cae, cae_128, cae_folder, conditional_vae" in told
+    assert "appearance_vae, appearance_vae_128, cae, cae_128, cae_folder, code_prior, conditional_vae" in told

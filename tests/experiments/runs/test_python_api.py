@@ -37,8 +37,13 @@ def test_a_run_and_a_model_file_load_alike(finished):
     assert_same([weight.numpy() for weight in from_run.variables], [weight.numpy() for weight in from_file.variables])
 
 
+def test_what_is_no_autoencoder_is_loaded_too():
+    assert facezoo.load("face_features").image_size == 64
+    assert facezoo.load("code_prior").code_shape == facezoo.load("appearance_vae").shape_of_code()
+
+
 def test_a_file_of_another_model_is_refused(tmp_path):
     layers = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     layers.save(tmp_path / "other.keras")
-    with pytest.raises(Exception, match="holds a Sequential, not one of facezoo's autoencoders"):
+    with pytest.raises(Exception, match="holds a Sequential, not one of facezoo's models"):
         facezoo.load(tmp_path / "other.keras")
