@@ -18,6 +18,7 @@ from .batches import as_batch, check_trains, choose_targets, is_tensorflow, plai
 from .blocks import check_positive
 
 KERAS_SUM = "_all_reduce_sum_gradients"  # with which Keras' optimizers sum gradients over replicas
+MOST_NAMED = 8  # layers in a warning
 
 
 class TrainableModel(keras.Model):
@@ -448,9 +449,10 @@ class FromStep:
 def find_gradients(tape: tf.GradientTape, target, variables, output_gradients=None) -> list[tf.Tensor]:
     """As `tape.gradient`, with 0 for weights that no term reaches; a warning names their layers."""
     pairs = list(zip(variables, tape.gradient(target, variables, output_gradients), strict=True))
-    unreached = {variable.path.split("/")[0] for variable, gradient in pairs if gradient is None}
+    unreached = sorted({variable.path.split("/")[0] for variable, gradient in pairs if gradient is None})
     if unreached:
-        logging.warning("no loss term reaches %s: they do not learn", ", ".join(sorted(unreached)))
+        more = f" and {len(unreached) - MOST_NAMED} others" if len(unreached) > MOST_NAMED else ""
+        logging.warning("no loss term reaches %s%s: they do not learn", ", ".join(unreached[:MOST_NAMED]), more)
     return [tf.zeros_like(variable) if gradient is None else gradient for variable, gradient in pairs]
 
 

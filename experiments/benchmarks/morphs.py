@@ -100,7 +100,7 @@ def measure_morphs(
     if settings.prior and not settings.run_dir:
         raise UsageError("--prior does nothing without --run_dir, whose codes it knows")
     model = _model(settings.run_dir)
-    prior = load_prior(model, settings.prior) if settings.prior else None
+    prior = load_prior(model, settings.prior, "code, by its prior") if settings.prior else None
     source = open_source(data, "test", model.image_size if model else image_size, model.channels if model else 3)
     pairs = find_pairs(source, settings.pairs, landmarks)
     judge = Judge(pairs)

@@ -15,7 +15,7 @@ from ..flags.kinds import Settings, number, one_of, path, words
 from ..runs.places import find_model_file
 from .encoding import BATCH_SIZE, batches, decode_codes, draw_noise, encode_source, list_attributes, tell_person
 from .kept import CodeKeeper
-from .priors import FLOW, load_prior
+from .priors import FLOW, SHIPPED, load_prior
 
 LABELS_FILE = "labels.csv"
 SHARD_BYTES = 128_000_000
@@ -31,7 +31,11 @@ class SamplingSettings(Settings):
         "mixture",
         "Distribution of codes: the prior, what is fitted to the codes of the run's training faces, or a trained flow.",
     )
-    prior: str | None = path(None, "Run, model file or pretrained name of the code prior that --sampler=flow draws by.")
+    prior: str | None = path(
+        None,
+        "Run, model file or pretrained name of the code prior that --sampler=flow draws by; if absent the one that "
+        "ships, of appearance_vae and what holds it.",
+    )
     attributes: tuple[str, ...] | None = words(
         None, "Attributes of the faces that a flow draws; a minus before a name asks for faces without it."
     )
@@ -72,8 +76,8 @@ def sample_source(
     is_shape_enough = settings.sampler in ("normal", FLOW) and not columns
     count = 1 if is_shape_enough else settings.fit_count
     known = encode_source(model, source, columns, count, told=True, keeper=None if is_shape_enough else keeper)
-    if settings.prior:
-        codes = _draw_by_flow(model, settings.prior, settings)
+    if settings.sampler == FLOW:
+        codes = _draw_by_flow(model, settings)
     else:
         fitted = _fit(known["codes"], settings, keeper.model_hash)
         codes = fitted.draw(settings.seed, settings.count, settings.truncation)
@@ -114,8 +118,6 @@ def _fit(codes: np.ndarray, settings: SamplingSettings, model_hash: str) -> samp
 
 def _check(settings: SamplingSettings) -> None:
     """Raises UsageError for settings that do not go together."""
-    if settings.sampler == FLOW and not settings.prior:
-        raise UsageError("--sampler=flow draws by a code prior: name its --prior (--model=code_prior trains one)")
     if settings.sampler != FLOW:
         for name in ("prior", "attributes", "guidance"):
             if getattr(settings, name) != getattr(SamplingSettings(), name):
@@ -124,10 +126,10 @@ def _check(settings: SamplingSettings) -> None:
         find_model_file(settings.prior, "prior")  # or it says that there is none
 
 
-def _draw_by_flow(model, place: str, settings: SamplingSettings) -> np.ndarray:
+def _draw_by_flow(model, settings: SamplingSettings) -> np.ndarray:
     """Codes [N, *code shape] by a code prior of this model."""
-    prior = load_prior(model, place)
-    wanted = _choose_attributes(settings, place, prior.attributes)
+    prior = load_prior(model, settings.prior, "--sampler=flow")
+    wanted = _choose_attributes(settings, prior.attributes)
     parts = []
     for start in range(0, settings.count, BATCH_SIZE):
         count = min(BATCH_SIZE, settings.count - start)
@@ -137,14 +139,14 @@ def _draw_by_flow(model, place: str, settings: SamplingSettings) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def _choose_attributes(settings: SamplingSettings, place: str, known: tuple[str, ...]) -> np.ndarray:
+def _choose_attributes(settings: SamplingSettings, known: tuple[str, ...]) -> np.ndarray:
     """1 for each attribute that is asked for, 0 for each that is asked away, 0.5 for all others: float32 [1, A]."""
     wanted = np.full((1, len(known)), 0.5, np.float32)
     for text in settings.attributes or ():
         name = text.removeprefix("-")
         if name not in known:
             knows = f"knows {', '.join(known)}" if known else "was told no attributes"
-            raise UsageError(f"--attributes={text}: --prior={place} {knows}")
+            raise UsageError(f"--attributes={text}: --prior={settings.prior or SHIPPED} {knows}")
         wanted[0, known.index(name)] = 0.0 if text.startswith("-") else 1.0
     return wanted
 

@@ -98,7 +98,10 @@ def define_flags(values: flags.FlagValues) -> None:
         "flow goes through codes that --prior takes for likely."
     )
     flags.DEFINE_enum("path", "linear", (*PATHS, FLOW), text, flag_values=values)
-    kinds.define_path(values, "prior", "Run, model file or pretrained name of the code prior that --path=flow goes by.")
+    text = (
+        "Run, model file or pretrained name of the code prior that --path=flow goes by; if absent the one that ships."
+    )
+    kinds.define_path(values, "prior", text)
     kinds.define(values, LandmarkSettings)
     groups.define_person(values)
     kinds.define(values, groups.PastingSettings)
@@ -151,8 +154,6 @@ def _check(values: flags.FlagValues, opened: Run | None, method: str) -> None:
                 raise UsageError(f"--{name} does nothing with --method=warp, which asks no model")
     if method == "warp" and values.path not in WARP_PATHS:
         raise UsageError(f"--path={values.path} leads through codes: --method=warp takes {' or '.join(WARP_PATHS)}")
-    if values.path == FLOW and not values.prior:
-        raise UsageError("--path=flow goes by a code prior: name its --prior (--model=code_prior trains one)")
     if values.prior:
         if values.path != FLOW:
             raise UsageError(f"--prior does nothing with --path={values.path}: --path=flow takes it")
@@ -279,7 +280,7 @@ def _from_run(
     model = opened.model()
     person = ask_person(model, values.person)
     by_model = f"{opened.folder.name}{as_person(person)}"
-    prior = load_prior(model, values.prior) if values.prior else None
+    prior = load_prior(model, values.prior, "--path=flow") if values.path == FLOW else None
     way = steps, FLOW_PATH if prior else values.path, values.closed, person, prior
     if method == "code":
         return morph_through(model, faces, *way), by_model

@@ -57,7 +57,8 @@ def resolve(*arguments):
     """The network's settings of a training, with what it begins from."""
     values = parsing.parse(parsing.define_train_flags, arguments, has_recipes=True)
     settings = inherit_settings(read(values, TrainingSettings), None, read_given(values, ModelSettings).keys())
-    return dataclasses.replace(settings.model, init_from=None)
+    of_held = {"autoencoder": None, "channels": None} if settings.model.autoencoder else {}  # what the start holds
+    return dataclasses.replace(settings.model, init_from=None, **of_held)
 
 
 STARTS = [
