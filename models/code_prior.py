@@ -38,6 +38,8 @@ class CodePrior(TrainableModel):
       attribute_dropout: share of the training examples whose attributes are dropped, in [0, 1).
       width: units, or channels, of the network.
       depth: half of its residual blocks; of a U-Net those on each way.
+      steer_width: units by which time and attributes steer each block; None is a quarter of the width of dense layers,
+        which would else have two thirds of their weights for that, and the width of a U-Net.
       sampling_steps: of drawing a code.
 
     Raises:
@@ -61,6 +63,7 @@ class CodePrior(TrainableModel):
         attribute_dropout: float = 0.2,
         width: int = 512,
         depth: int = 4,
+        steer_width: int | None = None,
         sampling_steps: int = 20,
         seed: int = 0,
         name: str | None = None,
@@ -69,6 +72,8 @@ class CodePrior(TrainableModel):
         super().__init__(name=name)
         autoencoder = choose_held(autoencoder, image_size, channels, seed)
         check_positive(width=width, depth=depth, sampling_steps=sampling_steps)
+        if steer_width is not None:
+            check_positive(steer_width=steer_width)
         check_fraction(attribute_dropout=attribute_dropout)
         autoencoder.trainable = False
         self.autoencoder, self.image_size, self.channels = autoencoder, autoencoder.image_size, autoencoder.channels
@@ -77,7 +82,10 @@ class CodePrior(TrainableModel):
         self.sampling_steps, self.seed = sampling_steps, seed
         self.code_shape = autoencoder.shape_of_code()
         self.code_means, self.code_deviations = add_code_spread(self, self.code_shape)
-        self.denoiser = build_denoiser(self.code_shape, 2 * WAVES + 2 * len(self.attributes), width, depth)
+        self.steer_width = steer_width
+        narrow = max(1, width // 4) if len(self.code_shape) == 1 else width
+        told = 2 * WAVES + 2 * len(self.attributes)
+        self.denoiser = build_denoiser(self.code_shape, told, width, depth, steer_width=steer_width or narrow)
         self.build()
 
     def adapt(self, images: np.ndarray) -> None:
@@ -172,6 +180,11 @@ class CodePrior(TrainableModel):
             return tf.zeros((count, 2 * len(self.attributes)))
         signed = sign_attributes(attributes, self.attributes)
         return tf.concat([tf.nn.relu(signed), tf.nn.relu(-signed)], axis=-1)
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """Of a model from before `steer_width` that was as large as `width`."""
+        return super().from_config({"steer_width": config["width"], **config}, custom_objects)
 
     def _draw(self, count, stream: str):
         return randomness.uniform(count, (1,), seed=self.seed, stream=stream)

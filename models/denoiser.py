@@ -91,6 +91,7 @@ def build_denoiser(
     depth: int,
     levels: int = 1,
     guide_channels: int = 0,
+    steer_width: int | None = None,
 ) -> keras.Model:
     """A network that finds the velocity of what is noisy; every block is steered by scale and shift.
 
@@ -105,16 +106,16 @@ def build_denoiser(
       depth: blocks of each level on the way down, and on the way up.
       levels: each after the first halves the maps; vectors have one.
       guide_channels: of maps that are known, and as large.
+      steer_width: units from which scales and shifts are made; `width` if absent.
 
     Returns:
       A network of [noisy [B, *shape], told [B, told]], or [noisy, guide [B, H, W, guide_channels], told]
       -> float32 [B, *shape].
     """
     noisy, known = keras.Input(shape), keras.Input((told,))
-    is_vector = len(shape) == 1
     steer = keras.layers.Dense(2 * width, activation="silu")(known)
-    steer = keras.layers.Dense(_narrow(width) if is_vector else width, activation="silu")(steer)
-    if is_vector:
+    steer = keras.layers.Dense(steer_width or width, activation="silu")(steer)
+    if len(shape) == 1:
         x = keras.layers.Dense(width)(noisy)
         for _ in range(2 * depth):
             x = _dense_block(x, steer)
@@ -178,11 +179,6 @@ def _normalize(x, steer):
 
 def _groups(channels: int) -> keras.layers.Layer:
     return GroupNormalization(_count_parts(channels, GROUP_CHANNELS))
-
-
-def _narrow(width: int) -> int:
-    """Units that steer dense layers: with as many as these have, steering would be two thirds of all weights."""
-    return max(1, width // 4)
 
 
 def _count_parts(channels: int, least: int) -> int:

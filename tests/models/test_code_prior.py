@@ -97,6 +97,16 @@ def test_spatial_codes_are_drawn_too():
     assert prior.draw(np.zeros((2, *prior.code_shape))).shape == (2, 4, 4, 4)
 
 
+def test_one_from_before_steers_by_as_many_units_as_it_is_wide():
+    config = CodePrior(autoencoder=VAE(image_size=SIZE, latent_dim=2, filters=(4, 4)), width=16, depth=1).get_config()
+    narrow = CodePrior.from_config(config)
+    before = CodePrior.from_config({name: value for name, value in config.items() if name != "steer_width"})
+    assert (before.steer_width, narrow.steer_width) == (16, None)
+    assert before.denoiser.count_params() > narrow.denoiser.count_params()
+    with pytest.raises(ValueError, match="steer_width=0"):
+        CodePrior(steer_width=0)
+
+
 def test_survives_saving_in_safe_mode(tmp_path):
     prior = CodePrior(
         autoencoder=VAE(image_size=SIZE, latent_dim=2, filters=(4, 4)), attributes=("hat",), width=16, depth=1
