@@ -52,6 +52,7 @@ class CodePrior(TrainableModel):
     data_arguments: ClassVar = {"attributes": "attribute_names"}
     spared_arguments: ClassVar = ("attributes",)
     adapts_to: ClassVar = 4096
+    draws_codes: ClassVar = True
 
     def __init__(
         self,
@@ -82,10 +83,10 @@ class CodePrior(TrainableModel):
         self.sampling_steps, self.seed = sampling_steps, seed
         self.code_shape = autoencoder.shape_of_code()
         self.code_means, self.code_deviations = add_code_spread(self, self.code_shape)
-        self.steer_width = steer_width
-        narrow = max(1, width // 4) if len(self.code_shape) == 1 else width
+        is_vector = len(self.code_shape) == 1
+        self.steer_width = steer_width or (max(1, width // 4) if is_vector else width)
         told = 2 * WAVES + 2 * len(self.attributes)
-        self.denoiser = build_denoiser(self.code_shape, told, width, depth, steer_width=steer_width or narrow)
+        self.denoiser = build_denoiser(self.code_shape, told, width, depth, steer_width=self.steer_width)
         self.build()
 
     def adapt(self, images: np.ndarray) -> None:
@@ -136,28 +137,34 @@ class CodePrior(TrainableModel):
         return self.code_means + self.code_deviations * self._follow(noise, attributes, guidance, 0.0, 1.0)
 
     def find_noise(self, codes, attributes=None):
-        """The noise that `draw` makes these codes of, float32 [B, *code_shape]: the flow is followed backwards.
+        """The noise that `draw` makes these codes of at a guidance of 1: the flow is followed backwards.
 
         Args:
           codes: of the autoencoder, [B, *code_shape].
           attributes: of the faces, as `draw` takes them.
+
+        Returns:
+          float32 [B, *code_shape].
         """
         wanted = (tf.convert_to_tensor(codes, tf.float32) - self.code_means) / self.code_deviations
         return self._follow(wanted, attributes, 1.0, 1.0, 0.0)
 
     def _follow(self, codes, attributes, guidance, start, end):
+        """Follows the flow from one time to another."""
         told = self._tell(attributes, tf.shape(codes)[0])
-        return self._integrate(codes, told, *(tf.cast(number, tf.float32) for number in (guidance, start, end)))
+        is_guided = attributes is not None and bool(self.attributes)
+        numbers = (tf.cast(number, tf.float32) for number in (guidance, start, end))
+        return self._integrate(codes, told, *numbers, is_guided)
 
     @tf.function(reduce_retracing=True)
-    def _integrate(self, codes, told, guidance, start, end):
-        """Follows the flow from one time to another, in `sampling_steps` steps of Heun's method."""
+    def _integrate(self, codes, told, guidance, start, end, is_guided: bool):
+        """In `sampling_steps` steps of Heun's method; with no attributes told there is nothing to exaggerate."""
         step = (end - start) / self.sampling_steps
 
         def find_velocity(codes, time):
             times = tf.fill(tf.shape(codes)[:1], time)[:, None]
             velocity = self._find_velocity(codes, told, times)
-            if not self.attributes:
+            if not is_guided:
                 return velocity
             plain = self._find_velocity(codes, tf.zeros_like(told), times)
             return plain + guidance * (velocity - plain)
@@ -183,8 +190,8 @@ class CodePrior(TrainableModel):
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        """Of a model from before `steer_width` that was as large as `width`."""
-        return super().from_config({"steer_width": config["width"], **config}, custom_objects)
+        """As Keras has it; where `steer_width` is not told, as of older models, it is the width."""
+        return super().from_config({"steer_width": config.get("width", 512), **config}, custom_objects)
 
     def _draw(self, count, stream: str):
         return randomness.uniform(count, (1,), seed=self.seed, stream=stream)

@@ -113,8 +113,8 @@ def build_denoiser(
       -> float32 [B, *shape].
     """
     noisy, known = keras.Input(shape), keras.Input((told,))
-    steer = keras.layers.Dense(2 * width, activation="silu")(known)
-    steer = keras.layers.Dense(steer_width or width, activation="silu")(steer)
+    narrow = keras.layers.Dense(steer_width or width, activation="silu")
+    steer = narrow(keras.layers.Dense(2 * width, activation="silu")(known))
     if len(shape) == 1:
         x = keras.layers.Dense(width)(noisy)
         for _ in range(2 * depth):

@@ -48,6 +48,7 @@ class TrainableModel(keras.Model):
       reconstructs: its outputs have a `reconstruction` of the picture, and `z`.
       reads_clips: it learns from the `clip` of a batch, [B, T, H, W, C], whose frame in the middle is `image`.
       reads_faces: its outputs say whose face it is, its attributes, landmarks and factors.
+      draws_codes: it makes new codes for an autoencoder.
     """
 
     default_factors: ClassVar[Mapping[str, float]] = {}
@@ -63,6 +64,7 @@ class TrainableModel(keras.Model):
     reconstructs: ClassVar[bool] = False
     reads_clips: ClassVar[bool] = False
     reads_faces: ClassVar[bool] = False
+    draws_codes: ClassVar[bool] = False
     objective: Objective
     clip_norm: float | None
     accumulation_steps: int
@@ -447,11 +449,11 @@ class FromStep:
 
 
 def find_gradients(tape: tf.GradientTape, target, variables, output_gradients=None) -> list[tf.Tensor]:
-    """As `tape.gradient`, with 0 for weights that no term reaches; a warning names their layers."""
+    """As `tape.gradient`, with 0 for weights that no term reaches; a warning names some of their layers."""
     pairs = list(zip(variables, tape.gradient(target, variables, output_gradients), strict=True))
     unreached = sorted({variable.path.split("/")[0] for variable, gradient in pairs if gradient is None})
     if unreached:
-        more = f" and {len(unreached) - MOST_NAMED} others" if len(unreached) > MOST_NAMED else ""
+        more = f" and {len(unreached) - MOST_NAMED} more" if len(unreached) > MOST_NAMED else ""
         logging.warning("no loss term reaches %s%s: they do not learn", ", ".join(unreached[:MOST_NAMED]), more)
     return [tf.zeros_like(variable) if gradient is None else gradient for variable, gradient in pairs]
 

@@ -42,4 +42,5 @@ for place, name in enumerate(names):
         shares.append(np.mean((np.asarray(judge.read(pictures)["attribute_logits"])[:, place] > 0) == wanted))
     print(f"{name}: with {shares[0]:.0%}, without {shares[1]:.0%}")
     seen.append(shares)
-print("all: with {:.0%}, without {:.0%}".format(*np.mean(seen, axis=0)))
+if seen:
+    print("all: with {:.0%}, without {:.0%}".format(*np.mean(seen, axis=0)))

@@ -15,7 +15,7 @@ from ...datasets.source import Source
 from ...warping.morph import WarpMorph, warp_to
 from ...warping.shapes import SCHEMES, Scheme, choose_points
 from ..codes.encoding import BATCH_SIZE, floats
-from ..codes.morphing import FLOW_PATH, morph_through, warp_and_code_through
+from ..codes.morphing import morph_through, warp_and_code_through
 from ..codes.priors import load_prior
 from ..errors import UsageError
 from ..faces.framing import Stop, keep_quiet, largest_face
@@ -100,7 +100,7 @@ def measure_morphs(
     if settings.prior and not settings.run_dir:
         raise UsageError("--prior does nothing without --run_dir, whose codes it knows")
     model = _model(settings.run_dir)
-    prior = load_prior(model, settings.prior, "code, by its prior") if settings.prior else None
+    prior = load_prior(model, settings.prior, "--prior") if settings.prior else None
     source = open_source(data, "test", model.image_size if model else image_size, model.channels if model else 3)
     pairs = find_pairs(source, settings.pairs, landmarks)
     judge = Judge(pairs)
@@ -198,7 +198,7 @@ def _methods(model: Any, prior: Any) -> dict[str, Callable[[Pairs], np.ndarray]]
         methods["warp+code"] = lambda pairs: np.stack([_half_way(model, *pair) for pair in pairs.warped()])
     if prior is not None:
         methods["code, by its prior"] = lambda pairs: np.stack(
-            [_half_way(model, *ends, path=FLOW_PATH, prior=prior) for ends in zip(*pairs[:2], strict=True)]
+            [_half_way(model, *ends, prior=prior) for ends in zip(*pairs[:2], strict=True)]
         )
     return methods
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from ...models import CodePrior
 
 METHODS = ("code", "warp", "warp+code")
-FLOW_PATH = "slerp"  # between noises of a code prior, on which noise stays noise
 WARP_PATHS = ("linear", "uniform")  # the others lead through codes
 NOTICE = "a generated picture of nobody; a morph has no place in an identity document"
 SMALL = 64  # pixels at which frames of equal distances are looked for
@@ -47,8 +46,8 @@ def morph_through(
         face network sees them (the dynamic step).
       closed: the last face leads back to the first.
       person: whose face a mapping model makes of the codes, the last one it knows if absent.
-      prior: of the model's codes; the path, best `FLOW_PATH`, leads through the noises that it draws them from, so that
-        codes on it are as likely as those of faces.
+      prior: of the model's codes; the way leads through the noises that it draws them from, along the great circle, so
+        that codes on it are as likely as those of faces. The path says where the frames lie.
 
     Returns:
       float32 [steps, H, W, C] in [0, 1].
@@ -58,11 +57,12 @@ def morph_through(
     """
     told = tell_person(model, person)
     codes, details = encode_exactly(model, np.asarray(faces))
-    places = _unfold(codes, prior)
+    ends = codes if prior is None else _find_noise(prior, codes)
 
     def pictures_at(alphas: np.ndarray) -> np.ndarray:
         between = lead_details(details, alphas, closed)
-        return decode_codes(model, _fold(interpolate_through(places, alphas, path, closed), prior), {**told, **between})
+        led = interpolate_through(ends, alphas, path if prior is None else "slerp", closed)
+        return decode_codes(model, led if prior is None else _draw(prior, led), {**told, **between})
 
     return pictures_at(_place(pictures_at, steps, path, closed))
 
@@ -112,18 +112,23 @@ def decode_between(
     """
     (codes, details), (others, other_details) = first, second
     between = {name: _blend(details[name], other_details[name], shares, "slerp") for name in details}
-    led = _fold(_blend(_unfold(codes, prior), _unfold(others, prior), shares, path), prior)
+    if prior is None:
+        led = _blend(codes, others, shares, path)
+    else:
+        led = _draw(prior, _blend(_find_noise(prior, codes), _find_noise(prior, others), shares, "slerp"))
     return decode_codes(model, led + moved, {**told, **between, **_doubt(details, shares)})
 
 
-def _unfold(codes: np.ndarray, prior: "CodePrior | None") -> np.ndarray:
-    """Codes as they are led: themselves, or the noises that a prior draws them from."""
-    return codes if prior is None else as_array(prior.find_noise(codes))
+def _find_noise(prior: "CodePrior", codes: np.ndarray) -> np.ndarray:
+    """The noises that a prior draws codes from: the same shape."""
+    starts = range(0, len(codes), BATCH_SIZE)
+    return np.concatenate([as_array(prior.find_noise(codes[start : start + BATCH_SIZE])) for start in starts])
 
 
-def _fold(places: np.ndarray, prior: "CodePrior | None") -> np.ndarray:
-    """The codes of what `_unfold` gives."""
-    return places if prior is None else as_array(prior.draw(places))
+def _draw(prior: "CodePrior", noise: np.ndarray) -> np.ndarray:
+    """Codes that a prior draws from noise: the same shape."""
+    starts = range(0, len(noise), BATCH_SIZE)
+    return np.concatenate([as_array(prior.draw(noise[start : start + BATCH_SIZE])) for start in starts])
 
 
 def _blend(first: np.ndarray, second: np.ndarray, shares: np.ndarray, path: str) -> np.ndarray:

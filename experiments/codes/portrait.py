@@ -95,7 +95,6 @@ def page(card: dict[str, Any], model, rows: list[str], place: str | None = None)
             "",
             "```",
             *_uses(model, weights),
-            f"facezoo train --init_from={weights} --dataset=folder --data_dir=PHOTOGRAPHS",
             "```",
             "",
             "```python",
@@ -112,7 +111,13 @@ def page(card: dict[str, Any], model, rows: list[str], place: str | None = None)
 def _uses(model, weights: str) -> list[str]:
     """Commands that use a network."""
     if model.reconstructs:
-        return [f"facezoo morph --run_dir={weights} --start=FACE.jpg --end=FACE.jpg"]
-    if "autoencoder" in model.model_arguments:
-        return [f"facezoo sample --run_dir=AUTOENCODER --sampler=flow --prior={weights}"]
-    return []
+        return [
+            f"facezoo morph --run_dir={weights} --start=FACE.jpg --end=FACE.jpg",
+            f"facezoo train --init_from={weights} --dataset=folder --data_dir=PHOTOGRAPHS",
+        ]
+    if model.draws_codes:
+        return [
+            f"facezoo sample --run_dir=AUTOENCODER --sampler=flow --prior={weights}",
+            f"facezoo morph --run_dir=AUTOENCODER --path=flow --prior={weights} --start=FACE.jpg --end=FACE.jpg",
+        ]
+    return [f"facezoo train --init_from={weights}"]

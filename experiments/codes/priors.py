@@ -11,8 +11,17 @@ from ..runs.places import find_model_file
 if TYPE_CHECKING:
     from ...models import CodePrior
 
-FLOW = "flow"  # what is drawn, and led, by a code prior
-SHIPPED = "code_prior"
+FLOW = "flow"  # the way to draw codes, or to lead them, by a code prior
+SHIPPED_PRIOR = "code_prior"
+
+
+def check_prior(place: str | None, chosen: str, flag: str) -> None:
+    """Raises UsageError where --prior does nothing, since a flag chooses another way, or names nothing."""
+    if place is None:
+        return
+    if chosen != FLOW:
+        raise UsageError(f"--prior does nothing with --{flag}={chosen}: --{flag}={FLOW} takes it")
+    find_model_file(place, "prior")  # or it says that there is none
 
 
 def load_prior(model, place: str | None, asked: str) -> "CodePrior":
@@ -21,20 +30,33 @@ def load_prior(model, place: str | None, asked: str) -> "CodePrior":
     Args:
       model: an `Autoencoder`.
       place: what --prior names: a run, a model file, or weights that ship; None is the one that ships.
-      asked: what a prior is needed for, as in a message.
+      asked: the flag that wants one, for messages.
 
     Raises:
       UsageError: there is none, or it knows the codes of another model.
     """
-    from ...models import CodePrior
+    from ...models import CodePrior, load_pretrained
 
-    prior = load_model(find_model_file(place or SHIPPED, "prior"), CodePrior)
-    held, own = (network.find_part("autoencoder").get_weights() for network in (prior, model.network()))
-    if len(held) == len(own) and all(map(np.array_equal, held, own)):
+    network = model.network()
+    if network.conditions:
+        told = ", ".join(network.conditions)
+        raise UsageError(f"{asked}: a {type(network).__name__} is told {told}, and of its codes there are no priors")
+    prior = load_model(find_model_file(place, "prior"), CodePrior) if place else load_pretrained(SHIPPED_PRIOR)
+    if _have_same_codes(prior.autoencoder, network):
         return prior
     if place:
         raise UsageError(f"--prior={place} knows the codes of another model: train one with --autoencoder of this run")
     raise UsageError(
         f"{asked} goes by a code prior, and the one that ships knows other codes: name its --prior "
-        "(--model=code_prior --autoencoder of this run trains one)"
+        "(--recipe=code_prior --autoencoder of this run trains one)"
     )
+
+
+def _have_same_codes(first, second) -> bool:
+    """Whether two autoencoders find the same codes, however they decode them."""
+    sizes = [(one.image_size, one.channels) for one in (first, second)]
+    if sizes[0] != sizes[1] or first.shape_of_code() != second.shape_of_code():
+        return False
+    size, channels = sizes[0]
+    pictures = np.random.default_rng(0).random((2, size, size, channels), np.float32)
+    return np.allclose(first.encode(pictures), second.encode(pictures), rtol=1e-3, atol=1e-4)

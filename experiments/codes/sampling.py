@@ -12,10 +12,9 @@ from ...datasets.source import Source
 from ...latents import sampling
 from ..errors import UsageError
 from ..flags.kinds import Settings, number, one_of, path, words
-from ..runs.places import find_model_file
 from .encoding import BATCH_SIZE, batches, decode_codes, draw_noise, encode_source, list_attributes, tell_person
 from .kept import CodeKeeper
-from .priors import FLOW, SHIPPED, load_prior
+from .priors import FLOW, SHIPPED_PRIOR, check_prior, load_prior
 
 LABELS_FILE = "labels.csv"
 SHARD_BYTES = 128_000_000
@@ -75,9 +74,10 @@ def sample_source(
     _check(settings)
     is_shape_enough = settings.sampler in ("normal", FLOW) and not columns
     count = 1 if is_shape_enough else settings.fit_count
+    drawn = _draw_by_flow(model, settings) if settings.sampler == FLOW else None
     known = encode_source(model, source, columns, count, told=True, keeper=None if is_shape_enough else keeper)
-    if settings.sampler == FLOW:
-        codes = _draw_by_flow(model, settings)
+    if drawn is not None:
+        codes = drawn
     else:
         fitted = _fit(known["codes"], settings, keeper.model_hash)
         codes = fitted.draw(settings.seed, settings.count, settings.truncation)
@@ -119,11 +119,10 @@ def _fit(codes: np.ndarray, settings: SamplingSettings, model_hash: str) -> samp
 def _check(settings: SamplingSettings) -> None:
     """Raises UsageError for settings that do not go together."""
     if settings.sampler != FLOW:
-        for name in ("prior", "attributes", "guidance"):
+        for name in ("attributes", "guidance"):
             if getattr(settings, name) != getattr(SamplingSettings(), name):
                 raise UsageError(f"--{name} does nothing with --sampler={settings.sampler}: --sampler=flow takes it")
-    if settings.prior:
-        find_model_file(settings.prior, "prior")  # or it says that there is none
+    check_prior(settings.prior, settings.sampler, "sampler")
 
 
 def _draw_by_flow(model, settings: SamplingSettings) -> np.ndarray:
@@ -146,7 +145,7 @@ def _choose_attributes(settings: SamplingSettings, known: tuple[str, ...]) -> np
         name = text.removeprefix("-")
         if name not in known:
             knows = f"knows {', '.join(known)}" if known else "was told no attributes"
-            raise UsageError(f"--attributes={text}: --prior={settings.prior or SHIPPED} {knows}")
+            raise UsageError(f"--attributes={text}: --prior={settings.prior or SHIPPED_PRIOR} {knows}")
         wanted[0, known.index(name)] = 0.0 if text.startswith("-") else 1.0
     return wanted
 

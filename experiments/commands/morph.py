@@ -12,7 +12,6 @@ from ...latents.interpolation import PATHS
 from ..backend import check_keras_backend
 from ..codes.encoding import as_person, ask_person, tell_person
 from ..codes.morphing import (
-    FLOW_PATH,
     METHODS,
     NOTICE,
     WARP_PATHS,
@@ -21,7 +20,7 @@ from ..codes.morphing import (
     warp_and_code_through,
     warp_through,
 )
-from ..codes.priors import FLOW, load_prior
+from ..codes.priors import FLOW, check_prior, load_prior
 from ..errors import UsageError
 from ..faces.fitting import FaceFitter, describe_fitter
 from ..faces.origins import refuse_crop, refuse_useless_cut
@@ -38,7 +37,6 @@ from ..flags import groups, kinds
 from ..flags.groups import MAX_IMAGE_SIZE, MIN_IMAGE_SIZE, LandmarkSettings
 from ..flags.kinds import read
 from ..folders import new_folder
-from ..runs.places import find_model_file
 from ..runs.run import Run, open_run
 
 MOST_UNIFORM = 100  # pictures, which are looked at again and again, and held in memory
@@ -154,12 +152,9 @@ def _check(values: flags.FlagValues, opened: Run | None, method: str) -> None:
                 raise UsageError(f"--{name} does nothing with --method=warp, which asks no model")
     if method == "warp" and values.path not in WARP_PATHS:
         raise UsageError(f"--path={values.path} leads through codes: --method=warp takes {' or '.join(WARP_PATHS)}")
-    if values.prior:
-        if values.path != FLOW:
-            raise UsageError(f"--prior does nothing with --path={values.path}: --path=flow takes it")
-        find_model_file(values.prior, "prior")  # or it says that there is none
-    if values.path == "uniform":
-        check_keras_backend()  # in which the network is that looks at pictures
+    check_prior(values.prior, values.path, "path")
+    if values.path in ("uniform", FLOW):
+        check_keras_backend()  # in which networks are that look at pictures, or draw codes
     if method == "code" and not values.paste:
         for name in kinds.list_names(LandmarkSettings):
             if values[name].present:
@@ -281,7 +276,7 @@ def _from_run(
     person = ask_person(model, values.person)
     by_model = f"{opened.folder.name}{as_person(person)}"
     prior = load_prior(model, values.prior, "--path=flow") if values.path == FLOW else None
-    way = steps, FLOW_PATH if prior else values.path, values.closed, person, prior
+    way = steps, values.path if prior is None else "linear", values.closed, person, prior
     if method == "code":
         return morph_through(model, faces, *way), by_model
     return warp_and_code_through(model, *in_frame().material, *way), f"a warp and {by_model}"

@@ -183,8 +183,8 @@ def load(named: str | Path, checkpoint: str | None = None):
     Raises:
       UsageError: nothing is there, the run has not finished, or the file is not one of facezoo's models.
     """
+    place = find_place(named)
     load_tensorflow()
     from ...models import TrainableModel
 
-    place = find_place(named)
     return _run_in(place, checkpoint).model(TrainableModel) if is_run(place) else load_model(place, TrainableModel)

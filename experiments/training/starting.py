@@ -38,7 +38,8 @@ def inherit_settings(
     if not asked.init_from:
         return settings
     given = _find_changed(asked) if given is None else given
-    if folder is not None and is_run(folder):
+    is_begun = folder is not None and is_run(folder)
+    if is_begun:
         start = read_settings(folder).model
         if not _is_same(start.init_from, asked.init_from):
             return settings  # which is refused with all that differs
@@ -50,7 +51,8 @@ def inherit_settings(
         return settings  # which is refused with all that differs
     taken = {name: getattr(start, name) for name in INHERITED if name not in given}
     own = dataclasses.replace(asked, **taken)
-    return dataclasses.replace(settings, model=dataclasses.replace(own, set=_merge(_list_free(own), start.set, kept)))
+    free = () if is_begun else _list_free(own)
+    return dataclasses.replace(settings, model=dataclasses.replace(own, set=_merge(free, start.set, kept)))
 
 
 def _describe(start: str, image_size: int | None) -> ModelSettings:

@@ -156,6 +156,7 @@ def test_start_up_is_timed_by_commands(monkeypatch):
         (("--measure=train", "--page=page.md"), "--page does nothing without --measure=peers"),
         (("--contest_dir=peers",), "--contest_dir does nothing without --measure=peers"),
         (("--measure=peers", "--pairs=5"), "--pairs does nothing without --measure=morph"),
+        (("--measure=morph", "--prior=code_prior"), "--prior does nothing without --run_dir, whose codes it knows"),
         (("--landmarks=mtcnn",), "--landmarks does nothing without --measure=morph"),
         (("--measure=latency", "--data_dir=faces"), "--data_dir does nothing without --measure=morph or peers"),
         (("--measure=morph", "--terms=plain"), "--terms does nothing without --measure=train or input"),

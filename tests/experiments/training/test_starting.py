@@ -6,6 +6,7 @@ from command_line import CAE_FLAGS
 from facezoo.experiments.errors import UsageError
 from facezoo.experiments.flags.parsing import parse_training
 from facezoo.experiments.machine.description import Build, Card
+from facezoo.experiments.runs.settings import write_settings
 from facezoo.experiments.training import devices
 from facezoo.experiments.training.building import copy_weights
 from facezoo.experiments.training.starting import inherit_settings
@@ -47,12 +48,16 @@ def test_a_model_that_begins_from_one_of_its_kind_has_its_arguments(model, inher
     assert (made.latent_dim == 64) is inherits
 
 
-def test_of_a_recipe_that_starts_elsewhere_counts_what_weights_leave_free():
+def test_of_a_recipe_that_starts_elsewhere_counts_what_weights_leave_free(tmp_path):
     flags = ["--model=diffusion_autoencoder", "--set=doubt=0.05", "--set=width=16", "--set=divergence_steps=1"]
     made = inherit_settings(parse_training([*flags, "--init_from=diffusion_autoencoder"]), None, set()).model
     assert set(made.set) == {"doubt=0.05", "divergence_steps=1", "width=160"}
     asked = parse_training([*flags, "--init_from=diffusion_autoencoder", "--set=doubt=0.5"])
     assert "doubt=0.5" in inherit_settings(asked, None, set()).model.set
+
+    before = parse_training(["--model=diffusion_autoencoder", "--set=width=160", "--init_from=diffusion_autoencoder"])
+    (tmp_path / "flags.txt").write_text(write_settings(before))
+    assert inherit_settings(asked, tmp_path, set()).model.set == ("width=160",)
 
 
 def test_a_card_that_this_tensorflow_fails_on_is_told_of_once_before_training(command, monkeypatch):
