@@ -31,7 +31,7 @@ def run(values: flags.FlagValues) -> None:
     print()
     for name in list_shipped():
         card = _card(name)
-        recipe = "" if card["recipe"] == name else f"recipe {card['recipe']}, "
+        recipe = "" if card["recipe"] == name else f"by {card['recipe']}, "
         print(f"--init_from={name}: {recipe}{card['image_size']} px, {card['data']}")
 
 
