@@ -47,8 +47,8 @@ def load_prior(model, place: str | None, asked: str) -> "CodePrior":
     if place:
         raise UsageError(f"--prior={place} knows the codes of another model: train one with --autoencoder of this run")
     raise UsageError(
-        f"{asked} goes by a code prior, and the one that ships knows other codes: name its --prior "
-        "(--recipe=code_prior --autoencoder of this run trains one)"
+        f"{asked} goes by a code prior, and the one that ships is of appearance_vae and what holds it: train one of "
+        "this run (facezoo train --recipe=code_prior --autoencoder=RUN) and name it by --prior"
     )
 
 

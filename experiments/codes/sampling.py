@@ -105,6 +105,13 @@ def sample_source(
     )
 
 
+def describe_sampling(settings: SamplingSettings) -> str:
+    """How faces are drawn, for descriptions."""
+    if not settings.attributes:
+        return f"{settings.sampler} sample"
+    return f"{settings.sampler} sample ({', '.join(settings.attributes)}; guidance {settings.guidance:g})"
+
+
 def _fit(codes: np.ndarray, settings: SamplingSettings, model_hash: str) -> sampling.Sampler:
     try:
         if settings.sampler == "normal":
@@ -122,6 +129,12 @@ def _check(settings: SamplingSettings) -> None:
         for name in ("attributes", "guidance"):
             if getattr(settings, name) != getattr(SamplingSettings(), name):
                 raise UsageError(f"--{name} does nothing with --sampler={settings.sampler}: --sampler=flow takes it")
+    asked = settings.attributes or ()
+    if not asked and settings.guidance != SamplingSettings().guidance:
+        raise UsageError("--guidance does nothing without --attributes, which it exaggerates")
+    for name in asked:
+        if f"-{name}" in asked:
+            raise UsageError(f"--attributes={name},-{name}: faces cannot be with it and without it")
     check_prior(settings.prior, settings.sampler, "sampler")
 
 
@@ -144,8 +157,8 @@ def _choose_attributes(settings: SamplingSettings, known: tuple[str, ...]) -> np
     for text in settings.attributes or ():
         name = text.removeprefix("-")
         if name not in known:
-            knows = f"knows {', '.join(known)}" if known else "was told no attributes"
-            raise UsageError(f"--attributes={text}: --prior={settings.prior or SHIPPED_PRIOR} {knows}")
+            knows = f"knows only {', '.join(known)}" if known else "was told no attributes"
+            raise UsageError(f"--attributes={text}: the prior {settings.prior or SHIPPED_PRIOR} {knows}")
         wanted[0, known.index(name)] = 0.0 if text.startswith("-") else 1.0
     return wanted
 

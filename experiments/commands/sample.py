@@ -8,7 +8,7 @@ from ...datasets.packing import write_pack
 from ..backend import load_tensorflow
 from ..codes.encoding import as_person, ask_person
 from ..codes.kept import CodeKeeper
-from ..codes.sampling import LABELS_FILE, SHARD_BYTES, SamplingSettings, sample_source, save_pictures
+from ..codes.sampling import LABELS_FILE, SHARD_BYTES, SamplingSettings, describe_sampling, sample_source, save_pictures
 from ..errors import UsageError
 from ..faces.origins import find_data_origin
 from ..flags import groups, kinds
@@ -41,13 +41,14 @@ def run(values: flags.FlagValues) -> None:
     tf = load_tensorflow()
     model = opened.model()
     person = ask_person(model, values.person)
-    description = f"{values.sampler} sample of {opened.folder.name}{as_person(person)}"
+    settings = read(values, SamplingSettings)
+    description = f"{describe_sampling(settings)} of {opened.folder.name}{as_person(person)}"
     origin = (opened.origin or find_data_origin(opened.settings.data)) if values.format == PACK else None
     with files.whole_folder(out) as partial:
         samples = sample_source(
             model,
             for_model(source, model, opened.settings.objective.masks),
-            read(values, SamplingSettings),
+            settings,
             CodeKeeper(opened),
             person,
         )

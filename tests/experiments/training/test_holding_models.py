@@ -144,15 +144,19 @@ def test_a_code_prior_draws_faces_with_attributes(autoencoder, tmp_path, command
     np.testing.assert_allclose(*ends, atol=2)
     assert np.abs(np.subtract(*middles, dtype=np.float32)).max() > 0
     assert "--path=flow takes it" in command(*way, "--prior=./prior", "--out=new").err
-    assert "name its --prior" in command(*way, "--path=flow", "--out=new").err
+    assert "name it by --prior" in command(*way, "--path=flow", "--out=new").err
 
     done = command(*run, "--prior=./prior", "--attributes=wings", "--out=new")
     assert done.code == 2
-    assert "--attributes=wings: --prior=" in done.err
+    assert "--attributes=wings: the prior " in done.err
     done = command(*run, "--out=new")
-    assert "name its --prior" in done.err
+    assert "name it by --prior" in done.err
     done = command(*run[:-1], "--prior=./prior", "--out=new")
     assert "--prior does nothing with --sampler=mixture" in done.err
+    done = command(*run, "--prior=./prior", "--guidance=2", "--out=new")
+    assert "--guidance does nothing without --attributes" in done.err
+    done = command(*run, "--prior=./prior", "--attributes=-smiling,smiling", "--out=new")
+    assert "--attributes=smiling,-smiling: faces cannot be" in done.err
     done = command(*run[:-1], "--guidance=2", "--out=new")
     assert "--guidance does nothing with --sampler=mixture" in done.err
     VAE(image_size=32, filters=(4, 4), latent_dim=4).save(tmp_path / "other.keras")
