@@ -16,8 +16,7 @@ from facezoo.metrics import frechet_distance
 prior, judge = facezoo.load(sys.argv[1]), facezoo.load("face_features")
 count = int(sys.argv[2]) if len(sys.argv) > 2 else 10_000
 guidance = float(sys.argv[3]) if len(sys.argv) > 3 else 2.0
-asked, names, seen = min(count, 200), prior.attributes, []
-train = procedural_faces("train")
+asked, names, train, seen = min(count, 200), prior.attributes, procedural_faces("train"), []
 parts = [range(start, min(start + 250, count)) for start in range(0, count, 250)]
 
 
