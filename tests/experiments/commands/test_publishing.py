@@ -15,7 +15,7 @@ from facezoo.experiments.codes.portrait import page, portrait
 from facezoo.experiments.faces.origins import find_data_crop, find_data_cut
 from facezoo.experiments.flags import parsing
 from facezoo.experiments.runs.run import open_run
-from facezoo.models import VAE, FaceMapping
+from facezoo.models import VAE, CodePrior, FaceMapping
 
 
 @pytest.fixture(autouse=True)
@@ -91,6 +91,15 @@ def test_a_mapping_model_shows_each_person():
     assert rows[1:] == ["as ann", "as bob"]
     card = {"name": "two", "recipe": None, "facezoo": "1", "seed": 0, "data": "faces", "metrics": {}}
     assert "as ann; as bob" in page(card, model, rows)
+
+
+def test_a_card_shows_commands_for_what_its_network_does():
+    autoencoder = VAE(image_size=32, filters=(4, 4), latent_dim=3)
+    card = {"name": "it", "recipe": None, "facezoo": "1", "seed": 0, "data": "faces", "metrics": {}}
+    assert "facezoo morph --run_dir=it.npz" in page(card, autoencoder, [])
+    of_prior = page(card, CodePrior(autoencoder=autoencoder, width=8, depth=1), [])
+    assert "--sampler=flow --prior=it.npz" in of_prior
+    assert "--run_dir=it.npz" not in of_prior
 
 
 def test_what_a_killed_one_has_named_is_taken_back(tmp_path):
