@@ -11,6 +11,7 @@ from facezoo.experiments.benchmarks import morphs
 from facezoo.experiments.benchmarks.morphs import Quality, find_pairs
 from facezoo.experiments.errors import UsageError
 from facezoo.experiments.flags.groups import LandmarkSettings
+from facezoo.models import CodePrior
 from facezoo.warping.shapes import SCHEMES
 
 
@@ -36,8 +37,10 @@ def test_more_pairs_than_there_are_are_refused():
 
 
 def test_methods_go_half_way(pairs, model):
-    made = {name: make(pairs) for name, make in morphs._methods(model).items()}
-    assert list(made)[-2:] == ["code", "warp+code"]
+    prior = CodePrior(autoencoder=model, width=8, depth=1)
+    prior.build()
+    made = {name: make(pairs) for name, make in morphs._methods(model, prior).items()}
+    assert list(made)[-3:] == ["code", "warp+code", "code, by its prior"]
     assert {midpoints.shape for midpoints in made.values()} == {(3, 32, 32, 3)}
     np.testing.assert_allclose(made["cross-fade"], (pairs.start + pairs.end) / 2, atol=1e-6)
     corner = np.s_[:, :3, :3]  # far from the faces
