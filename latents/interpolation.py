@@ -78,6 +78,16 @@ def even_alphas(steps: int, closed: bool = False) -> np.ndarray:
     return np.linspace(0.0, 1.0, steps, endpoint=not closed)
 
 
+def meet_all(steps: int, faces: int, closed: bool = False) -> int:
+    """At least so many steps, with which `even_alphas` meets each of the faces that a way leads through.
+
+    >>> meet_all(24, 3), meet_all(10, 4, closed=True)
+    (25, 12)
+    """
+    stretches, ends = (faces, 0) if closed else (faces - 1, 1)
+    return -(-(steps - ends) // stretches) * stretches + ends
+
+
 def equalise_change(alphas: np.ndarray, features: np.ndarray, steps: int) -> np.ndarray:
     """Returns alphas between which the picture changes equally: the dynamic step.
 

@@ -32,6 +32,8 @@ SET_DISTANCES: dict[str, Statistic] = {
     "precision": _precision,
     "recall": _recall,
 }
+BOUNDS = {"frechet": (0.0, np.inf), "precision": (0.0, 1.0), "recall": (0.0, 1.0)}  # of what they can be
+UNBOUNDED = -np.inf, np.inf
 
 
 class Figure(NamedTuple):
@@ -152,7 +154,8 @@ class OfSets:
         found = {}
         for name, distance in self.distances.items():
             value = distance(real, made)
-            found[name] = Figure(value, half_sample_interval(distance, value, real, made), len(made))
+            low, high = np.clip(half_sample_interval(distance, value, real, made), *BOUNDS.get(name, UNBOUNDED))
+            found[name] = Figure(value, (float(low), float(high)), len(made))
         return found
 
 

@@ -14,6 +14,7 @@ ARC_POINTS = 9
 # them, in distances from the eyes to the mouth. Medians of the mesh's outline over 786 of CelebA's faces.
 HALF_WIDTH, TOP, BOTTOM = 1.12, 0.8, 1.7
 MOST_TURNED = 0.75  # of the way from the middle between the eyes to one of them
+MOST_APART = 0.85  # of the same way, between two faces
 
 
 class Scheme(NamedTuple):
@@ -46,6 +47,12 @@ def five_points(points: np.ndarray, scheme: Scheme) -> np.ndarray:
 def is_turned(five: np.ndarray) -> bool:
     """Whether a face of five points looks so far aside that one of its halves cannot be seen."""
     return abs(_turn(five)) > MOST_TURNED
+
+
+def look_apart(first: np.ndarray, second: np.ndarray, scheme: Scheme) -> bool:
+    """Whether two faces, [L, 2] each, look so far apart that a warp bends both, though neither is turned far aside."""
+    turns = [_turn(five_points(points, scheme)) for points in (first, second)]
+    return max(map(abs, turns)) <= MOST_TURNED and abs(turns[0] - turns[1]) > MOST_APART
 
 
 def choose_points(faces: Sequence[np.ndarray], scheme: Scheme) -> tuple[list[np.ndarray], Scheme]:

@@ -9,7 +9,7 @@ import numpy as np
 from absl import logging
 
 from ... import pictures
-from ...latents.interpolation import even_alphas, find_equal_change, interpolate, interpolate_through
+from ...latents.interpolation import even_alphas, find_equal_change, interpolate, interpolate_through, meet_all
 from ...warping import morph as warps
 from ...warping.shapes import Scheme
 from ..backend import as_array
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 METHODS = ("code", "warp", "warp+code")
 WARP_PATHS = ("linear", "uniform")  # the others lead through codes
-NOTICE = "a generated picture of nobody; a morph has no place in an identity document"
+NOBODY = "a generated picture of nobody"
+NOTICE = f"{NOBODY}; a morph has no place in an identity document"
 SMALL = 64  # pixels at which frames of equal distances are looked for
 ROW_SIDE, GIF_SIDE = 256, 480  # pixels of a frame at most, in a row and in a GIF
 MOST_ROW = 2560  # pixels of a row, after which another one begins
@@ -335,11 +336,20 @@ def save_morph(
 
 def _sheet(frames: np.ndarray, stops: Sequence[str], closed: bool) -> np.ndarray:
     """Frames with their labels below, some of them where they are many: uint8 [N, S, S, C] -> [..., ..., 3]."""
-    chosen = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), SHEET_FRAMES)).round().astype(int))
+    chosen = _choose_shown(len(frames), len(stops), closed)
     side = int(np.clip(frames.shape[1], *SHEET_SIDES))
     labels = [_label(number, len(frames), stops, closed) for number in chosen]
     shown = pictures.resize(frames[chosen], side)
     return pictures.draw_labelled_sheet(shown, labels, choose_columns(len(chosen), SHEET_COLUMNS), 1, SHEET_FONT)
+
+
+def _choose_shown(count: int, faces: int, closed: bool) -> np.ndarray:
+    """Which of the frames a sheet shows, evenly, those of the faces on the way among them where it holds as many."""
+    if count <= SHEET_FRAMES:
+        return np.arange(count)
+    stretches = faces if closed else faces - 1
+    shown = meet_all(SHEET_FRAMES + 1 - stretches, faces, closed) if 0 < stretches < SHEET_FRAMES else SHEET_FRAMES
+    return np.rint(even_alphas(shown, closed) * (count if closed else count - 1)).astype(int)
 
 
 def choose_columns(count: int, most: int) -> int:

@@ -88,13 +88,13 @@ def run(values: flags.FlagValues) -> None:
     check_shape(vectors.values(), codes.shape[1:])
     described = f"{values['image'].value} by {opened.folder.name}{as_person(person)}"
     with files.whole_folder(out) as partial:
-        rows = []
+        rows, labels = [], []
         for name, vector in vectors.items():
             frames = decode_codes(model, move(codes, vector, strengths)[0], told)
             _save_frames(partial / name, frames, [f"{name} {strength:+g} of {described}" for strength in strengths])
-            rows.append(frames)
-        labels = [f"{name}\n{strength:+.2f}" for name in vectors for strength in strengths]
-        sheet = pictures.draw_labelled_sheet(np.concatenate(rows), labels, len(strengths), label_lines=2)
+            rows += [face[None], frames]
+            labels += [f"{name} of", *(f"\n{strength:+.2f}" for strength in strengths)]
+        sheet = pictures.draw_labelled_sheet(np.concatenate(rows), labels, 1 + len(strengths), label_lines=2)
         pictures.save_png(partial / SHEET, sheet, f"{', '.join(vectors)} at strengths {values.strength} of {described}")
     print(out / SHEET)
 

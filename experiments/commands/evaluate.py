@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from absl import flags
+from absl import flags, logging
 
 from ...datasets.source import SPLITS
 from ..backend import load_tensorflow
@@ -20,6 +20,7 @@ from ..tables import figures_table, markdown_row, table
 from ..terminal import announce
 
 LEAST_FRAMES = 3  # that flicker is told by
+FEW = 100  # pictures, of which distances between sets say little
 WHOLE = groups.MADE[0]
 KID_NETWORKS = VGG16, INCEPTION = ("vgg16", "inception_v3")
 DECIDING = (
@@ -125,6 +126,11 @@ def _tell(
         from ..codes.judging import MEASURES
 
         print(figures_table(found, {name: MEASURES[name].better for name in found}))
+        of_sets = [name for name in OF_SETS if name in found]
+        if of_sets and (least := min(found[name].num_pictures for name in of_sets)) < FEW:
+            logging.warning(
+                "%s compare sets: of %d pictures they say little, take %d or more", ", ".join(of_sets), least, FEW
+            )
         about = {name: shown[name] for name in provenance if name != "data_dir"}
         print("\n" + markdown_row({"run": opened.folder.name, **about, "count": kept["count"]}, measured))
 

@@ -8,7 +8,7 @@ from absl import flags
 
 from ... import files
 from ...films import Film
-from ...latents.interpolation import PATHS
+from ...latents.interpolation import PATHS, meet_all
 from ..backend import check_keras_backend
 from ..codes.encoding import as_person, ask_person, tell_person
 from ..codes.morphing import (
@@ -73,7 +73,7 @@ def define_flags(values: flags.FlagValues) -> None:
         "default without one); or by the codes of faces warped to one shape (warp+code)."
     )
     flags.DEFINE_enum("method", None, METHODS, text, flag_values=values)
-    text = "Pictures, both ends included; 10 by codes and 24 by a warp if absent."
+    text = "Pictures, both ends included; if absent 10 by codes and 24 by a warp, or more to meet every face."
     kinds.define_number(values, "steps", None, text, 2, MOST_STEPS)
     kinds.define_number(
         values,
@@ -163,7 +163,8 @@ def _check(values: flags.FlagValues, opened: Run | None, method: str) -> None:
 
 def _steps(values: flags.FlagValues, method: str) -> int:
     if values.seconds is None:
-        steps = values.steps or STEPS[method]
+        faces = len(values.through) + 2
+        steps = values.steps or meet_all(STEPS[method], faces, values.closed)
     elif values.steps is not None:
         raise UsageError("--steps and --seconds: one follows from the other")
     else:

@@ -8,6 +8,7 @@ from ...datasets.packing import write_pack
 from ..backend import load_tensorflow
 from ..codes.encoding import as_person, ask_person
 from ..codes.kept import CodeKeeper
+from ..codes.morphing import NOBODY
 from ..codes.sampling import LABELS_FILE, SHARD_BYTES, SamplingSettings, describe_sampling, sample_source, save_pictures
 from ..errors import UsageError
 from ..faces.origins import find_data_origin
@@ -43,6 +44,7 @@ def run(values: flags.FlagValues) -> None:
     person = ask_person(model, values.person)
     settings = read(values, SamplingSettings)
     description = f"{describe_sampling(settings)} of {opened.folder.name}{as_person(person)}"
+    description += "" if person else f": {NOBODY}"
     origin = (opened.origin or find_data_origin(opened.settings.data)) if values.format == PACK else None
     with files.whole_folder(out) as partial:
         samples = sample_source(

@@ -1,5 +1,6 @@
 """Faces brought into one frame, with their landmarks: what a warp morph goes between, with a run or without."""
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ from ...datasets.alignment import NoFaceError
 from ...datasets.detection import NONE_FOUND
 from ...datasets.manifest import Cut
 from ...datasets.source import DatasetError
-from ...warping.shapes import SCHEMES, Scheme, choose_points, five_points, is_turned
+from ...warping.shapes import SCHEMES, Scheme, choose_points, five_points, is_turned, look_apart
 from ..errors import UsageError
 from ..flags.groups import AlignmentSettings, LandmarkSettings, parse_square
 from ..flags.sources import open_given
@@ -203,6 +204,12 @@ def _read_by(name: str, stops: Sequence[Stop], settings: LandmarkSettings, tell:
     reader = READERS[name](settings.landmark_model)
     try:
         points = [largest_face(reader, stop, tell) for stop in stops]
+        for (first, own), (second, others) in itertools.pairwise(zip(stops, points, strict=True)):
+            if look_apart(own, others, SCHEMES[reader.scheme]):
+                tell(
+                    f"{first.name} and {second.name} look to different sides, and bend on the way: faces that look the "
+                    "same way morph better"
+                )
         return _Found(*choose_points(points, SCHEMES[reader.scheme]), name)
     except NoFaceError as error:
         raise UsageError(str(error)) from error
@@ -343,7 +350,7 @@ def _frame_size(sides: Sequence[float], most: int, tell: Tell) -> int:
     size = int(np.clip(held, SIZES[0], most)) // 2 * 2
     if held < size:
         tell(
-            f"around its face the smallest photograph holds {int(held)} pixels a side: all are enlarged to {size}; "
-            "--size sets it"
+            f"the smallest photograph holds {int(held)} pixels a side around its face: the frames of all have {size}; "
+            "--size sets another size"
         )
     return size

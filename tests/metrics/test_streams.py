@@ -1,6 +1,7 @@
 """Streams: any number of pictures in batches of any size give what the whole gives at once."""
 
 import functools
+import itertools
 
 import numpy as np
 import pytest
@@ -61,6 +62,16 @@ def test_too_few_pictures_have_no_distance(pictures):
     stream = OfSets(flattened, {"kid": kernel_distance})
     stream.update(pictures[0][:7], pictures[1])
     assert stream.result() == {}
+
+
+def test_an_interval_holds_only_what_a_figure_can_be(pictures):
+    distances = {}
+    for name in ("recall", "kid"):
+        values = itertools.cycle((0.9, 0.1))
+        distances[name] = lambda *_, values=values: next(values)
+    figures = streamed(OfSets(flattened, distances, SMALL_LAYERS), *pictures, 40)
+    assert 0.0 < figures["recall"].interval[0] < figures["recall"].interval[1] == 1.0
+    assert figures["kid"].interval[1] > 1.0
 
 
 def test_every_row_has_the_same_chance_to_be_held():

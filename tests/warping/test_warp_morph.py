@@ -7,7 +7,16 @@ from facezoo.warping.bands import blend
 from facezoo.warping.colours import measure_colours, recolour
 from facezoo.warping.morph import WarpMorph, find_covered, morph_through, stretches, warp_to
 from facezoo.warping.ramps import smooth_step
-from facezoo.warping.shapes import SCHEMES, border, box_around, choose_points, five_points, is_turned, radius_map
+from facezoo.warping.shapes import (
+    SCHEMES,
+    border,
+    box_around,
+    choose_points,
+    five_points,
+    is_turned,
+    look_apart,
+    radius_map,
+)
 
 DRAWN = SCHEMES["drawn"]
 
@@ -112,6 +121,12 @@ def test_a_face_turned_aside_is_told_from_one_that_is_not():
     ):
         assert (choose_points(faces, scheme)[1] is scheme) != are_apart
         assert choose_points(faces, SCHEMES["five"])[1] is SCHEMES["five"]
+    half_aside = ahead + np.array([[0, 0], [0, 0], [0.3, 0], [0, 0], [0, 0]])
+    other_half = half_aside * (-1.0, 1.0)
+    other_half[[0, 1, 3, 4]] = other_half[[1, 0, 4, 3]]
+    assert look_apart(other_half, half_aside, SCHEMES["five"]) and look_apart(half_aside, other_half, SCHEMES["five"])
+    assert not look_apart(ahead, half_aside, SCHEMES["five"])
+    assert not look_apart(other, half_aside, SCHEMES["five"])  # which is turned far aside by itself
 
 
 def test_the_border_is_all_around():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from command_line import SOFTWARE, assert_refused, contents, drawn, mapping_run, read_png, reconstructed
 from facezoo.datasets.procedural import ATTRIBUTE_NAMES, procedural_faces
+from facezoo.experiments.codes.morphing import NOBODY
 from facezoo.experiments.commands.edit import parse_strengths
 from facezoo.experiments.runs.run import open_run
 from facezoo.latents.attributes import AttributeVectors, load_attributes, orthogonalise, save_attributes
@@ -101,8 +102,9 @@ def test_a_sweep_moves_the_code_along_the_vector(command, with_vectors, model, t
         assert text["Software"] == SOFTWARE
         assert text["Description"] == f"young {strength:+d} of test:7 by finished"
     sheet, _ = read_png(tmp_path / "edits" / "sweep.png")
-    assert sheet.shape[1] == 4 * 32
-    assert np.array_equal(sheet[:32, :32], read_png(tmp_path / "edits" / "smiling" / "000.png")[0])
+    assert sheet.shape[1] == 5 * 32
+    assert np.array_equal(sheet[:32, :32], to_uint8(drawn([7])[0]))
+    assert np.array_equal(sheet[:32, 32:64], read_png(tmp_path / "edits" / "smiling" / "000.png")[0])
 
 
 def test_a_mapping_model_draws_faces_of_the_person_asked_for(command, tmp_path):
@@ -186,7 +188,7 @@ def test_samples_are_decoded_codes_and_seeded(command, finished, tmp_path):
     assert one["000000.png"][0] != other["000000.png"][0]
     picture, text = read_png(tmp_path / "one" / "000003.png")
     assert picture.shape == (32, 32, 3)
-    assert text == {"Software": SOFTWARE, "Description": "gaussian sample of finished"}
+    assert text == {"Software": SOFTWARE, "Description": f"gaussian sample of finished: {NOBODY}"}
 
 
 def test_without_noise_every_sample_is_the_mean_face(command, finished, model, tmp_path):

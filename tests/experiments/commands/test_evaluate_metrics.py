@@ -92,6 +92,14 @@ def test_a_measure_that_gives_no_figure_of_so_few_pictures_is_left_out(copied, c
     assert done.code == 0, done.err
     kept = json.loads((copied / "metrics.json").read_text())
     assert (kept["count"], "kid" in kept, kept["asked"]) == (5, False, {"metrics": ["kid"], "count": 5})
+    assert "compare sets" not in done.err
+
+
+def test_that_few_pictures_say_little_of_sets_is_told(copied, command):
+    for count, is_few in ((40, True), (100, False)):
+        done = command("evaluate", f"--run_dir={copied}", f"--count={count}", "--metrics=precision,recall")
+        assert done.code == 0, done.err
+        assert (f"precision, recall compare sets: of {count} pictures they say little" in done.err) == is_few
 
 
 @pytest.mark.parametrize("what", ["samples", "morphs", "edits"])

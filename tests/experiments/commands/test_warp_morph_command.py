@@ -231,7 +231,7 @@ def test_photographs_that_hold_little_of_a_face_are_said_to_be_enlarged(command,
     files = (f"--start={tmp_path / 'a.png'}", f"--end={tmp_path / 'b.png'}")
     done = command("morph", *files, centre, "--steps=2", f"--out={tmp_path / 'out'}")
     assert done.code == 0, done.err
-    assert "the smallest photograph holds 90 pixels a side: all are enlarged to 256; --size sets it" in done.err
+    assert "holds 90 pixels a side around its face: the frames of all have 256; --size sets another size" in done.err
 
 
 MORPH = ("--start=test:0", "--end=test:1")

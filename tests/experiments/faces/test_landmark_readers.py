@@ -16,6 +16,7 @@ from PIL import Image
 
 FIVE = np.array([[40.0, 50.0], [60.0, 50.0], [50.0, 62.0], [42.0, 72.0], [58.0, 72.0]])
 ALIGNED = AlignmentSettings(align=True)
+NOSES = {100: 60.0, 110: 50.0, 120: 45.0, 130: 55.0}  # across, by the width of the photograph
 
 
 class Upright:
@@ -108,7 +109,7 @@ def test_of_faces_that_look_apart_five_points_are_followed(monkeypatch):
         takes_lying_for_upright = False
 
         def faces(self, photograph, closely=False):
-            nose = 60.0 if photograph.width == 100 else 50.0  # below the right eye, or in the middle
+            nose = NOSES[photograph.width]
             points = np.tile((50.0, 62.0), (478, 1))
             for place, members in zip(FIVE, SCHEMES["mediapipe"].five, strict=True):
                 points[list(members)] = place
@@ -123,6 +124,11 @@ def test_of_faces_that_look_apart_five_points_are_followed(monkeypatch):
         assert framed.scheme is expected and framed.reader == "mediapipe"
         assert framed.points.shape == (2, expected.num_points, 2)
         assert "aside.jpg: the face is turned far aside" in told[0]
+        assert not any("look to different sides" in line for line in told)
+    half = [Stop(name, photograph((width, 120))) for name, width in (("left.jpg", 120), ("right.jpg", 130))]
+    told = []
+    assert frame_stops(half, LandmarkSettings(landmarks="mediapipe"), ALIGNED, {}, 64, tell=told.append).reader
+    assert len(told) == 1 and told[0].startswith("left.jpg and right.jpg look to different sides")
 
 
 def test_whoever_wants_to_know_is_told_instead_of_the_log(upright, caplog, monkeypatch):
@@ -131,7 +137,7 @@ def test_whoever_wants_to_know_is_told_instead_of_the_log(upright, caplog, monke
     small = Stop("a.jpg", photograph())
     framed = frame_stops([small, small], upright, ALIGNED, {}, most=320, tell=told.append)
     assert framed.pictures.shape == (2, 256, 256, 3)
-    assert len(told) == 1 and "all are enlarged to 256" in told[0]
+    assert len(told) == 1 and "the frames of all have 256" in told[0]
     large = Stop("b.jpg", photograph((1000, 1200)))
     monkeypatch.setattr(Upright, "shown", (10 * FIVE,))
     assert frame_stops([large, large], upright, ALIGNED, {}, most=320, tell=told.append).pictures.shape[1] == 320
