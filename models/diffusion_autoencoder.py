@@ -1,6 +1,7 @@
 """An autoencoder whose pictures a denoiser refines: its code says what, a second one says every detail."""
 
 import math
+from collections.abc import Mapping
 from typing import ClassVar
 
 import keras
@@ -59,6 +60,10 @@ class DiffusionAutoencoder(HoldingAutoencoder):
     that is (conditioning augmentation, Ho et al., "Cascaded Diffusion Models" (2022), section 4.2): codes between two
     faces are pictures that no face has, and with a doubt they need not be believed in all they show.
 
+    Where no noise was found in a picture, details are drawn by guidance: a second denoiser, with fewer channels, learns
+    the same and makes the same mistakes, but larger ones, and the flow is led away from what it says (Karras et al.,
+    "Guiding a Diffusion Model with a Bad Version of Itself" (2024), equation 3).
+
     >>> from facezoo.models import VAE
     >>> autoencoder = VAE(image_size=32, filters=(8, 8), latent_dim=4)
     >>> model = DiffusionAutoencoder(autoencoder=autoencoder, width=16, depth=1)
@@ -76,25 +81,28 @@ class DiffusionAutoencoder(HoldingAutoencoder):
       denoiser_width: channels of the denoiser.
       denoiser_depth: of its residual blocks on each way of each level.
       levels: of the denoiser, each half as large as the one above.
+      weak_width: channels of the weaker denoiser, fewer than `denoiser_width`; 0 is none, and no guidance.
       finish: channels of convolutions at full size that change the picture (`finish_picture`); 0 are none.
       divergence_steps: training steps over which the divergence of details comes to count in full.
       doubt: highest one that is learned; at 1 as much noise as code.
       sampling_steps: of drawing a picture, and of finding the noise of one.
       temperature: what noise is multiplied by that is drawn for pictures, and not found in one: below 1 details are
         more usual and cleaner, at 1 as various as those of the data (Kingma and Dhariwal, "Glow" (2018), section 6).
+      guidance: how far such details are led away from what the weaker denoiser says, in differences between the two;
+        at 0 they are not.
 
     Raises:
       ValueError: `image_size` is not a multiple of patch * 2^(levels - 1); the autoencoder is told attributes or
         people; or another argument is out of its range.
     """
 
-    default_factors: ClassVar = {"reconstruction": 100.0, "texture": 1.0, "kl": 1e-4, "velocity": 1.0}
     free_arguments: ClassVar = (
         *Autoencoder.free_arguments,
         "divergence_steps",
         "doubt",
         "sampling_steps",
         "temperature",
+        "guidance",
     )
     model_arguments: ClassVar = ("autoencoder",)
     adapts_to: ClassVar = 2048
@@ -113,11 +121,13 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         denoiser_width: int = 96,
         denoiser_depth: int = 1,
         levels: int = 1,
+        weak_width: int = 0,
         finish: int = 8,
         divergence_steps: int = 1000,
         doubt: float = 1.0,
         sampling_steps: int = 10,
         temperature: float = 0.7,
+        guidance: float = 1.0,
         seed: int = 0,
         name: str | None = None,
     ):
@@ -129,12 +139,15 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         if patch % 2:
             raise ValueError(f"patch={patch} must be even: half as large ones are drawn")
         check_positive(divergence_steps=divergence_steps, sampling_steps=sampling_steps)
-        check_count(finish=finish)
-        check_not_negative(doubt=doubt, temperature=temperature)
+        check_count(finish=finish, weak_width=weak_width)
+        check_not_negative(doubt=doubt, temperature=temperature, guidance=guidance)
+        if weak_width >= denoiser_width:
+            raise ValueError(f"weak_width={weak_width} must be less than denoiser_width={denoiser_width}")
         autoencoder.trainable = False
         self.autoencoder, self.patch, self.components = autoencoder, patch, components
         self.width, self.depth, self.finish = width, depth, finish
         self.denoiser_width, self.denoiser_depth, self.levels = denoiser_width, denoiser_depth, levels
+        self.weak_width, self.guidance = weak_width, guidance
         self.divergence_steps, self.doubt = divergence_steps, doubt
         self.sampling_steps, self.temperature = sampling_steps, temperature
         grid = 2 ** (levels - 1) * code_size(self.image_size, patch * 2 ** (levels - 1))
@@ -150,7 +163,10 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         self.detail_decoder = build_grid_network(
             (grid, grid, seen + components), told, width, depth, DETAIL_GRIDS, drawn, SMALL, "detail_decoder"
         )
-        self.denoiser = build_denoiser(self.noise_shape, 2 * WAVES + told, denoiser_width, denoiser_depth, levels, seen)
+        self.denoiser, self.weak_denoiser = (
+            build_denoiser(self.noise_shape, 2 * WAVES + told, own, denoiser_depth, levels, seen) if own else None
+            for own in (denoiser_width, weak_width)
+        )
         self.finisher = self._build_finisher()
         self.build()
 
@@ -164,6 +180,11 @@ class DiffusionAutoencoder(HoldingAutoencoder):
     def last_kernels(self) -> list:
         last = self.finisher if self.finish else self.detail_decoder
         return [[weight for weight in last.trainable_variables if weight.name == "kernel"][-1]]
+
+    @property
+    def default_factors(self) -> Mapping[str, float]:  # type: ignore[override]
+        factors = {"reconstruction": 100.0, "texture": 1.0, "kl": 1e-4, "velocity": 1.0}
+        return {**factors, "weak_velocity": 1.0} if self.weak_width else factors
 
     def picture_network(self) -> keras.Model:
         raise ValueError("pictures are drawn in steps, which is no one network")
@@ -200,26 +221,35 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         details = sampling(*self._find_details(images, guide, told), drawn)
         return codes, self._follow(details, guide, told, 0.0, RIGHT_ANGLE)
 
-    def decode(self, codes, noise=None, doubt=0.0):
+    def decode(self, codes, noise=None, doubt=0.0, drawn=None):
         """The pictures of codes.
 
         Args:
           codes: [B, ...].
-          noise: [B, *noise_shape]; None is the same for all codes, drawn from the model's seed, times `temperature`.
+          noise: [B, *noise_shape]; None is the same for all codes, drawn from the model's seed.
           doubt: how little the codes are to be believed, 0 for those of a picture and up to the model's `doubt`: a
             number, or [B].
+          drawn: how far the noise was drawn, and not found in a picture: a number from 0, which gives the picture back,
+            to 1, which multiplies by the `temperature` and leads by the `guidance`; or [B]. If absent 0 for a noise
+            that is given.
 
         Returns:
           float32 [B, H, W, C] in [0, 1].
         """
         codes = tf.convert_to_tensor(codes)
         count = tf.shape(codes)[0]
+        if drawn is None:
+            drawn = 1.0 if noise is None else 0.0
         if noise is None:
-            noise = self.temperature * tf.repeat(self._draw_shared("noise"), count, axis=0)
+            noise = tf.repeat(self._draw_shared("noise"), count, axis=0)
+        warmth = 1.0 - (1.0 - self.temperature) * tf.cast(drawn, tf.float32) * tf.ones(count)
+        is_led = self.weak_width and not (isinstance(drawn, float) and drawn == 0.0)
+        guidance = self.guidance * tf.cast(drawn, tf.float32) * tf.ones(count) if is_led else None
+        noise = tf.cast(noise, tf.float32) * warmth[:, None, None, None]
         doubts = (tf.cast(doubt, tf.float32) * tf.ones(count))[:, None]
         pictures, told = self.autoencoder.decode(codes), self._tell(codes, self._share_of(doubts))
         guide = self._cut(pictures)
-        details = self._follow(tf.cast(noise, tf.float32), guide, told, RIGHT_ANGLE, 0.0)
+        details = self._follow(noise, guide, told, RIGHT_ANGLE, 0.0, guidance)
         return tf.clip_by_value(self._draw(pictures, details, guide, told), 0.0, 1.0)
 
     def draw_noise(self, count: int, stream: str = "noise"):
@@ -229,8 +259,8 @@ class DiffusionAutoencoder(HoldingAutoencoder):
     def call(self, batch, training=False):
         """Outputs `reconstruction` and `z`, and what the losses read besides.
 
-        These are `detail_mean` and `detail_log_var` of the details of each picture, and `velocity` and `true_velocity`
-        at an angle that is drawn, each [B, *noise_shape]. In training half of the codes are doubtful, the
+        These are `detail_mean` and `detail_log_var` of the details of each picture, and `velocity`, `weak_velocity` (of
+        the weaker denoiser) and `true_velocity` at an angle that is drawn, each [B, *noise_shape]. In training half of the codes are doubtful, the
         reconstruction is of the picture's own details, `shown` by chance this one or one of normal details, and
         `detail_share` says how much the divergence counts; `details`, `believed` and `shares` are the details, the code
         that they were found for, and its doubt. Otherwise no code is doubtful, the reconstruction is `decode(z)`, and
@@ -268,7 +298,8 @@ class DiffusionAutoencoder(HoldingAutoencoder):
     def loss_terms(self):
         terms = super().loss_terms()
         texture = OfOutput("shown", terms["texture"])
-        return {**terms, "texture": texture, "kl": DetailDivergence(), "velocity": VelocityError()}
+        terms |= {"texture": texture, "kl": DetailDivergence(), "velocity": VelocityError()}
+        return {**terms, "weak_velocity": VelocityError("weak_velocity")} if self.weak_width else terms
 
     def inside(self, term: Term) -> Term:
         return OfOutput("shown", term) if isinstance(term, PerceptualLoss) else term
@@ -355,9 +386,10 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         changes = tf.nn.depth_to_space(patches, self._drawn_patch) if self._drawn_patch > 1 else patches
         return self.finisher(tf.cast(pictures, tf.float32) + changes)
 
-    def _find_velocity(self, noisy, guide, told, angles):
+    def _find_velocity(self, noisy, guide, told, angles, is_weak=False):
         """float32 [B, *noise_shape], of angles [B, 1]; the rest as in `_find_details`."""
-        return self.denoiser([noisy, guide, tf.concat([make_waves(angles / RIGHT_ANGLE), told], axis=-1)])
+        denoiser = self.weak_denoiser if is_weak else self.denoiser
+        return denoiser([noisy, guide, tf.concat([make_waves(angles / RIGHT_ANGLE), told], axis=-1)])
 
     def _find_velocities(self, details, guide, told) -> dict:
         """What the denoiser says at angles that are drawn, and what is true."""
@@ -365,12 +397,15 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         angles = RIGHT_ANGLE * randomness.uniform(count, (1,), seed=self.seed, stream="angles")
         cosines, sines = (part[:, None, None, :] for part in (tf.cos(angles), tf.sin(angles)))
         noise = self.draw_noise(count)
-        velocity = self._find_velocity(cosines * details + sines * noise, guide, told, angles)
-        return {"velocity": velocity, "true_velocity": cosines * noise - sines * details}
+        noisy = cosines * details + sines * noise
+        found = {"true_velocity": cosines * noise - sines * details}
+        if self.weak_width:
+            found["weak_velocity"] = self._find_velocity(noisy, guide, told, angles, is_weak=True)
+        return {"velocity": self._find_velocity(noisy, guide, told, angles), **found}
 
     @tf.function(reduce_retracing=True)
-    def _follow(self, start, guide, told, begin: float, end: float):
-        """Follows the flow from one angle to another, in `sampling_steps` steps of second order.
+    def _follow(self, start, guide, told, begin: float, end: float, guidance=None):
+        """Follows the flow from one angle to another, in `sampling_steps` steps of second order, led by guidance [B].
 
         Heun's method makes the first step, and that of Adams and Bashforth with two steps all others, by one evaluation
         each. Where details are normal nothing moves, and no step makes an error.
@@ -378,7 +413,12 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         step = (end - begin) / self.sampling_steps
 
         def find_velocity(noisy, angle):
-            return self._find_velocity(noisy, guide, told, tf.fill((tf.shape(noisy)[0], 1), angle))
+            angles = tf.fill((tf.shape(noisy)[0], 1), angle)
+            velocity = self._find_velocity(noisy, guide, told, angles)
+            if guidance is None:
+                return velocity
+            weak = self._find_velocity(noisy, guide, told, angles, is_weak=True)
+            return velocity + guidance[:, None, None, None] * (velocity - weak)
 
         def take_step(number, noisy, before):
             velocity = find_velocity(noisy, begin + step * tf.cast(number, tf.float32))

@@ -242,10 +242,10 @@ ZOO = [
     ),
     Specimen(
         "diffusion_autoencoder",
-        lambda: diffusion(VAE(image_size=SIZE, latent_dim=4, filters=(8, 8)), patch=4, doubt=0.2),
+        lambda: diffusion(VAE(image_size=SIZE, latent_dim=4, filters=(8, 8)), patch=4, doubt=0.2, weak_width=16),
         (4,),
-        "of a VAE",
-        factors=DIFFUSION,
+        "of a VAE, led",
+        factors={**DIFFUSION, "weak_velocity": 1.0},
         epochs=12,  # since each step sees one angle of many
     ),
     Specimen(

@@ -57,7 +57,7 @@ def model():
 def ideal(model, monkeypatch):
     """A model of normal details that deviate half as much as noise, whose best denoiser has a closed form."""
 
-    def find_velocity(noisy, guide, told, angles):
+    def find_velocity(noisy, guide, told, angles, is_weak=False):
         cosines, sines = (part[:, :, None, None] for part in (tf.cos(angles), tf.sin(angles)))
         variances = (cosines * DEVIATION) ** 2 + sines**2
         return noisy * cosines * sines * (1.0 - DEVIATION**2) / variances
@@ -149,12 +149,48 @@ def test_details_become_noise_and_are_found_again(model):
 def test_drawn_noise_is_as_warm_as_asked(model):
     codes = model.encode(batch()["image"])
     cool = model.decode(codes)
-    np.testing.assert_allclose(model.decode(codes, 0.7 * tf.repeat(model._draw_shared("noise"), 8, axis=0)), cool)
-    noise = draw_noise(model, 4, 0)["noise"]
+    shared = tf.repeat(model._draw_shared("noise"), 8, axis=0)
+    np.testing.assert_allclose(model.decode(codes, shared, drawn=1.0), cool)
+    np.testing.assert_allclose(model.decode(codes, 0.7 * shared, drawn=0.0), cool, atol=1e-6)
+    np.testing.assert_allclose(model.decode(codes, 0.85 * shared), model.decode(codes, shared, drawn=0.5), atol=1e-6)
     model.temperature = 0.0
     np.testing.assert_allclose(model.decode(codes), model.decode(codes, tf.zeros((8, *model.noise_shape))))
-    assert np.std(noise) == pytest.approx(0.7, rel=0.1)
-    assert np.std(draw_noise(model, 4, 0)["noise"]) == 0
+
+
+def test_drawn_details_are_led_away_from_what_a_weaker_denoiser_says(model):
+    led = DiffusionAutoencoder(**{**model.get_config(), "autoencoder": model.autoencoder, "weak_width": 8})
+    for weights in (led.weak_denoiser, led.denoiser):
+        last_kernel_of(weights).assign(0.1 * tf.random.stateless_normal(last_kernel_of(weights).shape, (0, 1)))
+    codes, shared = led.encode(batch()["image"]), tf.repeat(led._draw_shared("noise"), 8, axis=0)
+    plain, weak = (led._find_velocity(shared, *seen_of(led), tf.ones((8, 1)), is_weak) for is_weak in (False, True))
+    assert np.abs(plain - weak).max() > 0.01
+    led.sampling_steps = 1  # two evaluations: where the noise is, and where the first leads
+    step = -np.pi / 2.0
+    guided = DiffusionAutoencoder._follow.python_function(led, shared, *seen_of(led), -step, 0.0, tf.ones(8))
+
+    def lead(noisy, angle):
+        both = [led._find_velocity(noisy, *seen_of(led), tf.fill((8, 1), angle), weak) for weak in (False, True)]
+        return 2.0 * both[0] - both[1]
+
+    first = lead(shared, -step)
+    np.testing.assert_allclose(guided, shared + step * (first + lead(shared + step * first, 0.0)) / 2.0, atol=1e-4)
+    led.sampling_steps, led.temperature = 10, 1.0
+    drawn, found = led.decode(codes, shared, drawn=1.0), led.decode(codes, shared)
+    assert np.abs(drawn - found).max() > 1e-3
+    np.testing.assert_allclose(led.decode(codes, shared, drawn=np.array([1.0] + 7 * [0.0]))[0], drawn[0], atol=1e-5)
+    led.guidance = 0.0
+    np.testing.assert_allclose(led.decode(codes, shared, drawn=1.0), found, atol=1e-6)
+
+
+def test_a_weaker_denoiser_is_weaker_and_learns(model):
+    with pytest.raises(ValueError, match="weak_width=96 must be less than denoiser_width=96"):
+        DiffusionAutoencoder(image_size=SIZE, weak_width=96)
+    assert "weak_velocity" not in model.loss_terms() and "weak_velocity" not in model(batch(), training=False)
+    led = DiffusionAutoencoder(**{**model.get_config(), "autoencoder": model.autoencoder, "weak_width": 8})
+    led.compile(keras.optimizers.Adam(1e-3))
+    before = led.weak_denoiser.get_weights()
+    assert np.isfinite(led.train_step(batch())["weak_velocity"])
+    assert any(np.abs(old - new).max() > 0 for old, new in zip(before, led.weak_denoiser.get_weights(), strict=True))
 
 
 def test_noise_of_a_picture_is_its_own_whichever_batch_it_is_in(model):
