@@ -7,6 +7,7 @@ import json
 import math
 import re
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ MOST_CARD_BYTES = 10_000_000
 MOST_NUMBER_BYTES, MOST_HEADER_BYTES = 8, 1000  # of a parameter and of an array in a file
 REPEATING = re.compile("blocks|depth|stages|levels")  # arguments of which a network has that many parts
 FEW = 64  # such parts, which are made in no time
+HELD = "held"  # of a card: the models whose weights lie in files beside its own, where they are not kept twice
 MOST_TEXT = 1000  # characters of a name in a description: Keras puts names before names
 
 
@@ -49,6 +51,7 @@ def load_pretrained(name: str, folder: str | Path | None = None) -> TrainableMod
     """
     folder = FOLDER if folder is None else Path(folder)
     card = read_card(name, folder)
+    held = _load_held(card, name, folder)
     try:
         data = files.read_bytes(folder / f"{name}.npz", MOST_BYTES)
     except files.UnfitFileError as error:
@@ -59,7 +62,8 @@ def load_pretrained(name: str, folder: str | Path | None = None) -> TrainableMod
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             unpacked = sum(member.file_size for member in archive.infolist())
-        count = num_parameters(card["model"], len(archive.infolist()))
+        num_arrays = len(archive.infolist()) + sum(len(other.weights) for other in held.values())
+        count = num_parameters(card["model"], num_arrays) - sum(other.count_params() for other in held.values())
         if unpacked > MOST_NUMBER_BYTES * count + MOST_HEADER_BYTES * len(archive.infolist()):
             raise ValueError(f"it unpacks to {unpacked:,} bytes, its card's model has {count:,} parameters")
         if count > unpacked:  # each takes a byte at least
@@ -67,12 +71,35 @@ def load_pretrained(name: str, folder: str | Path | None = None) -> TrainableMod
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             weights = [arrays[key].astype(np.float32) for key in sorted(arrays.files)]
         model = _in_float32(card["model"])
+        own = _list_own(model, held)
     except Exception as error:  # a damaged archive or configuration raises whatever its reader raises
         raise ValueError(f"{folder / name}.npz or its card is damaged: {reason(error)}") from error
-    if [weight.shape for weight in weights] != [weight.shape for weight in model.get_weights()]:
+    pairs = [(own, weights), *((getattr(model, argument).weights, other.weights) for argument, other in held.items())]
+    if any([old.shape for old in olds] != [new.shape for new in news] for olds, news in pairs):
         raise ValueError(f"{folder / name}.npz does not fit its card's model in this version of facezoo")
-    model.set_weights(weights)
+    for olds, news in pairs:
+        for old, new in zip(olds, news, strict=True):
+            old.assign(new)
     return model
+
+
+def _load_held(card: dict[str, Any], name: str, folder: Path) -> dict[str, TrainableModel]:
+    """The models that a card's model holds and that files beside its own are of: by the constructor's argument."""
+    found = {}
+    for argument, (other, digest) in card.get(HELD, {}).items():
+        beside = read_card(other, folder)
+        if HELD in beside or beside["sha256"] != digest:
+            raise ValueError(f"{folder / name}.npz holds {other}, and that of this folder is another one")
+        found[argument] = load_pretrained(other, folder)
+    return found
+
+
+def _list_own(model: TrainableModel, held: Iterable[str]) -> list:
+    """The weights of a model but for those of the models that it holds in some of its arguments."""
+    if unknown := set(held) - set(model.model_arguments):
+        raise ValueError(f"a {type(model).__name__} holds no model as {unknown.pop()!r}")
+    others = {id(weight) for argument in held for weight in getattr(model, argument).weights}
+    return [weight for weight in model.weights if id(weight) not in others]
 
 
 def read_card(name: str, folder: str | Path | None = None) -> dict[str, Any]:
@@ -95,7 +122,15 @@ def read_card(name: str, folder: str | Path | None = None) -> dict[str, Any]:
     for field in ("sha256", "recipe", "data"):
         if field not in card:
             raise ValueError(f"the card {path} is damaged: it has no {field}")
+    if not _names_files(card.get(HELD, {})):
+        raise ValueError(f"the card {path} is damaged: what it holds is no name and hash for each argument")
     return card
+
+
+def _names_files(held: Any) -> bool:
+    """Whether this is a name and a hash for each argument, as `save_pretrained` writes them."""
+    pairs = list(held.values()) if isinstance(held, dict) else [None]
+    return all(isinstance(pair, list) and [*map(type, pair)] == [str, str] for pair in pairs)
 
 
 def num_parameters(description: dict[str, Any], num_arrays: int) -> int:
@@ -157,10 +192,12 @@ def round_weights(model: TrainableModel) -> None:
     Raises:
       ValueError: a weight is too large for float16, or not a number.
     """
-    model.set_weights([weight.astype(np.float32) for weight in _round(model)])
+    model.set_weights([weight.astype(np.float32) for weight in _round(model.name, model.weights)])
 
 
-def save_pretrained(model: TrainableModel, name: str, card: dict[str, Any], folder: Path) -> None:
+def save_pretrained(
+    model: TrainableModel, name: str, card: dict[str, Any], folder: Path, beside: Path | None = None
+) -> None:
     """Writes `NAME.npz`, the weights in float16, and `NAME.json`, the card.
 
     Args:
@@ -168,27 +205,53 @@ def save_pretrained(model: TrainableModel, name: str, card: dict[str, Any], fold
       name: of the two files.
       card: what to say besides the model's configuration and the file's hash.
       folder: where to.
+      beside: a folder with other such files that these are going to lie beside: weights of a model that this one holds
+        are left out where they are among them, and the card names it.
 
     Raises:
       ValueError: a weight is too large for float16, or not a number.
       OSError: one of the files is there already, or cannot be written.
     """
+    held = _find_held(model, beside) if beside else {}
     file = io.BytesIO()
-    arrays: dict[str, Any] = {f"{number:04d}": weight for number, weight in enumerate(_round(model))}
+    own = _round(model.name, _list_own(model, held))
+    arrays: dict[str, Any] = {f"{number:04d}": weight for number, weight in enumerate(own)}
     np.savez_compressed(file, **arrays)
     data = file.getvalue()
-    about = {**card, "sha256": hashlib.sha256(data).hexdigest(), "model": _description(model)}
+    about = {
+        **card,
+        **({HELD: held} if held else {}),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "model": _description(model),
+    }
     with files.whole_file(folder / f"{name}.npz", is_new=True) as partial:
         partial.write_bytes(data)
     with files.whole_file(folder / f"{name}.json", is_new=True) as partial:
         partial.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
 
 
-def _round(model: TrainableModel) -> list[np.ndarray]:
+def _find_held(model: TrainableModel, folder: Path) -> dict[str, tuple[str, str]]:
+    """By the constructor's argument, the models that one holds and that a folder has: name and hash of its file."""
+    found = {}
+    for argument in model.model_arguments:
+        held = getattr(model, argument)
+        for other in sorted(path.stem for path in folder.glob("*.json")):
+            card = read_card(other, folder)
+            if HELD in card or card["model"].get("class_name") != type(held).__name__:
+                continue
+            same = load_pretrained(other, folder)
+            pairs = zip(held.get_weights(), same.get_weights(), strict=False)
+            if len(held.weights) == len(same.weights) and all(np.array_equal(*pair) for pair in pairs):
+                found[argument] = other, card["sha256"]
+    return found
+
+
+def _round(name: str, weights: list) -> list[np.ndarray]:
+    """Weights of a model in float16."""
     with np.errstate(over="ignore"):
-        rounded = [weight.astype(np.float16) for weight in model.get_weights()]
+        rounded = [keras.ops.convert_to_numpy(weight).astype(np.float16) for weight in weights]
     if not all(np.isfinite(weight).all() for weight in rounded):
-        raise ValueError(f"{model.name}: a weight is not a finite number in float16")
+        raise ValueError(f"{name}: a weight is not a finite number in float16")
     return rounded
 
 
