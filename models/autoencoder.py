@@ -41,7 +41,6 @@ class Autoencoder(TrainableModel):
     reconstructs: ClassVar[bool] = True
     has_prior: ClassVar[bool] = False  # whether codes [B, latent_dim] drawn from N(0, 1) decode to faces
     noise_shape: tuple[int, ...] | None = None  # of what a picture is made of besides its code
-    temperature: float = 1.0  # of noise that is drawn
     encoder: keras.Model
     decoder: keras.Model
 

@@ -242,14 +242,13 @@ class DiffusionAutoencoder(HoldingAutoencoder):
             drawn = 1.0 if noise is None else 0.0
         if noise is None:
             noise = tf.repeat(self._draw_shared("noise"), count, axis=0)
-        warmth = 1.0 - (1.0 - self.temperature) * tf.cast(drawn, tf.float32) * tf.ones(count)
-        is_led = self.weak_width and not (isinstance(drawn, float) and drawn == 0.0)
-        guidance = self.guidance * tf.cast(drawn, tf.float32) * tf.ones(count) if is_led else None
+        drawn = tf.cast(drawn, tf.float32) * tf.ones(count)
+        warmth = 1.0 - (1.0 - self.temperature) * drawn
         noise = tf.cast(noise, tf.float32) * warmth[:, None, None, None]
         doubts = (tf.cast(doubt, tf.float32) * tf.ones(count))[:, None]
         pictures, told = self.autoencoder.decode(codes), self._tell(codes, self._share_of(doubts))
         guide = self._cut(pictures)
-        details = self._follow(noise, guide, told, RIGHT_ANGLE, 0.0, guidance)
+        details = self._follow(noise, guide, told, RIGHT_ANGLE, 0.0, self.guidance * drawn)
         return tf.clip_by_value(self._draw(pictures, details, guide, told), 0.0, 1.0)
 
     def draw_noise(self, count: int, stream: str = "noise"):
@@ -260,11 +259,11 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         """Outputs `reconstruction` and `z`, and what the losses read besides.
 
         These are `detail_mean` and `detail_log_var` of the details of each picture, and `velocity`, `weak_velocity` (of
-        the weaker denoiser) and `true_velocity` at an angle that is drawn, each [B, *noise_shape]. In training half of the codes are doubtful, the
-        reconstruction is of the picture's own details, `shown` by chance this one or one of normal details, and
-        `detail_share` says how much the divergence counts; `details`, `believed` and `shares` are the details, the code
-        that they were found for, and its doubt. Otherwise no code is doubtful, the reconstruction is `decode(z)`, and
-        `own` is the one of the picture's own details.
+        the weaker denoiser) and `true_velocity` at an angle that is drawn, each [B, *noise_shape]. In training half of
+        the codes are doubtful, the reconstruction is of the picture's own details, `shown` by chance this one or one of
+        normal details, and `detail_share` says how much the divergence counts; `details`, `believed` and `shares` are
+        the details, the code that they were found for, and its doubt. Otherwise no code is doubtful, the reconstruction
+        is `decode(z)`, and `own` is the one of the picture's own details.
         """
         images = tf.cast(as_pictures(batch["image"]), tf.float32)
         count = tf.shape(images)[0]
@@ -415,10 +414,14 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         def find_velocity(noisy, angle):
             angles = tf.fill((tf.shape(noisy)[0], 1), angle)
             velocity = self._find_velocity(noisy, guide, told, angles)
-            if guidance is None:
+            if guidance is None or not self.weak_width:
                 return velocity
-            weak = self._find_velocity(noisy, guide, told, angles, is_weak=True)
-            return velocity + guidance[:, None, None, None] * (velocity - weak)
+
+            def lead():
+                weak = self._find_velocity(noisy, guide, told, angles, is_weak=True)
+                return velocity + guidance[:, None, None, None] * (velocity - weak)
+
+            return tf.cond(tf.reduce_any(guidance > 0.0), lead, lambda: velocity)
 
         def take_step(number, noisy, before):
             velocity = find_velocity(noisy, begin + step * tf.cast(number, tf.float32))

@@ -117,12 +117,13 @@ def encode_batch(model, images: np.ndarray, told: Columns = NOTHING) -> np.ndarr
 def encode_exactly(model, images: np.ndarray) -> tuple[np.ndarray, Columns]:
     """Codes of one batch of pictures, and what the model is told besides to give just these pictures back.
 
-    That is their noise, where a model draws details that its codes do not hold, and nothing for all others.
+    That is their noise, where a model draws details that its codes do not hold, with how doubtful the codes are and how
+    far the noise was drawn, which is not at all; and nothing for all others.
     """
     if model.network().noise_shape is None:
         return encode_batch(model, images), NOTHING
     codes, noise = model.encode(images, noise=True)
-    return as_array(codes), {"noise": as_array(noise)}
+    return as_array(codes), _describe_noise(as_array(noise), drawn=0.0)
 
 
 def draw_noise(model, count: int, seed: int | tuple[int, ...]) -> Columns:
@@ -131,7 +132,13 @@ def draw_noise(model, count: int, seed: int | tuple[int, ...]) -> Columns:
     if network.noise_shape is None:
         return NOTHING
     noise = np.random.default_rng(seed).standard_normal((count, *network.noise_shape), np.float32)
-    return {"noise": np.float32(network.temperature) * noise}
+    return _describe_noise(noise, drawn=1.0)
+
+
+def _describe_noise(noise: np.ndarray, drawn: float) -> Columns:
+    """What `DiffusionAutoencoder.decode` takes besides codes that are believed, in its order."""
+    rows = np.zeros(len(noise), np.float32)
+    return {"noise": noise, "doubt": rows, "drawn": rows + np.float32(drawn)}
 
 
 def encode_source(

@@ -72,18 +72,19 @@ def lead_details(details: Columns, alphas: np.ndarray, closed: bool = False) -> 
     """What a model is told besides codes on the way through faces.
 
     Args:
-      details: of K faces, as `encode_exactly` gives them.
+      details: of K faces, as `encode_exactly` or `draw_noise` gives them.
       alphas: [N], as in `interpolate_through`.
       closed: as there.
 
     Returns:
-      N rows of each: noise goes along the great circle, where it stays noise, and codes between faces are doubtful.
+      N rows of each: noise goes along the great circle, where it stays noise. Codes between faces are doubtful, and
+      what is seen of them no picture has: their noise is as good as drawn.
     """
     if not details:
         return NOTHING
-    between = {name: interpolate_through(column, alphas, "slerp", closed) for name, column in details.items()}
-    count = len(next(iter(details.values())))
-    return {**between, **_doubt(details, warps.stretches(alphas, count, closed)[1])}
+    noise = interpolate_through(details["noise"], alphas, "slerp", closed)
+    drawn = interpolate_through(details["drawn"][:, None], alphas, "linear", closed)[:, 0]
+    return _doubt(noise, drawn, warps.stretches(alphas, len(details["noise"]), closed)[1])
 
 
 def decode_between(
@@ -112,12 +113,16 @@ def decode_between(
       float32 [N, H, W, C] in [0, 1].
     """
     (codes, details), (others, other_details) = first, second
-    between = {name: _blend(details[name], other_details[name], shares, "slerp") for name in details}
+    between = NOTHING
+    if details:
+        noise = _blend(details["noise"], other_details["noise"], shares, "slerp")
+        drawn = details["drawn"] + shares * (other_details["drawn"] - details["drawn"])
+        between = _doubt(noise, drawn, shares)
     if prior is None:
         led = _blend(codes, others, shares, path)
     else:
         led = _draw(prior, _blend(_find_noise(prior, codes), _find_noise(prior, others), shares, "slerp"))
-    return decode_codes(model, led + moved, {**told, **between, **_doubt(details, shares)})
+    return decode_codes(model, led + moved, {**told, **between})
 
 
 def _find_noise(prior: "CodePrior", codes: np.ndarray) -> np.ndarray:
@@ -138,13 +143,13 @@ def _blend(first: np.ndarray, second: np.ndarray, shares: np.ndarray, path: str)
     return np.concatenate([interpolate(*way, path) for way in ways])
 
 
-def _doubt(details: Columns, shares: np.ndarray) -> Columns:
-    """How little a model that draws details is to believe codes so far between two faces: most in the middle."""
-    if not details:
-        return NOTHING
+def _doubt(noise: np.ndarray, drawn: np.ndarray, shares: np.ndarray) -> Columns:
+    """What a model that draws details is told so far between two faces: in the middle it is to believe least."""
     from ...models.diffusion_autoencoder import DOUBT_BETWEEN
 
-    return {"doubt": (DOUBT_BETWEEN * np.sin(np.pi * shares)).astype(np.float32)}
+    middle = np.sin(np.pi * shares)
+    doubt, drawn = DOUBT_BETWEEN * middle, np.maximum(drawn, middle)
+    return {"noise": noise, "doubt": doubt.astype(np.float32), "drawn": drawn.astype(np.float32)}
 
 
 def _place(pictures_at: Callable[[np.ndarray], np.ndarray], steps: int, path: str, closed: bool) -> np.ndarray:

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from facezoo.experiments.codes.encoding import draw_noise
-from facezoo.experiments.codes.morphing import lead_details
+from facezoo.experiments.codes.encoding import draw_noise, encode_exactly
+from facezoo.experiments.codes.morphing import decode_between, lead_details
 from facezoo.latents.interpolation import interpolate
 from facezoo.losses import DSSIM, Objective, PerceptualLoss
 from facezoo.models import (
@@ -228,9 +228,26 @@ def test_pictures_between_two_faces_are_those_of_a_morph(model, monkeypatch):
         np.testing.assert_allclose(mixed[row], expected, atol=2e-3)
         code = interpolate(codes[row], codes[other], place[None], "linear")
         np.testing.assert_allclose(pictures[row], model.autoencoder.decode(code)[0], atol=1e-5)
-        doubt = lead_details({"noise": details[[row, other]]}, place[None])["doubt"]
+        doubt = lead_details({"noise": details[[row, other]], "drawn": np.zeros(2)}, place[None])["doubt"]
         np.testing.assert_allclose(told[row], model._tell(code, doubt[:, None] / model.doubt)[0], atol=1e-5)
     np.testing.assert_allclose(guide, model._cut(pictures))
+
+
+def test_noise_between_two_faces_is_as_good_as_drawn(model):
+    found, drawn = encode_exactly(model, batch()["image"][:2])[1], draw_noise(model, 2, 0)
+    assert np.std(drawn["noise"]) == pytest.approx(1.0, rel=0.1)  # the model multiplies by its temperature
+    alphas = np.array([0.0, 1 / 6, 0.5, 1.0])
+    for details, expected in ((found, [0.0, 0.5, 1.0, 0.0]), (drawn, np.ones(4))):
+        np.testing.assert_allclose(lead_details(details, alphas)["drawn"], expected, atol=1e-6)
+    mixed = {name: np.stack([found[name][0], drawn[name][0]]) for name in found}
+    np.testing.assert_allclose(lead_details(mixed, alphas)["drawn"], [0.0, 0.5, 1.0, 1.0], atol=1e-6)
+    codes, kept = encode_exactly(model, batch()["image"][:2])
+    ways = [{name: column[row : row + 1] for name, column in kept.items()} for row in range(2)]
+    for alpha in alphas:
+        between = decode_between(model, (codes[:1], ways[0]), (codes[1:], ways[1]), np.array([alpha], np.float32))
+        code = codes[:1] + alpha * (codes[1:] - codes[:1])
+        expected = model.decode(code, *lead_details(kept, np.array([alpha])).values())
+        np.testing.assert_allclose(between, expected, atol=1e-4)
 
 
 def test_pictures_between_two_faces_do_not_depend_on_how_a_batch_is_shared_out(model):
