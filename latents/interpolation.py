@@ -84,8 +84,13 @@ def meet_all(steps: int, faces: int, closed: bool = False) -> int:
     >>> meet_all(24, 3), meet_all(10, 4, closed=True)
     (25, 12)
     """
-    stretches, ends = (faces, 0) if closed else (faces - 1, 1)
+    stretches, ends = count_stretches(faces, closed), 0 if closed else 1
     return -(-(steps - ends) // stretches) * stretches + ends
+
+
+def count_stretches(faces: int, closed: bool) -> int:
+    """How many stretches a way through faces has, each from one to the next."""
+    return faces if closed else faces - 1
 
 
 def equalise_change(alphas: np.ndarray, features: np.ndarray, steps: int) -> np.ndarray:

@@ -92,6 +92,7 @@ def build_denoiser(
     levels: int = 1,
     guide_channels: int = 0,
     steer_width: int | None = None,
+    name: str = "denoiser",
 ) -> keras.Model:
     """A network that finds the velocity of what is noisy; every block is steered by scale and shift.
 
@@ -107,6 +108,7 @@ def build_denoiser(
       levels: each after the first halves the maps; vectors have one.
       guide_channels: of maps that are known, and as large.
       steer_width: units from which scales and shifts are made; `width` if absent.
+      name: of the network.
 
     Returns:
       A network of [noisy [B, *shape], told [B, told]], or [noisy, guide [B, H, W, guide_channels], told]
@@ -120,12 +122,12 @@ def build_denoiser(
         for _ in range(2 * depth):
             x = _dense_block(x, steer)
         last = keras.layers.Dense(shape[-1], kernel_initializer=SMALL, dtype="float32")
-        return keras.Model([noisy, known], last(_normalize(x, steer)), name="denoiser")
+        return keras.Model([noisy, known], last(_normalize(x, steer)), name=name)
     guides = [keras.Input((*shape[:2], guide_channels))] if guide_channels else []
     seen = keras.layers.Concatenate()([noisy, *guides]) if guides else noisy
     x = _build_maps(Places()(CONVOLUTION.conv(width)(seen)), steer, width, depth, levels)
     last = keras.layers.Conv2D(shape[-1], 1, kernel_initializer=SMALL, dtype="float32")
-    return keras.Model([noisy, *guides, known], last(_normalize(x, steer)), name="denoiser")
+    return keras.Model([noisy, *guides, known], last(_normalize(x, steer)), name=name)
 
 
 def _build_maps(x, steer, width: int, depth: int, levels: int):

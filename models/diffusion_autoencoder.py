@@ -62,7 +62,9 @@ class DiffusionAutoencoder(HoldingAutoencoder):
 
     Where no noise was found in a picture, details are drawn by guidance: a second denoiser, with fewer channels, learns
     the same and makes the same mistakes, but larger ones, and the flow is led away from what it says (Karras et al.,
-    "Guiding a Diffusion Model with a Bad Version of Itself" (2024), equation 3).
+    "Guiding a Diffusion Model with a Bad Version of Itself" (2024), equation 3). The flow stays as fast as it was (Lin
+    et al., "Common Diffusion Noise Schedules and Sample Steps Are Flawed" (2024), equation 15): else details grow too
+    large, above all those of codes that no face has.
 
     >>> from facezoo.models import VAE
     >>> autoencoder = VAE(image_size=32, filters=(8, 8), latent_dim=4)
@@ -127,7 +129,7 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         doubt: float = 1.0,
         sampling_steps: int = 10,
         temperature: float = 0.7,
-        guidance: float = 1.0,
+        guidance: float = 3.0,
         seed: int = 0,
         name: str | None = None,
     ):
@@ -163,10 +165,13 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         self.detail_decoder = build_grid_network(
             (grid, grid, seen + components), told, width, depth, DETAIL_GRIDS, drawn, SMALL, "detail_decoder"
         )
-        self.denoiser, self.weak_denoiser = (
-            build_denoiser(self.noise_shape, 2 * WAVES + told, own, denoiser_depth, levels, seen) if own else None
-            for own in (denoiser_width, weak_width)
-        )
+        steered = 2 * WAVES + told
+        self.denoiser = build_denoiser(self.noise_shape, steered, denoiser_width, denoiser_depth, levels, seen)
+        self.weak_denoiser = None
+        if weak_width:
+            self.weak_denoiser = build_denoiser(
+                self.noise_shape, steered, weak_width, denoiser_depth, levels, seen, name="weak_denoiser"
+            )
         self.finisher = self._build_finisher()
         self.build()
 
@@ -191,6 +196,21 @@ class DiffusionAutoencoder(HoldingAutoencoder):
 
     def shape_of_code(self) -> tuple[int, ...]:
         return self._code_shape
+
+    def begin_from(self, other, load):
+        """Begins as one without a weaker denoiser, and with a new one."""
+        config = {**self.get_config(), "weak_width": 0}
+        is_like_it = isinstance(other, DiffusionAutoencoder) and not other.weak_width and self.weak_width
+        if not is_like_it or any(
+            config[name] != value
+            for name, value in other.get_config().items()
+            if name not in (*self.free_arguments, *self.model_arguments)
+        ):
+            return False
+        news = {id(weight) for weight in self.weak_denoiser.weights}
+        for own, weight in zip((own for own in self.weights if id(own) not in news), other.weights, strict=True):
+            own.assign(weight)
+        return True
 
     def adapt(self, images: np.ndarray) -> None:
         """Finds the codes' spread in pictures of the training split, [N, H, W, C]."""
@@ -419,7 +439,8 @@ class DiffusionAutoencoder(HoldingAutoencoder):
 
             def lead():
                 weak = self._find_velocity(noisy, guide, told, angles, is_weak=True)
-                return velocity + guidance[:, None, None, None] * (velocity - weak)
+                led = velocity + guidance[:, None, None, None] * (velocity - weak)
+                return led * tf.math.divide_no_nan(_measure_size(velocity), _measure_size(led))
 
             return tf.cond(tf.reduce_any(guidance > 0.0), lead, lambda: velocity)
 
@@ -437,6 +458,11 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         if "finish" not in config:
             raise ValueError("diffusion autoencoders of before details had a code of their own are to be trained anew")
         return super().from_config(config, custom_objects)
+
+
+def _measure_size(maps):
+    """The root of the mean square of each of [B, H, W, C]: [B, 1, 1, 1]."""
+    return tf.sqrt(tf.reduce_mean(tf.square(maps), axis=(1, 2, 3), keepdims=True))
 
 
 def _slerp(start, end, shares):

@@ -7,7 +7,7 @@ import json
 import math
 import re
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ MOST_NUMBER_BYTES, MOST_HEADER_BYTES = 8, 1000  # of a parameter and of an array
 REPEATING = re.compile("blocks|depth|stages|levels")  # arguments of which a network has that many parts
 FEW = 64  # such parts, which are made in no time
 HELD = "held"  # of a card: the models whose weights lie in files beside its own, where they are not kept twice
+NAME = r"\w[\w-]{0,99}"  # of a file without its ending, of an argument, or a hash
+MOST_HELD = 2
 MOST_TEXT = 1000  # characters of a name in a description: Keras puts names before names
 
 
@@ -51,47 +53,54 @@ def load_pretrained(name: str, folder: str | Path | None = None) -> TrainableMod
     """
     folder = FOLDER if folder is None else Path(folder)
     card = read_card(name, folder)
-    held = _load_held(card, name, folder)
+    way = "install facezoo again" if folder == FOLDER else "get both again from where they were published"
+    stored = [_read_weights(folder / f"{name}.npz", card["sha256"], f"is not the file of its card: {way}")]
+    held = card.get(HELD, {})
+    for other, digest in held.values():
+        path = folder / f"{other}.npz"
+        if not path.exists():
+            raise ValueError(f"{path} is not there, whose weights {name} holds: {way}")
+        stored.append(_read_weights(path, digest, f"is not the file whose weights {name} holds: {way}"))
     try:
-        data = files.read_bytes(folder / f"{name}.npz", MOST_BYTES)
-    except files.UnfitFileError as error:
-        raise ValueError(f"{folder / name}.npz is not read: {error}") from error
-    if hashlib.sha256(data).hexdigest() != card["sha256"]:
-        way = "install facezoo again" if folder == FOLDER else "get both again from where they were published"
-        raise ValueError(f"{folder / name}.npz is not the file of its card (SHA-256 differs): {way}")
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            unpacked = sum(member.file_size for member in archive.infolist())
-        num_arrays = len(archive.infolist()) + sum(len(other.weights) for other in held.values())
-        count = num_parameters(card["model"], num_arrays) - sum(other.count_params() for other in held.values())
-        if unpacked > MOST_NUMBER_BYTES * count + MOST_HEADER_BYTES * len(archive.infolist()):
-            raise ValueError(f"it unpacks to {unpacked:,} bytes, its card's model has {count:,} parameters")
-        if count > unpacked:  # each takes a byte at least
-            raise ValueError(f"its card's model has {count:,} parameters, it unpacks to {unpacked:,} bytes")
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            weights = [arrays[key].astype(np.float32) for key in sorted(arrays.files)]
+        _check_sizes(stored, card["model"])
+        weights = [_unpack(data) for data in stored]
         model = _in_float32(card["model"])
-        own = _list_own(model, held)
+        places = [_list_own(model, held), *(getattr(model, argument).weights for argument in held)]
     except Exception as error:  # a damaged archive or configuration raises whatever its reader raises
         raise ValueError(f"{folder / name}.npz or its card is damaged: {reason(error)}") from error
-    pairs = [(own, weights), *((getattr(model, argument).weights, other.weights) for argument, other in held.items())]
-    if any([old.shape for old in olds] != [new.shape for new in news] for olds, news in pairs):
-        raise ValueError(f"{folder / name}.npz does not fit its card's model in this version of facezoo")
-    for olds, news in pairs:
+    for olds, news in zip(places, weights, strict=True):
+        if [old.shape for old in olds] != [new.shape for new in news]:
+            raise ValueError(f"{folder / name}.npz does not fit its card's model in this version of facezoo")
         for old, new in zip(olds, news, strict=True):
             old.assign(new)
     return model
 
 
-def _load_held(card: dict[str, Any], name: str, folder: Path) -> dict[str, TrainableModel]:
-    """The models that a card's model holds and that files beside its own are of: by the constructor's argument."""
-    found = {}
-    for argument, (other, digest) in card.get(HELD, {}).items():
-        beside = read_card(other, folder)
-        if HELD in beside or beside["sha256"] != digest:
-            raise ValueError(f"{folder / name}.npz holds {other}, and that of this folder is another one")
-        found[argument] = load_pretrained(other, folder)
-    return found
+def _read_weights(path: Path, digest: str, complaint: str) -> bytes:
+    """A file of weights that has this hash."""
+    try:
+        data = files.read_bytes(path, MOST_BYTES)
+    except files.UnfitFileError as error:
+        raise ValueError(f"{path} is not read: {error}") from error
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise ValueError(f"{path} {complaint} (SHA-256 differs)")
+    return data
+
+
+def _check_sizes(stored: Sequence[bytes], description: dict[str, Any]) -> None:
+    """Raises ValueError where files of weights unpack to more or less than a described model holds."""
+    members = [member for data in stored for member in zipfile.ZipFile(io.BytesIO(data)).infolist()]
+    unpacked = sum(member.file_size for member in members)
+    count = num_parameters(description, len(members))
+    if unpacked > MOST_NUMBER_BYTES * count + MOST_HEADER_BYTES * len(members):
+        raise ValueError(f"it unpacks to {unpacked:,} bytes, its card's model has {count:,} parameters")
+    if count > unpacked:  # each takes a byte at least
+        raise ValueError(f"its card's model has {count:,} parameters, it unpacks to {unpacked:,} bytes")
+
+
+def _unpack(data: bytes) -> list[np.ndarray]:
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        return [arrays[key].astype(np.float32) for key in sorted(arrays.files)]
 
 
 def _list_own(model: TrainableModel, held: Iterable[str]) -> list:
@@ -123,14 +132,17 @@ def read_card(name: str, folder: str | Path | None = None) -> dict[str, Any]:
         if field not in card:
             raise ValueError(f"the card {path} is damaged: it has no {field}")
     if not _names_files(card.get(HELD, {})):
-        raise ValueError(f"the card {path} is damaged: what it holds is no name and hash for each argument")
+        raise ValueError(f"the card {path} is damaged: what it holds is no name and hash for an argument or two")
     return card
 
 
 def _names_files(held: Any) -> bool:
-    """Whether this is a name and a hash for each argument, as `save_pretrained` writes them."""
-    pairs = list(held.values()) if isinstance(held, dict) else [None]
-    return all(isinstance(pair, list) and [*map(type, pair)] == [str, str] for pair in pairs)
+    """Whether this is a name and a hash for each of a few arguments, as `save_pretrained` writes them."""
+    if not isinstance(held, dict) or len(held) > MOST_HELD:
+        return False
+    texts = [[argument, *pair] if isinstance(pair, list) else [] for argument, pair in held.items()]
+    is_text = re.compile(NAME).fullmatch
+    return all(len(own) == 3 and all(isinstance(text, str) and is_text(text) for text in own) for own in texts)
 
 
 def num_parameters(description: dict[str, Any], num_arrays: int) -> int:
@@ -217,6 +229,9 @@ def save_pretrained(
     own = _round(model.name, _list_own(model, held))
     arrays: dict[str, Any] = {f"{number:04d}": weight for number, weight in enumerate(own)}
     np.savez_compressed(file, **arrays)
+    if held:  # the hash is of them, too
+        with zipfile.ZipFile(file, "a") as archive:
+            archive.comment = json.dumps(held).encode()
     data = file.getvalue()
     about = {
         **card,

@@ -220,7 +220,7 @@ def stretches(alphas: np.ndarray, count: int, closed: bool) -> tuple[np.ndarray,
       closed: the last face leads back to the first, and the way repeats itself.
     """
     last = count if closed else count - 1
-    places = (np.mod(alphas, 1.0) if closed else np.asarray(alphas)) * last
+    places = np.round((np.mod(alphas, 1.0) if closed else np.asarray(alphas)) * last, 9)  # as a multiple may not be
     numbers = np.clip(np.floor(places), 0, last - 1).astype(int)
     return numbers, places - numbers
 

@@ -123,7 +123,7 @@ def encode_exactly(model, images: np.ndarray) -> tuple[np.ndarray, Columns]:
     if model.network().noise_shape is None:
         return encode_batch(model, images), NOTHING
     codes, noise = model.encode(images, noise=True)
-    return as_array(codes), _describe_noise(as_array(noise), drawn=0.0)
+    return as_array(codes), describe_noise(as_array(noise), 0.0, 0.0)
 
 
 def draw_noise(model, count: int, seed: int | tuple[int, ...]) -> Columns:
@@ -132,13 +132,13 @@ def draw_noise(model, count: int, seed: int | tuple[int, ...]) -> Columns:
     if network.noise_shape is None:
         return NOTHING
     noise = np.random.default_rng(seed).standard_normal((count, *network.noise_shape), np.float32)
-    return _describe_noise(noise, drawn=1.0)
+    return describe_noise(noise, 0.0, 1.0)
 
 
-def _describe_noise(noise: np.ndarray, drawn: float) -> Columns:
-    """What `DiffusionAutoencoder.decode` takes besides codes that are believed, in its order."""
+def describe_noise(noise: np.ndarray, doubt: np.ndarray | float, drawn: np.ndarray | float) -> Columns:
+    """What `DiffusionAutoencoder.decode` takes besides codes, in its order: a row for each noise [N, ...]."""
     rows = np.zeros(len(noise), np.float32)
-    return {"noise": noise, "doubt": rows, "drawn": rows + np.float32(drawn)}
+    return {"noise": noise, "doubt": rows + np.float32(doubt), "drawn": rows + np.float32(drawn)}
 
 
 def encode_source(

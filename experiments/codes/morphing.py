@@ -9,11 +9,18 @@ import numpy as np
 from absl import logging
 
 from ... import pictures
-from ...latents.interpolation import even_alphas, find_equal_change, interpolate, interpolate_through, meet_all
+from ...latents.interpolation import (
+    count_stretches,
+    even_alphas,
+    find_equal_change,
+    interpolate,
+    interpolate_through,
+    meet_all,
+)
 from ...warping import morph as warps
 from ...warping.shapes import Scheme
 from ..backend import as_array
-from .encoding import BATCH_SIZE, NOTHING, Columns, decode_codes, encode_exactly, tell_person
+from .encoding import BATCH_SIZE, NOTHING, Columns, decode_codes, describe_noise, encode_exactly, tell_person
 
 if TYPE_CHECKING:
     from ...models import CodePrior
@@ -25,7 +32,7 @@ NOTICE = f"{NOBODY}; a morph has no place in an identity document"
 SMALL = 64  # pixels at which frames of equal distances are looked for
 ROW_SIDE, GIF_SIDE = 256, 480  # pixels of a frame at most, in a row and in a GIF
 MOST_ROW = 2560  # pixels of a row, after which another one begins
-SHEET_COLUMNS, SHEET_FRAMES, SHEET_SIDES, SHEET_FONT = 6, 24, (128, 256), 14
+SHEET_COLUMNS, SHEET_FRAMES, SHEET_SIDES, SHEET_FONT = 6, 25, (128, 256), 14
 
 
 def morph_through(
@@ -148,8 +155,7 @@ def _doubt(noise: np.ndarray, drawn: np.ndarray, shares: np.ndarray) -> Columns:
     from ...models.diffusion_autoencoder import DOUBT_BETWEEN
 
     middle = np.sin(np.pi * shares)
-    doubt, drawn = DOUBT_BETWEEN * middle, np.maximum(drawn, middle)
-    return {"noise": noise, "doubt": doubt.astype(np.float32), "drawn": drawn.astype(np.float32)}
+    return describe_noise(noise, DOUBT_BETWEEN * middle, np.maximum(drawn, middle))
 
 
 def _place(pictures_at: Callable[[np.ndarray], np.ndarray], steps: int, path: str, closed: bool) -> np.ndarray:
@@ -352,7 +358,7 @@ def _choose_shown(count: int, faces: int, closed: bool) -> np.ndarray:
     """Which of the frames a sheet shows, evenly, those of the faces on the way among them where it holds as many."""
     if count <= SHEET_FRAMES:
         return np.arange(count)
-    stretches = faces if closed else faces - 1
+    stretches = count_stretches(faces, closed)
     shown = meet_all(SHEET_FRAMES + 1 - stretches, faces, closed) if 0 < stretches < SHEET_FRAMES else SHEET_FRAMES
     return np.rint(even_alphas(shown, closed) * (count if closed else count - 1)).astype(int)
 

@@ -93,7 +93,7 @@ def run(values: flags.FlagValues) -> None:
             frames = decode_codes(model, move(codes, vector, strengths)[0], told)
             _save_frames(partial / name, frames, [f"{name} {strength:+g} of {described}" for strength in strengths])
             rows += [face[None], frames]
-            labels += [f"{name} of", *(f"\n{strength:+.2f}" for strength in strengths)]
+            labels += [Path(values.image).name, *(f"{name}\n{strength:+.2f}" for strength in strengths)]
         sheet = pictures.draw_labelled_sheet(np.concatenate(rows), labels, 1 + len(strengths), label_lines=2)
         pictures.save_png(partial / SHEET, sheet, f"{', '.join(vectors)} at strengths {values.strength} of {described}")
     print(out / SHEET)

@@ -128,9 +128,7 @@ def _tell(
         print(figures_table(found, {name: MEASURES[name].better for name in found}))
         of_sets = [name for name in OF_SETS if name in found]
         if of_sets and (least := min(found[name].num_pictures for name in of_sets)) < FEW:
-            logging.warning(
-                "%s compare sets: of %d pictures they say little, take %d or more", ", ".join(of_sets), least, FEW
-            )
+            logging.warning("%s compare sets: of only %d pictures they say little", ", ".join(of_sets), least)
         about = {name: shown[name] for name in provenance if name != "data_dir"}
         print("\n" + markdown_row({"run": opened.folder.name, **about, "count": kept["count"]}, measured))
 

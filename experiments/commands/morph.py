@@ -124,7 +124,7 @@ def run(values: flags.FlagValues) -> None:
     opened = open_run(values.run_dir, values.checkpoint, values.sampling_steps) if values.run_dir else None
     method = values.method or ("code" if opened else "warp")
     _check(values, opened, method)
-    steps = _steps(values, method)
+    steps = _steps(values, method, stops)
     out = new_folder(values.out, opened.folder / "morphs" if opened else groups.MORPHS)
     way = " through ".join(stops[:-1])
     back = " and back" if values.closed else ""
@@ -161,18 +161,19 @@ def _check(values: flags.FlagValues, opened: Run | None, method: str) -> None:
                 raise UsageError(f"--{name} does nothing with --method=code")
 
 
-def _steps(values: flags.FlagValues, method: str) -> int:
+def _steps(values: flags.FlagValues, method: str, stops: list[str]) -> int:
     if values.seconds is None:
-        faces = len(values.through) + 2
-        steps = values.steps or meet_all(STEPS[method], faces, values.closed)
+        is_even = values.path != "uniform"
+        steps = values.steps or (meet_all(STEPS[method], len(stops), values.closed) if is_even else STEPS[method])
     elif values.steps is not None:
         raise UsageError("--steps and --seconds: one follows from the other")
     else:
         steps = max(2, round(values.seconds * (values.fps or FPS)))
     if steps > MOST_STEPS:
-        raise UsageError(
-            f"--seconds={values.seconds:g} at --fps={values.fps or FPS:g} are more than {MOST_STEPS} pictures"
+        asked = (
+            f"--seconds={values.seconds:g} at --fps={values.fps or FPS:g}" if values.seconds else f"{len(stops)} faces"
         )
+        raise UsageError(f"{asked} are more than {MOST_STEPS} pictures")
     if values.path == "uniform" and steps > MOST_UNIFORM:
         given = f"--steps={steps}" if values.seconds is None else f"{steps} of --seconds={values.seconds:g}"
         raise UsageError(f"--path=uniform places up to {MOST_UNIFORM} pictures, not {given}")

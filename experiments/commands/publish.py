@@ -131,8 +131,8 @@ def _publish(
     if has_pictures and model.reconstructs:
         sheet, rows = portrait(model, read)
         pictures.save_png(folder / f"{name}.png", sheet, f"{name}: {'; '.join(rows)}")
-    ships = Path(values.out).resolve() == files.WEIGHTS_FOLDER and not place
-    save_pretrained(model, name, card, folder, files.WEIGHTS_FOLDER if ships else None)
+    ships = Path(values.out).resolve() == files.WEIGHTS_FOLDER.resolve() and not place
+    save_pretrained(model, name, card, folder, beside=files.WEIGHTS_FOLDER if ships else None)
     (folder / f"{name}.md").write_text(page(card, model, rows), encoding="utf-8")
     if not place:
         return ""

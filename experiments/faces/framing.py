@@ -173,11 +173,18 @@ def _from_split(name: str, given: Mapping[str, Any], size: int) -> Stop:
 def _find(stops: Sequence[Stop], settings: LandmarkSettings, tell: Tell) -> _Found:
     """Finds the landmarks of all, and says what to do where there is no face."""
     try:
-        return _find_by_best(stops, settings, tell)
+        found = _find_by_best(stops, settings, tell)
     except UsageError as error:
         if str(error).endswith(NONE_FOUND):
             raise UsageError(f"{error}: take a photograph that shows one, large and from the front") from error
         raise
+    for (first, own), (second, others) in itertools.pairwise(zip(stops, found.points, strict=True)):
+        if look_apart(own, others, found.scheme):
+            tell(
+                f"{first.name} and {second.name} look to different sides, and bend on the way: faces that look the "
+                "same way morph better"
+            )
+    return found
 
 
 def _find_by_best(stops: Sequence[Stop], settings: LandmarkSettings, tell: Tell) -> _Found:
@@ -204,12 +211,6 @@ def _read_by(name: str, stops: Sequence[Stop], settings: LandmarkSettings, tell:
     reader = READERS[name](settings.landmark_model)
     try:
         points = [largest_face(reader, stop, tell) for stop in stops]
-        for (first, own), (second, others) in itertools.pairwise(zip(stops, points, strict=True)):
-            if look_apart(own, others, SCHEMES[reader.scheme]):
-                tell(
-                    f"{first.name} and {second.name} look to different sides, and bend on the way: faces that look the "
-                    "same way morph better"
-                )
         return _Found(*choose_points(points, SCHEMES[reader.scheme]), name)
     except NoFaceError as error:
         raise UsageError(str(error)) from error

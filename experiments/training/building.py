@@ -238,7 +238,7 @@ def copy_weights(
             model.set_weights(loaded.get_weights())
         return
     if model.begin_from(loaded, load):
-        announce(f"--init_from={start} is made otherwise: its encoder alone is taken")
+        announce(f"--init_from={start} is made otherwise: what is the same in both is taken")
         return
     names = _list_differing(there, here, free)
     for name in set(names) & set(model.replaced_arguments) if larger else ():

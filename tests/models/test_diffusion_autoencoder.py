@@ -169,17 +169,36 @@ def test_drawn_details_are_led_away_from_what_a_weaker_denoiser_says(model):
     guided = DiffusionAutoencoder._follow.python_function(led, shared, *seen_of(led), -step, 0.0, tf.ones(8))
 
     def lead(noisy, angle):
-        both = [led._find_velocity(noisy, *seen_of(led), tf.fill((8, 1), angle), weak) for weak in (False, True)]
-        return 2.0 * both[0] - both[1]
+        own, weak = (led._find_velocity(noisy, *seen_of(led), tf.fill((8, 1), angle), weak) for weak in (False, True))
+        away = 2.0 * own - weak
+        size, changed = (np.square(maps).mean(axis=(1, 2, 3), keepdims=True) ** 0.5 for maps in (own, away))
+        return away * size / changed
 
     first = lead(shared, -step)
     np.testing.assert_allclose(guided, shared + step * (first + lead(shared + step * first, 0.0)) / 2.0, atol=1e-4)
     led.sampling_steps, led.temperature = 10, 1.0
     drawn, found = led.decode(codes, shared, drawn=1.0), led.decode(codes, shared)
     assert np.abs(drawn - found).max() > 1e-3
-    np.testing.assert_allclose(led.decode(codes, shared, drawn=np.array([1.0] + 7 * [0.0]))[0], drawn[0], atol=1e-5)
+    np.testing.assert_allclose(
+        led.decode(codes, shared, drawn=np.array([1.0] + 7 * [0.0])), [drawn[0], *found[1:]], atol=1e-5
+    )
     led.guidance = 0.0
     np.testing.assert_allclose(led.decode(codes, shared, drawn=1.0), found, atol=1e-6)
+
+
+def test_a_model_without_a_weaker_denoiser_gets_one(model):
+    arguments = {**model.get_config(), "autoencoder": model.autoencoder}
+    led = DiffusionAutoencoder(**{**arguments, "weak_width": 8, "temperature": 0.9})
+    before = led.weak_denoiser.get_weights()
+    assert led.begin_from(model, None)
+    for name in ("denoiser", "detail_encoder", "detail_decoder", "finisher", "autoencoder"):
+        for one, other in zip(getattr(led, name).get_weights(), getattr(model, name).get_weights(), strict=True):
+            np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(led.code_means, model.code_means)
+    for one, other in zip(led.weak_denoiser.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert not DiffusionAutoencoder(**{**arguments, "weak_width": 8, "components": 4}).begin_from(model, None)
+    assert not led.begin_from(led, None) and not DiffusionAutoencoder(**arguments).begin_from(led, None)
 
 
 def test_a_weaker_denoiser_is_weaker_and_learns(model):
@@ -246,7 +265,7 @@ def test_noise_between_two_faces_is_as_good_as_drawn(model):
     for alpha in alphas:
         between = decode_between(model, (codes[:1], ways[0]), (codes[1:], ways[1]), np.array([alpha], np.float32))
         code = codes[:1] + alpha * (codes[1:] - codes[:1])
-        expected = model.decode(code, *lead_details(kept, np.array([alpha])).values())
+        expected = model.decode(code, **lead_details(kept, np.array([alpha])))
         np.testing.assert_allclose(between, expected, atol=1e-4)
 
 

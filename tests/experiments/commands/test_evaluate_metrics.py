@@ -99,7 +99,7 @@ def test_that_few_pictures_say_little_of_sets_is_told(copied, command):
     for count, is_few in ((40, True), (100, False)):
         done = command("evaluate", f"--run_dir={copied}", f"--count={count}", "--metrics=precision,recall")
         assert done.code == 0, done.err
-        assert (f"precision, recall compare sets: of {count} pictures they say little" in done.err) == is_few
+        assert (f"precision, recall compare sets: of only {count} pictures they say little" in done.err) == is_few
 
 
 @pytest.mark.parametrize("what", ["samples", "morphs", "edits"])

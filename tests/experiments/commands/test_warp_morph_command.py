@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from command_line import assert_refused, contents, drawn, drop_announcements, picture, read_png, reconstructed
 from facezoo.datasets.procedural import procedural_faces
-from facezoo.experiments.codes.morphing import warp_and_code_through, warp_through
+from facezoo.experiments.codes.morphing import _choose_shown, _label, warp_and_code_through, warp_through
 from facezoo.experiments.errors import UsageError
 from facezoo.experiments.faces import framing
 from facezoo.experiments.faces.landmarks.readers import READERS
+from facezoo.latents.interpolation import meet_all
 from facezoo.warping.shapes import SCHEMES
 from PIL import Image
 
@@ -64,6 +65,27 @@ def test_a_way_leads_through_faces_and_back(command, tmp_path):
     np.testing.assert_array_equal(frames[::2], as_bytes(drawn([3, 40, 7])))
     with Image.open(tmp_path / "loop" / "morph.gif") as animation:
         assert animation.n_frames == 6
+
+
+def test_without_steps_every_face_is_met(command, tmp_path):
+    stops = ("--start=test:3", "--through=test:40", "--end=test:7")
+    done = command("morph", *stops, "--size=32", f"--out={tmp_path / 'out'}")
+    assert done.code == 0, done.err
+    frames = sorted((tmp_path / "out").glob("0*.png"))
+    assert len(frames) == 25
+    np.testing.assert_array_equal([read_png(frames[n])[0] for n in (0, 12, 24)], as_bytes(drawn([3, 40, 7])))
+    refused = command("morph", *stops, *(f"--through=test:{number}" for number in range(1000)), "--size=32")
+    assert_refused(refused, "1003 faces are more than 1000 pictures")
+
+
+@pytest.mark.parametrize("closed", [False, True])
+@pytest.mark.parametrize("count", range(2, 16))
+def test_a_sheet_names_every_face_that_is_met(count, closed):
+    names = [f"{number}.png" for number in range(count)]
+    for steps in (meet_all(10, count, closed), meet_all(24, count, closed), meet_all(300, count, closed)):
+        shown = _choose_shown(steps, count, closed)
+        labels = [_label(number, steps, names, closed) for number in shown]
+        assert len(shown) <= 25 and [label for label in labels if label.endswith(".png") and " " not in label] == names
 
 
 def test_seconds_and_fps_say_how_many_frames_there_are(command, tmp_path):
@@ -225,7 +247,7 @@ def test_where_the_best_reader_reads_nothing_the_next_one_is_asked(command, monk
     ]
 
 
-def test_photographs_that_hold_little_of_a_face_are_said_to_be_enlarged(command, centre, tmp_path):
+def test_photographs_that_hold_little_of_a_face_are_said_to_be_small(command, centre, tmp_path):
     for name in ("a.png", "b.png"):
         picture((100, 100)).save(tmp_path / name)
     files = (f"--start={tmp_path / 'a.png'}", f"--end={tmp_path / 'b.png'}")
