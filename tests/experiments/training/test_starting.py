@@ -51,7 +51,7 @@ def test_a_model_that_begins_from_one_of_its_kind_has_its_arguments(model, inher
 def test_of_a_recipe_that_starts_elsewhere_counts_what_weights_leave_free(tmp_path):
     flags = ["--model=diffusion_autoencoder", "--set=doubt=0.05", "--set=width=16", "--set=divergence_steps=1"]
     made = inherit_settings(parse_training([*flags, "--init_from=diffusion_autoencoder"]), None, set()).model
-    assert set(made.set) == {"doubt=0.05", "divergence_steps=1", "width=160"}
+    assert set(made.set) == {"doubt=0.05", "divergence_steps=1", "width=160", "weak_width=48"}
     asked = parse_training([*flags, "--init_from=diffusion_autoencoder", "--set=doubt=0.5"])
     assert "doubt=0.5" in inherit_settings(asked, None, set()).model.set
 
