@@ -25,10 +25,13 @@ from .blocks import (
     sampling,
 )
 from .denoiser import WAVES, build_denoiser, make_waves
+from .growing import check_room_for_quarters, enlarge_arguments, grow_grids, see_patches_reduced
 from .holding import HoldingAutoencoder, add_code_spread, choose_held, measure_code_spread
 
 RIGHT_ANGLE = math.pi / 2.0
-DETAIL_GRIDS = 2  # on which details are drawn, the second twice as high and wide as theirs
+DETAIL_GRIDS = 2  # at least, on which details are drawn, the second twice as high and wide as theirs
+DRAWN_PATCH = 4  # largest height and width of what is drawn on the last of them
+GUIDE_PATCH = 8  # of patches of reconstructions: they are soft, and larger ones are reduced
 DOUBT_BETWEEN = 0.5  # of the code in the middle between two faces
 FIRST_LOG_VAR = -4.0  # of details: where they begin as noise, their decoder learns to do without them
 
@@ -53,6 +56,9 @@ class DiffusionAutoencoder(HoldingAutoencoder):
     original: those between two faces, of codes along the line and details along the great circle
     (Berthelot et al., "Understanding and Improving Interpolation in Autoencoders via an Adversarial Regularizer"
     (2019)).
+
+    For pictures twice as large it grows: patches become twice as large and have as many details, so that the denoiser
+    stays what it is; the decoder of details gets a grid more, and draws at first what it drew, enlarged.
 
     A number x of the details at an angle a in [0, pi / 2] is cos(a) x + sin(a) noise; the denoiser learns its velocity
     cos(a) noise - sin(a) x (Salimans and Ho, "Progressive Distillation" (2022), appendix D), which is 0 on average
@@ -156,21 +162,24 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         self.noise_shape = (grid, grid, components)
         self._code_shape = autoencoder.shape_of_code()
         self.code_means, self.code_deviations = add_code_spread(self, self._code_shape)
-        seen, told = patch * patch * self.channels, 2 * WAVES + self._code_shape[-1]
+        self._coarseness = next(n for n in range(1, patch + 1) if patch % n == 0 and patch // n <= GUIDE_PATCH)
+        guiding, told = (patch // self._coarseness) ** 2 * self.channels, 2 * WAVES + self._code_shape[-1]
+        seen = patch * patch * self.channels + guiding
         self.detail_encoder = build_grid_network(
-            (grid, grid, 2 * seen), told, max(1, width // 2), depth, 1, 2 * components, name="detail_encoder"
+            (grid, grid, seen), told, max(1, width // 2), depth, 1, 2 * components, name="detail_encoder"
         )
-        self._drawn_patch = patch // 2 ** (DETAIL_GRIDS - 1)
+        grids = count_detail_grids(patch)
+        self._drawn_patch = patch // 2 ** (grids - 1)
         drawn = self._drawn_patch**2 * self.channels
         self.detail_decoder = build_grid_network(
-            (grid, grid, seen + components), told, width, depth, DETAIL_GRIDS, drawn, SMALL, "detail_decoder"
+            (grid, grid, guiding + components), told, width, depth, grids, drawn, SMALL, "detail_decoder"
         )
         steered = 2 * WAVES + told
-        self.denoiser = build_denoiser(self.noise_shape, steered, denoiser_width, denoiser_depth, levels, seen)
+        self.denoiser = build_denoiser(self.noise_shape, steered, denoiser_width, denoiser_depth, levels, guiding)
         self.weak_denoiser = None
         if weak_width:
             self.weak_denoiser = build_denoiser(
-                self.noise_shape, steered, weak_width, denoiser_depth, levels, seen, name="weak_denoiser"
+                self.noise_shape, steered, weak_width, denoiser_depth, levels, guiding, name="weak_denoiser"
             )
         self.finisher = self._build_finisher()
         self.build()
@@ -196,6 +205,30 @@ class DiffusionAutoencoder(HoldingAutoencoder):
 
     def shape_of_code(self) -> tuple[int, ...]:
         return self._code_shape
+
+    @classmethod
+    def enlarge_arguments(cls, arguments, image_size):
+        larger = enlarge_arguments(arguments, image_size, has_stages=False)
+        patch, width, channels = (arguments[name] for name in ("patch", "width", "channels"))
+        if image_size > 2 * arguments["image_size"]:
+            raise ValueError("it grows to pictures twice as large, one training after the other")
+        grids = count_detail_grids(patch)
+        if count_detail_grids(2 * patch) == grids:
+            raise ValueError(f"patch={patch} leaves no room for a grid more; 8 does, and multiples of 8")
+        check_room_for_quarters("width", width, grids, patch // 2 ** (grids - 1), channels)
+        return {**larger, "patch": 2 * patch}
+
+    def _grow_once(self, small):
+        if small.shape_of_code() != self.shape_of_code():
+            there, here = small.shape_of_code(), self.shape_of_code()
+            raise ValueError(f"the autoencoder that it holds has codes {there}, not {here}")
+        self.code_means.assign(small.code_means)
+        self.code_deviations.assign(small.code_deviations)
+        see_patches_reduced(small.detail_encoder, self.detail_encoder, small.patch, self.channels)
+        grow_grids(small.detail_decoder, self.detail_decoder, self.channels, last="last")
+        for network in ("denoiser", "weak_denoiser", "finisher"):
+            if own := getattr(self, network):
+                own.set_weights(getattr(small, network).get_weights())
 
     def begin_from(self, other, load):
         """Begins as one without a weaker denoiser, and with a new one."""
@@ -235,10 +268,11 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         codes = self.autoencoder.encode(images)
         if not noise:
             return codes
-        guide = self._cut(self.autoencoder.decode(codes))
+        pictures = self.autoencoder.decode(codes)
+        guide = self._cut_guide(pictures)
         told = self._tell(codes, tf.zeros((tf.shape(codes)[0], 1)))
         drawn = randomness.normal_of(images, self.noise_shape, seed=self.seed, stream="details")
-        details = sampling(*self._find_details(images, guide, told), drawn)
+        details = sampling(*self._find_details(images, pictures, guide, told), drawn)
         return codes, self._follow(details, guide, told, 0.0, RIGHT_ANGLE)
 
     def decode(self, codes, noise=None, doubt=0.0, drawn=None):
@@ -267,7 +301,7 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         noise = tf.cast(noise, tf.float32) * warmth[:, None, None, None]
         doubts = (tf.cast(doubt, tf.float32) * tf.ones(count))[:, None]
         pictures, told = self.autoencoder.decode(codes), self._tell(codes, self._share_of(doubts))
-        guide = self._cut(pictures)
+        guide = self._cut_guide(pictures)
         details = self._follow(noise, guide, told, RIGHT_ANGLE, 0.0, self.guidance * drawn)
         return tf.clip_by_value(self._draw(pictures, details, guide, told), 0.0, 1.0)
 
@@ -292,8 +326,8 @@ class DiffusionAutoencoder(HoldingAutoencoder):
             shares = tf.nn.relu(2.0 * randomness.uniform(count, (1,), seed=self.seed, stream="doubts") - 1.0)
         believed = self._make_doubtful(codes, shares)
         pictures, told = self.autoencoder.decode(believed), self._tell(believed, shares)
-        guide = self._cut(pictures)
-        mean, log_var = self._find_details(images, guide, told)
+        guide = self._cut_guide(pictures)
+        mean, log_var = self._find_details(images, pictures, guide, told)
         details = sampling(mean, log_var, self.draw_noise(count, "details"))
         outputs = {"z": codes, "detail_mean": mean, "detail_log_var": log_var}
         outputs |= self._find_velocities(tf.stop_gradient(details), guide, told)
@@ -351,7 +385,7 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         doubts = tf.maximum(doubts, self._share_of(DOUBT_BETWEEN * tf.sin(math.pi * places)))
         details = _slerp(details, tf.gather(details, neighbours), places[:, None, None, :])
         pictures = self.autoencoder.decode(codes)
-        return pictures, details, self._cut(pictures), self._tell(codes, doubts)
+        return pictures, details, self._cut_guide(pictures), self._tell(codes, doubts)
 
     def _share_of(self, doubts):
         """Doubts as shares of the largest one."""
@@ -383,19 +417,24 @@ class DiffusionAutoencoder(HoldingAutoencoder):
             codes = tf.reduce_mean(codes, axis=tuple(range(1, codes.shape.rank - 1)))
         return tf.concat([make_waves(shares), codes], axis=-1)
 
-    def _cut(self, pictures):
-        """What the networks see of pictures: all numbers of their patches, about as large as noise."""
-        return 4.0 * (tf.nn.space_to_depth(tf.cast(pictures, tf.float32), self.patch) - 0.5)
+    def _cut_guide(self, pictures):
+        """What the networks see of reconstructions: all numbers of their patches, about as large as noise."""
+        pictures = tf.cast(pictures, tf.float32)
+        if self._coarseness > 1:
+            pictures = tf.nn.avg_pool2d(pictures, self._coarseness, self._coarseness, "VALID")
+        return 4.0 * (tf.nn.space_to_depth(pictures, self.patch // self._coarseness) - 0.5)
 
-    def _find_details(self, images, guide, told):
+    def _find_details(self, images, pictures, guide, told):
         """Means and logarithms of variances of the details of pictures, two float32 [B, *noise_shape].
 
         Args:
           images: [B, H, W, C].
-          guide: their reconstructions' patches, as `_cut` gives them.
+          pictures: their reconstructions, as large.
+          guide: the patches of these, as `_cut_guide` gives them.
           told: of their codes, as `_tell` says it.
         """
-        seen = tf.concat([self._cut(images) - guide, guide], axis=-1)
+        left_out = tf.cast(images, tf.float32) - tf.cast(pictures, tf.float32)
+        seen = tf.concat([4.0 * tf.nn.space_to_depth(left_out, self.patch), guide], axis=-1)
         mean, log_var = tf.split(self.detail_encoder([seen, told]), 2, axis=-1)
         return mean, log_var + FIRST_LOG_VAR
 
@@ -458,6 +497,18 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         if "finish" not in config:
             raise ValueError("diffusion autoencoders of before details had a code of their own are to be trained anew")
         return super().from_config(config, custom_objects)
+
+
+def count_detail_grids(patch: int) -> int:
+    """On how many grids the details of a patch are drawn, each twice as high and wide as the one before.
+
+    >>> [count_detail_grids(patch) for patch in (4, 8, 16, 32)]
+    [2, 2, 3, 4]
+    """
+    grids = DETAIL_GRIDS
+    while patch % 2**grids == 0 and patch > DRAWN_PATCH * 2 ** (grids - 1):
+        grids += 1
+    return grids
 
 
 def _measure_size(maps):

@@ -161,33 +161,71 @@ def check_room_on_grids(arguments: Mapping[str, Any], image_size: int) -> None:
     if count == 1:
         raise ValueError(f"a decoder that works on one grid, as of {own} pixels, takes no second one")
     patch = own // (FIRST_GRID * 2 ** (count - 1))
-    narrowest = count_channels(width, count_grids(image_size, FIRST_GRID) - 1)
+    try:
+        check_room_for_quarters("decoder_width", width, count_grids(image_size, FIRST_GRID) - 1, patch, channels)
+    except ValueError as error:
+        raise ValueError(f"{error}, as of pictures of {own}") from error
+
+
+def check_room_for_quarters(name: str, width: int, grid: int, patch: int, channels: int) -> None:
+    """A ValueError where a new grid has no room for what the one before drew.
+
+    Args:
+      name: of the argument that says the width.
+      width: channels of the first grid.
+      grid: number of the new one, the first is 0.
+      patch: height and width of the patches that the one before draws, of which each of four places gets a quarter.
+      channels: of the picture.
+    """
+    narrowest = count_channels(width, grid)
     if patch % 2 or (patch // 2) ** 2 * channels > narrowest:
-        room = f"a grid of {narrowest} channels, as of decoder_width={width}, cannot draw"
-        raise ValueError(f"{room} quarters of patches of {patch} pixels, as of pictures of {own}")
+        room = f"a grid of {narrowest} channels, as of {name}={width}, cannot draw"
+        raise ValueError(f"{room} quarters of patches of {patch} pixels")
 
 
-def grow_grids(small: keras.Model, large: keras.Model) -> None:
+def see_patches_reduced(small: keras.Model, large: keras.Model, patch: int, channels: int) -> None:
+    """Gives a network on grids the weights of one of half as large patches, of which it then sees means of 2x2 pixels.
+
+    Args:
+      small: maps whose first patch * patch * C channels are patches -> anything.
+      large: maps of four times as many such channels, and the same others -> the same; its weights are new.
+      patch: height and width of the smaller patches.
+      channels: C.
+    """
+    for source, layer in zip(*([layer for layer in network.layers if layer.weights] for network in (small, large))):
+        if source.name != "widen":
+            _copy(source, layer)
+            continue
+        kernel, bias = source.get_weights()
+        seen = patch * patch * channels
+        patches = kernel[0, 0, :seen].reshape(patch, patch, channels, -1) / 4.0
+        wide = np.repeat(np.repeat(patches, 2, axis=0), 2, axis=1).reshape(4 * seen, -1)
+        layer.set_weights([np.concatenate([wide, kernel[0, 0, seen:]])[None, None], bias])
+
+
+def grow_grids(small: keras.Model, large: keras.Model, channels: int, last: str = "patches") -> None:
     """Gives a decoder on grids (`compressing.draw_on_grids`) the weights of one with a grid less.
 
     The new grid's places know those pixels of the small one's patches that they draw twice as large. What else the new
     grid makes has no effect yet. Convolutions that change the picture afterwards are taken as they are.
 
     Args:
-      small: codes, or whatever it is given -> pictures [B, H, W, C], by several grids (see `check_room_on_grids`).
-      large: the same -> pictures [B, 2 H, 2 W, C], by one grid more; its weights are new.
+      small: codes, or whatever it is given -> pictures [B, H, W, C] or their patches, by several grids (see
+        `check_room_on_grids`).
+      large: the same -> pictures [B, 2 H, 2 W, C] or their patches, by one grid more; its weights are new.
+      channels: C.
+      last: name of the layer that makes the patches.
     """
     there, here = ([layer for layer in network.layers if layer.weights] for network in (small, large))
     new = {layer.name: layer for layer in here}
     grid = sum(isinstance(layer, PlaceBias) for layer in there)
-    ends = [next(place for place, layer in enumerate(layers) if layer.name == "patches") for layers in (there, here)]
+    ends = [next(place for place, layer in enumerate(layers) if layer.name == last) for layers in (there, here)]
     for layer in there[: ends[0]]:
         _copy(layer, new.pop(layer.name))
     for layer, taking in zip(there[ends[0] + 1 :], here[ends[1] + 1 :], strict=True):
         _copy(layer, new.pop(taking.name))
-    channels = small.output.shape[-1]
     _tell_quarters(there[ends[0]], new[f"enlarge_{grid}"], channels)
-    _draw_quarters(new["patches"], channels)
+    _draw_quarters(new[last], channels)
     for name, layer in new.items():
         if name.endswith("_narrow"):
             _empty(layer)

@@ -208,7 +208,7 @@ class VAE(Autoencoder):
             getattr(self.encoder, head).set_weights(getattr(small.encoder, head).get_weights())
         grow_encoder(small.encoder.features, self.encoder.features, self.channels)
         if self.decoder_width:
-            grow_grids(small.decoder, self.decoder)
+            grow_grids(small.decoder, self.decoder, self.channels)
             return
         grow_decoder(
             small.decoder,

@@ -202,9 +202,10 @@ def copy_weights(
 ) -> None:
     """Starts `model` from the weights of a model that is named as `runs.places.find_place` takes it.
 
-    An autoencoder that was trained with a discriminator gives its own weights only. Pictures may have another size
-    where that changes no weight, as in networks of convolutions alone, and 2, 4, ... times as large a one where the
-    model can grow (`TrainableModel.grow_from`). Of another model it takes what `begin_from` can.
+    An autoencoder that was trained with a discriminator gives its own weights only. Models that it holds stay those that
+    it was made with. Pictures may have another size where that changes no weight, as in networks of convolutions alone,
+    and 2, 4, ... times as large a one where the model can grow (`TrainableModel.grow_from`). Of another model it takes
+    what `begin_from` can.
 
     Args:
       start: names the model.
@@ -229,10 +230,10 @@ def copy_weights(
     there, here = loaded.get_config(), model.get_config()
     fits = [weight.shape for weight in loaded.weights] == [weight.shape for weight in model.weights]
     larger = None if fits else _enlarge(start, loaded, model)
-    free = {*model.free_arguments, *(("image_size",) if fits else ())}
+    free = {*model.free_arguments, *(("image_size",) if fits else ()), *(model.model_arguments if larger else ())}
     if not _list_differing(larger or there, here, free):
         if larger:
-            model.grow_from(loaded)
+            _grow(start, loaded, model)
             announce(f"--init_from={start} grows from {loaded.image_size} to {model.image_size} pixels")
         else:
             model.set_weights(loaded.get_weights())
@@ -250,6 +251,14 @@ def copy_weights(
     raise UsageError(f"--init_from={start} is another model: {differing}; what is not given is taken from there{way}")
 
 
+def _grow(start: str, small: TrainableModel, model: TrainableModel) -> None:
+    """Has a model grow from a smaller one."""
+    try:
+        model.grow_from(small)
+    except ValueError as error:
+        raise _refuse_to_grow(start, small, model, error) from error
+
+
 def _enlarge(start: str, small: TrainableModel, model: TrainableModel) -> dict[str, Any] | None:
     """The arguments of what a model grows to for a larger one's pictures; None where these are not larger."""
     if small.image_size >= model.image_size:
@@ -257,8 +266,12 @@ def _enlarge(start: str, small: TrainableModel, model: TrainableModel) -> dict[s
     try:
         return model.enlarge_arguments(small.get_config(), model.image_size)
     except ValueError as error:
-        message = f"--init_from={start} is made for {small.image_size} pixels and cannot grow to {model.image_size}"
-        raise UsageError(f"{message}: {error}") from error
+        raise _refuse_to_grow(start, small, model, error) from error
+
+
+def _refuse_to_grow(start: str, small: TrainableModel, model: TrainableModel, error: ValueError) -> UsageError:
+    message = f"--init_from={start} is made for {small.image_size} pixels and cannot grow to {model.image_size}"
+    return UsageError(f"{message}: {error}")
 
 
 def _tell(names: Collection[str], there: dict[str, Any], here: dict[str, Any]) -> str:
