@@ -192,7 +192,8 @@ def see_patches_reduced(small: keras.Model, large: keras.Model, patch: int, chan
       patch: height and width of the smaller patches.
       channels: C.
     """
-    for source, layer in zip(*([layer for layer in network.layers if layer.weights] for network in (small, large))):
+    there, here = ([layer for layer in network.layers if layer.weights] for network in (small, large))
+    for source, layer in zip(there, here, strict=True):
         if source.name != "widen":
             _copy(source, layer)
             continue

@@ -202,10 +202,10 @@ def copy_weights(
 ) -> None:
     """Starts `model` from the weights of a model that is named as `runs.places.find_place` takes it.
 
-    An autoencoder that was trained with a discriminator gives its own weights only. Models that it holds stay those that
-    it was made with. Pictures may have another size where that changes no weight, as in networks of convolutions alone,
-    and 2, 4, ... times as large a one where the model can grow (`TrainableModel.grow_from`). Of another model it takes
-    what `begin_from` can.
+    An autoencoder that was trained with a discriminator gives its own weights only. Models that `model` holds stay
+    those that it was made with. Pictures may have another size where that changes no weight, as in networks of
+    convolutions alone, and 2, 4, ... times as large a one where the model can grow (`TrainableModel.grow_from`). Of
+    another model it takes what `begin_from` can.
 
     Args:
       start: names the model.
@@ -228,15 +228,19 @@ def copy_weights(
         told = _tell(_list_differing(there, shared, loaded.free_arguments), there, shared)
         raise UsageError(f"{kinds}{told and f', and {told}'}")
     there, here = loaded.get_config(), model.get_config()
-    fits = [weight.shape for weight in loaded.weights] == [weight.shape for weight in model.weights]
+    fits = [weight.shape for weight in _list_own(loaded)] == [weight.shape for weight in _list_own(model)]
     larger = None if fits else _enlarge(start, loaded, model)
-    free = {*model.free_arguments, *(("image_size",) if fits else ()), *(model.model_arguments if larger else ())}
+    free = {*model.free_arguments, *model.model_arguments, *(("image_size",) if fits else ())}
     if not _list_differing(larger or there, here, free):
         if larger:
             _grow(start, loaded, model)
             announce(f"--init_from={start} grows from {loaded.image_size} to {model.image_size} pixels")
         else:
-            model.set_weights(loaded.get_weights())
+            for own, weight in zip(_list_own(model), _list_own(loaded), strict=True):
+                own.assign(weight)
+        if model.adapts_to and _holds_another(model, loaded):
+            examples = load(model.adapts_to)
+            model.adapt(*(examples[column] for column in model.adapts_by))
         return
     if model.begin_from(loaded, load):
         announce(f"--init_from={start} is made otherwise: what is the same in both is taken")
@@ -246,9 +250,21 @@ def copy_weights(
         way = f"grows to {model.image_size} pixels or gets --set={name}={here[name]}, one training after the other"
         raise UsageError(f"--init_from={start} {way}")
     differing = _tell(names, there, here)
-    grown = ",".join(map(str, larger["filters"])) if larger else None
+    grown = ",".join(map(str, larger["filters"])) if larger and "filters" in larger else None
     way = f", and for {model.image_size} pixels it grows to --set=filters={grown}" if grown else ""
     raise UsageError(f"--init_from={start} is another model: {differing}; what is not given is taken from there{way}")
+
+
+def _list_own(model: TrainableModel) -> list:
+    """Its weights without those of the models that it holds."""
+    held = {id(weight) for part in model.model_arguments for weight in getattr(model, part).weights}
+    return [weight for weight in model.weights if id(weight) not in held]
+
+
+def _holds_another(model: TrainableModel, loaded: TrainableModel) -> bool:
+    """Whether one of the models that it holds is not the one that the other holds."""
+    pairs = [[getattr(one, part).get_weights() for one in (model, loaded)] for part in model.model_arguments]
+    return any(len(own) != len(there) or not all(map(np.array_equal, own, there)) for own, there in pairs)
 
 
 def _grow(start: str, small: TrainableModel, model: TrainableModel) -> None:

@@ -93,7 +93,7 @@ def _describe(start: str, image_size: int | None) -> ModelSettings:
 
 def _is_another(asked: ModelSettings, start: ModelSettings, given: Collection[str]) -> bool:
     """Whether what is given asks for another network than the one to start from."""
-    free = ("model", "image_size")  # of which convolutions leave the second free, and others grow for it
+    free = ("model", "image_size", "autoencoder")  # which weights may leave free, or grow for
     fixed = [name for name in INHERITED if name in given and name not in free]
     if any(getattr(asked, name) != getattr(start, name) for name in fixed):
         return True

@@ -111,7 +111,7 @@ def noise_of(model, count=8, seed=0):
 def seen_of(model):
     """What the denoiser is given of the batch's faces besides noise."""
     codes = model.encode(batch()["image"])
-    return model._cut(model.autoencoder.decode(codes)), model._tell(codes, tf.zeros((8, 1)))
+    return model._cut_guide(model.autoencoder.decode(codes)), model._tell(codes, tf.zeros((8, 1)))
 
 
 def test_flow_turns_noise_into_what_has_the_deviation_of_details_and_back(ideal):
@@ -137,7 +137,7 @@ def test_details_become_noise_and_are_found_again(model):
     codes, noise = model.encode(images, noise=True)
     assert noise.shape == (8, *model.noise_shape)
     guide, told = seen_of(model)
-    mean, log_var = model._find_details(images, guide, told)
+    mean, log_var = model._find_details(images, model.autoencoder.decode(model.encode(images)), guide, told)
     found = model._follow(noise, guide, told, np.pi / 2.0, 0.0)
     deviations = np.exp(0.5 * np.asarray(log_var))
     assert np.abs(noise - found).mean() > 0.1
@@ -249,7 +249,7 @@ def test_pictures_between_two_faces_are_those_of_a_morph(model, monkeypatch):
         np.testing.assert_allclose(pictures[row], model.autoencoder.decode(code)[0], atol=1e-5)
         doubt = lead_details({"noise": details[[row, other]], "drawn": np.zeros(2)}, place[None])["doubt"]
         np.testing.assert_allclose(told[row], model._tell(code, doubt[:, None] / model.doubt)[0], atol=1e-5)
-    np.testing.assert_allclose(guide, model._cut(pictures))
+    np.testing.assert_allclose(guide, model._cut_guide(pictures))
 
 
 def test_noise_between_two_faces_is_as_good_as_drawn(model):

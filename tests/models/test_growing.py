@@ -9,6 +9,7 @@ from facezoo.models import (
     MODELS,
     VAE,
     AppearanceVAE,
+    CodePrior,
     ConditionalVAE,
     ConvolutionalAutoencoder,
     DiffusionAutoencoder,
@@ -36,6 +37,7 @@ KINDS = {
     "df": lambda: FaceMapping(image_size=SIZE, filters=(8, 8), inter_dim=4, mask_head=True),
     "liae": lambda: FaceMapping(image_size=SIZE, filters=(8, 8), inter_dim=4, structure="liae"),
 }
+DRAWN = {"image_size": SIZE, "patch": 8, "width": 32, "channels": 3, "depth": 1}
 # Where pixels are enlarged by straight lines, edges differ; the others see too few pixels, or change pictures after.
 LEAST = {"bilinear": 45.0, "skips": 55.0, "finish": 35.0, "grids, finish": 35.0, "transposed": 30.0}
 EXACT = 120.0
@@ -135,7 +137,13 @@ def test_a_kernel_without_room_for_a_picture_does_not_grow():
     ("kind", "arguments", "words"),
     [
         (DFCVAE, {"image_size": 64}, "leaves no room for another one"),
-        (DiffusionAutoencoder, {"image_size": 64}, "a DiffusionAutoencoder grows for no larger pictures"),
+        (CodePrior, {"image_size": 64}, "a CodePrior grows for no larger pictures"),
+        (DiffusionAutoencoder, {**DRAWN, "patch": 4}, "patch=4 leaves no room for a grid more; 8 does"),
+        (
+            DiffusionAutoencoder,
+            {**DRAWN, "width": 12},
+            "of 8 channels, as of width=12, cannot draw quarters",
+        ),
         (AppearanceVAE, {"image_size": 32, "filters": (8, 8)}, "made for 32 pixels, and grows from 64 on"),
         (VAE, {"image_size": 16, "decoder_width": 8, "channels": 3, "filters": (8, 8)}, "takes no second one"),
     ],
@@ -143,6 +151,53 @@ def test_a_kernel_without_room_for_a_picture_does_not_grow():
 def test_what_cannot_grow_says_so(kind, arguments, words):
     with pytest.raises(ValueError, match=words):
         kind.enlarge_arguments(arguments, 2 * arguments["image_size"])
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    held = VAE(**TINY, upsampling="nearest")
+    small = DiffusionAutoencoder(autoencoder=held, **DRAWN, weak_width=16, finish=0, components=5)
+    shake(small)
+    kernel = small.detail_decoder.get_layer("last").kernel  # which begins as hardly any change
+    kernel.assign(0.3 * keras.random.normal(kernel.shape, seed=1))
+    larger = small.enlarge_arguments(small.get_config(), 2 * SIZE)
+    large = DiffusionAutoencoder(**{**larger, "autoencoder": grown_from(held, 2 * SIZE)})
+    large.grow_from(small)
+    return small, large
+
+
+def test_what_draws_details_draws_them_enlarged_and_finds_the_same(drawn):
+    small, large = drawn
+    assert large.patch == 2 * small.patch and large.noise_shape == small.noise_shape
+    pictures = zoo.batch(4, size=SIZE)["image"]
+    codes, noise = np.asarray(small.encode(pictures)), small.draw_noise(4)
+    for told in ({}, {"drawn": 1.0, "doubt": 0.5}):
+        made = large.decode(codes, noise, **told)
+        np.testing.assert_allclose(made, enlarge(small.decode(codes, noise, **told), "nearest", 1), atol=1e-4)
+    batch = {"image": enlarge(pictures, "nearest", 1)}
+    found, there = large(batch), small({"image": pictures})
+    for name in ("detail_mean", "detail_log_var"):
+        np.testing.assert_allclose(found[name], there[name], atol=1e-4)
+    assert np.ptp(there["detail_mean"]) > 0.1
+
+
+def test_what_draws_details_learns_all_that_is_new(drawn):
+    large = drawn[1]
+    before = [weight.numpy() for weight in large.trainable_variables]
+    large.compile(keras.optimizers.Adam(1e-3))
+    for _ in range(3):
+        large.train_on_batch(zoo.batch(4, size=2 * SIZE)["image"])
+    assert all(not np.array_equal(old, new) for old, new in zip(before, large.trainable_variables, strict=True))
+
+
+def test_what_draws_details_grows_once_and_with_its_codes(drawn):
+    small = drawn[0]
+    with pytest.raises(ValueError, match="grows to pictures twice as large, one training after the other"):
+        small.enlarge_arguments(small.get_config(), 4 * SIZE)
+    larger = small.enlarge_arguments(small.get_config(), 2 * SIZE)
+    other = VAE(image_size=2 * SIZE, filters=(8, 8, 8), latent_dim=4)
+    with pytest.raises(ValueError, match=r"holds has codes \(3,\), not \(4,\)"):
+        DiffusionAutoencoder(**{**larger, "autoencoder": other}).grow_from(small)
 
 
 @pytest.mark.parametrize(

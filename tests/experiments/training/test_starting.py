@@ -1,5 +1,7 @@
 """What a training starts from, and how far it may differ."""
 
+import contextlib
+
 import numpy as np
 import pytest
 from command_line import CAE_FLAGS
@@ -10,7 +12,7 @@ from facezoo.experiments.runs.settings import write_settings
 from facezoo.experiments.training import devices
 from facezoo.experiments.training.building import copy_weights
 from facezoo.experiments.training.starting import inherit_settings
-from facezoo.models import VAE, ConvolutionalAutoencoder, VideoAutoencoder
+from facezoo.models import VAE, ConvolutionalAutoencoder, DiffusionAutoencoder, VideoAutoencoder
 
 
 def test_convolutions_alone_start_pictures_of_another_size(tmp_path):
@@ -35,6 +37,45 @@ def test_what_hinders_a_model_to_begin_from_another_is_named(tmp_path):
         copy_weights(str(tmp_path / "start.keras"), clips)
     with pytest.raises(UsageError, match=r"holds a VAE, not a ConvolutionalAutoencoder\Z"):
         copy_weights(str(tmp_path / "start.keras"), ConvolutionalAutoencoder(image_size=16, filters=(4,)))
+
+
+def test_a_model_keeps_what_it_holds_and_measures_its_codes(tmp_path):
+    held, other = (VAE(image_size=16, filters=(4,), latent_dim=2, seed=seed) for seed in (0, 1))
+    other.set_weights([weight + 0.1 for weight in other.get_weights()])
+    kind = {"patch": 8, "width": 8, "depth": 1, "components": 2}
+    pictures = {"image": np.random.default_rng(0).random((8, 16, 16, 3), np.float32)}
+    there = DiffusionAutoencoder(autoencoder=held, **kind)
+    there.adapt(pictures["image"])
+    there.save(tmp_path / "start.keras")
+
+    def begin(autoencoder):
+        made = DiffusionAutoencoder(autoencoder=autoencoder, **kind)
+        kept = autoencoder.get_weights()
+        copy_weights(str(tmp_path / "start.keras"), made, lambda count: pictures)
+        assert all(map(np.array_equal, made.autoencoder.get_weights(), kept))
+        assert all(map(np.array_equal, made.denoiser.get_weights(), there.denoiser.get_weights()))
+        return made
+
+    same = VAE(image_size=16, filters=(4,), latent_dim=2)
+    same.set_weights(held.get_weights())
+    np.testing.assert_array_equal(begin(same).code_means, there.code_means)
+    np.testing.assert_allclose(begin(other).code_means, np.mean(other.encode(pictures["image"]), 0), atol=1e-5)
+
+
+def test_a_model_grows_to_another_that_it_is_to_hold(tmp_path):
+    held = VAE(image_size=16, filters=(4,), latent_dim=2)
+    small = DiffusionAutoencoder(autoencoder=held, patch=8, width=32, depth=1)
+    small.save(tmp_path / "start.keras")
+    asked = ["--model=diffusion_autoencoder", "--image_size=32", f"--init_from={tmp_path / 'start.keras'}"]
+    made = inherit_settings(parse_training([*asked, "--autoencoder=vae"]), None, {"autoencoder", "image_size"}).model
+    assert {"patch=16", "width=32", "depth=1"} <= set(made.set) and made.autoencoder == "vae"
+    pictures = {"image": np.random.default_rng(0).random((8, 32, 32, 3), np.float32)}
+    for codes, words in ((2, None), (3, r"cannot grow to 32: the autoencoder that it holds has codes \(2,\), not")):
+        large = VAE(image_size=32, filters=(4, 4), latent_dim=codes)
+        grown = DiffusionAutoencoder(autoencoder=large, patch=16, width=32, depth=1)
+        with pytest.raises(UsageError, match=words) if words else contextlib.nullcontext():
+            copy_weights(str(tmp_path / "start.keras"), grown, lambda count: pictures)
+            np.testing.assert_allclose(grown.code_means, np.mean(large.encode(pictures["image"]), 0), atol=1e-5)
 
 
 @pytest.mark.parametrize(
