@@ -49,6 +49,7 @@ class CodePrior(TrainableModel):
     default_factors: ClassVar = {"velocity": 1.0}
     free_arguments: ClassVar = (*TrainableModel.free_arguments, "attribute_dropout", "sampling_steps")
     model_arguments: ClassVar = ("autoencoder",)
+    measures_held: ClassVar = True
     data_arguments: ClassVar = {"attributes": "attribute_names"}
     spared_arguments: ClassVar = ("attributes",)
     adapts_to: ClassVar = 4096

@@ -29,9 +29,9 @@ from .growing import check_room_for_quarters, enlarge_arguments, grow_grids, see
 from .holding import HoldingAutoencoder, add_code_spread, choose_held, measure_code_spread
 
 RIGHT_ANGLE = math.pi / 2.0
-DETAIL_GRIDS = 2  # at least, on which details are drawn, the second twice as high and wide as theirs
-DRAWN_PATCH = 4  # largest height and width of what is drawn on the last of them
-GUIDE_PATCH = 8  # of patches of reconstructions: they are soft, and larger ones are reduced
+LEAST_GRIDS = 2  # on which details are drawn, the second twice as high and wide as theirs
+LARGEST_DRAWN = 4  # height and width of what a place of the last one draws, where it can be halved to that
+LARGEST_SEEN = 8  # of patches of reconstructions: they are soft, and larger ones are reduced
 DOUBT_BETWEEN = 0.5  # of the code in the middle between two faces
 FIRST_LOG_VAR = -4.0  # of details: where they begin as noise, their decoder learns to do without them
 
@@ -82,7 +82,7 @@ class DiffusionAutoencoder(HoldingAutoencoder):
       autoencoder: a trained one, which is kept as it is; None is an untrained `VAE`, of use to try things only.
       image_size: of the pictures where no autoencoder is given.
       channels: as image_size.
-      patch: height and width of the patches in pixels, even.
+      patch: height and width of the patches in pixels, even; of larger ones than 8 reconstructions are seen reduced.
       components: numbers of the details of a patch.
       width: channels of the decoder of details on its first grid; the encoder has half as many.
       depth: residual blocks of both on each grid.
@@ -113,6 +113,7 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         "guidance",
     )
     model_arguments: ClassVar = ("autoencoder",)
+    measures_held: ClassVar = True
     adapts_to: ClassVar = 2048
     noise_shape: tuple[int, int, int]
 
@@ -162,7 +163,7 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         self.noise_shape = (grid, grid, components)
         self._code_shape = autoencoder.shape_of_code()
         self.code_means, self.code_deviations = add_code_spread(self, self._code_shape)
-        self._coarseness = next(n for n in range(1, patch + 1) if patch % n == 0 and patch // n <= GUIDE_PATCH)
+        self._coarseness = 2 ** count_halvings(patch, LARGEST_SEEN)
         guiding, told = (patch // self._coarseness) ** 2 * self.channels, 2 * WAVES + self._code_shape[-1]
         seen = patch * patch * self.channels + guiding
         self.detail_encoder = build_grid_network(
@@ -209,13 +210,16 @@ class DiffusionAutoencoder(HoldingAutoencoder):
     @classmethod
     def enlarge_arguments(cls, arguments, image_size):
         larger = enlarge_arguments(arguments, image_size, has_stages=False)
-        patch, width, channels = (arguments[name] for name in ("patch", "width", "channels"))
-        if image_size > 2 * arguments["image_size"]:
+        times = image_size // arguments["image_size"]
+        if times == 1:
+            return larger
+        if times > 2:
             raise ValueError("it grows to pictures twice as large, one training after the other")
+        patch, width, channels = (arguments[name] for name in ("patch", "width", "channels"))
         grids = count_detail_grids(patch)
-        if count_detail_grids(2 * patch) == grids:
-            raise ValueError(f"patch={patch} leaves no room for a grid more; 8 does, and multiples of 8")
-        check_room_for_quarters("width", width, grids, patch // 2 ** (grids - 1), channels)
+        if patch != LARGEST_DRAWN * 2 ** (grids - 1):
+            raise ValueError(f"patch={patch} leaves no room for a grid more: 8, 16, 32 do, and so on")
+        check_room_for_quarters("width", width, grids, LARGEST_DRAWN, channels)
         return {**larger, "patch": 2 * patch}
 
     def _grow_once(self, small):
@@ -234,14 +238,17 @@ class DiffusionAutoencoder(HoldingAutoencoder):
         """Begins as one without a weaker denoiser, and with a new one."""
         config = {**self.get_config(), "weak_width": 0}
         is_like_it = isinstance(other, DiffusionAutoencoder) and not other.weak_width and self.weak_width
-        if not is_like_it or any(
+        if not is_like_it or self.shape_of_code() != other.shape_of_code():
+            return False
+        if any(
             config[name] != value
             for name, value in other.get_config().items()
             if name not in (*self.free_arguments, *self.model_arguments)
         ):
             return False
         news = {id(weight) for weight in self.weak_denoiser.weights}
-        for own, weight in zip((own for own in self.weights if id(own) not in news), other.weights, strict=True):
+        there = [own for own in self.own_weights() if id(own) not in news]
+        for own, weight in zip(there, other.own_weights(), strict=True):
             own.assign(weight)
         return True
 
@@ -505,10 +512,19 @@ def count_detail_grids(patch: int) -> int:
     >>> [count_detail_grids(patch) for patch in (4, 8, 16, 32)]
     [2, 2, 3, 4]
     """
-    grids = DETAIL_GRIDS
-    while patch % 2**grids == 0 and patch > DRAWN_PATCH * 2 ** (grids - 1):
-        grids += 1
-    return grids
+    return max(LEAST_GRIDS, 1 + count_halvings(patch, LARGEST_DRAWN))
+
+
+def count_halvings(size: int, largest: int) -> int:
+    """How many times a size is halved to be at most so large, as far as halves have no rest.
+
+    >>> [count_halvings(size, 8) for size in (8, 16, 24, 22)]
+    [0, 1, 2, 1]
+    """
+    count = 0
+    while size > largest and size % 2 == 0:
+        size, count = size // 2, count + 1
+    return count
 
 
 def _measure_size(maps):

@@ -107,8 +107,7 @@ def _list_own(model: TrainableModel, held: Iterable[str]) -> list:
     """The weights of a model but for those of the models that it holds in some of its arguments."""
     if unknown := set(held) - set(model.model_arguments):
         raise ValueError(f"a {type(model).__name__} holds no model as {unknown.pop()!r}")
-    others = {id(weight) for argument in held for weight in getattr(model, argument).weights}
-    return [weight for weight in model.weights if id(weight) not in others]
+    return model.own_weights(held)
 
 
 def read_card(name: str, folder: str | Path | None = None) -> dict[str, Any]:

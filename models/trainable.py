@@ -45,6 +45,7 @@ class TrainableModel(keras.Model):
       adapts_by: the columns of those that it wants, in the order of `adapt`'s arguments.
       free_arguments: of the constructor, what it may have otherwise than the model that it takes its weights from.
       replaced_arguments: of the constructor, those that leave no room for others: argument -> the others.
+      measures_held: `adapt` measures a model that it holds, and so is to be called again where that is another one.
       reconstructs: its outputs have a `reconstruction` of the picture, and `z`.
       reads_clips: it learns from the `clip` of a batch, [B, T, H, W, C], whose frame in the middle is `image`.
       reads_faces: its outputs say whose face it is, its attributes, landmarks and factors.
@@ -61,6 +62,7 @@ class TrainableModel(keras.Model):
     adapts_by: ClassVar[tuple[str, ...]] = ("image",)
     free_arguments: ClassVar[tuple[str, ...]] = ("seed", "name", "dropout", "l2", "kernel_initializer")
     replaced_arguments: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    measures_held: ClassVar[bool] = False
     reconstructs: ClassVar[bool] = False
     reads_clips: ClassVar[bool] = False
     reads_faces: ClassVar[bool] = False
@@ -144,6 +146,12 @@ class TrainableModel(keras.Model):
         return as_batch(data)
 
     # Methods, not properties: Keras saves whatever it finds in attributes.
+
+    def own_weights(self, held: Iterable[str] | None = None) -> list:
+        """Its weights but for those of the models that it holds as these of its arguments, as all of them if absent."""
+        parts = [getattr(self, argument) for argument in (self.model_arguments if held is None else held)]
+        others = {id(weight) for part in parts for weight in part.weights}
+        return [weight for weight in self.weights if id(weight) not in others]
 
     def network(self) -> "TrainableModel":
         """What encodes, decodes and is published: itself, or the network that it holds to train it."""

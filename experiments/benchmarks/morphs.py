@@ -16,7 +16,7 @@ from ...warping.morph import WarpMorph, warp_to
 from ...warping.shapes import SCHEMES, Scheme, choose_points
 from ..codes.encoding import BATCH_SIZE, floats
 from ..codes.morphing import morph_through, warp_and_code_through
-from ..codes.priors import load_prior
+from ..codes.priors import find_shipped_prior, load_prior
 from ..errors import UsageError
 from ..faces.framing import Stop, keep_quiet, largest_face
 from ..faces.landmarks.readers import READERS, list_readers
@@ -36,7 +36,9 @@ class MorphBenchmarkSettings(Settings):
     """The faces between which morphs are measured."""
 
     run_dir: str | None = path(None, "Run whose model morphs too, with --measure=morph.")
-    prior: str | None = path(None, "Its code prior, by which codes are led too, with --measure=morph.")
+    prior: str | None = path(
+        None, "Its code prior, by which codes are led too, with --measure=morph; if absent the one that ships, if any."
+    )
     pairs: int = number(120, "Pairs of faces, with --measure=morph.", 2)
     sheet: str | None = path(None, "New PNG file for some midpoints, with --measure=morph.")
 
@@ -100,7 +102,7 @@ def measure_morphs(
     if settings.prior and not settings.run_dir:
         raise UsageError("--prior does nothing without --run_dir, whose codes it knows")
     model = _model(settings.run_dir)
-    prior = load_prior(model, settings.prior, "--prior") if settings.prior else None
+    prior = load_prior(model, settings.prior, "--prior") if settings.prior else model and find_shipped_prior(model)
     source = open_source(data, "test", model.image_size if model else image_size, model.channels if model else 3)
     pairs = find_pairs(source, settings.pairs, landmarks)
     judge = Judge(pairs)

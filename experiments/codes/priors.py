@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ...models import CodePrior
 
 FLOW = "flow"  # the way to draw codes, or to lead them, by a code prior
-SHIPPED_PRIOR = "code_prior"
+SHIPPED_PRIORS = {64: "code_prior", 128: "code_prior_128"}  # of `appearance_vae` and its larger one, by pictures' size
 
 
 def check_prior(place: str | None, chosen: str, flag: str) -> None:
@@ -22,6 +22,18 @@ def check_prior(place: str | None, chosen: str, flag: str) -> None:
     if chosen != FLOW:
         raise UsageError(f"--prior does nothing with --{flag}={chosen}: --{flag}={FLOW} takes it")
     find_model_file(place, "prior")  # or it says that there is none
+
+
+def find_shipped_prior(model) -> "CodePrior | None":
+    """The code prior that ships of a model's codes, if there is one."""
+    from ...models import load_pretrained
+
+    network = model.network()
+    name = SHIPPED_PRIORS.get(network.image_size)
+    if name is None or network.conditions:
+        return None
+    prior = load_pretrained(name)
+    return prior if _have_same_codes(prior.autoencoder, network) else None
 
 
 def load_prior(model, place: str | None, asked: str) -> "CodePrior":
@@ -35,20 +47,22 @@ def load_prior(model, place: str | None, asked: str) -> "CodePrior":
     Raises:
       UsageError: there is none, or it knows the codes of another model.
     """
-    from ...models import CodePrior, load_pretrained
+    from ...models import CodePrior
 
     network = model.network()
     if network.conditions:
         told = ", ".join(network.conditions)
         raise UsageError(f"{asked}: a {type(network).__name__} is told {told}, and of its codes there are no priors")
-    prior = load_model(find_model_file(place, "prior"), CodePrior) if place else load_pretrained(SHIPPED_PRIOR)
-    if _have_same_codes(prior.autoencoder, network):
-        return prior
     if place:
+        prior = load_model(find_model_file(place, "prior"), CodePrior)
+        if _have_same_codes(prior.autoencoder, network):
+            return prior
         raise UsageError(f"--prior={place} knows the codes of another model: train one with --autoencoder of this run")
+    if prior := find_shipped_prior(network):
+        return prior
     raise UsageError(
-        f"{asked} goes by a code prior, and the one that ships is of appearance_vae and what holds it: train one of "
-        "this run (facezoo train --recipe=code_prior --autoencoder=RUN) and name it by --prior"
+        f"{asked} goes by a code prior, and those that ship are of appearance_vae, appearance_vae_128 and what holds "
+        "them: train one of this run (facezoo train --recipe=code_prior --autoencoder=RUN) and name it by --prior"
     )
 
 

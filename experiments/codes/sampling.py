@@ -14,7 +14,7 @@ from ..errors import UsageError
 from ..flags.kinds import Settings, number, one_of, path, words
 from .encoding import BATCH_SIZE, batches, decode_codes, draw_noise, encode_source, list_attributes, tell_person
 from .kept import CodeKeeper
-from .priors import FLOW, SHIPPED_PRIOR, check_prior, load_prior
+from .priors import FLOW, SHIPPED_PRIORS, check_prior, load_prior
 
 LABELS_FILE = "labels.csv"
 SHARD_BYTES = 128_000_000
@@ -33,7 +33,7 @@ class SamplingSettings(Settings):
     prior: str | None = path(
         None,
         "Run, model file or pretrained name of the code prior that --sampler=flow draws by; if absent the one that "
-        "ships, of appearance_vae and what holds it.",
+        "ships of such codes, as of appearance_vae and what holds it.",
     )
     attributes: tuple[str, ...] | None = words(
         None, "Attributes of the faces that a flow draws; a minus before a name asks for faces without it."
@@ -141,7 +141,7 @@ def _check(settings: SamplingSettings) -> None:
 def _draw_by_flow(model, settings: SamplingSettings) -> np.ndarray:
     """Codes [N, *code shape] by a code prior of this model."""
     prior = load_prior(model, settings.prior, "--sampler=flow")
-    wanted = _choose_attributes(settings, prior.attributes)
+    wanted = _choose_attributes(settings, prior)
     parts = []
     for start in range(0, settings.count, BATCH_SIZE):
         count = min(BATCH_SIZE, settings.count - start)
@@ -151,14 +151,16 @@ def _draw_by_flow(model, settings: SamplingSettings) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def _choose_attributes(settings: SamplingSettings, known: tuple[str, ...]) -> np.ndarray:
+def _choose_attributes(settings: SamplingSettings, prior) -> np.ndarray:
     """1 for each attribute that is asked for, 0 for each that is asked away, 0.5 for all others: float32 [1, A]."""
+    known = prior.attributes
     wanted = np.full((1, len(known)), 0.5, np.float32)
     for text in settings.attributes or ():
         name = text.removeprefix("-")
         if name not in known:
             knows = f"knows only {', '.join(known)}" if known else "was told no attributes"
-            raise UsageError(f"--attributes={text}: the prior {settings.prior or SHIPPED_PRIOR} {knows}")
+            place = settings.prior or SHIPPED_PRIORS[prior.image_size]
+            raise UsageError(f"--attributes={text}: the prior {place} {knows}")
         wanted[0, known.index(name)] = 0.0 if text.startswith("-") else 1.0
     return wanted
 

@@ -10,6 +10,7 @@ from absl import flags
 from ... import files, pictures
 from ...datasets.procedural import PAIR
 from ..codes.morphing import NOTICE, morph_through, save_morph, warp_and_code_through, warp_through
+from ..codes.priors import find_shipped_prior
 from ..errors import UsageError
 from ..faces.framing import Framed, frame_photographs
 from ..faces.places import is_place
@@ -21,7 +22,7 @@ from ..runs.run import open_run
 from ..training.start import check_folder, train_into
 
 FRAMES, LARGE = 24, 256
-SHARPEST = "appearance_vae_128"  # of the weights that ship
+SHARPEST = "diffusion_autoencoder_128"  # of the weights that ship
 COLUMNS, SIDE, FONT = 6, 224, 16  # no picture falls into the middle, where surroundings change
 DATA = {"dataset": "procedural_faces"}
 
@@ -52,8 +53,8 @@ def run(values: flags.FlagValues) -> None:
     train_into(folder, settings)
     out = new_folder(None, folder / "morphs")
     with files.whole_folder(out) as partial:
-        film = _morph_by_shapes(names, FRAMES)
-        save_morph(partial, film, f"{said} by codes of {SHARPEST}", stops=names)
+        film = _morph_by_likely_codes(names, FRAMES)
+        save_morph(partial, film, f"{said} by likely codes of {SHARPEST}", stops=names)
         rows = _make_rows(open_run(folder).model(), names)
         pictures.save_png(partial / "sheet.png", _sheet(rows, names), f"{said}: {NOTICE}")
     print("\n".join(str(out / name) for name in ("sheet.png", "morph.mp4") if (out / name).exists()))
@@ -74,7 +75,7 @@ def _faces(names: list[str], size: int) -> Framed:
 
 
 def _make_rows(model, names: list[str]) -> list[_Row]:
-    """The ways of a warp, of a warp with the codes that were trained, of shapes, and of those codes alone."""
+    """The ways of a warp, of a warp with the codes that were trained, of likely codes, and of those codes alone."""
     faces = _faces(names, model.image_size)
     learned = f"these two are reconstructed at {_find_psnr(model, faces.pictures):.1f} dB"
     return [
@@ -83,17 +84,17 @@ def _make_rows(model, names: list[str]) -> list[_Row]:
             f"a warp and the trained model's codes: {learned}",
             warp_and_code_through(model, *faces.material, COLUMNS),
         ),
-        _Row(f"codes of {SHARPEST}, which knows shapes", _morph_by_shapes(names, COLUMNS)),
+        _Row(f"likely codes of {SHARPEST}, which draws details", _morph_by_likely_codes(names, COLUMNS)),
         _Row("the trained model's codes alone", morph_through(model, faces.pictures, COLUMNS)),
     ]
 
 
-def _morph_by_shapes(names: list[str], steps: int) -> np.ndarray:
-    """The way by codes of a model that ships and knows shapes, [steps, H, W, C]."""
+def _morph_by_likely_codes(names: list[str], steps: int) -> np.ndarray:
+    """The way by likely codes of a model that ships and draws details, [steps, H, W, C]."""
     from ...models import load_pretrained
 
     model = load_pretrained(SHARPEST)
-    return morph_through(model, _faces(names, model.image_size).pictures, steps)
+    return morph_through(model, _faces(names, model.image_size).pictures, steps, prior=find_shipped_prior(model))
 
 
 def _find_psnr(model, faces: np.ndarray) -> float:

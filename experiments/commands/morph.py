@@ -97,7 +97,8 @@ def define_flags(values: flags.FlagValues) -> None:
     )
     flags.DEFINE_enum("path", "linear", (*PATHS, FLOW), text, flag_values=values)
     text = (
-        "Run, model file or pretrained name of the code prior that --path=flow goes by; if absent the one that ships."
+        "Run, model file or pretrained name of the code prior that --path=flow goes by; if absent the one that ships "
+        "of such codes."
     )
     kinds.define_path(values, "prior", text)
     kinds.define(values, LandmarkSettings)

@@ -62,3 +62,10 @@ def read_literal(name: str, text: str) -> Any:
         return text
     except (MemoryError, RecursionError) as error:  # of Python's parser
         raise UsageError(f"--set={name}: the value is too deeply nested") from error
+
+
+def write_literal(value: Any) -> str:
+    """A value as --set takes it: 64,32 of numbers, a word as it is if it is not taken for anything else."""
+    if isinstance(value, list | tuple) and len(value) > 1 and all(isinstance(number, int) for number in value):
+        return ",".join(map(str, value))
+    return value if isinstance(value, str) and read_literal("", value) == value else repr(value)

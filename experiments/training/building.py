@@ -19,6 +19,7 @@ from ..flags.training import OWN_FLAGS, AdversarialSettings, ModelSettings, Trai
 from ..runs.model_files import load_model
 from ..runs.places import find_model_file
 from ..terminal import announce
+from .arguments import write_literal
 from .objective import make_objective
 
 USUAL_SIZE = ModelSettings().image_size
@@ -77,7 +78,7 @@ def _load_part(part: str, place: str, arguments: dict[str, Any]) -> TrainableMod
         raise UsageError(f"--{part}={place} holds a {type(held).__name__}, no autoencoder")
     for name in ("image_size", "channels"):
         if name in arguments and (own := getattr(held, name)) != arguments[name]:
-            raise UsageError(f"--{name}={arguments[name]}: --{part}={place} has {own}, and keeps it")
+            raise UsageError(f"--{name}={arguments[name]}: --{part}={place} has {own}, and keeps it: name another one")
     model = type(held).from_config(held.get_config())  # whose layers compute in the precision of now
     model.set_weights(held.get_weights())
     return model
@@ -216,6 +217,20 @@ def copy_weights(
       UsageError: no such model, or one of another kind, or of a size that does not grow to this one.
     """
     loaded = load_model(find_model_file(start, "init_from"), TrainableModel).network()
+    _take_weights(start, loaded, model, load)
+    if model.measures_held and _holds_another(model, loaded):
+        announce(f"--init_from={start} held another autoencoder: the codes of this one are measured")
+        adapt_model(model, load)
+
+
+def adapt_model(model: TrainableModel, load: Callable[[int], Mapping[str, np.ndarray]]) -> None:
+    """Has a model measure what it must know of the data, see `copy_weights`."""
+    examples = load(model.adapts_to)
+    model.adapt(*(examples[column] for column in model.adapts_by))
+
+
+def _take_weights(start: str, loaded: TrainableModel, model: TrainableModel, load: Callable) -> None:
+    """As `copy_weights`, from a model that is loaded; what is measured of one that both hold stays as it was there."""
     if type(loaded) is not type(model):
         if model.begin_from(loaded, load):
             announce(f"--init_from={start}: a {type(model).__name__} begins from a {type(loaded).__name__}")
@@ -228,37 +243,31 @@ def copy_weights(
         told = _tell(_list_differing(there, shared, loaded.free_arguments), there, shared)
         raise UsageError(f"{kinds}{told and f', and {told}'}")
     there, here = loaded.get_config(), model.get_config()
-    fits = [weight.shape for weight in _list_own(loaded)] == [weight.shape for weight in _list_own(model)]
+    fits = [weight.shape for weight in loaded.own_weights()] == [weight.shape for weight in model.own_weights()]
     larger = None if fits else _enlarge(start, loaded, model)
     free = {*model.free_arguments, *model.model_arguments, *(("image_size",) if fits else ())}
-    if not _list_differing(larger or there, here, free):
-        if larger:
-            _grow(start, loaded, model)
-            announce(f"--init_from={start} grows from {loaded.image_size} to {model.image_size} pixels")
-        else:
-            for own, weight in zip(_list_own(model), _list_own(loaded), strict=True):
-                own.assign(weight)
-        if model.adapts_to and _holds_another(model, loaded):
-            examples = load(model.adapts_to)
-            model.adapt(*(examples[column] for column in model.adapts_by))
+    names = _list_differing(larger or there, here, free)
+    if not names and larger:
+        _grow(start, loaded, model)
+        announce(f"--init_from={start} grows from {loaded.image_size} to {model.image_size} pixels")
+        return
+    if not names and fits:
+        for own, weight in zip(model.own_weights(), loaded.own_weights(), strict=True):
+            own.assign(weight)
         return
     if model.begin_from(loaded, load):
         announce(f"--init_from={start} is made otherwise: what is the same in both is taken")
         return
-    names = _list_differing(there, here, free)
+    if not names:
+        raise UsageError(f"--init_from={start} belongs to another autoencoder, whose codes have another shape")
     for name in set(names) & set(model.replaced_arguments) if larger else ():
         way = f"grows to {model.image_size} pixels or gets --set={name}={here[name]}, one training after the other"
         raise UsageError(f"--init_from={start} {way}")
-    differing = _tell(names, there, here)
-    grown = ",".join(map(str, larger["filters"])) if larger and "filters" in larger else None
-    way = f", and for {model.image_size} pixels it grows to --set=filters={grown}" if grown else ""
+    differing = _tell(_list_differing(there, here, free), there, here)
+    grown = [name for name in names if larger and larger[name] != there[name]]
+    told = " ".join(f"--set={name}={write_literal(larger[name])}" for name in grown)
+    way = f", and for {model.image_size} pixels it grows to {told}" if grown else ""
     raise UsageError(f"--init_from={start} is another model: {differing}; what is not given is taken from there{way}")
-
-
-def _list_own(model: TrainableModel) -> list:
-    """Its weights without those of the models that it holds."""
-    held = {id(weight) for part in model.model_arguments for weight in getattr(model, part).weights}
-    return [weight for weight in model.weights if id(weight) not in held]
 
 
 def _holds_another(model: TrainableModel, loaded: TrainableModel) -> bool:

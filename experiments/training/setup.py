@@ -1,6 +1,7 @@
 """What one training needs, put together as its flags say: sources, model, objective, optimizers, strategy."""
 
 import contextlib
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,7 +19,7 @@ from ..flags.training import TrainingSettings
 from ..runs.checkpoints import State
 from ..runs.settings import write_settings
 from . import devices
-from .building import add_discriminator, compile_model, copy_weights, make_model
+from .building import adapt_model, add_discriminator, compile_model, copy_weights, make_model
 from .compressing import make_kernel_callbacks
 from .records import SHOWN
 
@@ -70,11 +71,11 @@ class Session:
         keras.config.set_dtype_policy(settings.run.precision)
         with self.strategy.scope():
             network = make_model(settings.model.model, model_arguments, sources["train"])
+            load = functools.partial(load_spread, sources["train"])
             if settings.model.init_from and state is None:
-                copy_weights(settings.model.init_from, network, lambda count: load_spread(sources["train"], count))
+                copy_weights(settings.model.init_from, network, load)
             elif network.adapts_to and state is None:
-                examples = load_spread(sources["train"], network.adapts_to)
-                network.adapt(*(examples[column] for column in network.adapts_by))
+                adapt_model(network, load)
             if settings.compression.is_asked and network.reconstructs:
                 network.freeze_codes()
             self.model = add_discriminator(network, settings, is_new=state is None)

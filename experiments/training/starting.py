@@ -14,7 +14,7 @@ from ..flags.training import OWN_FLAGS, ModelSettings, TrainingSettings
 from ..runs.model_files import describe_model
 from ..runs.places import find_model_file, is_run
 from ..runs.settings import make_settings, read_settings
-from .arguments import read_literal
+from .arguments import read_literal, write_literal
 
 INHERITED = ("model", "image_size", "channels", "latent_dim", "attributes", "autoencoder")  # by settings of their own
 
@@ -85,7 +85,7 @@ def _describe(start: str, image_size: int | None) -> ModelSettings:
     attributes = arguments.get("attributes") if "attributes" in network.data_arguments else None
     return dataclasses.replace(
         found,
-        set=tuple(f"{argument}={_as_text(value)}" for argument, value in differing.items()),
+        set=tuple(f"{argument}={write_literal(value)}" for argument, value in differing.items()),
         attributes=tuple(map(str, attributes)) if attributes else None,
         autoencoder=part,
     )
@@ -165,13 +165,6 @@ def _plain(value: Any) -> Any:
         return json.loads(json.dumps(value, default=str))
     except TypeError:  # of keys
         return repr(value)
-
-
-def _as_text(value: Any) -> str:
-    """A value as --set takes it: 64,32 of numbers, a word as it is if it is not taken for anything else."""
-    if isinstance(value, list | tuple) and len(value) > 1 and all(isinstance(number, int) for number in value):
-        return ",".join(map(str, value))
-    return value if isinstance(value, str) and read_literal("", value) == value else repr(value)
 
 
 def _is_same(first: str | None, second: str) -> bool:

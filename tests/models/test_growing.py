@@ -87,6 +87,18 @@ def test_masks_grow_too():
     np.testing.assert_allclose(masks, enlarge(small.decode_with_mask(codes)[1], "nearest", 1), atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_has_its_size_already_stays_as_it_is(kind):
+    config = KINDS[kind]().get_config()
+    assert type(KINDS[kind]()).enlarge_arguments(config, config["image_size"]) == config
+
+
+def test_what_draws_details_stays_as_it_is_where_it_has_its_size(drawn):
+    for model in drawn:
+        config = model.get_config()
+        assert model.enlarge_arguments(config, model.image_size) == config
+
+
 def test_convolutions_alone_need_no_stage():
     small = ConvolutionalAutoencoder(image_size=SIZE, filters=(8, 8))
     large = grown_from(small, 2 * SIZE)
@@ -137,8 +149,9 @@ def test_a_kernel_without_room_for_a_picture_does_not_grow():
     ("kind", "arguments", "words"),
     [
         (DFCVAE, {"image_size": 64}, "leaves no room for another one"),
+        (DiffusionAutoencoder, {**DRAWN, "patch": 24}, "patch=24 leaves no room"),
         (CodePrior, {"image_size": 64}, "a CodePrior grows for no larger pictures"),
-        (DiffusionAutoencoder, {**DRAWN, "patch": 4}, "patch=4 leaves no room for a grid more; 8 does"),
+        (DiffusionAutoencoder, {**DRAWN, "patch": 4}, "patch=4 leaves no room for a grid more: 8, 16"),
         (
             DiffusionAutoencoder,
             {**DRAWN, "width": 12},
@@ -153,9 +166,9 @@ def test_what_cannot_grow_says_so(kind, arguments, words):
         kind.enlarge_arguments(arguments, 2 * arguments["image_size"])
 
 
-@pytest.fixture(scope="module")
-def drawn():
-    held = VAE(**TINY, upsampling="nearest")
+@pytest.fixture(params=[3, 1], ids=["colour", "gray"])
+def drawn(request):
+    held = VAE(**TINY, upsampling="nearest", channels=request.param)
     small = DiffusionAutoencoder(autoencoder=held, **DRAWN, weak_width=16, finish=0, components=5)
     shake(small)
     kernel = small.detail_decoder.get_layer("last").kernel  # which begins as hardly any change
@@ -166,16 +179,17 @@ def drawn():
     return small, large
 
 
-def test_what_draws_details_draws_them_enlarged_and_finds_the_same(drawn):
+def test_what_draws_details_draws_them_enlarged_and_finds_the_same(drawn, monkeypatch):
     small, large = drawn
     assert large.patch == 2 * small.patch and large.noise_shape == small.noise_shape
-    pictures = zoo.batch(4, size=SIZE)["image"]
+    pictures = zoo.batch(4, size=SIZE)["image"][..., : small.channels]
     codes, noise = np.asarray(small.encode(pictures)), small.draw_noise(4)
     for told in ({}, {"drawn": 1.0, "doubt": 0.5}):
         made = large.decode(codes, noise, **told)
         np.testing.assert_allclose(made, enlarge(small.decode(codes, noise, **told), "nearest", 1), atol=1e-4)
-    batch = {"image": enlarge(pictures, "nearest", 1)}
-    found, there = large(batch), small({"image": pictures})
+    finer = np.tile([[0.1, -0.1], [-0.1, 0.1]], (SIZE, SIZE))[None, :, :, None]  # whose means of 2x2 pixels are 0
+    monkeypatch.setattr(large.autoencoder, "encode", lambda images: codes)
+    found, there = large({"image": enlarge(pictures, "nearest", 1) + finer}), small({"image": pictures})
     for name in ("detail_mean", "detail_log_var"):
         np.testing.assert_allclose(found[name], there[name], atol=1e-4)
     assert np.ptp(there["detail_mean"]) > 0.1
@@ -186,7 +200,7 @@ def test_what_draws_details_learns_all_that_is_new(drawn):
     before = [weight.numpy() for weight in large.trainable_variables]
     large.compile(keras.optimizers.Adam(1e-3))
     for _ in range(3):
-        large.train_on_batch(zoo.batch(4, size=2 * SIZE)["image"])
+        large.train_on_batch(zoo.batch(4, size=2 * SIZE)["image"][..., : large.channels])
     assert all(not np.array_equal(old, new) for old, new in zip(before, large.trainable_variables, strict=True))
 
 

@@ -48,18 +48,25 @@ def test_a_model_keeps_what_it_holds_and_measures_its_codes(tmp_path):
     there.adapt(pictures["image"])
     there.save(tmp_path / "start.keras")
 
-    def begin(autoencoder):
-        made = DiffusionAutoencoder(autoencoder=autoencoder, **kind)
+    def begin(autoencoder, load, **others):
+        made = DiffusionAutoencoder(autoencoder=autoencoder, **kind, **others)
         kept = autoencoder.get_weights()
-        copy_weights(str(tmp_path / "start.keras"), made, lambda count: pictures)
+        copy_weights(str(tmp_path / "start.keras"), made, load)
         assert all(map(np.array_equal, made.autoencoder.get_weights(), kept))
         assert all(map(np.array_equal, made.denoiser.get_weights(), there.denoiser.get_weights()))
         return made
 
     same = VAE(image_size=16, filters=(4,), latent_dim=2)
     same.set_weights(held.get_weights())
-    np.testing.assert_array_equal(begin(same).code_means, there.code_means)
-    np.testing.assert_allclose(begin(other).code_means, np.mean(other.encode(pictures["image"]), 0), atol=1e-5)
+    np.testing.assert_array_equal(begin(same, None).code_means, there.code_means)
+    measured = np.mean(other.encode(pictures["image"]), 0)
+    for weak_width in (0, 4):
+        begun = begin(other, lambda count: pictures, weak_width=weak_width)
+        np.testing.assert_allclose(begun.code_means, measured, atol=1e-5)
+
+    codes = VAE(image_size=16, filters=(4,), latent_dim=3)
+    with pytest.raises(UsageError, match="belongs to another autoencoder, whose codes have another shape"):
+        begin(codes, None)
 
 
 def test_a_model_grows_to_another_that_it_is_to_hold(tmp_path):
@@ -69,6 +76,8 @@ def test_a_model_grows_to_another_that_it_is_to_hold(tmp_path):
     asked = ["--model=diffusion_autoencoder", "--image_size=32", f"--init_from={tmp_path / 'start.keras'}"]
     made = inherit_settings(parse_training([*asked, "--autoencoder=vae"]), None, {"autoencoder", "image_size"}).model
     assert {"patch=16", "width=32", "depth=1"} <= set(made.set) and made.autoencoder == "vae"
+    same = inherit_settings(parse_training([*asked, "--image_size=16"]), None, {"image_size"}).model
+    assert not any(text.startswith("patch=") for text in same.set)
     pictures = {"image": np.random.default_rng(0).random((8, 32, 32, 3), np.float32)}
     for codes, words in ((2, None), (3, r"cannot grow to 32: the autoencoder that it holds has codes \(2,\), not")):
         large = VAE(image_size=32, filters=(4, 4), latent_dim=codes)
@@ -76,6 +85,9 @@ def test_a_model_grows_to_another_that_it_is_to_hold(tmp_path):
         with pytest.raises(UsageError, match=words) if words else contextlib.nullcontext():
             copy_weights(str(tmp_path / "start.keras"), grown, lambda count: pictures)
             np.testing.assert_allclose(grown.code_means, np.mean(large.encode(pictures["image"]), 0), atol=1e-5)
+    other = DiffusionAutoencoder(autoencoder=VAE(image_size=32, filters=(4, 4), latent_dim=2), width=32, depth=1)
+    with pytest.raises(UsageError, match=r"image_size is 16, not 32; what .* for 32 pixels it grows to --set=patch=16"):
+        copy_weights(str(tmp_path / "start.keras"), other)
 
 
 @pytest.mark.parametrize(
