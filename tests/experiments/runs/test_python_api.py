@@ -39,7 +39,10 @@ def test_a_run_and_a_model_file_load_alike(finished):
 
 def test_what_is_no_autoencoder_is_loaded_too():
     assert facezoo.load("face_features").image_size == 64
-    assert facezoo.load("code_prior").code_shape == facezoo.load("appearance_vae").shape_of_code()
+    for prior, autoencoder in (("code_prior", "appearance_vae"), ("code_prior_128", "appearance_vae_128")):
+        held = facezoo.load(autoencoder)
+        assert facezoo.load(prior).code_shape == held.shape_of_code()
+        assert_same(facezoo.load(prior).autoencoder.get_weights(), held.get_weights())
 
 
 def test_a_file_of_another_model_is_refused(tmp_path):
