@@ -73,12 +73,8 @@ def test_faces_have_the_attributes_that_the_prior_is_asked_for(judge, name, prio
     told[:, place] = wanted = np.arange(200) % 2
     noise = np.random.default_rng(0).standard_normal((200, *prior.code_shape)).astype(np.float32)
     drawn = prior.autoencoder.decode(prior.draw(noise, told, 2.0))
-    seen = (
-        read(judge, tf.image.resize(drawn, (judge.image_size, judge.image_size), "area").numpy())["attribute_logits"][
-            :, place
-        ]
-        > 0
-    )
+    looked_at = tf.image.resize(drawn, (judge.image_size, judge.image_size), "area").numpy()
+    seen = read(judge, looked_at)["attribute_logits"][:, place] > 0
     assert np.mean(seen == wanted) > 0.9
 
 
