@@ -8,16 +8,16 @@ import sys
 
 import facezoo
 import numpy as np
+import tensorflow as tf
 from facezoo.datasets.procedural import procedural_faces
 from facezoo.experiments.codes.encoding import decode_codes, encode_source, floats
 from facezoo.latents.sampling import fit_mixture
 from facezoo.metrics import frechet_distance
 
 prior, judge = facezoo.load(sys.argv[1]), facezoo.load("face_features")
-count = int(sys.argv[2]) if len(sys.argv) > 2 else 10_000
-guidance = float(sys.argv[3]) if len(sys.argv) > 3 else 2.0
-asked, names, train, seen = min(count, 200), prior.attributes, procedural_faces("train"), []
-parts = [range(start, min(start + 250, count)) for start in range(0, count, 250)]
+count, guidance = (float(text) for text in (*sys.argv[2:], *("10000", "2")[len(sys.argv) - 2 :]))
+count, names, shares = int(count), prior.attributes, []
+real, train = (procedural_faces("train", image_size=one.image_size) for one in (judge, prior.autoencoder))
 
 
 def draw(count, attributes=None, seed=0):
@@ -25,21 +25,20 @@ def draw(count, attributes=None, seed=0):
     return np.asarray(prior.draw(noise, attributes, guidance if attributes is not None else 1.0))
 
 
-def look(codes):
-    return np.concatenate([judge.trunk(decode_codes(prior.autoencoder, codes[part])) for part in parts])
+def look(codes, read=judge.trunk):
+    shown = (decode_codes(prior.autoencoder, codes[at : at + 250]) for at in range(0, len(codes), 250))
+    return np.concatenate([read(tf.image.resize(one, real.image_shape[:2], "area")) for one in shown])
 
 
-real = np.concatenate([judge.trunk(floats(train.load(np.array(part))["image"])) for part in parts])
+faces = [judge.trunk(floats(real.load(part)["image"])) for part in np.array_split(np.arange(count), -(-count // 250))]
 known = encode_source(prior.autoencoder, train, count=count)["codes"]
-for name, codes in {"mixture": fit_mixture(known, "", 10).draw(0, count), "flow": draw(count)}.items():
-    print(f"{name}: {frechet_distance(look(codes), real):.2f}")
+for title, codes in {"mixture": fit_mixture(known, "", 10).draw(0, count), "flow": draw(count)}.items():
+    print(f"{title}: {frechet_distance(look(codes), np.concatenate(faces)):.2f}")
 for place, name in enumerate(names):
-    shares = []
-    for wanted in (1.0, 0.0):
-        told = np.where(np.arange(len(names)) == place, wanted, 0.5) * np.ones((asked, 1))
-        pictures = decode_codes(prior.autoencoder, draw(asked, told.astype(np.float32), place))
-        shares.append(np.mean((np.asarray(judge.read(pictures)["attribute_logits"])[:, place] > 0) == wanted))
-    print(f"{name}: with {shares[0]:.0%}, without {shares[1]:.0%}")
-    seen.append(shares)
-if seen:
-    print("all: with {:.0%}, without {:.0%}".format(*np.mean(seen, axis=0)))
+    told = np.full((2, min(count, 200), len(names)), 0.5, np.float32)
+    told[..., place] = [[1.0], [0.0]]
+    seen = [look(draw(len(one), one, place), lambda faces: judge.read(faces)["attribute_logits"]) > 0 for one in told]
+    shares.append([np.mean(seen[0][:, place]), 1.0 - np.mean(seen[1][:, place])])
+    print("{}: with {:.0%}, without {:.0%}".format(name, *shares[-1]))
+if shares:
+    print("all: with {:.0%}, without {:.0%}".format(*np.mean(shares, axis=0)))

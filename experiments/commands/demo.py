@@ -23,6 +23,7 @@ from ..training.start import check_folder, train_into
 
 FRAMES, LARGE = 24, 256
 SHARPEST = "diffusion_autoencoder_128"  # of the weights that ship
+GUIDANCE = 0.0  # of its drawn details: by more these two get flecks beside the mouth
 COLUMNS, SIDE, FONT = 6, 224, 16  # no picture falls into the middle, where surroundings change
 DATA = {"dataset": "procedural_faces"}
 
@@ -94,6 +95,7 @@ def _morph_by_likely_codes(names: list[str], steps: int) -> np.ndarray:
     from ...models import load_pretrained
 
     model = load_pretrained(SHARPEST)
+    model.guidance = GUIDANCE
     return morph_through(model, _faces(names, model.image_size).pictures, steps, prior=find_shipped_prior(model))
 
 
