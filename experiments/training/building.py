@@ -78,7 +78,8 @@ def _load_part(part: str, place: str, arguments: dict[str, Any]) -> TrainableMod
         raise UsageError(f"--{part}={place} holds a {type(held).__name__}, no autoencoder")
     for name in ("image_size", "channels"):
         if name in arguments and (own := getattr(held, name)) != arguments[name]:
-            raise UsageError(f"--{name}={arguments[name]}: --{part}={place} has {own}, and keeps it: name another one")
+            way = f"give --{name}={own}, or another --{part}"
+            raise UsageError(f"--{name}={arguments[name]}: --{part}={place} has {own}, and keeps it: {way}")
     model = type(held).from_config(held.get_config())  # whose layers compute in the precision of now
     model.set_weights(held.get_weights())
     return model
