@@ -32,7 +32,8 @@ def run(values: flags.FlagValues) -> None:
     for name in list_shipped():
         card = _card(name)
         recipe = "" if card["recipe"] == name else f"by {card['recipe']}, "
-        print(f"--init_from={name}: {recipe}{card['image_size']} px, {card['data']}")
+        data = card["data"].replace("measured", "tested")
+        print(f"--init_from={name}: {recipe}{card['image_size']} px, {data}")
 
 
 def list_homes() -> dict[str, tuple[str, str]]:
